@@ -1,0 +1,45 @@
+"""Models: the contract they keep (`interface`), how they are found (`registry`), shared layers, one file a model.
+
+May import `protocols`; is imported by `senti_ifusion` and `benchmark`.
+
+>>> from baselines import create, register
+"""
+
+from baselines.interface import (
+    Batch,
+    InputSpec,
+    ModelConfig,
+    ModelInfo,
+    Optimisation,
+    ParameterGroup,
+    Prediction,
+    SentimentModel,
+    Sequences,
+    Stage,
+    Step,
+    TrainBatch,
+    TrainingStatistics,
+)
+from baselines.registry import create, load_plugin, model_class, models, register, resolve_config
+
+__all__ = [
+    "Batch",
+    "InputSpec",
+    "ModelConfig",
+    "ModelInfo",
+    "Optimisation",
+    "ParameterGroup",
+    "Prediction",
+    "SentimentModel",
+    "Sequences",
+    "Stage",
+    "Step",
+    "TrainBatch",
+    "TrainingStatistics",
+    "create",
+    "load_plugin",
+    "model_class",
+    "models",
+    "register",
+    "resolve_config",
+]

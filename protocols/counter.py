@@ -1,0 +1,80 @@
+"""Counter-based random numbers: every draw is a pure function of what it is for.
+
+A stream is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
+whose seed is a hash of the draw's name and whose counter is the position. There is no state to advance, so a
+value does not depend on which others were drawn, in which order, or by whom. Uniform numbers are compared as
+53-bit integers, which makes masks equal bit for bit on every platform.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import numpy as np
+
+from protocols.layout import BoolArray, FloatArray, KeyArray, Layout, Modality
+
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
+_MIX_2 = np.uint64(0x94D049BB133111EB)
+_SCALE = 2**53
+
+
+def mix(state: KeyArray) -> KeyArray:
+    """The SplitMix64 finaliser, element by element (a bijection of 64-bit words)."""
+    z = state ^ (state >> np.uint64(30))
+    z *= _MIX_1
+    z ^= z >> np.uint64(27)
+    z *= _MIX_2
+    z ^= z >> np.uint64(31)
+    return z
+
+
+def hash_key(*parts: object) -> np.uint64:
+    """64 bits that stand for a tuple of names and numbers."""
+    text = "\x1f".join(str(part) for part in parts)
+    return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
+
+
+class Stream:
+    """The random numbers of one mechanism on one layout.
+
+    Args:
+        layout: The samples; only their own keys and lengths enter a sample's numbers.
+        name: What the numbers are for. A parameter that must not change the draw (a rate) stays out of it.
+        replicate: Repetition of the draw, 0 for the first; training draws put the epoch in here as well.
+    """
+
+    def __init__(self, layout: Layout, name: str, replicate: int | str) -> None:
+        self._layout = layout
+        self._name = name
+        self._replicate = replicate
+
+    def positions(self, modality: Modality) -> KeyArray:
+        """`(P,)`: 53 random bits for every position of a modality."""
+        seeds = self._seeds(modality, "position")
+        counter = self._layout.position_in_sample(modality).astype(np.uint64) + np.uint64(1)
+        counter *= _GOLDEN
+        counter += np.repeat(seeds, self._layout.lengths(modality))
+        return mix(counter) >> np.uint64(11)
+
+    def samples(self, purpose: str, modality: Modality | None = None) -> KeyArray:
+        """`(n,)`: 53 random bits for every sample, or for every sample and modality."""
+        return mix(self._seeds(modality, purpose)) >> np.uint64(11)
+
+    def _seeds(self, modality: Modality | None, purpose: str) -> KeyArray:
+        key = hash_key(self._name, self._replicate, modality or "sample", purpose)
+        return mix(self._layout.sample_keys ^ key)
+
+
+def below(bits: KeyArray, rate: float | FloatArray) -> BoolArray:
+    """Where the uniform number of 53 bits lies below `rate`: nested in the rate, nowhere at 0, everywhere at 1."""
+    threshold = np.asarray(np.ceil(np.asarray(rate, dtype=np.float64) * _SCALE), dtype=np.uint64)
+    result: BoolArray = bits < threshold
+    return result
+
+
+def uniform(bits: KeyArray) -> FloatArray:
+    """53 bits as float64 in [0, 1)."""
+    values: FloatArray = bits.astype(np.float64) / _SCALE
+    return values

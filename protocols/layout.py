@@ -1,0 +1,117 @@
+"""What masks depend on: who the samples are and which positions they have.
+
+>>> layout = Layout.of_lengths("toy", ["a", "b"], text=[3, 5], audio=[4, 4], vision=[1, 2])
+>>> len(layout), layout.lengths("text").tolist()
+(2, [3, 5])
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols.errors import InputError
+
+Modality: TypeAlias = Literal["text", "audio", "vision"]
+MODALITIES: tuple[Modality, ...] = ("text", "audio", "vision")
+
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+IntArray: TypeAlias = npt.NDArray[np.int64]
+KeyArray: TypeAlias = npt.NDArray[np.uint64]
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """The valid positions of `n` samples, back to back, by modality.
+
+    Attributes:
+        fingerprint: Identity of the data set; the masks of two data sets are unrelated.
+        sample_ids: One id a sample, unique within the data set.
+        offsets: By modality `(n + 1,)`: sample i owns positions `offsets[i]:offsets[i + 1]`.
+        observed: By modality `(P,)`: False where the data set itself has a gap.
+    """
+
+    fingerprint: str
+    sample_ids: tuple[str, ...]
+    offsets: Mapping[Modality, IntArray]
+    observed: Mapping[Modality, BoolArray]
+
+    def __post_init__(self) -> None:
+        for modality in MODALITIES:
+            offsets, observed = self.offsets[modality], self.observed[modality]
+            if len(offsets) != len(self.sample_ids) + 1:
+                raise InputError(
+                    f"layout: {modality} has {len(offsets) - 1} samples, expected {len(self.sample_ids)} (one an id)"
+                )
+            if offsets[0] != 0 or offsets[-1] != len(observed) or np.any(np.diff(offsets) < 0):
+                raise InputError(f"layout: {modality} offsets must rise from 0 to {len(observed)}, its positions")
+
+    def __len__(self) -> int:
+        return len(self.sample_ids)
+
+    @classmethod
+    def of_lengths(cls, fingerprint: str, sample_ids: Sequence[str], **lengths: Sequence[int]) -> Layout:
+        """A layout without natural gaps from the number of positions of each sample, by modality."""
+        offsets: dict[Modality, IntArray] = {
+            m: np.concatenate([[0], np.cumsum(np.asarray(lengths[m], dtype=np.int64))]).astype(np.int64)
+            for m in MODALITIES
+        }
+        observed: dict[Modality, BoolArray] = {m: np.ones(int(offsets[m][-1]), dtype=np.bool_) for m in MODALITIES}
+        return cls(fingerprint, tuple(sample_ids), offsets, observed)
+
+    def lengths(self, modality: Modality) -> IntArray:
+        """Valid positions of each sample, `(n,)`."""
+        return np.diff(self.offsets[modality])
+
+    @cached_property
+    def present(self) -> BoolArray:
+        """`(n, 3)`: whether the sample has anything observed in text, audio, vision."""
+        return np.stack([segment_sums(self.observed[m], self.offsets[m]) > 0 for m in MODALITIES], axis=1)
+
+    @cached_property
+    def sample_keys(self) -> KeyArray:
+        """`(n,)`: 64 bits that stand for (data set, sample) in every draw."""
+        prefix = hashlib.blake2b(self.fingerprint.encode(), digest_size=32).digest()
+        digests = (hashlib.blake2b(s.encode(), digest_size=8, key=prefix).digest() for s in self.sample_ids)
+        return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
+
+    def sample_of_position(self, modality: Modality) -> IntArray:
+        """`(P,)`: the sample that owns each position."""
+        return self._owners[modality]
+
+    def position_in_sample(self, modality: Modality) -> IntArray:
+        """`(P,)`: 0 for the first position of a sample, 1 for the second, and so on."""
+        return self._positions[modality]
+
+    @cached_property
+    def _owners(self) -> dict[Modality, IntArray]:
+        return {m: np.repeat(np.arange(len(self), dtype=np.int64), self.lengths(m)) for m in MODALITIES}
+
+    @cached_property
+    def _positions(self) -> dict[Modality, IntArray]:
+        return {
+            m: np.arange(self.offsets[m][-1], dtype=np.int64) - np.repeat(self.offsets[m][:-1], self.lengths(m))
+            for m in MODALITIES
+        }
+
+
+class HasLayout(Protocol):
+    """Anything that can say what its samples look like, such as a loaded data set."""
+
+    def layout(self, split: str) -> Layout:
+        """The layout of one part: train, valid or test."""
+        ...
+
+
+def segment_sums(flags: npt.NDArray[np.generic], offsets: IntArray) -> IntArray:
+    """Sum of each segment `offsets[i]:offsets[i + 1]` of `flags`, also for empty segments; `(n,)`."""
+    running = np.concatenate([[0], np.cumsum(flags, dtype=np.int64)])
+    sums: IntArray = running[offsets[1:]] - running[offsets[:-1]]
+    return sums

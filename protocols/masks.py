@@ -1,0 +1,46 @@
+"""The outcome of a scenario on a set of samples: which positions are still observed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality, segment_sums
+
+
+@dataclass(frozen=True, eq=False)
+class Masks:
+    """Observed positions of every sample, in the ragged order of the layout.
+
+    Attributes:
+        layout: The samples that the masks are of.
+        observed: By modality `(P,)`: True where the data set has the position and the scenario left it.
+    """
+
+    layout: Layout
+    observed: Mapping[Modality, BoolArray]
+
+    def integrity(self) -> FloatArray:
+        """`(n, 3)`: observed over valid positions of text, audio, vision; realised, and 0 where there are none."""
+        columns = []
+        for modality in MODALITIES:
+            kept = segment_sums(self.observed[modality], self.layout.offsets[modality])
+            columns.append(kept / np.maximum(self.layout.lengths(modality), 1))
+        return np.stack(columns, axis=1)
+
+    def of_sample(self, modality: Modality, index: int) -> BoolArray:
+        """`(T,)`: the mask of one modality of the sample at `index`."""
+        start, stop = self.layout.offsets[modality][index : index + 2]
+        return self.observed[modality][start:stop]
+
+    def sha256(self) -> str:
+        """Hash of sample ids, lengths and masks: equal exactly when the masks are."""
+        digest = hashlib.sha256("\n".join(self.layout.sample_ids).encode())
+        for modality in MODALITIES:
+            digest.update(modality.encode())
+            digest.update(self.layout.offsets[modality].astype("<i8").tobytes())
+            digest.update(np.packbits(self.observed[modality]).tobytes())
+        return digest.hexdigest()

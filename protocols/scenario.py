@@ -1,0 +1,122 @@
+"""Scenarios: mechanisms with their parameters, in sequence, written and parsed as text.
+
+>>> scenario = parse("drop(rate=0.5) + random_positions(rate=0.2)")
+>>> str(scenario)
+'drop(rate=0.5) + random_positions(rate=0.2)'
+>>> parse("complete").mechanisms
+()
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.counter import Stream
+from protocols.errors import InputError
+from protocols.layout import MODALITIES, HasLayout, Layout, segment_sums
+from protocols.masks import Masks
+from protocols.mechanisms import Mechanism, mechanism_class
+
+COMPLETE = "complete"
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`."""
+
+    mechanisms: tuple[Mechanism, ...] = ()
+
+    def __str__(self) -> str:
+        return " + ".join(str(m) for m in self.mechanisms) or COMPLETE
+
+    def __add__(self, other: Scenario) -> Scenario:
+        return Scenario(self.mechanisms + other.mechanisms)
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the text and of the versions of the mechanisms: what a prediction under it is filed by."""
+        text = " + ".join(f"{m}@{m.version}" for m in self.mechanisms)
+        return hashlib.sha256(f"scenario:1:{text}".encode()).hexdigest()[:16]
+
+    def masks(self, data: Layout | HasLayout, split: str = "test", replicate: int | str = 0) -> Masks:
+        """The masks of one part of a data set: a pure function of its arguments, sample by sample.
+
+        Args:
+            data: A layout, or a data set that has one for every part.
+            split: The part to mask: train, valid or test. Ignored when `data` is a layout.
+            replicate: Which repetition of the draw.
+        """
+        layout = data if isinstance(data, Layout) else data.layout(split)
+        observed = {m: layout.observed[m] for m in MODALITIES}
+        present = layout.present
+        seen: dict[str, int] = {}
+        for mechanism in self.mechanisms:
+            turn = seen.get(mechanism.name, 0)
+            seen[mechanism.name] = turn + 1
+            stream = Stream(layout, f"{mechanism.name}@{mechanism.version}#{turn}", replicate)
+            erased = mechanism.erase(layout, present, stream)
+            observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
+            present = np.stack([segment_sums(observed[m], layout.offsets[m]) > 0 for m in MODALITIES], axis=1)
+        return Masks(layout, observed)
+
+
+def parse(text: str | Scenario) -> Scenario:
+    """Read a scenario: `complete`, or mechanisms joined by `+`. `parse(str(scenario)) == scenario`.
+
+    Raises:
+        InputError: naming the part that could not be read.
+    """
+    if isinstance(text, Scenario):
+        return text
+    if len(text) > 10_000:
+        raise InputError(f"scenario of {len(text)} characters; at most 10000 are read")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+        return Scenario(tuple(_mechanisms(tree, text)))
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(
+            f"cannot read scenario '{text}'; write it as 'drop(rate=0.5) + random_positions(rate=0.2)'"
+        ) from None
+
+
+def _mechanisms(node: ast.expr, text: str) -> list[Mechanism]:
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        return _mechanisms(node.left, text) + _mechanisms(node.right, text)
+    if isinstance(node, ast.Name) and node.id == COMPLETE:
+        return []
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+        cls = mechanism_class(node.func.id)
+        if node.args or any(k.arg is None for k in node.keywords):
+            raise InputError(f"scenario '{text}': write the parameters of {node.func.id} by name, as in rate=0.5")
+        arguments = {str(k.arg): _value(k.value, text) for k in node.keywords}
+        try:
+            return [cls(**arguments)]
+        except TypeError as error:
+            detail = str(error).replace(f"{cls.__name__}.__init__() ", "")
+            raise InputError(f"scenario '{text}': {node.func.id} {detail}") from None
+    if isinstance(node, ast.Name):
+        mechanism_class(node.id)
+        raise InputError(f"scenario '{text}': {node.id} needs its parameters in brackets")
+    raise InputError(f"cannot read '{ast.unparse(node)}' in scenario '{text}'; join mechanisms with +")
+
+
+def _value(node: ast.expr, text: str) -> object:
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
+        value = node.operand.value
+        if isinstance(value, (int, float)):
+            return -value
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        return tuple(str(_value(item, text)) for item in node.elts)
+    if isinstance(node, ast.Dict) and all(k is not None for k in node.keys):
+        return {str(_value(k, text)): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
+    raise InputError(f"cannot read the value '{ast.unparse(node)}' in scenario '{text}'")
