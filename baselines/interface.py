@@ -216,7 +216,7 @@ class ModelInfo:
 
     Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told the true
     integrity at test time; `needs_aligned` wants one time axis; `needs_encoder` works inside the text encoder;
-    `uses_complete_view` trains on the samples before erasing.
+    `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code changes outcomes.
     """
 
     title: str
@@ -230,6 +230,7 @@ class ModelInfo:
     needs_encoder: bool = False
     uses_complete_view: bool = False
     differences: tuple[str, ...] = field(default_factory=tuple)
+    version: int = 1
 
 
 class SentimentModel(nn.Module, ABC):

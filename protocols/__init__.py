@@ -1,4 +1,6 @@
-"""What is missing: mechanisms, scenarios, standard protocols, training regimes. Needs numpy only; imports nothing of ours.
+"""What is missing: mechanisms, scenarios, standard protocols, training regimes.
+
+Needs numpy only; imports nothing of ours.
 
 >>> from protocols import parse
 >>> scenario = parse("drop(rate=0.5) + random_positions(rate=0.2)")

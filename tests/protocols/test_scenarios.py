@@ -1,0 +1,84 @@
+"""Scenarios and protocols as text."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from protocols import InputError, get_protocol, get_regime, parse, protocols
+
+MECHANISMS = st.one_of(
+    st.floats(0, 1).map(lambda r: f"drop(rate={r!r})"),
+    st.floats(0, 1).map(lambda r: f"random_positions(rate={r!r})"),
+    st.floats(0, 1).map(lambda r: f"random_rates(clean={r!r})"),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)).map(
+        lambda r: f"random_positions(rate={{text: {r[0]!r}, vision: {r[1]!r}}})"
+    ),
+    st.sets(st.sampled_from(["text", "audio", "vision"]), min_size=1).map(
+        lambda names: f"subset(available=({', '.join(names)},))"
+    ),
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.lists(MECHANISMS, min_size=1, max_size=4))
+def test_what_is_printed_is_what_was_read(texts: list[str]) -> None:
+    scenario = parse(" + ".join(texts))
+    assert parse(str(scenario)) == scenario
+    assert str(parse(str(scenario))) == str(scenario)
+    assert hash(parse(str(scenario))) == hash(scenario)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.text(max_size=60))
+def test_any_other_text_is_refused_in_one_line(text: str) -> None:
+    if text.strip() == "complete":
+        return
+    with pytest.raises(InputError) as caught:
+        parse(text)
+    assert "\n" not in str(caught.value).replace(text, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("drop(rate=1.5)", "from 0 to 1"),
+        ("drop(0.5)", "by name"),
+        ("drop(ratio=0.5)", "ratio"),
+        ("drop(rate=True)", "from 0 to 1"),
+        ("dorp(rate=0.5)", "did you mean drop"),
+        ("drop", "brackets"),
+        ("subset(available=smell)", "unknown modality 'smell'"),
+        ("random_positions(rate={text: 2})", "rate of text"),
+        ("random_positions(rate={smell: 0.2})", "unknown modality"),
+        ("drop(rate=__import__('os'))", "cannot read"),
+        ("drop(rate=0.5) - drop(rate=0.1)", "join mechanisms with +"),
+        ("", "cannot read scenario"),
+    ],
+)
+def test_mistakes_are_named(text: str, says: str) -> None:
+    with pytest.raises(InputError, match=says.replace("+", r"\+")):
+        parse(text)
+
+
+def test_standard_protocols_round_trip_and_differ() -> None:
+    prints = {p.fingerprint for p in protocols().values()}
+    assert len(prints) == len(protocols())
+    for protocol in protocols().values():
+        assert all(parse(str(s)) == s for s in protocol.scenarios)
+
+
+def test_protocols_are_found_by_name_version_and_scenario() -> None:
+    assert get_protocol("intra-random@1") == get_protocol("intra-random")
+    assert [str(s) for s in get_protocol("drop(rate=0.5)").scenarios] == ["drop(rate=0.5)"]
+    with pytest.raises(InputError, match="at version 1 here"):
+        get_protocol("intra-random@2")
+    with pytest.raises(InputError, match="did you mean intra-random"):
+        get_protocol("intra-randm")
+
+
+def test_two_names_of_one_regime_have_one_fingerprint() -> None:
+    assert get_regime("uncertain").fingerprint == get_regime("random_rates(clean=0.5) + drop(rate=0.3)").fingerprint
+    with pytest.raises(InputError, match="did you mean uncertain"):
+        get_regime("uncertian")
