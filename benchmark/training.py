@@ -89,12 +89,12 @@ def train(
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device)
     stages = model.stages(optimisation.epochs)
     encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
-    if not stages:
+    if not any(stage.epochs for stage in stages):
         return TrainingOutcome(valid_mae=validation_mae(model, valid))
     complete = MaskedPart(train_part, None, text, device) if model.info.uses_complete_view else None
     keeper = _Keeper(nn.ModuleList([model, *([encoder] if encoder else [])]))
     history: list[dict[str, float | str]] = []
-    total, done = sum(s.epochs for s in stages), 0
+    total, done, mae = sum(s.epochs for s in stages), 0, math.nan
     for stage in stages:
         optimiser = _optimiser(model, stage, optimisation, encoder)
         steps = math.ceil(len(train_part) / optimisation.batch_size) * stage.epochs

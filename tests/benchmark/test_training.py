@@ -1,0 +1,172 @@
+"""The training loop: selection, stages, determinism, divergence; with a model small enough to reason about."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from baselines import (
+    Batch,
+    InputSpec,
+    ModelConfig,
+    ModelInfo,
+    Optimisation,
+    ParameterGroup,
+    Prediction,
+    SentimentModel,
+    Stage,
+    Step,
+    TrainBatch,
+)
+from benchmark.data.config import EncoderConfig
+from benchmark.data.dataset import Dataset, TrainingData, build_dataset
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.states import StateCache
+from benchmark.training import TrainingDiverged, TrainingOutcome, forked_rng, train
+from protocols import get_regime
+from tests.samples import make_samples
+
+CPU = torch.device("cpu")
+SPEC = InputSpec(text=16, audio=5, vision=7)
+
+
+class Mean(SentimentModel):
+    """A linear map of the mean audio frame, with dropout so that the generator matters."""
+
+    info = ModelInfo("test", "none", 2026, uses_complete_view=True)
+    name = "mean"
+
+    def __init__(self, spec: InputSpec, config: ModelConfig) -> None:
+        super().__init__(spec, config)
+        self.first = nn.Linear(spec.audio, 4)
+        self.head = nn.Linear(4, 1)
+        self.seen: list[tuple[str, int]] = []
+
+    def forward(self, batch: Batch) -> Prediction:
+        mean = batch.audio.values.sum(1) / batch.audio.length[:, None]
+        return Prediction(self.head(nn.functional.dropout(self.first(mean), 0.1, self.training)).squeeze(1))
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        self.seen.append((step.stage.name, step.epoch))
+        return {"task": (self(batch.input).sentiment - batch.label).abs().mean()}
+
+
+class Staged(Mean):
+    """Trains the first layer in one stage and the head in the next."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        return [Stage("first", 2, selects=False), Stage("head", epochs - 2)]
+
+    def parameter_groups(self, stage: Stage) -> list[ParameterGroup]:
+        return [ParameterGroup(list((self.first if stage.name == "first" else self.head).parameters()))]
+
+
+class Exploding(Mean):
+    """Its loss is NaN from the second epoch on."""
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        loss = super().training_loss(batch, step)
+        return {"task": loss["task"] * (math.nan if step.epoch else 1.0)}
+
+
+@pytest.fixture(scope="module")
+def data() -> Dataset:
+    return build_dataset(make_samples(words=False), "official", None)
+
+
+def fit(cls: type[Mean], dataset: Dataset, seed: int = 0, **settings: float) -> tuple[Mean, TrainingOutcome]:
+    optimisation = Optimisation(**{"epochs": 6, "batch_size": 8, "learning_rate": 0.02, **settings})  # type: ignore[arg-type]
+    with forked_rng(seed, CPU):
+        model = cls(SPEC, ModelConfig())
+        outcome = train(model, TrainingData(dataset), get_regime("uncertain"), optimisation, seed, None, CPU)
+    return model, outcome
+
+
+def test_equal_seeds_train_bitwise_equal_models_and_others_do_not(data: Dataset) -> None:
+    (a, first), (b, second), (c, _) = fit(Mean, data), fit(Mean, data), fit(Mean, data, seed=1)
+    assert all(torch.equal(x, y) for x, y in zip(a.parameters(), b.parameters(), strict=True))
+    assert not torch.equal(a.head.weight, c.head.weight)
+    drop = lambda history: [{k: v for k, v in r.items() if k != "seconds"} for r in history]  # noqa: E731
+    assert drop(first.history) == drop(second.history)
+
+
+def test_the_global_generator_is_left_as_it_was(data: Dataset) -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    fit(Mean, data)
+    assert torch.equal(before, torch.random.get_rng_state())
+
+
+def test_the_kept_weights_are_those_of_the_best_epoch(data: Dataset) -> None:
+    _, outcome = fit(Mean, data, epochs=12, learning_rate=0.5)
+    maes = [float(r["valid_mae"]) for r in outcome.history]
+    assert outcome.valid_mae == min(maes)
+    assert outcome.best_epoch == 1 + maes.index(min(maes))
+
+
+def test_patience_ends_training(data: Dataset) -> None:
+    _, outcome = fit(Mean, data, epochs=200, patience=2, learning_rate=0.1)
+    assert len(outcome.history) == outcome.best_epoch + 2 < 200
+
+
+def test_stages_train_only_their_parameters_and_only_the_last_selects(data: Dataset) -> None:
+    with forked_rng(0, CPU):
+        untrained = Staged(SPEC, ModelConfig())
+    short, _ = fit(Staged, data, epochs=2)
+    assert torch.equal(short.head.weight, untrained.head.weight)
+    assert not torch.equal(short.first.weight, untrained.first.weight)
+    model, outcome = fit(Staged, data)
+    assert torch.equal(model.first.weight, short.first.weight)
+    assert [r["stage"] for r in outcome.history] == ["first"] * 2 + ["head"] * 4
+    assert outcome.best_epoch > 2
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_term(data: Dataset) -> None:
+    with pytest.raises(TrainingDiverged, match="stage fit, epoch 2: task = nan"):
+        fit(Exploding, data)
+
+
+def test_learning_reduces_the_validation_error(data: Dataset) -> None:
+    _, outcome = fit(Mean, data, epochs=15)
+    assert outcome.valid_mae < 0.9 * float(outcome.history[0]["valid_mae"])
+
+
+def test_a_finetuned_encoder_is_trained_and_selected_with_the_model(tiny_encoder: Path) -> None:
+    class Words(Mean):
+        def __init__(self, spec: InputSpec, config: ModelConfig) -> None:
+            super().__init__(spec, config)
+            self.first = nn.Linear(spec.text, 4)
+
+        def forward(self, batch: Batch) -> Prediction:
+            return Prediction(self.head(self.first(batch.text.values[:, 0])).squeeze(1))
+
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder), mode="finetune"))
+    dataset = build_dataset(make_samples(), "official", encoder)
+    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    with forked_rng(0, CPU):
+        model = Words(SPEC, ModelConfig())
+        settings = Optimisation(epochs=2, batch_size=8, encoder_learning_rate=1e-3)
+        train(model, TrainingData(dataset), get_regime("complete"), settings, 0, encoder, CPU)
+    assert any(not torch.equal(before[k], v) for k, v in encoder.state_dict().items())
+
+
+def test_a_frozen_encoder_stays_as_it_was(tiny_encoder: Path) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder)))
+    dataset = build_dataset(make_samples(), "official", encoder)
+    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    with forked_rng(0, CPU):
+        model = Mean(SPEC, ModelConfig())
+        train(
+            model,
+            TrainingData(dataset),
+            get_regime("uncertain"),
+            Optimisation(epochs=1),
+            0,
+            StateCache(encoder, "r", None),
+            CPU,
+        )
+    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
