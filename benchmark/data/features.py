@@ -1,0 +1,43 @@
+"""Cleaning of feature values: what is not a finite float32 is replaced by 0 and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.data.samples import FloatArray
+
+_BLOCK = 4096
+#: Beyond this a value is an overflow of the extractor (COVAREP is known for it), not a measurement.
+LARGEST = 1e30
+
+
+@dataclass
+class Cleaning:
+    """How many values were replaced, by reason."""
+
+    nan: int = 0
+    inf: int = 0
+    overflow: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """As filed in the provenance."""
+        return {"nan": self.nan, "inf": self.inf, "overflow": self.overflow}
+
+
+def clean(values: npt.NDArray[np.generic], cleaning: Cleaning) -> FloatArray:
+    """Rows `(P, D)` as finite float32, replaced values counted in `cleaning`; works in blocks of rows."""
+    result = np.empty(values.shape, dtype=np.float32)
+    for first in range(0, len(values), _BLOCK):
+        block = np.asarray(values[first : first + _BLOCK])
+        nan, inf = np.isnan(block), np.isinf(block)
+        with np.errstate(invalid="ignore"):
+            overflow = (np.abs(block) > LARGEST) & ~inf
+        bad = nan | inf | overflow
+        cleaning.nan += int(nan.sum())
+        cleaning.inf += int(inf.sum())
+        cleaning.overflow += int(overflow.sum())
+        result[first : first + _BLOCK] = np.where(bad, 0, block)
+    return result

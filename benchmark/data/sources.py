@@ -1,0 +1,70 @@
+"""Where data sets come from, by name: stores on disk, or the generator `synthetic`.
+
+>>> dataset = load("synthetic:size=tiny")        # or "mosi", "mosi/official", "mmmo/fold3"
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from benchmark.data.catalog import find_store, open_samples
+from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.dataset import Dataset, build_dataset
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.samples import Samples
+from benchmark.data.store import store_info
+from benchmark.data.synthetic import generate, is_synthetic, parse_synthetic
+
+
+@dataclass(frozen=True)
+class DatasetHeader:
+    """What a study needs to know of a data set before it is read.
+
+    Attributes:
+        name: As runs are filed: the store's name, or the generator with its options.
+        fingerprint: sha256 of the samples.
+        splits: Named splits, the default first.
+        text_is_tokens: Whether the text must be encoded.
+    """
+
+    name: str
+    fingerprint: str
+    splits: tuple[str, ...]
+    text_is_tokens: bool
+
+
+@lru_cache(maxsize=4)
+def load_samples(name: str) -> Samples:
+    """The samples called `name`; kept for the next caller of this process."""
+    return generate(parse_synthetic(name)) if is_synthetic(name) else open_samples(name)
+
+
+def dataset_header(name: str) -> DatasetHeader:
+    """What is known of a data set without reading its values; raises InputError for an unknown name."""
+    if is_synthetic(name):
+        samples = load_samples(name)
+        return DatasetHeader(str(parse_synthetic(name)), _fingerprint(name), tuple(samples.splits), True)
+    info = store_info(find_store(name))
+    return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens)
+
+
+def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, scaling: Scaling = "log") -> Dataset:
+    """A data set ready for masks and batches.
+
+    Args:
+        reference: `name` (its first split) or `name/split`.
+        encoder: Gives the tokens of the text; by default `minilm` where one is needed.
+        scaling: How values are scaled.
+    """
+    name, _, split = reference.partition("/")
+    samples = load_samples(name)
+    if samples.streams["text"].values is not None:
+        return build_dataset(samples, split or next(iter(samples.splits)), None, scaling)
+    text = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder or EncoderConfig())
+    return build_dataset(samples, split or next(iter(samples.splits)), text, scaling)
+
+
+@lru_cache(maxsize=4)
+def _fingerprint(name: str) -> str:
+    return load_samples(name).fingerprint()
