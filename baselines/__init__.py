@@ -6,8 +6,10 @@ May import `protocols`; is imported by `senti_ifusion` and `benchmark`.
 """
 
 from baselines.interface import (
+    MODALITIES,
     Batch,
     InputSpec,
+    Modality,
     ModelConfig,
     ModelInfo,
     Optimisation,
@@ -23,8 +25,10 @@ from baselines.interface import (
 from baselines.registry import create, load_plugin, model_class, models, register, resolve_config
 
 __all__ = [
+    "MODALITIES",
     "Batch",
     "InputSpec",
+    "Modality",
     "ModelConfig",
     "ModelInfo",
     "Optimisation",

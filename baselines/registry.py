@@ -13,6 +13,7 @@ import importlib
 import importlib.metadata
 import importlib.util
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TypeVar
@@ -61,9 +62,9 @@ def model_class(name: str) -> type[SentimentModel]:
     if name not in _REGISTERED and name in _BUILT_IN:
         importlib.import_module(_BUILT_IN[name])
     if name not in _REGISTERED:
-        _load_entry_points()
-    if name not in _REGISTERED:
-        raise unknown_name("model", name, {*_BUILT_IN, *_REGISTERED})
+        broken = _load_entry_points()
+        if name not in _REGISTERED:
+            raise unknown_name("model", name, {*_BUILT_IN, *_REGISTERED}, hint="; ".join(broken))
     return _REGISTERED[name]
 
 
@@ -71,7 +72,8 @@ def models() -> dict[str, type[SentimentModel]]:
     """Every model that can be found, by name."""
     for module in dict.fromkeys(_BUILT_IN.values()):
         importlib.import_module(module)
-    _load_entry_points()
+    for problem in _load_entry_points():
+        warnings.warn(problem, stacklevel=2)
     order = {name: i for i, name in enumerate(_BUILT_IN)}
     return dict(sorted(_REGISTERED.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
@@ -134,9 +136,12 @@ def load_plugin(path: str | Path) -> list[str]:
     return new
 
 
-def _load_entry_points() -> None:
+def _load_entry_points() -> list[str]:
+    """Import the modules that installed distributions name; what cannot be imported is returned, a line each."""
+    broken = []
     for entry in importlib.metadata.entry_points(group=ENTRY_POINTS):
         try:
             entry.load()
-        except ImportError as error:
-            raise InputError(f"entry point {entry.name} = {entry.value} cannot be imported: {error}") from error
+        except Exception as error:  # noqa: BLE001 - whatever a foreign module does on import must not hide the other models
+            broken.append(f"(entry point {entry.name} = {entry.value} cannot be imported: {error})")
+    return broken

@@ -1,0 +1,112 @@
+"""Static late fusion trained with modality dropout: the simplest model made for missing modalities.
+
+The rule is that of ModDrop (Neverova et al., TPAMI 2016): in training, whole modalities are silenced at random, so that
+the fusion learns to do with what is left; nothing is estimated, completed or selected.
+"""
+
+from __future__ import annotations
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.interface import (
+    MODALITIES,
+    Batch,
+    InputSpec,
+    ModelConfig,
+    ModelInfo,
+    Optimisation,
+    Prediction,
+    SentimentModel,
+    Step,
+    TrainBatch,
+    TrainingStatistics,
+)
+from baselines.layers.inputs import InputNorm
+from baselines.layers.pooled_encoder import PooledEncoder
+from baselines.registry import register
+from baselines.unimodal import RegressionHead
+
+
+class LateFusionConfig(ModelConfig):
+    """Sizes of the late fusion."""
+
+    width: int = Field(default=128, ge=4, multiple_of=4)
+    stream_layers: int = Field(
+        default=1, ge=0, description="Transformer layers of audio and vision before attention pooling"
+    )
+    heads: int = Field(default=4, ge=1)
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    modality_dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="chance of each modality to be silenced in training"
+    )
+    text_norm: InputNorm = "layer"
+    stream_norm: InputNorm = "log"
+    patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
+    optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
+
+
+@register(
+    "late-fusion-dropout",
+    config=LateFusionConfig,
+    info=ModelInfo(
+        title="Late fusion with modality dropout",
+        paper="after Neverova et al., ModDrop: Adaptive Multi-Modal Gesture Recognition, TPAMI 2016",
+        year=2016,
+        url="https://arxiv.org/abs/1501.00102",
+        licence="MIT",
+        differences=(
+            "ours is a sentiment model of our own with the paper's rule, not a reimplementation of its gesture network",
+            "a modality is silenced as its encoded vector, not as its input",
+        ),
+    ),
+)
+class LateFusion(SentimentModel):
+    """Three pooled encoders, their vectors side by side, an MLP; trained with the L1 loss and modality dropout."""
+
+    def __init__(self, spec: InputSpec, config: LateFusionConfig) -> None:
+        super().__init__(spec, config)
+        self.encoders = nn.ModuleDict(
+            {
+                m: PooledEncoder(
+                    spec.width(m),
+                    config.width,
+                    layers=0 if m == "text" else config.stream_layers,
+                    heads=config.heads,
+                    dropout=config.dropout,
+                    norm=config.text_norm if m == "text" else config.stream_norm,
+                    patch=1 if m == "text" else config.patch,
+                )
+                for m in MODALITIES
+            }
+        )
+        self.head = RegressionHead(len(MODALITIES) * 2 * config.width, config.width, config.dropout)
+        self.modality_dropout = config.modality_dropout
+
+    def initialise(self, statistics: TrainingStatistics) -> None:
+        """Start from the training median."""
+        self.head.start_at(statistics.label)
+
+    def vectors(self, batch: Batch) -> Tensor:
+        """Each modality's vector, `(B, 3, 2 d)`."""
+        return torch.stack([self.encoders[m](batch[m]) for m in MODALITIES], dim=1)
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Sentiment `(B,)`."""
+        return Prediction(self.head(self.vectors(batch).flatten(1)))
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        """The L1 loss with whole modalities silenced at random."""
+        vectors = self.vectors(batch.input)
+        kept = keep_modalities(len(batch), self.modality_dropout, vectors.device)
+        score = self.head((vectors * kept.unsqueeze(-1)).flatten(1))
+        return {"task": F.l1_loss(score, batch.label)}
+
+
+def keep_modalities(samples: int, rate: float, device: torch.device) -> Tensor:
+    """`(samples, 3)` of 0 and 1: each modality is kept with chance `1 - rate`; a sample that lost all keeps all."""
+    kept = torch.rand(samples, len(MODALITIES), device=device) >= rate
+    kept = kept | ~kept.any(dim=1, keepdim=True)
+    return kept.float()

@@ -1,0 +1,102 @@
+"""Language-guided fusion of ALMT (Zhang et al., EMNLP 2023, arXiv 2310.05804), which LNLN fuses with as well."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.layers.transformer import CrossLayer, learned_tokens
+
+
+class HyperModalityLayer(nn.Module):
+    """What one scale of language picks from audio and vision, to be added to the hyper-modality."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.norm_language = nn.LayerNorm(width)
+        self.norm_audio = nn.LayerNorm(width)
+        self.norm_vision = nn.LayerNorm(width)
+        self.to_query = nn.Linear(width, width, bias=False)
+        self.audio_key_value = nn.Linear(width, 2 * width, bias=False)
+        self.vision_key_value = nn.Linear(width, 2 * width, bias=False)
+        self.to_output = nn.Linear(width, width)
+
+    def forward(self, language: Tensor, audio: Tensor, vision: Tensor) -> Tensor:
+        """`(B, K, d)` from three `(B, K, d)`."""
+        query = self.to_query(self.norm_language(language)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        picked = self._attend(query, self.audio_key_value(self.norm_audio(audio)))
+        picked = picked + self._attend(query, self.vision_key_value(self.norm_vision(vision)))
+        output: Tensor = self.to_output(picked.transpose(1, 2).flatten(2))
+        return output
+
+    def _attend(self, query: Tensor, key_value: Tensor) -> Tensor:
+        key, value = torch.unflatten(key_value, -1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        return F.scaled_dot_product_attention(query, key, value)
+
+
+class AdaptiveHyperModality(nn.Module):
+    """Adaptive hyper-modality learning: each scale of language guides one layer.
+
+    Args:
+        width: d.
+        tokens: K.
+        layers: How many scales guide.
+        heads: Attention heads, of width d / heads.
+    """
+
+    def __init__(self, width: int, tokens: int, layers: int, heads: int) -> None:
+        super().__init__()
+        self.start = learned_tokens(tokens, width)
+        self.layers = nn.ModuleList(HyperModalityLayer(width, heads) for _ in range(layers))
+
+    def forward(self, scales: list[Tensor], audio: Tensor, vision: Tensor) -> Tensor:
+        """The hyper-modality `(B, K, d)` from as many scales of language as there are layers."""
+        hyper = self.start.expand(len(audio), -1, -1)
+        for layer, language in zip(self.layers, scales, strict=True):
+            hyper = hyper + layer(language, audio, vision)
+        return hyper
+
+
+class CrossTransformer(nn.Module):
+    """Language tokens attend to the hyper-modality, layer by layer; an extra token leads both sides.
+
+    Args:
+        width: d.
+        tokens: K, of either side.
+        layers: Depth.
+        heads: Attention heads.
+        head_width: Width of each head; d / heads when None.
+        hidden: Hidden width of the feed-forward; 2 d when None.
+        dropout: On what each sub-layer adds.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        tokens: int,
+        layers: int,
+        heads: int,
+        *,
+        head_width: int | None = None,
+        hidden: int | None = None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.extra = learned_tokens(1, width)
+        self.source_positions = learned_tokens(tokens + 1, width)
+        self.positions = learned_tokens(tokens, width)
+        self.layers = nn.ModuleList(CrossLayer(width, heads, head_width, hidden, dropout) for _ in range(layers))
+
+    def forward(self, source: Tensor, target: Tensor) -> Tensor:
+        """`target` `(B, K, d)` enriched by `source` `(B, K, d)`.
+
+        Without self-attention on the target's side, its extra token would never meet the others, so it is left out.
+        """
+        extra = self.extra.expand(len(source), -1, -1)
+        source = torch.cat([extra, source], dim=1) + self.source_positions
+        target = target + self.positions
+        for layer in self.layers:
+            target = layer(target, source)
+        return target

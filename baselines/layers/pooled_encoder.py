@@ -1,0 +1,57 @@
+"""A modality as one vector, built for small training sets."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from baselines.interface import Sequences
+from baselines.layers.inputs import InputNorm, InputProjection
+from baselines.layers.pooling import AttentionPooling, masked_mean
+from baselines.layers.positions import sinusoidal_positions
+from baselines.layers.transformer import TransformerEncoder
+
+
+class PooledEncoder(nn.Module):
+    """Mean of the input vectors beside attention pooling of a small Transformer's states.
+
+    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it.
+
+    Args:
+        input_width: D of the modality's vectors.
+        width: d.
+        layers: Depth of the Transformer before attention pooling; 0 pools the projected steps.
+        heads: Heads of attention and of pooling.
+        dropout: On the pooled vectors and inside the Transformer.
+        norm: See `InputProjection`.
+        patch: See `InputProjection`.
+    """
+
+    def __init__(
+        self,
+        input_width: int,
+        width: int,
+        *,
+        layers: int = 0,
+        heads: int = 4,
+        dropout: float = 0.0,
+        norm: InputNorm = "layer",
+        patch: int = 1,
+    ) -> None:
+        super().__init__()
+        self.input = InputProjection(input_width, width, norm, patch)
+        self.mean = nn.Linear(input_width, width)
+        self.positions = layers > 0
+        self.transformer = TransformerEncoder(width, layers, heads, dropout=dropout, final_norm=True)
+        self.pool = AttentionPooling(width, heads)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(self, sequences: Sequences) -> Tensor:
+        """The vectors of a batch, `(B, 2 d)`: the mean's, then attention's."""
+        features = self.input.features(sequences)
+        steps, padding = self.input.embed(features, sequences)
+        if self.positions:
+            steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
+        steps = self.transformer(steps, padding)
+        mean = self.mean(self.dropout(masked_mean(features, sequences.padding)))
+        return torch.cat([mean, self.dropout(self.pool(steps, padding))], dim=-1)

@@ -1,0 +1,81 @@
+"""`sentibench`: the verbs, and how errors reach the user (one line, exit code 2)."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import traceback
+
+import click
+
+from protocols import InputError
+
+#: Verb -> (module that holds it, help for the list). Modules are imported when their verb is used.
+_VERBS = {
+    "run": ("benchmark.cli.run", "Train and evaluate a study; what is there already is not done again."),
+    "report": ("benchmark.cli.report", "Leaderboards of a study."),
+    "plot": ("benchmark.cli.report", "Curves of a study."),
+    "data": ("benchmark.cli.data", "Import, list, verify and describe data sets."),
+    "models": ("benchmark.cli.catalogue", "List the models."),
+    "protocols": ("benchmark.cli.catalogue", "List and show protocols."),
+    "doctor": ("benchmark.cli.doctor", "Versions, device, data and encoder found."),
+}
+
+
+class _LazyGroup(click.Group):
+    """Imports a verb's module only when it is called, so that `--help` is instant."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _VERBS:
+            return None
+        command = getattr(importlib.import_module(_VERBS[cmd_name][0]), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="sentibench", prog_name="sentibench")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def sentibench(debug: bool) -> None:
+    """Benchmark of multimodal sentiment analysis under missing text, audio and vision."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Entry point: runs a verb; bad input is one line on standard error and exit code 2."""
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    try:
+        code = sentibench.main(args=given, prog_name="sentibench", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "")
+        sys.exit(2)
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        _fail(" ".join(error.format_message().split()) + hint)
+    except InputError as error:
+        if debug:
+            traceback.print_exc()
+        _fail(" ".join(str(error).split()))
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("sentibench: interrupted; run the same command again to go on", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _fail(message: str) -> None:
+    click.echo(f"sentibench: {message}", err=True)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,114 @@
+"""`sentibench report` and `sentibench plot`: leaderboards and curves of a study that was run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.run import OUT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.report.table import Table
+    from benchmark.study import Study
+
+#: What a terminal shows of a leaderboard; the files have every column.
+_SHOWN = (
+    "rank",
+    "model",
+    "mae",
+    "corr",
+    "acc7",
+    "acc5",
+    "acc2_has0",
+    "acc2_non0",
+    "f1_non0",
+    "parameters",
+    "train_seconds",
+)
+_FORMATS = ("markdown", "csv", "latex", "html")
+
+
+@click.command()
+@click.argument("study", required=False)
+@OUT
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
+def report(study: str | None, out: Path, form: str | None) -> None:
+    """Write and show the leaderboards of STUDY (by default the one that was run last)."""
+    from rich.console import Console
+
+    from benchmark.publish import report as write
+
+    chosen = _study(study, out)
+    if form:
+        for _, _, table in write(chosen, out).tables:
+            click.echo(getattr(table, form)())
+    else:
+        show_results(chosen, out, Console(), figures=False)
+
+
+@click.command()
+@click.argument("study", required=False)
+@OUT
+@click.option(
+    "--format", "formats", multiple=True, type=click.Choice(("png", "pdf", "svg")), help="Default: png and pdf."
+)
+def plot(study: str | None, out: Path, formats: tuple[str, ...]) -> None:
+    """Draw the curves of STUDY (by default the one that was run last)."""
+    from benchmark.publish import plot as draw
+
+    for path in draw(_study(study, out), out, formats or ("png", "pdf")):
+        click.echo(path)
+
+
+def show_results(study: Study, out: Path, console: Console, figures: bool = True) -> None:
+    """Write tables (and figures) of a study and print its leaderboards."""
+    from benchmark.publish import plot as draw
+    from benchmark.publish import report as write
+
+    written = write(study, out)
+    for _, _, table in written.tables:
+        _print(table, console)
+    files = [*written.files, *(draw(study, out) if figures else ())]
+    for path in files:
+        if path.suffix in {".md", ".csv", ".png"} and not (path.suffix == ".csv" and path.stem != "leaderboard"):
+            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+
+
+def _print(table: Table, console: Console) -> None:
+    from rich.table import Table as RichTable
+
+    headers, rows = table.plain()
+    shown = [i for i, column in enumerate(table.columns) if column.name in _SHOWN]
+    by_name = {column.name: i for i, column in enumerate(table.columns)}
+    view = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for i in shown:
+        view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
+        if table.columns[i].name == "mae":
+            view.add_column("95 %", no_wrap=True)
+    for row, cells in zip(table.rows, rows, strict=True):
+        if row.rule:
+            view.add_section()
+        line = []
+        for i in shown:
+            line.append(f"[bold]{cells[i]}[/]" if row.cells[i].bold else cells[i].replace("[", r"\["))
+            if table.columns[i].name == "mae":
+                line.append(f"{cells[by_name['mae_low']]}-{cells[by_name['mae_high']]}")
+        view.add_row(*line)
+    console.print()
+    console.print(view)
+    for note in table.footnotes:
+        console.print(
+            f"{f'[{note.mark}] ' if note.mark else ''}{note.text}", style="dim", markup=False, highlight=False
+        )
+
+
+def _study(name: str | None, out: Path) -> Study:
+    from benchmark.commands import last_study, read_study
+
+    if name is not None and (out / "studies" / name / "study.yaml").is_file():
+        return read_study(str(out / "studies" / name / "study.yaml"), {})
+    return last_study(out) if name is None else read_study(name, {})

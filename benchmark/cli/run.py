@@ -1,0 +1,154 @@
+"""`sentibench run`: a study from a file or from options."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/runs"), show_default=True,
+    help="Folder of runs, tables and figures.",
+)  # fmt: skip
+
+
+@click.command()
+@click.argument("study", required=False)
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    help="Data set: mosi, mosi/official, mmmo/fold*, synthetic. Several: repeat.",
+)
+@click.option("--models", help="Comma-separated names; see 'sentibench models list'.")
+@click.option("--protocols", help="Comma-separated names; see 'sentibench protocols list'.")
+@click.option(
+    "--scenario", "scenarios", multiple=True, help="A scenario's text, such as 'drop(rate=0.5)'. Several: repeat."
+)
+@click.option("--seeds", help="How many (5), or which (0,3,7).")
+@click.option("--regime", help="Training regime: uncertain, complete, or a scenario's text.")
+@click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
+@click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
+@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
+@click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
+@click.option("--name", help="Name of the study: its tables and figures go to OUT/studies/NAME.")
+@click.option("--plugin", "plugins", multiple=True, help="A Python file that registers models. Several: repeat.")
+@OUT
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def run(
+    study: str | None,
+    datasets: tuple[str, ...],
+    models: str | None,
+    protocols: str | None,
+    scenarios: tuple[str, ...],
+    seeds: str | None,
+    regime: str | None,
+    encoder: str | None,
+    finetune: bool,
+    epochs: int | None,
+    patience: int | None,
+    name: str | None,
+    plugins: tuple[str, ...],
+    out: Path,
+    workers: int | None,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Run STUDY (a YAML file, or a study that ships with the suite: demo) or what the options say.
+
+    Options replace fields of the file. Runs that are there already are not done again, so the same command goes on
+    after an interruption, and a longer list of seeds, models or protocols adds only what is new.
+    """
+    from rich.console import Console
+
+    from benchmark.cli.progress import StudyDisplay
+    from benchmark.cli.report import show_results
+    from benchmark.commands import pending, prepare, read_study
+    from benchmark.commands import run as run_study
+    from benchmark.executors import LocalExecutor
+    from protocols import InputError
+
+    fields: dict[str, Any] = {
+        "datasets": list(datasets),
+        "models": _split(models),
+        "protocols": _split(protocols) + list(scenarios),
+        "seeds": _seeds(seeds),
+        "regime": regime,
+        "name": name,
+        "plugins": list(plugins),
+    }
+    fields = {key: value for key, value in fields.items() if value}
+    if encoder or finetune:
+        fields["encoder"] = {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"}
+    if epochs is not None or patience is not None:
+        fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
+    if device != "cpu":
+        _check_device(device)
+    resolved = read_study(study, fields)
+    console = Console(stderr=as_json)
+    with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
+        plan = prepare(resolved)
+        todo = pending(plan, out)
+    there = len(plan.runs) - len(todo)
+    if not as_json:
+        shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
+        console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False)
+    if dry_run:
+        listing = [plan.runs[i].spec for i in todo]
+        if as_json:
+            click.echo(json.dumps([{"id": s.id, "run": s.title} for s in listing], indent=2))
+        else:
+            for spec in listing:
+                click.echo(f"  {spec.id}  {spec.title}")
+        return 0
+    executor = LocalExecutor(workers if workers is not None else (1 if device != "cpu" else None))
+    with StudyDisplay(plan, todo, console) as display:
+        outcome = run_study(plan, out, executor, display.event, device, display.record)
+    if as_json:
+        click.echo(json.dumps([r.model_dump(mode="json") for r in outcome.records], indent=2))
+    elif len(outcome.failed) < len(outcome.records):
+        show_results(resolved, out, console)
+    for record in outcome.failed:
+        click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
+    if len(outcome.failed) == len(outcome.records):
+        raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
+    return 1 if outcome.failed else 0
+
+
+def _split(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def _seeds(text: str | None) -> int | list[int] | None:
+    from protocols import InputError
+
+    if text is None:
+        return None
+    parts = _split(text)
+    if not parts or not all(p.isdigit() for p in parts):
+        raise InputError(f"--seeds: expected a number of seeds such as 5, or a list such as 0,3,7; found '{text}'")
+    if len(parts) == 1 and not text.strip().endswith(","):
+        if int(parts[0]) == 0:
+            raise InputError("--seeds: expected at least 1 seed; write '0,' for the one seed 0")
+        return int(parts[0])
+    return [int(p) for p in parts]
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    from protocols import InputError
+
+    try:
+        found = torch.device(device)
+    except RuntimeError:
+        raise InputError(f"--device: '{device}' is none; write cpu, cuda or cuda:1") from None
+    if found.type == "cuda" and not torch.cuda.is_available():
+        raise InputError("--device: no CUDA device is available here; leave the option out to run on the processor")

@@ -1,0 +1,102 @@
+"""From what was meant to the label: the sum of what is said, tone of voice, tone of face, and what nobody observes.
+
+The label is a monotone function of that sum, chosen so that labels are distributed as in CMU-MOSI.
+"""
+
+from __future__ import annotations
+
+import math
+from functools import cache
+
+import numpy as np
+
+from benchmark.data.synthetic.composition import TEXT_GRID
+from benchmark.data.synthetic.grammar import sentence_prior
+from protocols.layout import FloatArray, IntArray
+
+#: The possible labels: CMU-MOSI's mean of five raters, -3 to 3 in steps of 0.2.
+LABELS: FloatArray = np.arange(-15, 16) / 5.0
+
+# Shares of the labels in thousandths: CMU-MOSI's histogram, smoothed on either side of zero, with the class shares of
+# its test part (55 % negative, 4 % zero, 41 % positive).
+_NEGATIVE = (9, 15, 19, 24, 37, 47, 48, 48, 46, 47, 50, 43, 37, 40, 38)
+_ZERO = (42,)
+_POSITIVE = (28, 28, 28, 27, 26, 29, 34, 36, 39, 41, 35, 24, 16, 11, 6)
+
+#: Probability of each label.
+LABEL_PROBABILITY: FloatArray = np.array(_NEGATIVE + _ZERO + _POSITIVE) / sum(_NEGATIVE + _ZERO + _POSITIVE)
+
+# Tone of voice and tone of face are sums of fair coins, of which they share some: correlated, by 1/3, and not the same.
+_SHARED_COINS, _OWN_COINS = 2, 4
+_COINS = _SHARED_COINS + _OWN_COINS
+
+#: The possible tones of voice, in the units of the text's sentiment: how something is said; audio alone shows it.
+VOICE_GRID: FloatArray = 0.65 * (np.arange(_COINS + 1) - _COINS / 2)
+#: The possible tones of face; vision alone shows it.
+FACE_GRID: FloatArray = 0.55 * (np.arange(_COINS + 1) - _COINS / 2)
+
+
+@cache
+def tone_probability() -> FloatArray:
+    """`(7, 7)`: probability of each tone of voice and of face; independent of the words."""
+    joint = np.zeros((_COINS + 1, _COINS + 1))
+    own = _binomial(_OWN_COINS)
+    for shared, p in enumerate(_binomial(_SHARED_COINS)):
+        joint[shared : shared + _OWN_COINS + 1, shared : shared + _OWN_COINS + 1] += p * np.outer(own, own)
+    return joint
+
+
+def draw_tones(n: int, random: np.random.Generator) -> tuple[FloatArray, FloatArray]:
+    """`(n,)` tones of voice and `(n,)` of face."""
+    shared = random.integers(0, 2, (n, _SHARED_COINS)).sum(axis=1)
+    voice, face = (shared + random.integers(0, 2, (n, _OWN_COINS)).sum(axis=1) for _ in range(2))
+    return VOICE_GRID[voice], FACE_GRID[face]
+
+
+#: Standard deviations of what no modality shows: shared by the utterances of a video, and of each utterance.
+VIDEO_SPREAD, UTTERANCE_SPREAD = 0.25, 0.35
+_SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
+
+
+@cache
+def thresholds() -> FloatArray:
+    """`(30,)`: where the sum passes from one label to the next, by bisection on its distribution."""
+    centres, inverse = np.unique(_meaning().ravel().round(9), return_inverse=True)
+    weights = (sentence_prior()[:, None, None] * tone_probability()).ravel()
+    weights = np.bincount(inverse, weights=weights)
+    target = np.cumsum(LABEL_PROBABILITY)[:-1]
+    low, high = np.full(len(target), -12.0), np.full(len(target), 12.0)
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        below = _normal_cdf((middle[:, None] - centres) / _SPREAD) @ weights < target
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return (low + high) / 2.0
+
+
+@cache
+def label_given_meaning() -> FloatArray:
+    """`(25, 7, 7, 31)`: probability of each label given text, voice and face, the unobservable summed out."""
+    centres, inverse = np.unique(_meaning().round(9), return_inverse=True)
+    passed = _normal_cdf((thresholds() - centres[:, None]) / _SPREAD)
+    ends = np.zeros((len(centres), 1))
+    table = np.diff(np.concatenate([ends, passed, ends + 1.0], axis=1), axis=1)
+    return table[inverse.ravel()].reshape(*_meaning().shape, len(LABELS))
+
+
+def label_index(meaning: FloatArray) -> IntArray:
+    """`(n,)` index into `LABELS` of each sum of text, tone and the unobservable."""
+    return np.searchsorted(thresholds(), meaning).astype(np.int64)
+
+
+def _meaning() -> FloatArray:
+    """`(25, 7, 7)`: sum of the sentiment of the text and of the tones."""
+    return TEXT_GRID[:, None, None] + VOICE_GRID[:, None] + FACE_GRID
+
+
+def _binomial(trials: int) -> FloatArray:
+    return np.array([math.comb(trials, k) for k in range(trials + 1)]) / 2.0**trials
+
+
+def _normal_cdf(x: FloatArray) -> FloatArray:
+    values = [0.5 * math.erfc(-value / math.sqrt(2.0)) for value in x.ravel().tolist()]
+    return np.array(values).reshape(x.shape)

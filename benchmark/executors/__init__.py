@@ -1,0 +1,7 @@
+"""Executors: `map(jobs)` yields each job's record as it finishes. Same results bit for bit on the CPU, whichever executes."""
+
+from benchmark.executors.base import Event, Executor, Listener
+from benchmark.executors.inline import InlineExecutor
+from benchmark.executors.local import LocalExecutor
+
+__all__ = ["Event", "Executor", "InlineExecutor", "Listener", "LocalExecutor"]

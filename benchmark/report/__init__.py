@@ -1,0 +1,6 @@
+"""From a panel of predictions to tables and figures.
+
+Sees arrays and tables only: no torch, no models, no runs on disk. Imported by the command line and by scripts.
+
+`table` is the one table object, `leaderboard` fills it, `curves` draws, `style` fixes colours and markers.
+"""

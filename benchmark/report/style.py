@@ -1,0 +1,76 @@
+"""Colours and markers: a model looks the same in every figure.
+
+Colours are those of Okabe and Ito and of Paul Tol's muted scheme, which readers with colour-blindness tell apart; the
+marker says the same once more, for print in grey.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+#: Colours for models without a fixed one, then markers.
+PALETTE = (
+    "#0072b2",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#56b4e9",
+    "#882255",
+    "#999933",
+    "#332288",
+    "#44aa99",
+    "#aa4499",
+)
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a model is drawn; `line` is a matplotlib line style, dashed for reference rows."""
+
+    colour: str
+    marker: str
+    line: str = "-"
+
+
+_FIXED = {
+    "senti-ifusion": Style("#d55e00", "o"),
+    "lnln": Style("#0072b2", "s"),
+    "late-fusion-dropout": Style("#009e73", "^"),
+    "text-only": Style("#cc79a7", "D"),
+    "audio-only": Style("#e69f00", "v"),
+    "vision-only": Style("#56b4e9", "P"),
+    "constant": Style("#777777", "", "--"),
+    "oracle": Style("#000000", "", ":"),
+    "almt": Style("#882255", "X"),
+    "mult": Style("#332288", "<"),
+    "tfr-net": Style("#999933", ">"),
+    "misa": Style("#44aa99", "p"),
+    "self-mm": Style("#aa4499", "h"),
+    "mmim": Style("#117733", "*"),
+    "p-rmf": Style("#661100", "d"),
+}
+
+
+def styles(models: Iterable[str]) -> dict[str, Style]:
+    """The style of every model of a figure.
+
+    Well-known models have a fixed style. Others get theirs by the hash of their name; where two of one figure would
+    look alike, the one whose name sorts later takes the next free style, so that no two of a figure share one.
+    """
+    names = list(dict.fromkeys(models))
+    chosen = {name: _FIXED[name] for name in names if name in _FIXED}
+    free = [Style(colour, marker) for marker in MARKERS for colour in PALETTE]
+    taken = set(chosen.values())
+    for name in sorted(set(names) - set(chosen)):
+        start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") % len(free)
+        candidates = [free[(start + step) % len(free)] for step in range(len(free))]
+        colours = {style.colour for style in taken}
+        fresh = [style for style in candidates if style not in taken]
+        # a colour of its own while there is one; then a marker of its own; beyond 120 models, styles repeat
+        best = next((s for s in fresh if s.colour not in colours), (fresh or candidates)[0])
+        chosen[name] = best
+        taken.add(best)
+    return {name: chosen[name] for name in names}

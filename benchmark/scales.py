@@ -1,0 +1,151 @@
+"""The metrics by name, and the bins behind them for each label range.
+
+>>> METRICS["acc7"].heading, METRICS["acc7"].format(0.3514)
+('Acc-7 ↑', '35.14')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols import InputError
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How a metric is named and printed.
+
+    Attributes:
+        name: Key, as `acc2_non0`.
+        title: For a reader, as `Acc-2 Non0`.
+        higher_is_better: Direction.
+        perfect: The value of a perfect prediction.
+        percent: Whether it is a share that is printed in per cent.
+        definition: One line.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    perfect: float
+    percent: bool
+    definition: str
+
+    @property
+    def arrow(self) -> str:
+        """The direction as a symbol."""
+        return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def heading(self) -> str:
+        """Title with direction, for the head of a column."""
+        return f"{self.title} {self.arrow}"
+
+    def format(self, value: float, decimals: int | None = None) -> str:
+        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN."""
+        if not np.isfinite(value):
+            return "n/a"
+        digits = (2 if self.percent else 3) if decimals is None else decimals
+        return f"{100 * value if self.percent else value:.{digits}f}"
+
+
+def _share(name: str, title: str, definition: str) -> Metric:
+    return Metric(name, title, True, 1.0, True, definition)
+
+
+METRICS: dict[str, Metric] = {
+    m.name: m
+    for m in (
+        Metric("mae", "MAE", False, 0.0, False, "mean absolute error, predictions not clipped"),
+        Metric("corr", "Corr", True, 1.0, False, "Pearson correlation, 0 for constant predictions"),
+        _share("acc7", "Acc-7", "both clipped to +-3 and rounded half to even; share equal"),
+        _share("acc5", "Acc-5", "both clipped to +-2 and rounded half to even; share equal"),
+        _share("acc3", "Acc-3", "both clipped to +-1 and rounded half to even; share equal"),
+        _share("acc2_has0", "Acc-2 Has0", "negative against non-negative, all samples"),
+        _share("acc2_non0", "Acc-2 Non0", "negative against positive, samples with label 0 left out"),
+        _share("f1_has0", "F1 Has0", "as Acc-2 Has0; F1 of both classes weighted by the true class counts"),
+        _share("f1_non0", "F1 Non0", "as Acc-2 Non0; F1 of both classes weighted by the true class counts"),
+        _share("acc5_sims", "Acc-5 (SIMS)", "bins (-1, -.7, -.1, .1, .7, 1], right edges included; share equal"),
+        _share("acc3_sims", "Acc-3 (SIMS)", "bins (-1, -.1, .1, 1], right edges included; share equal"),
+        _share("acc2_sims", "Acc-2 (SIMS)", "label at most 0 against above 0, all samples"),
+        _share("f1_sims", "F1 (SIMS)", "as Acc-2 (SIMS); F1 of both classes weighted by the true class counts"),
+    )
+}
+
+
+@dataclass(frozen=True)
+class Binary:
+    """A split into two classes: `kept` says which samples take part, by label; `positive` which class a value is."""
+
+    positive: Callable[[FloatArray], npt.NDArray[np.bool_]]
+    kept: Callable[[FloatArray], npt.NDArray[np.bool_]] | None = None
+
+
+@dataclass(frozen=True)
+class Scale:
+    """The bins of one label range.
+
+    Attributes:
+        name: For a reader.
+        label_range: Lowest and highest label.
+        classes: By metric: the function that bins labels and predictions; the metric is the share of equal bins.
+        binaries: By suffix: the split behind `acc2_<suffix>` and `f1_<suffix>`.
+        metrics: Names of all metrics in the order of a table.
+    """
+
+    name: str
+    label_range: tuple[float, float]
+    classes: Mapping[str, Callable[[FloatArray], npt.NDArray[np.generic]]]
+    binaries: Mapping[str, Binary]
+    metrics: tuple[str, ...]
+
+
+def _rounded(values: FloatArray, limit: float) -> FloatArray:
+    result: FloatArray = np.rint(np.clip(values, -limit, limit))
+    return result
+
+
+def _binned(values: FloatArray, edges: tuple[float, ...]) -> npt.NDArray[np.intp]:
+    return np.searchsorted(np.asarray(edges), values, side="left")
+
+
+MOSI = Scale(
+    "CMU-MOSI",
+    (-3.0, 3.0),
+    {"acc7": partial(_rounded, limit=3), "acc5": partial(_rounded, limit=2), "acc3": partial(_rounded, limit=1)},
+    {"has0": Binary(lambda v: v >= 0), "non0": Binary(lambda v: v > 0, kept=lambda label: label != 0)},
+    ("mae", "corr", "acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0"),
+)
+SIMS = Scale(
+    "CH-SIMS",
+    (-1.0, 1.0),
+    {"acc5_sims": partial(_binned, edges=(-0.7, -0.1, 0.1, 0.7)), "acc3_sims": partial(_binned, edges=(-0.1, 0.1))},
+    {"sims": Binary(lambda v: v > 0)},
+    ("mae", "corr", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims"),
+)
+
+
+def scale_of(label_range: tuple[float, float]) -> Scale:
+    """The scale whose labels have this range.
+
+    Raises:
+        InputError: for a range other than [-3, 3] and [-1, 1].
+    """
+    for scale in (MOSI, SIMS):
+        if tuple(label_range) == scale.label_range:
+            return scale
+    low, high = label_range
+    raise InputError(f"label range [{low:g}, {high:g}] has no metrics; map the labels to [-3, 3] (or [-1, 1] for SIMS)")
+
+
+def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
+    """Names of the metrics that are defined for labels of this range, in the order of a table."""
+    return scale_of(label_range).metrics

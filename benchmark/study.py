@@ -1,0 +1,225 @@
+"""Studies: data sets x models x seeds under one training regime, evaluated under protocols.
+
+A study is a small validated file (YAML) or the same as arguments. `plan` resolves it into runs (one training each) and
+cells (one run under one scenario).
+
+    name: demo
+    datasets: [synthetic]
+    models: [constant, text-only, {name: senti-ifusion, config: {width: 64}}]
+    protocols: [complete, intra-random]
+    seeds: 3
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Annotated
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from baselines import model_class, resolve_config
+from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.sources import DatasetHeader, dataset_header
+from benchmark.data.synthetic import is_synthetic
+from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
+from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, unknown_name
+
+
+class ModelEntry(BaseModel):
+    """A model of a study: registered name, the config fields that differ from its defaults, and how tables call it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    config: dict[str, Any] = {}
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """What tables call it."""
+        return self.label or self.name
+
+
+def _entries(value: object) -> object:
+    if isinstance(value, list):
+        return [{"name": item} if isinstance(item, str) else item for item in value]
+    return value
+
+
+def _seeds(value: object) -> object:
+    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+class Study(BaseModel):
+    """What to run.
+
+    Attributes:
+        name: Folder of the study's tables and figures.
+        datasets: `mosi` (its first split), `mosi/official`, `mmmo/fold*` (a family of splits, pooled), `synthetic`,
+            `synthetic:size=tiny,seed=3`.
+        models: Registered names, or entries with config and label.
+        protocols: Names, or texts of scenarios.
+        seeds: A number n for 0..n-1, or a list.
+        regime: Training regime.
+        encoder: Text encoder.
+        scaling: How values are scaled.
+        optimisation: Overrides for all models, such as `{epochs: 10}`.
+        plugins: Python files that register models.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    datasets: list[str] = Field(min_length=1)
+    models: Annotated[list[ModelEntry], BeforeValidator(_entries)] = Field(min_length=1)
+    protocols: list[str] = Field(default=["complete", "intra-random", "inter-drop"], min_length=1)
+    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_seeds)] = Field(
+        default=[0, 1, 2], min_length=1
+    )
+    regime: str = "uncertain"
+    encoder: EncoderConfig = EncoderConfig()
+    scaling: Scaling = "log"
+    optimisation: dict[str, Any] = {}
+    plugins: list[str] = []
+
+
+def load_study(path: Path) -> Study:
+    """Read a study file.
+
+    Raises:
+        InputError: one line that names the file and the field.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such study file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    except (yaml.YAMLError, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not valid YAML: {reason}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {type(content).__name__}")
+    return make_study(content, str(path))
+
+
+def make_study(content: dict[str, Any], where: str = "study") -> Study:
+    """Validate the fields of a study; raises InputError with the first that is wrong."""
+    try:
+        return Study.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            parents = {"models": ModelEntry, "encoder": EncoderConfig}
+            owner = parents.get(str(first["loc"][0]), Study)
+            raise unknown_name(f"field of {where}:", str(first["loc"][-1]), owner.model_fields) from None
+        raise InputError(f"{where}: {field}: {first['msg']}; found {_short(first['input'])}") from None
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of a plan and what to call it.
+
+    Attributes:
+        spec: Identity.
+        dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
+        label: What tables call the model.
+    """
+
+    spec: RunSpec
+    dataset: str
+    label: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study, resolved.
+
+    Attributes:
+        study: The study.
+        runs: Every training, ordered so that runs that share corrupted samples come together.
+        protocols: The protocols in order.
+        scenarios: The scenarios of all protocols, each once.
+    """
+
+    study: Study
+    runs: tuple[PlannedRun, ...]
+    protocols: tuple[Protocol, ...]
+    scenarios: tuple[Scenario, ...]
+
+
+def plan(study: Study) -> Plan:
+    """Resolve names, configs, data and encoder of a study; trains nothing.
+
+    Raises:
+        InputError: for anything unknown or misspelt, before anything runs.
+    """
+    protocols = tuple(get_protocol(name) for name in study.protocols)
+    if len({p.name for p in protocols}) < len(protocols):
+        raise InputError("protocols: one is named twice; name each once")
+    scenarios = tuple(dict.fromkeys(s for p in protocols for s in p.scenarios))
+    regime = get_regime(study.regime)
+    entries = _resolve_models(study)
+    runs = []
+    for reference in dict.fromkeys(study.datasets):
+        header, splits = resolve_dataset(reference)
+        encoder = study.encoder if header.text_is_tokens else None
+        revision = encoder_revision(encoder.name) if encoder else None
+        for seed in dict.fromkeys(study.seeds):
+            for split in splits:
+                shared = {
+                    "dataset": header.name,
+                    "split": split,
+                    "data_sha256": header.fingerprint,
+                    "regime": regime.name,
+                    "regime_fingerprint": regime.fingerprint,
+                    "encoder": encoder,
+                    "encoder_revision": revision,
+                    "scaling": study.scaling,
+                    "seed": seed,
+                }
+                for entry, version, config in entries:
+                    spec = RunSpec(model=entry.name, model_version=version, config=config, **shared)
+                    runs.append(PlannedRun(spec, reference, entry.title))
+                if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0]:
+                    spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
+                    runs.append(PlannedRun(spec, reference, ORACLE))
+    return Plan(study, tuple(runs), protocols, scenarios)
+
+
+def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]]:
+    titles = [entry.title for entry in study.models]
+    twice = next((t for t in titles if titles.count(t) > 1), None)
+    if twice:
+        raise InputError(f"models: '{twice}' stands twice; give one of them a label of its own")
+    resolved = []
+    for entry in study.models:
+        own = entry.config.get("optimisation", {})
+        if not isinstance(own, dict):
+            raise InputError(f"model '{entry.name}', config field 'optimisation': expected fields, found {_short(own)}")
+        values = {**entry.config, "optimisation": {**study.optimisation, **own}}
+        config = resolve_config(entry.name, values)
+        resolved.append((entry, model_class(entry.name).info.version, config.model_dump(mode="json")))
+    return resolved
+
+
+def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
+    """The data set that a study names, and the splits it asks for."""
+    name, _, pattern = reference.partition("/")
+    header = dataset_header(name)
+    if not pattern:
+        return header, [header.splits[0]]
+    splits = [s for s in header.splits if fnmatchcase(s, pattern)]
+    if not splits:
+        raise unknown_name(f"split of {name}", pattern, header.splits)
+    return header, splits
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."

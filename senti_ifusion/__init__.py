@@ -1,0 +1,4 @@
+"""Senti-iFusion: integrity estimation, cross-modal completion and adaptive fusion, one file a part; `model` joins them.
+
+May import `protocols` and `baselines`; is imported by `benchmark` through the registry only.
+"""

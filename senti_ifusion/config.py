@@ -1,0 +1,86 @@
+"""Every choice of Senti-iFusion, one field each.
+
+KNOWN: stated in the abstract or the figure captions of the paper. READING: ours, as the paper's equations and settings
+were not at hand; whoever holds the paper corrects it here.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from baselines import ModelConfig, Optimisation
+from baselines.layers.inputs import InputNorm
+
+
+class SentiIFusionConfig(ModelConfig):
+    """Config of Senti-iFusion; the fields of the ablation switch single parts off."""
+
+    # Encoders. READING throughout: the layout of ALMT and LNLN.
+    width: int = Field(default=128, ge=8, description="d; READING")
+    tokens: int = Field(default=8, ge=1, description="K, tokens a modality is read out as; READING")
+    heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
+    encoder_layers: int = Field(default=2, ge=1, description="depth of the audio and vision encoders; READING")
+    text_layers: int = Field(default=1, ge=1, description="depth on top of the text encoder's states; READING")
+    text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
+    stream_norm: InputNorm = Field(default="log", description="what is done to audio and vision first; READING")
+    patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
+    from_mean: bool = Field(default=True, description="query tokens start from the mean input vector; READING")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
+
+    # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
+    use_integrity: bool = Field(default=True, description="ablation: False takes every modality for whole (I = 1)")
+    integrity_layers: int = Field(default=1, ge=1, description="depth of the estimator; READING")
+    integrity_weight: float = Field(default=1.0, ge=0, description="of the squared error of the estimate; READING")
+    detach_integrity: bool = Field(
+        default=True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
+    )
+
+    # Integrity-weighted completion. KNOWN: it weights, disentangles shared from private, recovers what is missing.
+    use_completion: bool = Field(default=True, description="ablation: False leaves gaps to the learned prior")
+    disentanglement: bool = Field(default=True, description="ablation: False drops the consistency and private losses")
+    disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
+    consistency_temperature: float = Field(default=0.2, gt=0, description="of the contrastive consistency; READING")
+    donor_temperature: float = Field(default=0.5, gt=0, description="tau of the donor weights; READING")
+
+    # Dual-depth validation. KNOWN: feature level and semantic level, training only.
+    feature_validation: bool = Field(default=True, description="ablation: False drops the feature-level loss")
+    semantic_validation: bool = Field(default=True, description="ablation: False drops the semantic-level loss")
+    feature_weight: float = Field(default=0.5, ge=0, description="READING")
+    semantic_weight: float = Field(default=0.3, ge=0, description="READING")
+    target_momentum: float = Field(
+        default=0.0, ge=0, lt=1, description="0: targets by the encoder itself; else by its moving average; READING"
+    )
+
+    # Integrity-guided adaptive fusion. KNOWN: the dominant modality is chosen by completeness and quality; attention
+    # over several scales.
+    adaptive_fusion: bool = Field(default=True, description="ablation: False fuses all modalities with equal weight")
+    dominant: Literal["auto", "text"] = Field(default="auto", description="ablation: 'text' always lets language lead")
+    scales: int = Field(default=3, ge=1, description="successive layers at which the others are queried; READING")
+    fusion_layers: int = Field(default=1, ge=1, description="depth of the fusion Transformer; READING")
+    choice_temperature: float = Field(
+        default=0.1, gt=0, description="of the softmax behind the straight-through choice; READING"
+    )
+    quality_weight: float = Field(default=0.3, ge=0, description="of the loss of the quality head; READING")
+    residual_head: bool = Field(
+        default=True, description="the fusion corrects the light head of stage 1 instead of replacing it; READING"
+    )
+
+    # Progressive training. KNOWN: two stages.
+    progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
+    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="of the epochs; READING")
+    stage2_rate: float = Field(default=0.5, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
+    stage2_weight: float = Field(default=0.5, ge=0, description="of the stage-1 losses in stage 2; READING")
+
+    # The task. READING: MAE leads the paper's metrics.
+    task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="l1", description="READING")
+    optimisation: Optimisation = Optimisation(
+        learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=80, patience=15
+    )
+
+    @model_validator(mode="after")
+    def _heads_divide_width(self) -> SentiIFusionConfig:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be divisible by heads {self.heads}")
+        return self

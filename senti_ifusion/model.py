@@ -1,0 +1,216 @@
+"""Senti-iFusion: encoders, integrity estimation, completion, fusion, and their two stages of training.
+
+Li et al., "Senti-iFusion: An Integrity-centered Hierarchical Fusion Framework for Multimodal Sentiment Analysis under
+Uncertain Modality Missingness", arXiv 2511.16990, 2025. What is known of it and what is our reading: `README.md` beside
+this file, and `config.py` field by field.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from baselines import (
+    Batch,
+    InputSpec,
+    ModelInfo,
+    ParameterGroup,
+    Prediction,
+    SentimentModel,
+    Stage,
+    Step,
+    TrainBatch,
+    TrainingStatistics,
+    register,
+)
+from baselines.unimodal import RegressionHead
+from senti_ifusion.completion import Completed, CrossModalCompletion
+from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.encoders import CompleteView, ModalityEncoders
+from senti_ifusion.fusion import AdaptiveFusion, Fused
+from senti_ifusion.integrity import IntegrityEstimator, NoiseMitigation
+from senti_ifusion.losses import (
+    SemanticValidation,
+    consistency_loss,
+    distance,
+    feature_loss,
+    integrity_loss,
+    private_loss,
+    weighted_mean,
+)
+
+COMPLETION, FUSION, JOINT = "completion", "fusion", "joint"
+
+
+class Representation(NamedTuple):
+    """What stage 1 makes of a batch, for training and for diagnostics.
+
+    Attributes:
+        tokens: H, `(B, 3, K, d)`.
+        mitigated: H', `(B, 3, K, d)`.
+        estimated: The estimated integrity, `(B, 3)`; None without the estimator.
+        integrity: I that weighted everything, `(B, 3)`: estimated, given, or ones.
+        completion: What the completion made; None without it.
+        completed: C, `(B, 3, K, d)`.
+    """
+
+    tokens: Tensor
+    mitigated: Tensor
+    estimated: Tensor | None
+    integrity: Tensor
+    completion: Completed | None
+    completed: Tensor
+
+
+@register(
+    "senti-ifusion",
+    config=SentiIFusionConfig,
+    info=ModelInfo(
+        title="Senti-iFusion",
+        paper="Senti-iFusion: An Integrity-centered Hierarchical Fusion Framework for Multimodal Sentiment Analysis "
+        "under Uncertain Modality Missingness (arXiv 2511.16990)",
+        year=2025,
+        url="https://arxiv.org/abs/2511.16990",
+        uses_complete_view=True,
+        differences=(
+            "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
+            "validation and two-stage training are the paper's",
+            "every equation, size, weight and setting is our reading, one named config field each",
+            "the fusion corrects the light head of stage 1 (config field residual_head) and query tokens start from "
+            "the mean input vector (from_mean), for the sake of small training sets",
+        ),
+    ),
+)
+class SentiIFusion(SentimentModel):
+    """The six parts of the model; `predict` also takes an integrity from outside, for ablation and diagnostics."""
+
+    def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
+        super().__init__(spec, config)
+        self.encoders = ModalityEncoders(spec, config)
+        self.mitigation = NoiseMitigation(config) if config.use_integrity else None
+        self.estimator = IntegrityEstimator(config) if config.use_integrity else None
+        # With every modality taken for whole there is no gap to complete.
+        complete = config.use_integrity and config.use_completion
+        self.completion = CrossModalCompletion(config) if complete else None
+        self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
+        self.light_head = RegressionHead(3 * config.width, config.width, config.dropout)
+        self.fusion = AdaptiveFusion(config)
+        if config.residual_head:
+            with torch.no_grad():  # the correction starts small
+                self.fusion.head.weight.mul_(0.1)
+                self.fusion.head.bias.zero_()
+        self.complete_view = CompleteView(self.encoders, config.target_momentum)
+
+    def initialise(self, statistics: TrainingStatistics) -> None:
+        """Start from the training median."""
+        self.light_head.start_at(statistics.label)
+        if not self.config.residual_head:
+            with torch.no_grad():
+                self.fusion.head.bias.fill_(float(statistics.label.float().quantile(0.5)))
+
+    def stages(self, epochs: int) -> list[Stage]:
+        """`completion`, then `fusion`, where the checkpoint is chosen; or one `joint` stage without the progression.
+
+        A budget of fewer than two epochs cannot be divided and is one joint stage.
+        """
+        if not self.config.progressive or epochs < 2:
+            return [Stage(JOINT, epochs)]
+        first = min(max(round(self.config.stage1_share * epochs), 1), epochs - 1)
+        return [Stage(COMPLETION, first, selects=False), Stage(FUSION, epochs - first)]
+
+    def parameter_groups(self, stage: Stage) -> list[ParameterGroup]:
+        """Stage 1: everything but the fusion. Stage 2: the fusion, and the rest at `stage2_rate`."""
+        fusion = list(self.fusion.parameters())
+        known = {id(p) for p in fusion} | {id(p) for p in self.complete_view.parameters()}
+        rest = [p for p in self.parameters() if id(p) not in known]
+        if stage.name == COMPLETION:
+            return [ParameterGroup(rest)]
+        scale = self.config.stage2_rate if stage.name == FUSION else 1.0
+        return [ParameterGroup(fusion), *([ParameterGroup(rest, scale)] if scale > 0 else [])]
+
+    def represent(self, batch: Batch, integrity: Tensor | None = None) -> Representation:
+        """Encode, estimate, mitigate, complete.
+
+        Args:
+            batch: B samples.
+            integrity: `(B, 3)` to use in place of the estimate: the true one, or a permuted one.
+        """
+        tokens = self.encoders(batch)
+        estimated = None if self.estimator is None else self.estimator(tokens)
+        if integrity is None:
+            if estimated is None:
+                integrity = tokens.new_ones(tokens.shape[:2])
+            else:
+                integrity = estimated.detach() if self.config.detach_integrity else estimated
+        if self.mitigation is None:
+            return Representation(tokens, tokens, estimated, integrity, None, tokens)
+        mitigated = self.mitigation(tokens, integrity)
+        if self.completion is None:
+            return Representation(tokens, mitigated, estimated, integrity, None, mitigated)
+        completion = self.completion(mitigated, integrity, self.mitigation.prior)
+        return Representation(tokens, mitigated, estimated, integrity, completion, completion.tokens)
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Sentiment `(B,)`, estimated integrity `(B, 3)`, dominant modality `(B,)`."""
+        return self.predict(batch)
+
+    def predict(self, batch: Batch, integrity: Tensor | None = None) -> Prediction:
+        """The same, weighted by an integrity `(B, 3)` from outside where one is given."""
+        representation = self.represent(batch, integrity)
+        fused = self.fusion(representation.completed, representation.integrity)
+        return Prediction(self._sentiment(representation, fused), representation.estimated, fused.dominant)
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        """The losses of the stage: those of stage 1 at full weight in it and jointly, reduced in stage 2."""
+        self.complete_view.follow(self.encoders)
+        representation = self.represent(batch.input)
+        target = self.complete_view(self.encoders, batch.complete)
+        weight = self.config.stage2_weight if step.stage.name == FUSION else 1.0
+        terms = {k: weight * v for k, v in self._completion_losses(batch, representation, target).items()}
+        if step.stage.name == COMPLETION:
+            return terms
+        fused = self.fusion(representation.completed, representation.integrity)
+        true_quality = torch.exp(-distance(representation.completed.detach(), target))
+        error = weighted_mean((fused.quality - true_quality).square(), batch.complete_integrity)
+        terms["quality"] = self.config.quality_weight * error
+        terms["task"] = self._task_loss(self._sentiment(representation, fused), batch.label)
+        return terms
+
+    def _completion_losses(
+        self, batch: TrainBatch, representation: Representation, target: Tensor
+    ) -> dict[str, Tensor]:
+        config, present = self.config, batch.complete_integrity
+        terms: dict[str, Tensor] = {}
+        if representation.estimated is not None:
+            error = integrity_loss(representation.estimated, batch.integrity)
+            terms["integrity"] = config.integrity_weight * error
+        if config.feature_validation:
+            terms["feature"] = config.feature_weight * feature_loss(representation.completed, target, present)
+        if self.semantic is not None:
+            loss = self.semantic(representation.completed, target, batch.label, present)
+            terms["semantic"] = config.semantic_weight * loss
+        completion = representation.completion
+        if self.completion is not None and completion is not None and completion.private is not None:
+            shared = self.completion.to_shared(target)
+            apart = consistency_loss(shared, present, config.consistency_temperature)
+            apart = apart + private_loss(completion.shared, completion.private, representation.mitigated, present)
+            terms["disentanglement"] = config.disentanglement_weight * apart
+        terms["light_task"] = self._task_loss(self._light_score(representation), batch.label)
+        return terms
+
+    def _light_score(self, representation: Representation) -> Tensor:
+        score: Tensor = self.light_head(representation.completed.mean(dim=2).flatten(1))
+        return score
+
+    def _sentiment(self, representation: Representation, fused: Fused) -> Tensor:
+        if not self.config.residual_head:
+            return fused.sentiment
+        return fused.sentiment + self._light_score(representation)
+
+    def _task_loss(self, sentiment: Tensor, label: Tensor) -> Tensor:
+        if self.config.task_loss == "mse":
+            return F.mse_loss(sentiment, label)
+        return F.l1_loss(sentiment, label) if self.config.task_loss == "l1" else F.smooth_l1_loss(sentiment, label)

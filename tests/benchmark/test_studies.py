@@ -1,0 +1,228 @@
+"""Studies from end to end on a small data set: resume, failures, determinism, pooling, mistakes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.commands import last_study, pending, prepare, read_panels, read_study, run
+from benchmark.data.catalog import store_path
+from benchmark.data.store import write_store
+from benchmark.executors import Event, InlineExecutor, LocalExecutor
+from benchmark.store import RunStore
+from benchmark.study import Study, load_study, make_study
+from protocols import InputError
+from tests.samples import make_samples
+
+MODELS = ["constant", "text-only", "late-fusion-dropout"]
+
+
+@pytest.fixture
+def toy(own_home: Path) -> str:
+    write_store(make_samples(), store_path("toy"))
+    return "toy"
+
+
+def study(encoder: Path, **changes: object) -> Study:
+    fields: dict[str, object] = {
+        "datasets": ["toy"],
+        "models": MODELS,
+        "protocols": ["complete", "random_positions(rate=0.5)"],
+        "seeds": 2,
+        "encoder": {"name": str(encoder)},
+        "optimisation": {"epochs": 2, "batch_size": 16},
+    }
+    return make_study({**fields, **changes})
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_study_is_filed_and_read_back(tiny_encoder: Path, tmp_path: Path) -> None:
+    outcome = run(study(tiny_encoder), tmp_path, InlineExecutor())
+    assert not outcome.failed
+    assert outcome.executed == len(outcome.records) == 6
+    (panel,) = read_panels(study(tiny_encoder), tmp_path)
+    assert panel.predictions.shape == (6 * 2, 20)
+    assert not panel.missing
+    assert set(panel.cells["model"]) == set(MODELS)
+    assert last_study(tmp_path) == study(tiny_encoder)
+    constant = panel.predictions[(panel.cells["model"] == "constant").to_numpy()]
+    train = make_samples().label[make_samples().splits["official"] == 1]
+    assert np.allclose(constant, np.median(train))
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_is_there_is_not_done_again_and_new_cells_need_no_training(tiny_encoder: Path, tmp_path: Path) -> None:
+    run(study(tiny_encoder), tmp_path, InlineExecutor())
+    assert run(study(tiny_encoder), tmp_path, InlineExecutor()).executed == 0
+    phases: set[str] = set()
+    more = study(tiny_encoder, protocols=["complete", "random_positions(rate=0.5)", "drop(rate=0.5)"])
+    outcome = run(more, tmp_path, InlineExecutor(), lambda event: phases.add(event.phase))
+    assert outcome.executed == 6
+    assert phases == {"start", "evaluate"}
+    assert run(study(tiny_encoder, seeds=3), tmp_path, InlineExecutor()).executed == 3
+    (panel,) = read_panels(more, tmp_path)
+    assert panel.predictions.shape[0] == 6 * 3
+
+
+@pytest.mark.usefixtures("toy")
+def test_cells_added_later_are_those_of_a_run_made_at_once(tiny_encoder: Path, tmp_path: Path) -> None:
+    changes = {"models": ["late-fusion-dropout"], "seeds": 1}
+    run(study(tiny_encoder, **changes, protocols=["complete"]), tmp_path / "a", InlineExecutor())
+    both = study(tiny_encoder, **changes, protocols=["complete", "drop(rate=0.5)"])
+    run(both, tmp_path / "a", InlineExecutor())
+    run(both, tmp_path / "b", InlineExecutor())
+    (a,), (b,) = read_panels(both, tmp_path / "a"), read_panels(both, tmp_path / "b")
+    assert np.array_equal(a.predictions, b.predictions)
+
+
+@pytest.mark.usefixtures("toy")
+def test_processes_and_inline_give_equal_bits(tiny_encoder: Path, tmp_path: Path) -> None:
+    chosen = study(tiny_encoder, models=["text-only", "late-fusion-dropout"], seeds=2)
+    events: list[Event] = []
+    run(chosen, tmp_path / "a", InlineExecutor())
+    run(chosen, tmp_path / "b", LocalExecutor(2), events.append)
+    (a,), (b,) = read_panels(chosen, tmp_path / "a"), read_panels(chosen, tmp_path / "b")
+    assert np.array_equal(a.predictions, b.predictions)
+    assert {e.job for e in events} == {0, 1, 2, 3}
+
+
+@pytest.mark.usefixtures("toy")
+def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) -> None:
+    folds = study(tiny_encoder, datasets=["toy/fold*"], models=["constant"], seeds=1)
+    outcome = run(folds, tmp_path, InlineExecutor())
+    assert [r.spec.split for r in outcome.records] == ["fold0", "fold1"]
+    (panel,) = read_panels(folds, tmp_path)
+    assert panel.split == "fold*"
+    assert len(panel.label) == 40
+    assert panel.predictions.shape == (2, 40)
+
+
+PLUGIN = """
+import torch
+from baselines import ModelConfig, ModelInfo, Prediction, SentimentModel, register
+
+@register("fails", config=ModelConfig, info=ModelInfo("fails", "none", 2026))
+class Fails(SentimentModel):
+    def __init__(self, spec, config):
+        super().__init__(spec, config)
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+    def forward(self, batch):
+        return Prediction(self.weight.expand(len(batch)))
+    def training_loss(self, batch, step):
+        HOW
+"""
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("how", "says"),
+    [
+        ("return {'task': self.weight * float('nan')}", "task = nan"),
+        ("import os; os._exit(7)", "exit code 7"),
+    ],
+)
+def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
+    tiny_encoder: Path, tmp_path: Path, how: str, says: str
+) -> None:
+    plugin = tmp_path / "fails.py"
+    plugin.write_text(PLUGIN.replace("HOW", how))
+    chosen = study(tiny_encoder, models=["fails", "constant"], seeds=1, plugins=[str(plugin)])
+    outcome = run(chosen, tmp_path / "runs", LocalExecutor(1))
+    assert [r.status for r in outcome.records] == ["failed", "done"]
+    assert says in str(outcome.failed[0].error)
+    (panel,) = read_panels(chosen, tmp_path / "runs")
+    assert any("fails, seed 0" in line for line in panel.missing)
+    assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_killed_study_goes_on_where_it_was(tiny_encoder: Path, tmp_path: Path, own_home: Path) -> None:
+    chosen = study(tiny_encoder, seeds=4)
+    path = tmp_path / "study.yaml"
+    import yaml
+
+    path.write_text(yaml.safe_dump(chosen.model_dump(mode="json")))
+    command = [
+        sys.executable,
+        "-m",
+        "benchmark.cli.main",
+        "run",
+        str(path),
+        "--out",
+        str(tmp_path / "runs"),
+        "--workers",
+        "1",
+    ]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "SENTIBENCH_HOME": str(own_home)},
+    )
+    store = RunStore(tmp_path / "runs")
+    deadline = time.monotonic() + 90
+    while len(store.records()) < 3 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    there = len(store.records())
+    assert 3 <= there <= 12
+    outcome = run(chosen, tmp_path / "runs", InlineExecutor())
+    assert outcome.executed <= 12 - there
+    assert not outcome.failed
+    (panel,) = read_panels(chosen, tmp_path / "runs")
+    assert not panel.missing
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"datasets": ["tyo"]}, "unknown data set 'tyo'; did you mean toy"),
+        ({"datasets": ["toy/oficial"]}, "did you mean official"),
+        ({"models": ["lnnl"]}, "unknown model 'lnnl'; did you mean lnln"),
+        ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
+        ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
+        ({"models": ["constant", "constant"]}, "stands twice"),
+        ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
+        ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
+        ({"regime": "uncertian"}, "did you mean uncertain"),
+        ({"seeds": []}, "seeds"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"modles": ["constant"]}, "did you mean models"),
+        ({"encoder": {"nme": "minilm"}}, "did you mean name"),
+        ({"plugins": ["nowhere.py"]}, "no such file"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(
+    tiny_encoder: Path, tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(InputError, match=says.replace("(", r"\(")):
+        run(study(tiny_encoder, **changes), tmp_path / "runs", InlineExecutor())
+    assert not (tmp_path / "runs").exists() or not RunStore(tmp_path / "runs").records()
+
+
+def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    with pytest.raises(InputError, match="no such study file"):
+        load_study(path)
+    for content, says in (("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")):
+        path.write_text(content)
+        with pytest.raises(InputError, match=says):
+            load_study(path)
+    with pytest.raises(InputError, match="did you mean demo"):
+        read_study("dmo", {})
+    with pytest.raises(InputError, match="--dataset and --models"):
+        read_study(None, {})
+
+
+def test_shipped_studies_resolve() -> None:
+    for name in ("demo",):
+        assert prepare(read_study(name, {})).runs
