@@ -216,7 +216,8 @@ class ModelInfo:
 
     Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told the true
     integrity at test time; `needs_aligned` wants one time axis; `needs_encoder` works inside the text encoder;
-    `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code changes outcomes.
+    `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code changes what
+    comes out.
     """
 
     title: str

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from baselines.interface import InputSpec, ModelConfig, ModelInfo, SentimentModel
+from baselines.interface import InputSpec, ModelConfig, ModelInfo, Optimisation, SentimentModel
 from protocols import InputError, unknown_name
 
 ENTRY_POINTS = "sentibench.models"
@@ -99,9 +99,8 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            fields = cls.model_fields["optimisation"].annotation if where.startswith("optimisation.") else cls
-            known = getattr(fields, "model_fields", cls.model_fields)
-            raise unknown_name(f"config field of model '{name}'", where.rsplit(".", 1)[-1], known) from None
+            owner = Optimisation if where.startswith("optimisation.") else cls
+            raise unknown_name(f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields) from None
         raise InputError(f"model '{name}', config field '{where}': {first['msg']}; found {first['input']!r}") from None
 
 

@@ -122,10 +122,10 @@ def run(
     shutil.rmtree(root / ".states", ignore_errors=True)
     records = []
     for number, planned in enumerate(resolved.runs):
-        record = fresh.get(number) or store.find(planned.spec)
-        if record is None:
+        found = fresh.get(number) or store.find(planned.spec)
+        if found is None:
             raise InputError(f"{planned.spec.title}: its record vanished from {root}; run the study again")
-        records.append(record)
+        records.append(found)
     return RunOutcome(resolved, tuple(records), len(jobs))
 
 

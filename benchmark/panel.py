@@ -23,7 +23,7 @@ class Panel:
         sample_ids: `(n,)` str.
         video_ids: `(n,)` str: clusters of the bootstrap.
         label: `(n,)` float64.
-        cells: One row a cell with columns `model` (str), `seed` (int), `scenario` (str, as parsed by `protocols.parse`);
+        cells: One row a cell with columns `model` (str), `seed` (int), `scenario` (str, as `protocols.parse` reads it);
             row i belongs to `predictions[i]`.
         predictions: `(cells, n)` float64, finite.
         points: The protocols asked for: columns `protocol`, `scenario`, `order` (int), `axis` (str, empty when there is

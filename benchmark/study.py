@@ -15,7 +15,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Annotated
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -115,7 +115,7 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            parents = {"models": ModelEntry, "encoder": EncoderConfig}
+            parents: dict[str, type[BaseModel]] = {"models": ModelEntry, "encoder": EncoderConfig}
             owner = parents.get(str(first["loc"][0]), Study)
             raise unknown_name(f"field of {where}:", str(first["loc"][-1]), owner.model_fields) from None
         raise InputError(f"{where}: {field}: {first['msg']}; found {_short(first['input'])}") from None
@@ -172,7 +172,7 @@ def plan(study: Study) -> Plan:
         revision = encoder_revision(encoder.name) if encoder else None
         for seed in dict.fromkeys(study.seeds):
             for split in splits:
-                shared = {
+                shared: dict[str, Any] = {
                     "dataset": header.name,
                     "split": split,
                     "data_sha256": header.fingerprint,

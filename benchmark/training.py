@@ -1,4 +1,4 @@
-"""The one training loop, for all models: stages, parameter groups, warm-up and cosine, early stopping, honest selection.
+"""The one training loop, for all models: stages, parameter groups, warm-up and cosine, early stopping, selection.
 
 A checkpoint is selected by the lowest validation MAE under the training regime's own corruption, with one fixed draw.
 The test part is not within reach. Everything random is a function of the seed and of torch's generator, which is forked
@@ -24,7 +24,8 @@ from benchmark.data.encoding import TextEncoder
 from benchmark.data.states import StateCache
 from protocols import Regime
 
-EVALUATION_BATCH = 256
+#: Small enough that the longest sequences of a heavy model stay within a few hundred MB.
+EVALUATION_BATCH = 64
 
 #: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
 Progress = Callable[[int, int, float | None], None]
@@ -129,9 +130,16 @@ def train(
             mae = validation_mae(model, valid)
             if not math.isfinite(mae):
                 raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
-            record: dict[str, float | str] = {"stage": stage.name, "epoch": done, "valid_mae": mae}
-            record |= {"learning_rate": schedule.get_last_lr()[0], "seconds": time.perf_counter() - started}
-            history.append(record | means.result())
+            history.append(
+                {
+                    "stage": stage.name,
+                    "epoch": done,
+                    "valid_mae": mae,
+                    "learning_rate": float(schedule.get_last_lr()[0]),
+                    "seconds": time.perf_counter() - started,
+                    **means.result(),
+                }
+            )
             if progress:
                 progress(done, total, mae)
             if stage.selects and keeper.offer(mae, done) >= optimisation.patience:

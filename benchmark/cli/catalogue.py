@@ -147,11 +147,7 @@ def show_protocol(name: str, as_json: bool) -> None:
         table.add_column(f"{modality} integrity", justify="right")
         table.add_column("gone", justify="right")
     for point, integrity, gone in rows:
-        cells = [
-            f(v)
-            for i, g in zip(integrity, gone, strict=True)
-            for f, v in ((lambda x: f"{x:.3f}", i), (lambda x: f"{x:.1%}", g))
-        ]
+        cells = [text for i, g in zip(integrity, gone, strict=True) for text in (f"{i:.3f}", f"{g:.1%}")]
         table.add_row(str(point.scenario), *cells)
     console.print(table)
     console.print(

@@ -15,20 +15,10 @@ if TYPE_CHECKING:
     from benchmark.report.table import Table
     from benchmark.study import Study
 
-#: What a terminal shows of a leaderboard; the files have every column.
+#: What a terminal shows of a leaderboard, as far as it is wide enough, what may go first last; files have every column.
 _SHOWN = (
-    "rank",
-    "model",
-    "mae",
-    "corr",
-    "acc7",
-    "acc5",
-    "acc2_has0",
-    "acc2_non0",
-    "f1_non0",
-    "parameters",
-    "train_seconds",
-)
+    "rank", "model", "mae", "corr", "acc2_non0", "acc7", "acc5", "f1_non0", "acc2_has0", "parameters", "train_seconds",
+)  # fmt: skip
 _FORMATS = ("markdown", "csv", "latex", "html")
 
 
@@ -80,30 +70,30 @@ def show_results(study: Study, out: Path, console: Console, figures: bool = True
 
 def _print(table: Table, console: Console) -> None:
     from rich.table import Table as RichTable
+    from rich.text import Text
 
     headers, rows = table.plain()
-    shown = [i for i, column in enumerate(table.columns) if column.name in _SHOWN]
-    by_name = {column.name: i for i, column in enumerate(table.columns)}
-    view = RichTable(title=table.title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-    for i in shown:
+    at = {column.name: i for i, column in enumerate(table.columns)}
+    for line in rows:  # the interval stands beside the value it is of
+        line[at["mae"]] += f"  ({line[at['mae_low']]}-{line[at['mae_high']]})"
+    headers[at["mae"]] += " (95 %)"
+    widths = [max(len(line[i]) for line in (headers, *rows)) + 2 for i in range(len(headers))]
+    chosen: list[int] = []
+    for name in _SHOWN:
+        if name in at and sum(widths[i] for i in (*chosen, at[name])) <= console.width:
+            chosen.append(at[name])
+    view = RichTable(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
+    for i in sorted(chosen):
         view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
-        if table.columns[i].name == "mae":
-            view.add_column("95 %", no_wrap=True)
     for row, cells in zip(table.rows, rows, strict=True):
         if row.rule:
-            view.add_section()
-        line = []
-        for i in shown:
-            line.append(f"[bold]{cells[i]}[/]" if row.cells[i].bold else cells[i].replace("[", r"\["))
-            if table.columns[i].name == "mae":
-                line.append(f"{cells[by_name['mae_low']]}-{cells[by_name['mae_high']]}")
-        view.add_row(*line)
+            view.add_row(*("-" * len(headers[i]) for i in sorted(chosen)), style="dim")
+        view.add_row(*(Text(cells[i], style="bold" if row.cells[i].bold else "") for i in sorted(chosen)))
     console.print()
     console.print(view)
     for note in table.footnotes:
-        console.print(
-            f"{f'[{note.mark}] ' if note.mark else ''}{note.text}", style="dim", markup=False, highlight=False
-        )
+        mark = f"[{note.mark}] " if note.mark else ""
+        console.print(f"{mark}{note.text}", style="dim", markup=False, highlight=False)
 
 
 def _study(name: str | None, out: Path) -> Study:

@@ -51,8 +51,8 @@ class TextEncoder(nn.Module):
         from transformers import AutoModel  # slow to import: only where text is encoded
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
-        logging.set_verbosity_error()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         self.config = config
         self._source, self._local = locate(config.name)
         self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
@@ -73,7 +73,7 @@ class TextEncoder(nn.Module):
         ids = (tokenizer.cls_token_id, tokenizer.sep_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id)
         if None in ids:
             raise InputError(
-                f"encoder '{self.config.name}' has no [CLS], [SEP], [PAD] or [UNK] token; choose an encoder such as BERT"
+                f"encoder '{self.config.name}' has no [CLS], [SEP], [PAD] or [UNK] token; choose one like BERT"
             )
         return SpecialTokens(*ids)
 

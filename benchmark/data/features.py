@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.samples import FloatArray
+from benchmark.data.samples import BoolArray, FloatArray
 
 _BLOCK = 4096
 #: Beyond this a value is an overflow of the extractor (COVAREP is known for it), not a measurement.
@@ -32,12 +33,18 @@ def clean(values: npt.NDArray[np.generic], cleaning: Cleaning) -> FloatArray:
     result = np.empty(values.shape, dtype=np.float32)
     for first in range(0, len(values), _BLOCK):
         block = np.asarray(values[first : first + _BLOCK])
-        nan, inf = np.isnan(block), np.isinf(block)
-        with np.errstate(invalid="ignore"):
-            overflow = (np.abs(block) > LARGEST) & ~inf
-        bad = nan | inf | overflow
-        cleaning.nan += int(nan.sum())
-        cleaning.inf += int(inf.sum())
-        cleaning.overflow += int(overflow.sum())
-        result[first : first + _BLOCK] = np.where(bad, 0, block)
+        bad = unusable(block)
+        if bad.any():
+            nan, inf = int(np.isnan(block).sum()), int(np.isinf(block).sum())
+            cleaning.nan += nan
+            cleaning.inf += inf
+            cleaning.overflow += int(bad.sum()) - nan - inf
+            block = np.where(bad, 0, block)
+        result[first : first + _BLOCK] = block
     return result
+
+
+def unusable(values: npt.NDArray[Any]) -> BoolArray:
+    """Which values `clean` replaces: NaN, infinities, and what is beyond `LARGEST`; any shape."""
+    flags: BoolArray = ~(np.abs(values) <= LARGEST)  # the comparison is false for NaN
+    return flags

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import time
 from collections import OrderedDict
 from pathlib import Path
 
@@ -34,6 +35,7 @@ class StateCache:
         self._revision = revision
         self._folder = folder
         self._max_bytes = max_bytes
+        self.seconds = 0.0  # spent on getting states: shared work that is no model's training time
         self._memory: OrderedDict[str, Tensor] = OrderedDict()
         self._in_memory = in_memory
 
@@ -46,7 +48,9 @@ class StateCache:
         if key in self._memory:
             self._memory.move_to_end(key)
             return self._memory[key]
+        started = time.perf_counter()
         states = self._shared(key, ids, offsets) if self._folder else self.encoder.encode(ids, offsets)
+        self.seconds += time.perf_counter() - started
         self._memory[key] = states
         while len(self._memory) > self._in_memory:
             self._memory.popitem(last=False)

@@ -1,4 +1,4 @@
-"""Executors: `map(jobs)` yields each job's record as it finishes. Same results bit for bit on the CPU, whichever executes."""
+"""Executors: `map(jobs)` yields each job's record as it finishes; equal bits on the CPU, whichever executes."""
 
 from benchmark.executors.base import Event, Executor, Listener
 from benchmark.executors.inline import InlineExecutor

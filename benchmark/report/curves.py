@@ -26,7 +26,7 @@ from protocols import InputError, unknown_name
 #: Width of a column and of the text of a two-column page, inches.
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 FORMATS = ("png", "pdf", "svg")
-_COLUMNS = ("model", "metric", "axis", "x", "scenario", "mean", "low", "high", "sd", "seeds", "flag")
+_COLUMNS = ("model", "metric", "axis", "x", "scenario", "mean", "low", "high", "sd", "seeds", "flag", "mask_informed")
 
 
 def plottable(panel: Panel, protocol: str) -> bool:
@@ -58,7 +58,8 @@ def curve_data(
     Returns:
         One row a (model, metric, point of the axis): `model`, `metric`, `axis`, `x`, `scenario`, `mean` (over seeds;
         shares, not per cent), `low`, `high` (of the interval, over videos and seeds), `sd` (over seeds), `seeds`,
-        `flag` (what the interval leaves out; `hole`: a seed is missing here and there is no value).
+        `flag` (what the interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed`
+        (the model is told at test time what is missing; the legend says so).
 
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.
@@ -80,11 +81,18 @@ def curve_data(
     table = table.rename(columns={"value": "mean", "group": "scenario"})
     table["x"] = table["scenario"].map(dict(zip(scenarios, points["x"], strict=True)))
     table["axis"] = str(points["axis"].iloc[0])
+    table["mask_informed"] = table["model"].isin(panel.mask_informed)
     order = {metric: i for i, metric in enumerate(chosen)}
     table = table.sort_values(
         ["metric", "model", "x"], key=lambda c: c.map(order) if c.name == "metric" else c, kind="stable"
     )
     return table.reset_index(drop=True)[list(_COLUMNS)]
+
+
+def read_curve_data(path: Path | str) -> pd.DataFrame:
+    """The CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
+    numbers = {name: [""] for name in ("x", "mean", "low", "high", "sd")}
+    return pd.read_csv(path, keep_default_na=False, na_values=numbers, dtype={"model": str, "scenario": str})
 
 
 def plot_curves(
@@ -125,7 +133,7 @@ def plot_curves(
     _replace(table, lambda path: data.to_csv(path, index=False))
     # fonts stay text in PDF and SVG; a fixed salt and no date keep the files equal from run to run
     with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sentibench", **_style()}):
-        figure = _draw(pd.read_csv(table), title, width)
+        figure = _draw(read_curve_data(table), title, width)
         written = [table]
         for name in formats:
             path = _path(stem, name)
@@ -149,9 +157,11 @@ def _draw(data: pd.DataFrame, title: str, width: float) -> Figure:
     order = _legend_order(data, metrics[0])
     columns = min(len(metrics), 3) if wide else 1
     rows = -(-len(metrics) // columns)
-    widest = max(len(model) for model in order)
-    per_row = max(1, min(len(order), int(width / (0.42 + 0.066 * widest))))
-    legend_height = 0.18 * -(-len(order) // per_row) + 0.1
+    informed = set(data.loc[data["mask_informed"].astype(bool), "model"].astype(str))
+    labels = {model: f"{model} (mask-informed)" if model in informed else model for model in order}
+    widest = max(len(label) for label in labels.values())
+    per_row = max(1, min(len(order), int(width / (0.45 + 0.057 * widest))))
+    legend_height = 0.17 * -(-len(order) // per_row) + 0.08
     panel_height = 2.1 if wide else 1.75
     height = rows * panel_height + legend_height + (0.28 if title else 0.0) + 0.1
     figure = Figure(figsize=(width, height), layout="constrained")
@@ -166,8 +176,11 @@ def _draw(data: pd.DataFrame, title: str, width: float) -> Figure:
         _panel(ax, data[data["metric"] == metric], metric, order, shown, label_x=last)
     if title:
         figure.suptitle(title, fontsize=9)
-    handles, labels = axes[0].get_legend_handles_labels()
-    lower.legend(handles, labels, loc="center", ncols=per_row, frameon=False, handlelength=2.4, columnspacing=1.2)
+    lines = {line.get_label(): line for line in axes[0].get_lines()}
+    handles = [lines[model] for model in order]
+    lower.legend(
+        handles, list(labels.values()), loc="center", ncols=per_row, frameon=False, handlelength=2.4, columnspacing=1.2
+    )
     return figure
 
 
@@ -203,7 +216,7 @@ def _panel(
     ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     margin = 0.03 * (x[-1] - x[0])
     ax.set_xlim(x[0] - margin, x[-1] + margin)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], min_n_ticks=4))
     ax.tick_params(length=2.5, width=0.7, pad=2)
     ax.tick_params(which="minor", length=1.5)
     sns.despine(ax=ax)

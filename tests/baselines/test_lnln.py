@@ -37,7 +37,7 @@ def test_the_sentiment_gradient_into_the_generator_is_not_reversed() -> None:
     model, batch = small(), make_train_batch(8)
     sentiment = model(batch.input).sentiment
     gradient = torch.autograd.grad(torch.nn.functional.mse_loss(sentiment, batch.label), model.proxy_tokens)[0]
-    before = float(torch.nn.functional.mse_loss(sentiment, batch.label))
+    before = float(torch.nn.functional.mse_loss(sentiment.detach(), batch.label))
     with torch.no_grad():
         model.proxy_tokens -= 0.1 * gradient / gradient.norm()
         after = float(torch.nn.functional.mse_loss(model(batch.input).sentiment, batch.label))

@@ -8,15 +8,24 @@ import math
 import pytest
 import torch
 
-from baselines import InputSpec, SentimentModel, Stage, Step, TrainBatch, TrainingStatistics, create, models
-from baselines import resolve_config
+from baselines import (
+    InputSpec,
+    SentimentModel,
+    Stage,
+    Step,
+    TrainBatch,
+    TrainingStatistics,
+    create,
+    models,
+    resolve_config,
+)
 from protocols import MODALITIES, InputError
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch, pad, rows
 
 NAMES = list(models())
 LEARNING = [name for name in NAMES if name != "constant"]
 #: Small sizes, so that the suite stays fast; the defaults are built once, by `test_the_defaults_can_be_built`.
-SMALL = {"width": 32}
+SMALL = {"width": 16, "head_width": 8, "tokens": 2}
 TOLERANCE = {"atol": 1e-5, "rtol": 1e-5}
 
 
@@ -172,7 +181,7 @@ def test_a_saved_model_predicts_the_same(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_parameter_is_trained_in_some_stage(name: str) -> None:
-    model, batch = build(name).train(), make_train_batch(16)
+    model, batch = build(name).train(), make_train_batch(15)  # odd: the L1 loss has a gradient for the bias
     reached: set[str] = set()
     for step in steps(model):
         model.zero_grad()
@@ -233,7 +242,7 @@ def test_sixteen_samples_can_be_learned_by_heart(name: str) -> None:
     batch = make_train_batch(16, rate=0.0)
     baseline = float((batch.label - batch.label.median()).abs().mean())
     for step in steps(model):
-        train(model, batch, step, updates=120, rate=2e-3)
+        train(model, batch, step, updates=80, rate=5e-3)
     with torch.no_grad():
         error = float((model(batch.input).sentiment - batch.label).abs().mean())
     assert error < 0.3 * baseline

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 
@@ -91,8 +93,6 @@ def _number(coordinates: object, axes: tuple[str, ...]) -> float:
 
 def without(panel: Panel, **where: object) -> Panel:
     """The panel without the cells that match, such as `model="lnln", seed=1`."""
-    import dataclasses
-
     gone = np.logical_and.reduce([panel.cells[k] == v for k, v in where.items()])
     return dataclasses.replace(
         panel, cells=panel.cells[~gone].reset_index(drop=True), predictions=panel.predictions[~gone]

@@ -91,9 +91,14 @@ def test_the_identity_of_version_1_does_not_change() -> None:
 
 def test_a_block_that_fails_leaves_nothing(tmp_path: Path) -> None:
     store, spec = RunStore(tmp_path), make_spec()
-    with pytest.raises(RuntimeError), store.writing(spec) as folder:
-        (folder / "run.json").write_text("{}")
-        raise RuntimeError
+
+    def interrupted() -> None:
+        with store.writing(spec) as folder:
+            (folder / "run.json").write_text("{}")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        interrupted()
     assert not list(store.folder(spec).parent.iterdir())
 
 

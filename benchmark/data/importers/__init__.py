@@ -1,4 +1,4 @@
-"""Importers: files as others publish them, into `Samples`. `import_file` finds out by itself which layout a file has."""
+"""Importers: files as others publish them, into `Samples`; `import_file` finds out which layout a file has."""
 
 from benchmark.data.importers.detect import import_file, layout_of
 

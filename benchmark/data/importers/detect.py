@@ -49,7 +49,15 @@ def layout_of(path: Path) -> str:
         raise InputError(f"{path}: is a web page, not a feature file; the download did not succeed, fetch it again")
     if head.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
-    kind = "an HDF5 file" if head.startswith(b"\x89HDF") else "of no known layout"
+    kind = "of no known layout"
+    if head.startswith(b"\x89HDF"):
+        kind = "an HDF5 file"
+    elif head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
+        kind = "compressed (unpack it first)"
+    elif not head.strip(b"\0"):
+        kind = "empty but for zeros (fetch it again)"
+    elif all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+        kind = "text"
     raise InputError(f"{path}: is {kind}; expected an MMSA feature pickle or an npz archive")
 
 

@@ -1,21 +1,22 @@
 """Feature pickles of the MMSA layout (`aligned_50.pkl`, `unaligned_50.pkl`, CH-SIMS's `unaligned_39.pkl`).
 
-A dict of `train`, `valid`, `test`, each a dict of `raw_text`, `text_bert` (n, 3, L): token ids, attention mask, segment ids;
-`audio` and `vision` (n, T, D); `audio_lengths`, `vision_lengths`; `id`; `regression_labels`, for CH-SIMS also `_T`, `_A`, `_V`.
+A dict of `train`, `valid`, `test`, each a dict of `raw_text`, `text_bert` (n, 3, L: token ids, attention mask, segment
+ids), `audio` and `vision` (n, T, D), `audio_lengths`, `vision_lengths`, `id`, and `regression_labels`, for CH-SIMS also
+`regression_labels_T`, `_A` and `_V`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmark.data.features import Cleaning
-from benchmark.data.importers.assemble import numbers, strings, value_stream
+from benchmark.data.importers.assemble import numbers, strings, value_stream, whole_numbers
 from benchmark.data.importers.pickles import read_pickle
-from benchmark.data.samples import PARTS, IntArray, ModalityStream, Provenance, Samples
+from benchmark.data.samples import PARTS, IntArray, ModalityStream, Provenance, Samples, StringArray
 from protocols import InputError, Modality
 
 _CLS, _SEP, _UNK = 101, 102, 100
@@ -47,14 +48,17 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
         for key, m in _UNIMODAL.items()
         if all(f"regression_labels_{key}" in p.content for p in parts.values())
     }
-    ids = np.concatenate([p.ids for p in parts.values()])
+    bounds = label_range or ((-1.0, 1.0) if unimodal or name.startswith("sims") else (-3.0, 3.0))
+    for modality, labels in unimodal.items():
+        _check_range(f"{path}: {modality} label", labels, bounds)
     official = OFFICIAL.get(sha256)
     gaps = {m: int((~s.observed).sum()) for m, s in (("audio", audio), ("vision", vision))}
     notes = [f"official file: {official}" if official else "not one of the published feature files"]
     notes += [
         f"{m}: {count} positions are gaps (all-zero frames, or never recorded)" for m, count in gaps.items() if count
     ]
-    samples = Samples(
+    ids = _unique_ids(path, parts, notes)
+    return Samples(
         name=name,
         ids=ids,
         video_ids=np.array([_video(i) for i in ids], dtype=object),
@@ -66,21 +70,22 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
             source=path.name,
             source_sha256=sha256,
             layout="mmsa",
-            label_range=label_range or ((-1.0, 1.0) if unimodal else (-3.0, 3.0)),
+            label_range=bounds,
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
         ),
         unimodal_labels=unimodal,
     )
-    return samples
 
 
 class _Part:
     """train, valid or test of the pickle, checked field by field."""
 
-    def __init__(self, where: str, content: Mapping[str, Any]) -> None:
+    def __init__(self, where: str, content: dict[str, Any]) -> None:
         self.where, self.content = where, content
         self.n = len(self.labels("regression_labels"))
+        if not self.n:
+            raise InputError(f"{where}: has no samples; train, valid and test each need some")
         self.ids = strings(f"{where}: id", self._field("id"), self.n)
         raw = content.get("raw_text")
         self.raw_text = (
@@ -104,12 +109,9 @@ class _Part:
         array = numbers(where, self._field("text_bert"), 3)
         if array.shape[:2] != (self.n, 3):
             raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}")
-        with np.errstate(invalid="ignore"):
-            ids, attended = array[:, 0].astype(np.int64), array[:, 1] == 1
-        if len(ids) and (ids.min() < 0 or ids.max() >= 30_522):
-            raise InputError(
-                f"{where}: token ids must be of BERT's vocabulary (0 to 30521), found {ids.min()} to {ids.max()}"
-            )
+        ids = whole_numbers(f"{where}, token ids of BERT's vocabulary", array[:, 0], 2, 0, 30_521)
+        # position by position: the length of the mask is never searched for, so a text may fill all positions
+        attended = whole_numbers(f"{where}, attention mask", array[:, 1], 2, 0, 1) == 1
         content = attended & (ids != _CLS) & (ids != _SEP)
         lengths = content.sum(axis=1)
         offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))]).astype(np.int64)
@@ -124,17 +126,20 @@ class _Part:
         """Frames of audio or vision without padding."""
         where = f"{self.where}: {modality}"
         padded = numbers(where, self._field(modality), 3)
+        self.content.pop(modality)  # the padded arrays of large files are freed one by one
         if len(padded) != self.n:
             raise InputError(f"{where}: has {len(padded)} samples, expected {self.n} as in regression_labels")
         given = self.content.get(f"{modality}_lengths")
-        lengths = _content_lengths(padded) if given is None else self._lengths(f"{modality}_lengths", given)
+        lengths = (
+            _content_lengths(padded) if given is None else self._lengths(f"{modality}_lengths", given, padded.shape[1])
+        )
         return value_stream(where, padded, lengths, None, cleaning)
 
-    def _lengths(self, name: str, given: Any) -> IntArray:
-        array = numbers(f"{self.where}: {name}", given, 1)
-        if len(array) != self.n or not np.isfinite(array).all():
+    def _lengths(self, name: str, given: Any, steps: int) -> IntArray:
+        array = whole_numbers(f"{self.where}: {name}", given, 1, 0, steps)
+        if len(array) != self.n:
             raise InputError(f"{self.where}: {name}: expected {self.n} numbers, found {len(array)}")
-        return array.astype(np.int64)
+        return array
 
 
 def _content_lengths(padded: np.ndarray[Any, np.dtype[Any]]) -> IntArray:
@@ -161,6 +166,38 @@ def _join(streams: list[ModalityStream]) -> ModalityStream:
         np.concatenate(values) if values else None,
         np.concatenate(tokens) if tokens else None,
     )
+
+
+def _check_range(where: str, labels: np.ndarray[Any, np.dtype[np.float32]], bounds: tuple[float, float]) -> None:
+    bad = np.flatnonzero(~((labels >= bounds[0]) & (labels <= bounds[1])))
+    if len(bad):
+        raise InputError(
+            f"{where} {bad[0]} is {labels[bad[0]]:g}, outside the label range [{bounds[0]:g}, {bounds[1]:g}]; correct "
+            "it, or state the range of these labels"
+        )
+
+
+def _unique_ids(path: Path, parts: dict[str, _Part], notes: list[str]) -> StringArray:
+    """The ids of all parts; where parts number their samples from the start again, the part goes before them."""
+    where: dict[str, tuple[str, str, float]] = {}
+    repeat = False
+    for name, part in parts.items():
+        twice = [sample for sample, times in Counter(part.ids.tolist()).items() if times > 1]
+        if twice:
+            raise InputError(f"{part.where}: id '{twice[0]}' occurs twice; ids must be unique")
+        labels = part.labels("regression_labels").tolist()
+        for sample, text, label in zip(part.ids.tolist(), part.raw_text.tolist(), labels, strict=True):
+            if sample in where and where[sample][1:] == (text, label):
+                raise InputError(
+                    f"{path}: sample '{sample}' is in {where[sample][0]} and in {name}, with the same text and label; "
+                    "take it out of one of them"
+                )
+            repeat |= sample in where
+            where[sample] = (name, text, label)
+    if repeat:
+        notes.append("ids of different samples repeat across parts; the part was put before them")
+    prefix = {name: f"{name}/" if repeat else "" for name in parts}
+    return np.array([f"{prefix[name]}{i}" for name, part in parts.items() for i in part.ids], dtype=object)
 
 
 def _video(sample_id: str) -> str:

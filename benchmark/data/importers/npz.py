@@ -1,6 +1,6 @@
-"""npz archives: `id`, `label`, `split.<name>`, and for each modality `<modality>.values` (n, T, D) and `.observed` (n, T).
+"""npz archives: `id`, `label`, `split.<name>`; for each modality `<modality>.values` (n, T, D) and `.observed` (n, T).
 
-Optional: `raw_text`, `video_id`. No pickles inside; all T steps count as positions, and gaps are where `observed` is False.
+Optional: `raw_text`, `video_id`. No pickles inside; all T steps are positions, and gaps are where `observed` is False.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def _stream(path: Path, modality: str, arrays: dict[str, Any], n: int, cleaning:
     observed = numbers(f"{path}: {modality}.observed", arrays[f"{modality}.observed"], 2).astype(np.bool_)
     if len(values) != n or observed.shape != values.shape[:2]:
         raise InputError(
-            f"{where}: expected ({n}, T, D) with {modality}.observed ({n}, T), found {values.shape} and {observed.shape}"
+            f"{where}: expected ({n}, T, D), and {modality}.observed ({n}, T); found {values.shape}, {observed.shape}"
         )
     return value_stream(where, values, np.full(n, values.shape[1], dtype=np.int64), observed, cleaning)
 

@@ -31,9 +31,13 @@ _SHARED_COINS, _OWN_COINS = 2, 4
 _COINS = _SHARED_COINS + _OWN_COINS
 
 #: The possible tones of voice, in the units of the text's sentiment: how something is said; audio alone shows it.
-VOICE_GRID: FloatArray = 0.65 * (np.arange(_COINS + 1) - _COINS / 2)
+VOICE_GRID: FloatArray = 0.65 * (np.arange(_COINS + 1, dtype=np.float64) - _COINS / 2)
 #: The possible tones of face; vision alone shows it.
-FACE_GRID: FloatArray = 0.55 * (np.arange(_COINS + 1) - _COINS / 2)
+FACE_GRID: FloatArray = 0.55 * (np.arange(_COINS + 1, dtype=np.float64) - _COINS / 2)
+
+#: Standard deviations of what no modality shows: shared by the utterances of a video, and of each utterance.
+VIDEO_SPREAD, UTTERANCE_SPREAD = 0.25, 0.35
+_SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
 
 
 @cache
@@ -53,22 +57,17 @@ def draw_tones(n: int, random: np.random.Generator) -> tuple[FloatArray, FloatAr
     return VOICE_GRID[voice], FACE_GRID[face]
 
 
-#: Standard deviations of what no modality shows: shared by the utterances of a video, and of each utterance.
-VIDEO_SPREAD, UTTERANCE_SPREAD = 0.25, 0.35
-_SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
-
-
 @cache
 def thresholds() -> FloatArray:
     """`(30,)`: where the sum passes from one label to the next, by bisection on its distribution."""
     centres, inverse = np.unique(_meaning().ravel().round(9), return_inverse=True)
-    weights = (sentence_prior()[:, None, None] * tone_probability()).ravel()
-    weights = np.bincount(inverse, weights=weights)
+    joint = sentence_prior()[:, None, None] * tone_probability()
+    weight = np.bincount(inverse, weights=joint.ravel())
     target = np.cumsum(LABEL_PROBABILITY)[:-1]
     low, high = np.full(len(target), -12.0), np.full(len(target), 12.0)
     for _ in range(50):
         middle = (low + high) / 2.0
-        below = _normal_cdf((middle[:, None] - centres) / _SPREAD) @ weights < target
+        below = _normal_cdf((middle[:, None] - centres) / _SPREAD) @ weight < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return (low + high) / 2.0
 
@@ -80,7 +79,8 @@ def label_given_meaning() -> FloatArray:
     passed = _normal_cdf((thresholds() - centres[:, None]) / _SPREAD)
     ends = np.zeros((len(centres), 1))
     table = np.diff(np.concatenate([ends, passed, ends + 1.0], axis=1), axis=1)
-    return table[inverse.ravel()].reshape(*_meaning().shape, len(LABELS))
+    result: FloatArray = table[inverse.ravel()].reshape(*_meaning().shape, len(LABELS))
+    return result
 
 
 def label_index(meaning: FloatArray) -> IntArray:

@@ -70,7 +70,7 @@ def text_likelihood(token_ids: IntArray, observed: BoolArray, offsets: IntArray)
     impossible = np.flatnonzero(result.sum(axis=1) <= 0.0)
     if len(impossible):
         raise InputError(
-            f"synthetic oracle: sentence {impossible[0]} of the text cannot come from the grammar; "
+            f"synthetic oracle: sentence {impossible[0]} of the masked text cannot come from the grammar; "
             "give samples as the generator made them"
         )
     return result
