@@ -112,7 +112,9 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
     try:
         return Study.model_validate(content)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = min(
+            error.errors(), key=lambda e: e["type"] != "extra_forbidden"
+        )  # a misspelt field explains a lacking one
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             parents: dict[str, type[BaseModel]] = {"models": ModelEntry, "encoder": EncoderConfig}

@@ -36,7 +36,7 @@ VOICE_GRID: FloatArray = 0.65 * (np.arange(_COINS + 1, dtype=np.float64) - _COIN
 FACE_GRID: FloatArray = 0.55 * (np.arange(_COINS + 1, dtype=np.float64) - _COINS / 2)
 
 #: Standard deviations of what no modality shows: shared by the utterances of a video, and of each utterance.
-VIDEO_SPREAD, UTTERANCE_SPREAD = 0.25, 0.35
+VIDEO_SPREAD, UTTERANCE_SPREAD = 0.33, 0.28
 _SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
 
 
@@ -69,7 +69,8 @@ def thresholds() -> FloatArray:
         middle = (low + high) / 2.0
         below = _normal_cdf((middle[:, None] - centres) / _SPREAD) @ weight < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return (low + high) / 2.0
+    found: FloatArray = (low + high) / 2.0
+    return found
 
 
 @cache

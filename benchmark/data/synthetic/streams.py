@@ -85,8 +85,8 @@ class Signature:
         return np.round(features / STEP) * STEP
 
 
-AUDIO = Signature("audio", 5, 2.0, 0.16, 0.8, 4.0, 3.6, 0.45, 6, 200)
-VISION = Signature("vision", 20, 1.8, 0.11, 0.6, 4.0, 4.6, 0.5, 6, 250, gap_share=0.25, absent_share=0.01)
+AUDIO = Signature("audio", 5, 2.0, 0.15, 0.72, 5.0, 3.6, 0.45, 6, 200)
+VISION = Signature("vision", 20, 2.0, 0.11, 0.56, 6.0, 4.6, 0.5, 6, 250, gap_share=0.25, absent_share=0.01)
 SIGNATURES: tuple[Signature, Signature] = (AUDIO, VISION)
 
 

@@ -171,10 +171,10 @@ def test_unimodal_skill_is_ordered_and_all_three_clearly_beat_text(samples: Samp
 def test_skill_is_calibrated(samples: Samples) -> None:
     """The figures that the documentation states."""
     for scenario, expected in (
-        ("complete", 0.45),
+        ("complete", 0.44),
         (only("text"), 0.70),
-        (only("audio"), 1.00),
-        (only("vision"), 1.11),
+        (only("audio"), 0.99),
+        (only("vision"), 1.06),
         ("random_positions(rate=1)", 1.34),
     ):
         assert loss(samples, scenario).mean() == pytest.approx(expected, abs=0.06), scenario

@@ -39,7 +39,7 @@ from benchmark.data.synthetic.vocabulary import TOKEN_ID
 from protocols import MODALITIES, InputError
 
 FIRST_SENTENCE = "the menu is pleasant i mean"
-FINGERPRINT = "e3f608103e93050a"
+FINGERPRINT = "ab35092a5877670d"
 
 
 @pytest.fixture(scope="module")

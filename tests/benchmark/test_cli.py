@@ -1,0 +1,149 @@
+"""The command line as a user meets it: exit codes, one line for a mistake, no traceback."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.cli.main import main
+from tests.samples import make_samples
+
+
+def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    code = ended.value.code
+    return (code if isinstance(code, int) else 0), captured.out, captured.err
+
+
+def write_npz(path: Path, **changes: object) -> Path:
+    """A small archive of the npz layout."""
+    samples = make_samples(words=False)
+    n, arrays = len(samples), {"id": samples.ids.astype(str), "label": samples.label}
+    words = np.array(["unused", "train", "valid", "test"])
+    arrays["split.official"] = words[samples.splits["official"]]
+    for modality, stream in samples.streams.items():
+        steps = int(np.diff(stream.offsets).max())
+        values, observed = np.zeros((n, steps, stream.width), np.float32), np.zeros((n, steps), bool)
+        for i in range(n):
+            rows = slice(stream.offsets[i], stream.offsets[i + 1])
+            count = rows.stop - rows.start
+            values[i, :count] = stream.values[rows]  # type: ignore[index]
+            observed[i, :count] = stream.observed[rows]
+        arrays |= {f"{modality}.values": values, f"{modality}.observed": observed}
+    np.savez(path, **{**arrays, **changes})  # type: ignore[arg-type]
+    return path
+
+
+def test_import_list_verify_describe(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_npz(tmp_path / "toy.npz")
+    code, out, _ = call(capsys, "data", "import", "toy", str(source))
+    assert code == 0
+    assert "toy: 60 samples" in out
+    code, out, _ = call(capsys, "data", "list", "--json")
+    assert json.loads(out)[0]["name"] == "toy"
+    code, out, _ = call(capsys, "data", "verify")
+    assert code == 0
+    assert out.strip().endswith("ok")
+    code, out, _ = call(capsys, "data", "describe", "toy", "--json")
+    assert code == 0
+    assert json.loads(out)
+    code, _, err = call(capsys, "data", "import", "toy", str(source))
+    assert code == 2
+    assert "--force" in err
+
+
+class Malicious:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        import os
+
+        return os.system, ("touch /tmp/this-must-not-exist",)
+
+
+def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = pickle.dumps({"train": {"regression_labels": np.zeros(3)}, "valid": {}, "test": {}})
+    (tmp_path / "truncated.pkl").write_bytes(good[: len(good) // 2])
+    (tmp_path / "wrong.pkl").write_bytes(good)
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps({"train": Malicious()}))
+    (tmp_path / "page.pkl").write_text("<!DOCTYPE html><html>not found</html>")
+    (tmp_path / "study.yaml").write_text("datasets: [synthetic]\nmodles: [lnln]\n")
+    write_npz(tmp_path / "label.npz", label=np.full(60, 7.0, np.float32))
+    write_npz(tmp_path / "shape.npz", **{"audio.observed": np.ones((3, 3), bool)})
+    cases = [
+        (["data", "import", "x", str(tmp_path / "nowhere.pkl")], "no such file"),
+        (["data", "import", "x", str(tmp_path / "truncated.pkl")], "truncated.pkl"),
+        (["data", "import", "x", str(tmp_path / "wrong.pkl")], "wrong.pkl"),
+        (["data", "import", "x", str(tmp_path / "evil.pkl")], "system"),
+        (["data", "import", "x", str(tmp_path / "page.pkl")], "web page"),
+        (["data", "import", "x", str(tmp_path / "label.npz")], "outside the label range"),
+        (["data", "import", "x", str(tmp_path / "shape.npz")], "audio"),
+        (["data", "import", "Bad Name", str(tmp_path / "label.npz")], "lower-case"),
+        (["data", "describe", "nothing"], "unknown data set 'nothing'"),
+        (["run", str(tmp_path / "study.yaml")], "did you mean models"),
+        (["run", "--dataset", "synthetic:size=tiny", "--models", "lnnl"], "did you mean lnln"),
+        (["run", "--dataset", "synthetic:siz=tiny", "--models", "lnln"], "siz"),
+        (["run", "--dataset", "synthetic:size=tiny", "--models", "lnln", "--seeds", "two"], "--seeds"),
+        (["run", "--models", "lnln"], "--dataset"),
+        (["run", "nosuchstudy"], "unknown study"),
+        (["run", "--frobnicate"], "frobnicate"),
+        (["protocols", "show", "intra-randm"], "did you mean intra-random"),
+        (["report", "--out", str(tmp_path / "empty")], "no study"),
+        (["frobnicate"], "frobnicate"),
+    ]
+    for arguments, says in cases:
+        code, _, err = call(capsys, *arguments)
+        assert code == 2, arguments
+        assert says in err, (arguments, err)
+        assert len(err.strip().splitlines()) == 1, (arguments, err)
+    assert not Path("/tmp/this-must-not-exist").exists()
+    assert not list((tmp_path / "home").rglob("*.h5"))
+
+
+def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "data", "import", "toy", str(write_npz(tmp_path / "toy.npz")))
+    out_folder = str(tmp_path / "runs")
+    code, out, err = call(
+        capsys, "run", "--dataset", "toy", "--models", "constant,late-fusion-dropout", "--protocols",
+        "complete,intra-random", "--seeds", "2", "--epochs", "1", "--workers", "1", "--out", out_folder,
+    )  # fmt: skip
+    assert code == 0, err
+    assert "late-fusion-dropout" in out
+    folder = tmp_path / "runs" / "studies" / "study"
+    assert {"leaderboard.md", "leaderboard.csv", "scenarios.md", "study.yaml"} <= {p.name for p in folder.iterdir()}
+    assert list(folder.glob("*intra-random.png"))
+    assert list(folder.glob("*intra-random.csv"))
+    for form, says in (("markdown", "|"), ("latex", r"\toprule"), ("csv", "model"), ("html", "<table>")):
+        code, out, _ = call(capsys, "report", "--out", out_folder, "--format", form)
+        assert code == 0
+        assert says in out
+    code, out, _ = call(capsys, "plot", "--out", out_folder, "--format", "svg")
+    assert out.strip().splitlines()[-1].endswith(".svg")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["models", "list"], ["protocols", "list"], ["protocols", "show", "uncertain"], ["doctor"]]
+)
+def test_listings(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    code, plain, _ = call(capsys, *arguments)
+    assert code == 0
+    assert plain.strip()
+    code, out, _ = call(capsys, *arguments, "--json")
+    assert code == 0
+    assert json.loads(out)
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    code = (
+        "import sys; import benchmark.cli.main as m, benchmark.cli.run, benchmark.cli.report, benchmark.cli.data, "
+        "benchmark.cli.catalogue, benchmark.cli.doctor; "
+        "print(sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
