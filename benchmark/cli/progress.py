@@ -59,7 +59,6 @@ class StudyDisplay:
 
     def event(self, event: Event) -> None:
         """Show what a run is doing."""
-        cell = self._cells[event.job]
         if event.phase == "start":
             self._cells[event.job] = Text("start", style="yellow")
         elif event.phase == "train":
@@ -67,8 +66,6 @@ class StudyDisplay:
             self._cells[event.job] = Text(f"{event.done}/{event.total}{mae}", style="yellow")
         elif event.phase == "evaluate":
             self._cells[event.job] = Text(f"test {event.done}/{event.total}", style="cyan")
-        else:
-            self._cells[event.job] = cell
 
     def record(self, number: int, record: RunRecord) -> None:
         """Show how a run ended."""

@@ -161,3 +161,8 @@ def test_a_run_set_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
     folder.rename(folder.parent / f".{folder.name}.{killed.pid}.old")
     store.sweep()
     assert store.done(spec) == record
+
+
+def test_the_published_schema_is_that_of_the_code() -> None:
+    path = Path(__file__).resolve().parents[2] / "results" / "run.schema.json"
+    assert json.loads(path.read_text()) == RunRecord.model_json_schema()
