@@ -100,8 +100,11 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             owner = Optimisation if where.startswith("optimisation.") else cls
-            raise unknown_name(f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields) from None
-        raise InputError(f"model '{name}', config field '{where}': {first['msg']}; found {first['input']!r}") from None
+            raise unknown_name(
+                f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields
+            ) from None
+        found = f"{first['msg']}; found {first['input']!r}"
+        raise InputError(f"model '{name}', config field '{where}': {found}") from None
 
 
 def create(name: str, spec: InputSpec, config: Mapping[str, object] | ModelConfig | None = None) -> SentimentModel:

@@ -66,10 +66,10 @@ def list_(as_json: bool) -> None:
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> int:
     """Check that stores hold what was imported (all of them, or those named); exit code 1 if one does not."""
-    from benchmark.data.catalog import find_store, list_stores
+    from benchmark.data.catalog import find_store, store_files
     from benchmark.data.store import verify_store
 
-    paths = [find_store(name) for name in names] or [s.path for s in list_stores()]
+    paths = [find_store(name) for name in names] or store_files()
     if not paths:
         click.echo("no data set yet; import one with: sentibench data import NAME FILE")
         return 0

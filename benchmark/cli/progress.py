@@ -82,7 +82,9 @@ class StudyDisplay:
             line = f"mean test MAE {mae:.3f} after {record.epochs} epochs, {seconds:.0f} s"
         if not self._console.is_terminal or record.status == "failed":
             name = f"{planned.dataset} {planned.label} seed {planned.spec.seed} split {planned.spec.split}"
-            self._console.print(f"[{self._finished}/{self._todo}] {name}: {line}", markup=False, highlight=False, soft_wrap=True)
+            self._console.print(
+                f"[{self._finished}/{self._todo}] {name}: {line}", markup=False, highlight=False, soft_wrap=True
+            )
 
     def _render(self) -> Group:
         return Group(*self._matrices(), self._progress)

@@ -42,10 +42,15 @@ def store_path(name: str) -> Path:
     return data_home() / f"{name}{SUFFIX}"
 
 
+def store_files() -> list[Path]:
+    """Every file in the data folder that should be a store, readable or not, by name."""
+    return sorted(data_home().glob(f"[a-z0-9]*{SUFFIX}"))
+
+
 def list_stores() -> list[StoreInfo]:
     """Every readable store, by name."""
     found = []
-    for path in sorted(data_home().glob(f"[a-z0-9]*{SUFFIX}")):
+    for path in store_files():
         try:
             found.append(store_info(path))
         except InputError:
@@ -55,7 +60,7 @@ def list_stores() -> list[StoreInfo]:
 
 def find_store(name: str) -> Path:
     """The store called `name`; raises InputError with the nearest names."""
-    known = [path.stem for path in data_home().glob(f"[a-z0-9]*{SUFFIX}")]
+    known = [path.stem for path in store_files()]
     if name not in known:
         raise unknown_name("data set", name, [*known, RESERVED], hint="(import it: sentibench data import NAME FILE)")
     return data_home() / f"{name}{SUFFIX}"

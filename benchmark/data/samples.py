@@ -29,9 +29,9 @@ PARTS = {"unused": 0, "train": 1, "valid": 2, "test": 3}
 class ModalityStream:
     """One modality of all samples, back to back: P positions in all.
 
-    Text is either token ids of the `bert-base-uncased` vocabulary (content tokens, without `[CLS]` and `[SEP]`) or values,
-    where the source has word vectors instead of words. Audio and vision are values. Every sample has at least one
-    position: a modality that was never recorded is one position (zeros, or `[UNK]`) that is not observed.
+    Text is either token ids of the `bert-base-uncased` vocabulary (content tokens, without `[CLS]` and `[SEP]`) or, in
+    data sets of word vectors, values. Audio and vision are values. Every sample has at least one position: a modality
+    that was never recorded is one position (zeros, or `[UNK]`) that is not observed.
 
     Attributes:
         offsets: `(n + 1,)` int64: sample i owns positions `offsets[i]:offsets[i + 1]`.

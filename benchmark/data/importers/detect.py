@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 from benchmark.data.importers.mmsa import read_mmsa
@@ -25,8 +26,11 @@ def import_file(path: Path, name: str, label_range: tuple[float, float] | None =
         InputError: when the file is missing, of no known layout, damaged, or its content breaks a rule.
     """
     layout = layout_of(path)
-    samples = _READERS[layout](path, name, file_sha256(path), label_range)
-    samples.validate()
+    try:
+        samples = _READERS[layout](path, name, file_sha256(path), label_range)
+        samples.validate()
+    except InputError as error:  # names and ids come from the file, and may hold anything
+        raise InputError(re.sub(r"[\x00-\x1f\x7f]+", " ", str(error))) from error
     return samples
 
 

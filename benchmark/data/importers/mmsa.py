@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import numbers, strings, value_stream, whole_numbers
@@ -142,9 +143,9 @@ class _Part:
         return array
 
 
-def _content_lengths(padded: np.ndarray[Any, np.dtype[Any]]) -> IntArray:
+def _content_lengths(padded: npt.NDArray[Any]) -> IntArray:
     """Frames up to the last that is not all zero: files with one time axis carry no lengths."""
-    filled = padded.any(axis=2)
+    filled: npt.NDArray[np.bool_] = np.any(padded, axis=2)
     steps = padded.shape[1]
     lengths: IntArray = np.where(filled.any(axis=1), steps - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)
     return lengths
@@ -179,7 +180,8 @@ def _check_range(where: str, labels: np.ndarray[Any, np.dtype[np.float32]], boun
 
 def _unique_ids(path: Path, parts: dict[str, _Part], notes: list[str]) -> StringArray:
     """The ids of all parts; where parts number their samples from the start again, the part goes before them."""
-    where: dict[str, tuple[str, str, float]] = {}
+    known: set[str] = set()
+    where: dict[tuple[str, str, float], str] = {}
     repeat = False
     for name, part in parts.items():
         twice = [sample for sample, times in Counter(part.ids.tolist()).items() if times > 1]
@@ -187,13 +189,14 @@ def _unique_ids(path: Path, parts: dict[str, _Part], notes: list[str]) -> String
             raise InputError(f"{part.where}: id '{twice[0]}' occurs twice; ids must be unique")
         labels = part.labels("regression_labels").tolist()
         for sample, text, label in zip(part.ids.tolist(), part.raw_text.tolist(), labels, strict=True):
-            if sample in where and where[sample][1:] == (text, label):
+            if (sample, text, label) in where:
                 raise InputError(
-                    f"{path}: sample '{sample}' is in {where[sample][0]} and in {name}, with the same text and label; "
-                    "take it out of one of them"
+                    f"{path}: sample '{sample}' is in {where[sample, text, label]} and in {name}, with the same text "
+                    "and label; take it out of one of them"
                 )
-            repeat |= sample in where
-            where[sample] = (name, text, label)
+            repeat |= sample in known
+            known.add(sample)
+            where[sample, text, label] = name
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
     prefix = {name: f"{name}/" if repeat else "" for name in parts}

@@ -82,4 +82,7 @@ def _split(path: Path, key: str, value: Any, n: int) -> np.ndarray[tuple[int], n
     for word in words:
         if word not in PARTS:
             raise unknown_name(f"part in {path}: {key}:", str(word), PARTS)
+    for part in ("train", "valid", "test"):
+        if part not in words:
+            raise InputError(f"{path}: {key}: has no {part} sample; train, valid and test each need some")
     return np.array([PARTS[word] for word in words], dtype=np.uint8)

@@ -140,6 +140,7 @@ _ADMITTED: dict[tuple[str, str], Any] = {
     ("builtins", "bytes"): _bytes(bytes),
     ("builtins", "bytearray"): _bytes(bytearray),
     ("builtins", "range"): _range,
+    ("builtins", "xrange"): _range,
     **{
         (f"numpy.{core}.{module}", name): function
         for core in ("core", "_core")
@@ -198,7 +199,13 @@ class _ArrayUnpickler(pickle._Unpickler):
             raise _Refused(f"sets the state of a {type(target).__name__}; refused: only arrays and builtins are read")
         target.__setstate__(state)
 
+    def load_byte_array(self) -> None:
+        """Read first and allocate then; the general rule fills a buffer of whatever size the file names with zeros."""
+        size = int.from_bytes(self.read(8), "little")  # type: ignore[attr-defined]
+        self.append(bytearray(self.read(size)))  # type: ignore[attr-defined]
+
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.BYTEARRAY8[0]] = load_byte_array
 
 
 def read_pickle(path: Path) -> Any:
@@ -217,7 +224,7 @@ def read_pickle(path: Path) -> Any:
     except EOFError as error:
         raise InputError(f"{path}: the pickle ends too early; the file is truncated, fetch it again") from error
     except Exception as error:  # damaged bytes can make the reader raise anything
-        reason = " ".join(str(error).split())[:160] or type(error).__name__
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         if "truncated" in reason or "exhausted" in reason:
             raise InputError(f"{path}: the pickle ends too early; the file is truncated, fetch it again") from error
         raise InputError(f"{path}: not a readable pickle ({reason}); fetch the file again") from error
@@ -236,4 +243,6 @@ def _plain(value: Any) -> Any:
         return {key: _plain(item) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(_plain(item) for item in value)
+    if callable(value) or isinstance(value, _TypeCode | _Marker):
+        raise _Refused("has a function or a type where data should be; refused: only arrays and builtins are read")
     return value
