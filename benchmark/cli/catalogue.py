@@ -42,7 +42,7 @@ def list_models(plugins: tuple[str, ...], as_json: bool) -> None:
     for name, info, size in rows:
         needs = [k.replace("_", " ") for k in ("mask_informed", "needs_aligned", "needs_encoder") if getattr(info, k)]
         reads = "all" if len(info.modalities) == 3 else ", ".join(info.modalities) or "labels only"
-        table.add_row(name, info.title, f"{info.paper} ({info.year})", reads, ", ".join(needs) or "-", f"{size:,}")
+        table.add_row(name, info.title, info.paper, reads, ", ".join(needs) or "-", f"{size:,}")
     console = Console()
     console.print(table)
     console.print("parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded", style="dim")
