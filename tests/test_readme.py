@@ -58,7 +58,8 @@ def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_model_and_protocol_is_named() -> None:
-    for name in (*models(), *protocols()):
+    own = [name for name, cls in models().items() if cls.__module__.split(".")[0] in {"baselines", "senti_ifusion"}]
+    for name in (*own, *protocols()):
         assert f"`{name}`" in README, name
 
 

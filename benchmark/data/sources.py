@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 
-from benchmark.data.catalog import find_store, open_samples
+from benchmark.data.catalog import find_store
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, build_dataset
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.samples import Samples
-from benchmark.data.store import store_info
-from benchmark.data.synthetic import generate, is_synthetic, parse_synthetic
+from benchmark.data.store import read_store, store_info
+from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,31 @@ class DatasetHeader:
     text_is_tokens: bool
 
 
-@lru_cache(maxsize=4)
 def load_samples(name: str) -> Samples:
-    """The samples called `name`; kept for the next caller of this process."""
-    return generate(parse_synthetic(name)) if is_synthetic(name) else open_samples(name)
+    """The samples called `name`; kept for the next caller of this process as long as the store stays as it is."""
+    if is_synthetic(name):
+        return _generated(parse_synthetic(name))
+    path = find_store(name)
+    state = path.stat()
+    return _read(path, state.st_mtime_ns, state.st_size)
+
+
+@lru_cache(maxsize=4)
+def _generated(config: SyntheticConfig) -> Samples:
+    return generate(config)
+
+
+@lru_cache(maxsize=4)
+def _read(path: Path, changed: int, size: int) -> Samples:
+    return read_store(path)
 
 
 def dataset_header(name: str) -> DatasetHeader:
     """What is known of a data set without reading its values; raises InputError for an unknown name."""
     if is_synthetic(name):
         samples = load_samples(name)
-        return DatasetHeader(str(parse_synthetic(name)), _fingerprint(name), tuple(samples.splits), True)
+        config = parse_synthetic(name)
+        return DatasetHeader(str(config), _fingerprint(config), tuple(samples.splits), True)
     info = store_info(find_store(name))
     return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens)
 
@@ -66,5 +81,5 @@ def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, sca
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(name: str) -> str:
-    return load_samples(name).fingerprint()
+def _fingerprint(config: SyntheticConfig) -> str:
+    return _generated(config).fingerprint()

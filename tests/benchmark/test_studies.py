@@ -30,13 +30,13 @@ def toy(own_home: Path) -> str:
     return "toy"
 
 
-def study(encoder: Path, **changes: object) -> Study:
+def study(folder: Path, /, **changes: object) -> Study:
     fields: dict[str, object] = {
         "datasets": ["toy"],
         "models": MODELS,
         "protocols": ["complete", "random_positions(rate=0.5)"],
         "seeds": 2,
-        "encoder": {"name": str(encoder)},
+        "encoder": {"name": str(folder)},
         "optimisation": {"epochs": 2, "batch_size": 16},
     }
     return make_study({**fields, **changes})
