@@ -25,7 +25,7 @@ from benchmark.data.states import StateCache
 from protocols import Regime
 
 #: Small enough that the longest sequences of a heavy model stay within a few hundred MB.
-EVALUATION_BATCH = 64
+EVALUATION_BATCH = 32
 
 #: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
 Progress = Callable[[int, int, float | None], None]
