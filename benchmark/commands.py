@@ -182,9 +182,9 @@ def read_study(name: str | None, fields: Mapping[str, Any]) -> Study:
         return make_study(dict(fields))
     shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
     path = Path(name)
-    if name in shipped and not path.exists():
+    if name in shipped and not path.is_file():  # a folder of that name, such as the demo's own, is no study
         path = shipped[name]
-    elif not path.exists() and path.suffix not in {".yaml", ".yml"}:
+    elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("study", name, shipped, hint="(or give a YAML file)")
     study = load_study(path)
     return make_study({**study.model_dump(mode="json"), **fields}, name) if fields else study

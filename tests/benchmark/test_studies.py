@@ -223,6 +223,8 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
         read_study(None, {})
 
 
-def test_shipped_studies_resolve() -> None:
+def test_shipped_studies_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "demo").mkdir()  # the demo's own output must not stand in the way of running it again
+    monkeypatch.chdir(tmp_path)
     for name in ("demo",):
         assert prepare(read_study(name, {})).runs
