@@ -8,6 +8,7 @@ May import `protocols`; is imported by `senti_ifusion` and `benchmark`.
 from baselines.interface import (
     MODALITIES,
     Batch,
+    EncoderLayers,
     InputSpec,
     Modality,
     ModelConfig,
@@ -23,11 +24,15 @@ from baselines.interface import (
     TrainingStatistics,
 )
 from baselines.registry import create, load_plugin, model_class, models, register, resolve_config
+from baselines.search import Choice, Interval
 
 __all__ = [
     "MODALITIES",
     "Batch",
+    "Choice",
+    "EncoderLayers",
     "InputSpec",
+    "Interval",
     "Modality",
     "ModelConfig",
     "ModelInfo",

@@ -8,19 +8,21 @@ besides stands in `TrainBatch`, which only `training_loss` receives.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from baselines.search import Search
 from protocols import MODALITIES, Modality
 
 __all__ = [
     "MODALITIES",
     "Batch",
+    "EncoderLayers",
     "Modality",
     "ModelConfig",
     "ModelInfo",
@@ -62,7 +64,10 @@ class Sequences:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a model sees of B samples. Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last."""
+    """What a model sees of B samples. Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last.
+
+    A model that declares `needs_encoder` gets the encoder's word embeddings there instead of its states.
+    """
 
     text: Sequences
     audio: Sequences
@@ -126,6 +131,40 @@ class Prediction:
     dominant: Tensor | None = None
 
 
+class EncoderLayers(nn.Module, ABC):
+    """The layers of a text encoder, for models that work inside it, which keep it as a module.
+
+    Where the study fine-tunes the encoder these are a copy of the model's own, with parameters; where it is frozen they
+    are shared and this module has none.
+
+    Attributes:
+        depth: Number of layers.
+        width: D of embeddings and states.
+        trainable: Whether there are parameters to be trained, at the encoder's learning rate.
+    """
+
+    depth: int
+    width: int
+    trainable: bool
+
+    @abstractmethod
+    def forward(
+        self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
+    ) -> Tensor:
+        """Run the layers.
+
+        Args:
+            embeddings: `(B, T, D)` word embeddings, as `Batch.text` holds them for models that need the encoder.
+            length: `(B,)` tokens of each text.
+            before: Called with the number of each layer, 0 to depth - 1, and the hidden states `(B, T, D)` that are
+                about to enter it; what it returns enters instead. States before layer 0 are the embeddings with
+                positions added and normalised.
+
+        Returns:
+            `(B, T, D)` states of the last layer, zeros on padding.
+        """
+
+
 @dataclass(frozen=True)
 class InputSpec:
     """Sizes that a model is built for.
@@ -134,6 +173,7 @@ class InputSpec:
         text, audio, vision: Width D of each modality's vectors (text: of the encoder's states).
         label_range: Lowest and highest label.
         train_samples: Size of the training part, for models that remember samples.
+        encoder: The text encoder's layers, for the models that declare `needs_encoder`; None for the others.
     """
 
     text: int
@@ -141,6 +181,7 @@ class InputSpec:
     vision: int
     label_range: tuple[float, float] = (-3.0, 3.0)
     train_samples: int = 0
+    encoder: EncoderLayers | None = field(default=None, compare=False)
 
     def width(self, modality: Modality) -> int:
         """Width of one modality."""
@@ -167,12 +208,22 @@ class Optimisation(BaseModel):
     patience: int = Field(10, ge=1, description="epochs without a better validation MAE before training ends")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of a stage's steps in which the rate rises")
     clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
+    algorithm: Literal["adamw", "adam"] = Field(
+        "adamw", description="adam: weight decay is part of the gradient, as in papers before AdamW"
+    )
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate, after the warm-up")
 
 
 class ModelConfig(BaseModel):
-    """Base of every model's config: frozen, and no field may be misspelt."""
+    """Base of every model's config: frozen, and no field may be misspelt.
+
+    Attributes:
+        search: What `sentibench tune` may vary beside the learning rate and weight decay, by field, `a.b` for nested
+            ones.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+    search: ClassVar[Mapping[str, Search]] = {}
 
     optimisation: Optimisation = Optimisation()
 
@@ -185,29 +236,41 @@ class Stage:
         name: What the model knows it by.
         epochs: How long it lasts at most.
         selects: Whether the checkpoint may be chosen (and training stopped) by validation MAE here.
+        sweeps: What an epoch consists of: so many passes over the training part, each with parameters, losses and an
+            optimiser of its own. Models that alternate between two objectives name two.
     """
 
     name: str
     epochs: int
     selects: bool = True
+    sweeps: tuple[str, ...] = ("main",)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands: the stage, the epoch within it, and the share of the stage's steps done, 0..1."""
+    """Where training stands: the stage, the epoch within it, the share of the stage's steps done (0..1), the sweep."""
 
     stage: Stage
     epoch: int
     progress: float
+    sweep: str = "main"
 
 
 @dataclass(frozen=True, eq=False)
 class ParameterGroup:
-    """Parameters that share a learning rate: `scale` times the config's. What is in no group is not trained."""
+    """Parameters that share a learning rate: `scale` times the config's. What is in no group is not trained.
+
+    Attributes:
+        parameters: What is trained.
+        scale: Factor on the learning rate.
+        weight_decay: Instead of the config's.
+        encoder: Whether these belong to the text encoder: `scale` is then on the encoder's learning rate.
+    """
 
     parameters: Sequence[nn.Parameter]
     scale: float = 1.0
     weight_decay: float | None = None
+    encoder: bool = False
 
 
 @dataclass(frozen=True)
@@ -270,6 +333,13 @@ class SentimentModel(nn.Module, ABC):
         """How a budget of `epochs` is divided; one stage by default, none for a model without parameters."""
         return [Stage("fit", epochs)] if any(True for _ in self.parameters()) else []
 
-    def parameter_groups(self, stage: Stage) -> list[ParameterGroup]:
-        """What is trained in a stage; by default everything."""
-        return [ParameterGroup(list(self.parameters()))]
+    def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
+        """What is trained in a sweep of a stage; by default everything, a text encoder's layers at their own rate."""
+        encoder = self.encoder_groups()
+        theirs = {id(p) for m in self.modules() if isinstance(m, EncoderLayers) for p in m.parameters()}
+        return [ParameterGroup([p for p in self.parameters() if id(p) not in theirs]), *encoder]
+
+    def encoder_groups(self) -> list[ParameterGroup]:
+        """The layers of a text encoder that this model works inside, where the study trains them."""
+        inner = [m for m in self.modules() if isinstance(m, EncoderLayers) and m.trainable]
+        return [ParameterGroup(list(m.parameters()), encoder=True) for m in inner]

@@ -16,11 +16,11 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from baselines import InputSpec, SentimentModel, create, load_plugin, resolve_config
+from baselines import InputSpec, SentimentModel, create, load_plugin, model_class, resolve_config
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
-from benchmark.data.encoding import TextEncoder
+from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.data.synthetic import oracle, parse_synthetic
@@ -93,6 +93,13 @@ class _Worker:
         self.device = torch.device(job.device)
         self.text: StateCache | TextEncoder | None
         self.dataset, self.text = _data(job.spec, job.root / ".states", self.device)
+        if job.spec.model != ORACLE and model_class(job.spec.model).info.needs_encoder:
+            if self.text is None:
+                raise InputError(
+                    f"model '{job.spec.model}' works inside a text encoder, and the text of '{job.spec.dataset}' is "
+                    "word vectors; leave this pair out"
+                )
+            self.text = WordEmbeddings(self.text.encoder if isinstance(self.text, StateCache) else self.text)
         self.scenarios = tuple(map(parse, job.scenarios))
         self.seconds: dict[str, float] = {}
         self.inference_ms = 0.0
@@ -152,6 +159,7 @@ class _Worker:
             **widths,
             label_range=self.dataset.label_range,
             train_samples=len(self.dataset.part("train")),
+            encoder=self.text.inner() if isinstance(self.text, WordEmbeddings) else None,
         )
         return create(self.spec.model, spec, self.spec.config).to(self.device)
 
@@ -302,7 +310,7 @@ def _data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[Dataset, S
 
 def _weights(model: nn.Module, text: StateCache | TextEncoder | None) -> Mapping[str, torch.Tensor]:
     tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    if isinstance(text, TextEncoder):
+    if isinstance(text, TextEncoder) and not isinstance(text, WordEmbeddings):
         tensors |= {f"encoder.{k}": v for k, v in text.state_dict().items()}
     return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
@@ -310,5 +318,5 @@ def _weights(model: nn.Module, text: StateCache | TextEncoder | None) -> Mapping
 def _load_weights(model: nn.Module, text: StateCache | TextEncoder | None, path: Path, device: torch.device) -> None:
     tensors = load_file(path, device=str(device))
     model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    if isinstance(text, TextEncoder):
+    if isinstance(text, TextEncoder) and not isinstance(text, WordEmbeddings):
         text.load_state_dict({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})

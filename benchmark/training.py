@@ -97,35 +97,28 @@ def train(
     history: list[dict[str, float | str]] = []
     total, done, mae = sum(s.epochs for s in stages), 0, math.nan
     for stage in stages:
-        optimiser = _optimiser(model, stage, optimisation, encoder)
-        steps = math.ceil(len(train_part) / optimisation.batch_size) * stage.epochs
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimiser,
-            lambda step, n=steps: _rate(step, n, optimisation.warmup),  # type: ignore[misc]
-        )
+        batches = math.ceil(len(train_part) / optimisation.batch_size) * stage.epochs
+        # A fine-tuned encoder is trained by the last sweep, where sentiment is predicted.
+        encoders = [*([None] * (len(stage.sweeps) - 1)), encoder]
+        sweeps = [
+            _Sweep(model, stage, name, optimisation, tuned, batches)
+            for name, tuned in zip(stage.sweeps, encoders, strict=True)
+        ]
         keeper.start()
         for epoch in range(stage.epochs):
             started = time.perf_counter()
             draw = MaskedPart(train_part, regime.training_masks(data, seed, done), text, device)
-            shuffle = np.random.Generator(np.random.Philox(key=[seed, done]))
             model.train()
             if encoder:
                 encoder.train()
             means = _Means()
-            for rows in batches_by_length(train_part, optimisation.batch_size, shuffle):
-                step = Step(stage, epoch, schedule.last_epoch / max(steps, 1))
-                terms = model.training_loss(_train_batch(draw, complete or draw, rows), step)
-                loss = torch.stack(list(terms.values())).sum()
-                means.add(terms, len(rows))
-                if not math.isfinite(float(loss.detach())):
-                    values = ", ".join(f"{k} = {float(v.detach()):g}" for k, v in terms.items())
-                    raise TrainingDiverged(f"loss is not finite in stage {stage.name}, epoch {done + 1}: {values}")
-                optimiser.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]
-                trained = [p for group in optimiser.param_groups for p in group["params"]]
-                nn.utils.clip_grad_norm_(trained, optimisation.clip_norm)
-                optimiser.step()
-                schedule.step()
+            for number, sweep in enumerate(sweeps):
+                sweep.begin()
+                shuffle = np.random.Generator(np.random.Philox(key=[seed, done]).jumped(number))
+                for rows in batches_by_length(train_part, optimisation.batch_size, shuffle):
+                    terms = model.training_loss(_train_batch(draw, complete or draw, rows), sweep.step(epoch))
+                    means.add(terms, len(rows))
+                    sweep.update(terms, done + 1)
             done += 1
             mae = validation_mae(model, valid)
             if not math.isfinite(mae):
@@ -135,7 +128,7 @@ def train(
                     "stage": stage.name,
                     "epoch": done,
                     "valid_mae": mae,
-                    "learning_rate": float(schedule.get_last_lr()[0]),
+                    "learning_rate": sweeps[-1].learning_rate,
                     "seconds": time.perf_counter() - started,
                     **means.result(),
                 }
@@ -180,29 +173,71 @@ def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainB
     )
 
 
-def _optimiser(
-    model: SentimentModel, stage: Stage, optimisation: Optimisation, encoder: TextEncoder | None
-) -> torch.optim.Optimizer:
-    groups = []
-    trained: set[int] = set()
-    for group in model.parameter_groups(stage):
-        decay = optimisation.weight_decay if group.weight_decay is None else group.weight_decay
-        rate = optimisation.learning_rate * group.scale
-        groups.append({"params": list(group.parameters), "lr": rate, "weight_decay": decay})
-        trained |= {id(p) for p in group.parameters}
-    for parameter in model.parameters():
-        parameter.requires_grad_(id(parameter) in trained)
-    if encoder is not None:
-        rate = optimisation.encoder_learning_rate
-        groups.append({"params": list(encoder.parameters()), "lr": rate, "weight_decay": optimisation.weight_decay})
-    return torch.optim.AdamW(groups)
+class _Sweep:
+    """The optimiser of one pass over the training part, and its schedule over all epochs of the stage."""
+
+    def __init__(
+        self,
+        model: SentimentModel,
+        stage: Stage,
+        name: str,
+        optimisation: Optimisation,
+        encoder: TextEncoder | None,
+        steps: int,
+    ) -> None:
+        self._model, self._stage, self._name = model, stage, name
+        self._clip_norm, self._steps = optimisation.clip_norm, steps
+        groups = []
+        self._trained: set[int] = set()
+        for group in model.parameter_groups(stage, name):
+            decay = optimisation.weight_decay if group.weight_decay is None else group.weight_decay
+            rate = optimisation.encoder_learning_rate if group.encoder else optimisation.learning_rate
+            groups.append({"params": list(group.parameters), "lr": rate * group.scale, "weight_decay": decay})
+            self._trained |= {id(p) for p in group.parameters}
+        if encoder is not None:
+            rate, decay = optimisation.encoder_learning_rate, optimisation.weight_decay
+            groups.append({"params": list(encoder.parameters()), "lr": rate, "weight_decay": decay})
+        algorithm = torch.optim.AdamW if optimisation.algorithm == "adamw" else torch.optim.Adam
+        self._optimiser = algorithm(groups)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(
+            self._optimiser, lambda step: _rate(step, steps, optimisation.warmup, optimisation.schedule)
+        )
+
+    @property
+    def learning_rate(self) -> float:
+        """Of the first group, now."""
+        return float(self._schedule.get_last_lr()[0])
+
+    def begin(self) -> None:
+        """Gradients are worked out for what this sweep trains, and for nothing else."""
+        for parameter in self._model.parameters():
+            parameter.requires_grad_(id(parameter) in self._trained)
+
+    def step(self, epoch: int) -> Step:
+        """Where training stands."""
+        return Step(self._stage, epoch, self._schedule.last_epoch / max(self._steps, 1), self._name)
+
+    def update(self, terms: dict[str, Tensor], epoch: int) -> None:
+        """One step down the gradient of the sum of the terms; raises TrainingDiverged where it is not finite."""
+        loss = torch.stack(list(terms.values())).sum()
+        if not math.isfinite(float(loss.detach())):
+            values = ", ".join(f"{k} = {float(v.detach()):g}" for k, v in terms.items())
+            raise TrainingDiverged(f"loss is not finite in stage {self._stage.name}, epoch {epoch}: {values}")
+        self._optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        trained = [p for group in self._optimiser.param_groups for p in group["params"]]
+        nn.utils.clip_grad_norm_(trained, self._clip_norm)
+        self._optimiser.step()
+        self._schedule.step()
 
 
-def _rate(step: int, steps: int, warmup: float) -> float:
-    """Factor on the learning rate: linear warm-up, then cosine to zero."""
+def _rate(step: int, steps: int, warmup: float, schedule: str = "cosine") -> float:
+    """Factor on the learning rate: linear warm-up, then cosine to zero, or one."""
     rise = max(1, round(warmup * steps))
     if step < rise:
         return (step + 1) / rise
+    if schedule == "constant":
+        return 1.0
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise)))
 
 
@@ -237,12 +272,12 @@ class _Means:
 
     def __init__(self) -> None:
         self._sums: dict[str, float] = {}
-        self._samples = 0
+        self._samples: dict[str, int] = {}
 
     def add(self, terms: dict[str, Tensor], samples: int) -> None:
-        self._samples += samples
         for name, value in terms.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach()) * samples
+            self._samples[name] = self._samples.get(name, 0) + samples
 
     def result(self) -> dict[str, float]:
-        return {f"loss_{name}": total / max(self._samples, 1) for name, total in self._sums.items()}
+        return {f"loss_{name}": total / max(self._samples[name], 1) for name, total in self._sums.items()}

@@ -121,7 +121,7 @@ class SentiIFusion(SentimentModel):
         first = min(max(round(self.config.stage1_share * epochs), 1), epochs - 1)
         return [Stage(COMPLETION, first, selects=False), Stage(FUSION, epochs - first)]
 
-    def parameter_groups(self, stage: Stage) -> list[ParameterGroup]:
+    def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
         """Stage 1: everything but the fusion. Stage 2: the fusion, and the rest at `stage2_rate`."""
         fusion = list(self.fusion.parameters())
         known = {id(p) for p in fusion} | {id(p) for p in self.complete_view.parameters()}

@@ -2,15 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from baselines import Batch, InputSpec, Sequences, TrainBatch
+from baselines import Batch, EncoderLayers, InputSpec, Sequences, TrainBatch, model_class
 from protocols import MODALITIES
 
 SPEC = InputSpec(text=24, audio=5, vision=7, train_samples=64)
+
+
+class ToyLayers(EncoderLayers):
+    """A text encoder of two layers with weights of its own seed, for models that work inside one."""
+
+    def __init__(self, width: int, trainable: bool = False) -> None:
+        super().__init__()
+        self.depth, self.width, self.trainable = 2, width, trainable
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(11)
+            layers = [nn.TransformerEncoderLayer(width, 1, 2 * width, 0.0, batch_first=True) for _ in range(2)]
+        shared = nn.ModuleList(layers).requires_grad_(trainable)
+        if trainable:
+            self.copy = shared
+        self._layers = [shared]
+
+    def forward(
+        self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
+    ) -> Tensor:
+        padding = torch.arange(embeddings.shape[1])[None, :] >= length[:, None]
+        states = embeddings
+        for number, layer in enumerate(self._layers[0]):
+            states = before(number, states) if before else states
+            states = layer(states, src_key_padding_mask=padding)
+        return states * ~padding[..., None]
+
+
+def spec_for(name: str, spec: InputSpec = SPEC) -> InputSpec:
+    """The sizes, with a toy encoder where the model works inside one."""
+    return replace(spec, encoder=ToyLayers(spec.text)) if model_class(name).info.needs_encoder else spec
 
 
 def make_batch(

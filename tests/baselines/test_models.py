@@ -20,7 +20,7 @@ from baselines import (
     resolve_config,
 )
 from protocols import MODALITIES, InputError
-from tests.model_batches import SPEC, erased, make_batch, make_train_batch, pad, rows
+from tests.model_batches import SPEC, erased, make_batch, make_train_batch, pad, rows, spec_for
 
 NAMES = list(models())
 LEARNING = [name for name in NAMES if name != "constant"]
@@ -33,13 +33,14 @@ def build(name: str, spec: InputSpec = SPEC, **fields: object) -> SentimentModel
     torch.manual_seed(0)
     cls = models()[name].config_class
     values = {k: v for k, v in SMALL.items() if k in cls.model_fields} | fields
-    model = create(name, spec, values)
+    model = create(name, spec_for(name, spec), values)
     model.initialise(TrainingStatistics(torch.tensor([-1.0, 0.25, 2.0])))
     return model.eval()
 
 
 def steps(model: SentimentModel, epochs: int = 4) -> list[Step]:
-    return [Step(stage, 0, 0.0) for stage in model.stages(epochs)] or [Step(Stage("fit", epochs), 0, 0.0)]
+    found = [Step(stage, 0, 0.0, sweep) for stage in model.stages(epochs) for sweep in stage.sweeps]
+    return found or [Step(Stage("fit", epochs), 0, 0.0)]
 
 
 def total(model: SentimentModel, batch: TrainBatch, step: Step) -> torch.Tensor:
@@ -48,7 +49,8 @@ def total(model: SentimentModel, batch: TrainBatch, step: Step) -> torch.Tensor:
 
 def train(model: SentimentModel, batch: TrainBatch, step: Step, updates: int, rate: float) -> None:
     groups = [
-        {"params": list(group.parameters), "lr": rate * group.scale} for group in model.parameter_groups(step.stage)
+        {"params": list(group.parameters), "lr": rate * group.scale}
+        for group in model.parameter_groups(step.stage, step.sweep)
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=0.0)
     model.train()
@@ -61,7 +63,7 @@ def train(model: SentimentModel, batch: TrainBatch, step: Step, updates: int, ra
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_defaults_can_be_built_and_are_described(name: str) -> None:
-    model = create(name, SPEC)
+    model = create(name, spec_for(name))
     info = model.info
     assert model.name == name
     assert info.title
@@ -173,7 +175,7 @@ def test_a_saved_model_predicts_the_same(name: str) -> None:
     buffer = io.BytesIO()
     torch.save(model.state_dict(), buffer)
     buffer.seek(0)
-    other = create(name, SPEC, model.config)
+    other = create(name, spec_for(name), model.config)
     other.load_state_dict(torch.load(buffer, weights_only=True))
     with torch.no_grad():
         assert torch.equal(other.eval()(batch).sentiment, model(batch).sentiment)
@@ -189,7 +191,7 @@ def test_every_parameter_is_trained_in_some_stage(name: str) -> None:
         if not total_loss.requires_grad:
             continue
         total_loss.backward()  # type: ignore[no-untyped-call]
-        trained = {id(p) for group in model.parameter_groups(step.stage) for p in group.parameters}
+        trained = {id(p) for group in model.parameter_groups(step.stage, step.sweep) for p in group.parameters}
         for key, parameter in model.named_parameters():
             if parameter.grad is not None and parameter.grad.any() and id(parameter) in trained:
                 reached.add(key)
@@ -228,10 +230,11 @@ def test_stages_divide_the_budget(name: str, epochs: int) -> None:
     assert len({stage.name for stage in stages}) == len(stages)
     assert all(stage.epochs >= min(epochs, 1) for stage in stages)
     for stage in stages:
-        ids = [id(p) for group in model.parameter_groups(stage) for p in group.parameters]
-        assert ids
-        assert len(ids) == len(set(ids))
-        assert set(ids) <= {id(p) for p in model.parameters()}
+        for sweep in stage.sweeps:
+            ids = [id(p) for group in model.parameter_groups(stage, sweep) for p in group.parameters]
+            assert ids
+            assert len(ids) == len(set(ids))
+            assert set(ids) <= {id(p) for p in model.parameters()}
 
 
 @pytest.mark.parametrize("name", LEARNING)

@@ -61,8 +61,24 @@ class Staged(Mean):
     def stages(self, epochs: int) -> list[Stage]:
         return [Stage("first", 2, selects=False), Stage("head", epochs - 2)]
 
-    def parameter_groups(self, stage: Stage) -> list[ParameterGroup]:
+    def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
         return [ParameterGroup(list((self.first if stage.name == "first" else self.head).parameters()))]
+
+
+class Alternating(Mean):
+    """Trains the first layer in one sweep of every epoch and the head in the next."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        return [Stage("fit", epochs, sweeps=("first", "head"))]
+
+    def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
+        return [ParameterGroup(list((self.first if sweep == "first" else self.head).parameters()))]
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        trained = [n for n, p in self.named_parameters() if p.requires_grad]
+        assert all(n.startswith(step.sweep) for n in trained), (step.sweep, trained)
+        self.seen.append((step.sweep, step.epoch))
+        return {step.sweep: (self(batch.input).sentiment - batch.label).abs().mean()}
 
 
 class Exploding(Mean):
@@ -170,3 +186,20 @@ def test_a_frozen_encoder_stays_as_it_was(tiny_encoder: Path) -> None:
             CPU,
         )
     assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
+
+
+def test_sweeps_alternate_within_an_epoch_and_train_their_own(data: Dataset) -> None:
+    model, outcome = fit(Alternating, data, epochs=3)
+    batches = math.ceil(len(data.part("train")) / 8)
+    expected = [(sweep, epoch) for epoch in range(3) for sweep in ("first", "head") for _ in range(batches)]
+    assert model.seen == expected
+    assert all({"loss_first", "loss_head"} <= set(record) for record in outcome.history)
+
+
+@pytest.mark.parametrize("algorithm", ["adam", "adamw"])
+@pytest.mark.parametrize("schedule", ["cosine", "constant"])
+def test_algorithm_and_schedule_are_options(data: Dataset, algorithm: str, schedule: str) -> None:
+    _, outcome = fit(Mean, data, algorithm=algorithm, schedule=schedule, warmup=0.0, patience=20)  # type: ignore[arg-type]
+    rates = [float(r["learning_rate"]) for r in outcome.history]
+    assert (rates[-1] == 0.02) == (schedule == "constant")
+    assert outcome.valid_mae < float(outcome.history[0]["valid_mae"])

@@ -13,8 +13,9 @@ import torch
 from benchmark.data import encoder_files
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_revision
-from benchmark.data.encoding import TextEncoder
+from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from protocols import InputError
+from tests.samples import save_tiny_encoder
 
 
 @pytest.fixture
@@ -69,3 +70,34 @@ def test_a_text_is_encoded_alike_alone_and_among_others(tiny_encoder: Path) -> N
     for i, text in enumerate(texts):
         alone = encoder.encode(np.array(text), np.array([0, len(text)]))
         torch.testing.assert_close(together[starts[i] : starts[i + 1]], alone, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
+def test_word_embeddings_and_inner_layers_are_the_two_halves_of_an_encoder(tmp_path: Path, mode: str) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(save_tiny_encoder(tmp_path)), mode=mode)).eval()
+    words = WordEmbeddings(encoder)
+    inner = words.inner().eval()
+    ids, length = torch.tensor([[101, 2000, 100, 102], [101, 3000, 102, 0]]), torch.tensor([4, 3])
+    whole = encoder(ids, length)
+    torch.testing.assert_close(inner(words(ids, length), length), whole)
+    entered: list[tuple[int, tuple[int, ...]]] = []
+
+    def before(layer: int, states: torch.Tensor) -> torch.Tensor:
+        entered.append((layer, tuple(states.shape)))
+        return states + 1.0
+
+    changed = inner(words(ids, length), length, before)
+    assert entered == [(layer, (2, 4, 16)) for layer in range(inner.depth)]
+    assert not torch.allclose(changed, whole)
+    torch.testing.assert_close(encoder(ids, length), whole)  # what a model does inside stays its own
+    assert bool(list(inner.parameters())) == bool(inner.state_dict()) == inner.trainable == (mode == "finetune")
+
+
+def test_training_inner_layers_leaves_the_encoder_alone(tmp_path: Path) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(save_tiny_encoder(tmp_path)), mode="finetune"))
+    inner = WordEmbeddings(encoder).inner()
+    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    with torch.no_grad():
+        for parameter in inner.parameters():
+            parameter.add_(1.0)
+    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
