@@ -6,33 +6,49 @@ Needs numpy only; imports nothing of ours.
 >>> scenario = parse("drop(rate=0.5) + random_positions(rate=0.2)")
 """
 
+from protocols import standard
+from protocols.corruption import Noise, Substitution
+from protocols.counter import Stream
 from protocols.errors import InputError, unknown_name
+from protocols.export import MaskFile, export_masks, read_masks
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanisms, register_mechanism
-from protocols.regimes import REGIMES, Regime, get_regime
+from protocols.protocol import Point, Protocol, get_protocol, protocols, register_protocol
+from protocols.regimes import Regime, get_regime, regimes, register_regime
+from protocols.registry import Registry, load_plugin, origin_of
 from protocols.scenario import Scenario, parse
-from protocols.standard import Point, Protocol, get_protocol, protocols, register_protocol
 
 __all__ = [
     "MODALITIES",
-    "REGIMES",
     "HasLayout",
     "InputError",
     "Layout",
+    "MaskFile",
     "Masks",
     "Mechanism",
     "Modality",
+    "Noise",
     "Point",
     "Protocol",
     "Regime",
+    "Registry",
     "Scenario",
+    "Stream",
+    "Substitution",
+    "export_masks",
     "get_protocol",
     "get_regime",
+    "load_plugin",
     "mechanisms",
+    "origin_of",
     "parse",
     "protocols",
+    "read_masks",
+    "regimes",
     "register_mechanism",
     "register_protocol",
+    "register_regime",
+    "standard",
     "unknown_name",
 ]

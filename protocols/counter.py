@@ -11,8 +11,9 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
+import numpy.typing as npt
 
-from protocols.layout import BoolArray, FloatArray, KeyArray, Layout, Modality
+from protocols.layout import MODALITIES, BoolArray, FloatArray, KeyArray, Layout, Modality
 
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -50,17 +51,25 @@ class Stream:
         self._name = name
         self._replicate = replicate
 
-    def positions(self, modality: Modality) -> KeyArray:
-        """`(P,)`: 53 random bits for every position of a modality."""
-        seeds = self._seeds(modality, "position")
+    def positions(self, modality: Modality, purpose: str = "position") -> KeyArray:
+        """`(P,)`: 53 random bits for every position of a modality; another purpose, other bits."""
+        return self.keys(modality, purpose) >> np.uint64(11)
+
+    def keys(self, modality: Modality, purpose: str) -> KeyArray:
+        """`(P,)`: 64 random bits for every position, from which further numbers may be drawn."""
+        seeds = self._seeds(modality, purpose)
         counter = self._layout.position_in_sample(modality).astype(np.uint64) + np.uint64(1)
         counter *= _GOLDEN
         counter += np.repeat(seeds, self._layout.lengths(modality))
-        return mix(counter) >> np.uint64(11)
+        return mix(counter)
 
     def samples(self, purpose: str, modality: Modality | None = None) -> KeyArray:
         """`(n,)`: 53 random bits for every sample, or for every sample and modality."""
         return mix(self._seeds(modality, purpose)) >> np.uint64(11)
+
+    def samples_by_modality(self, purpose: str) -> KeyArray:
+        """`(n, 3)`: 53 random bits for every sample and modality."""
+        return np.stack([self.samples(purpose, m) for m in MODALITIES], axis=1)
 
     def _seeds(self, modality: Modality | None, purpose: str) -> KeyArray:
         key = hash_key(self._name, self._replicate, modality or "sample", purpose)
@@ -77,4 +86,21 @@ def below(bits: KeyArray, rate: float | FloatArray) -> BoolArray:
 def uniform(bits: KeyArray) -> FloatArray:
     """53 bits as float64 in [0, 1)."""
     values: FloatArray = bits.astype(np.float64) / _SCALE
+    return values
+
+
+def normals(keys: KeyArray, width: int) -> npt.NDArray[np.float32]:
+    """`(Q, width)` standard normal numbers that belong to `(Q,)` keys, by the method of Box and Muller (1958).
+
+    Equal for equal keys up to the rounding of a platform's logarithm and cosine; the first columns do not depend on how
+    many there are.
+    """
+    pairs = (width + 1) // 2
+    steps = np.arange(1, 2 * pairs + 1, dtype=np.uint64) * _GOLDEN
+    bits = mix(keys[:, None] + steps[None, :]) >> np.uint64(11)
+    # from (0, 1], so that the logarithm is finite
+    radius = np.sqrt(-2.0 * np.log((bits[:, 0::2] + np.uint64(1)).astype(np.float64) / _SCALE))
+    angle = 2.0 * np.pi * uniform(bits[:, 1::2])
+    both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
+    values: npt.NDArray[np.float32] = both.reshape(len(keys), 2 * pairs)[:, :width].astype(np.float32)
     return values

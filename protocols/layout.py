@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, Protocol, TypeAlias
 
@@ -36,12 +36,19 @@ class Layout:
         sample_ids: One id a sample, unique within the data set.
         offsets: By modality `(n + 1,)`: sample i owns positions `offsets[i]:offsets[i + 1]`.
         observed: By modality `(P,)`: False where the data set itself has a gap.
+        salience: How much each position of a modality stands out, `(P,)`, from the data alone; None where the layout
+            has lengths only.
+        steps: By modality: padded length in the source file, where it is known (0 or absent: not known).
+        text_is_framed: Whether `[CLS]` and `[SEP]` stand around the text's positions; not so for word vectors.
     """
 
     fingerprint: str
     sample_ids: tuple[str, ...]
     offsets: Mapping[Modality, IntArray]
     observed: Mapping[Modality, BoolArray]
+    salience: Callable[[Modality], FloatArray] | None = None
+    steps: Mapping[Modality, int] = field(default_factory=dict)
+    text_is_framed: bool = True
 
     def __post_init__(self) -> None:
         for modality in MODALITIES:
@@ -89,6 +96,35 @@ class Layout:
     def position_in_sample(self, modality: Modality) -> IntArray:
         """`(P,)`: 0 for the first position of a sample, 1 for the second, and so on."""
         return self._positions[modality]
+
+    def salience_rank(self, modality: Modality) -> IntArray:
+        """`(P,)`: rank of each position within its sample by salience, 0 for the one that stands out least.
+
+        Ties are broken by a hash of the position, so that none is favoured.
+
+        Raises:
+            InputError: when the layout knows no salience.
+        """
+        if self.salience is None:
+            raise InputError(
+                "missing not at random needs the data, of which this layout has the lengths only; load a data set"
+            )
+        if modality not in self._ranks:
+            salience = np.asarray(self.salience(modality), dtype=np.float64)
+            if salience.shape != (self.offsets[modality][-1],) or not np.isfinite(salience).all():
+                raise InputError(f"salience of {modality}: expected {self.offsets[modality][-1]} finite numbers")
+            # splitting a tie needs no good generator, only one without preference for early positions
+            tie = (self.position_in_sample(modality).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+            tie ^= self.sample_keys[self.sample_of_position(modality)]
+            order = np.lexsort((tie, salience, self.sample_of_position(modality)))
+            rank = np.empty(len(order), dtype=np.int64)
+            rank[order] = self.position_in_sample(modality)
+            self._ranks[modality] = rank
+        return self._ranks[modality]
+
+    @cached_property
+    def _ranks(self) -> dict[Modality, IntArray]:
+        return {}
 
     @cached_property
     def _owners(self) -> dict[Modality, IntArray]:

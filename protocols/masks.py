@@ -1,13 +1,14 @@
-"""The outcome of a scenario on a set of samples: which positions are still observed."""
+"""The outcome of a scenario on a set of samples: which positions are still observed, and which of those are spoilt."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from protocols.corruption import Noise, Substitution
 from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality, segment_sums
 
 
@@ -18,10 +19,14 @@ class Masks:
     Attributes:
         layout: The samples that the masks are of.
         observed: By modality `(P,)`: True where the data set has the position and the scenario left it.
+        noise: By modality: noise that is added to values; of what is not observed nothing is left to add it to.
+        substituted: By modality: positions that hold something else, such as a misheard word.
     """
 
     layout: Layout
     observed: Mapping[Modality, BoolArray]
+    noise: Mapping[Modality, Noise] = field(default_factory=dict)
+    substituted: Mapping[Modality, Substitution] = field(default_factory=dict)
 
     def integrity(self) -> FloatArray:
         """`(n, 3)`: observed over valid positions of text, audio, vision; realised, and 0 where there are none."""
@@ -37,10 +42,13 @@ class Masks:
         return self.observed[modality][start:stop]
 
     def sha256(self) -> str:
-        """Hash of sample ids, lengths and masks: equal exactly when the masks are."""
+        """Hash of sample ids, lengths, masks and corruptions: equal exactly when those are."""
         digest = hashlib.sha256("\n".join(self.layout.sample_ids).encode())
         for modality in MODALITIES:
             digest.update(modality.encode())
             digest.update(self.layout.offsets[modality].astype("<i8").tobytes())
             digest.update(np.packbits(self.observed[modality]).tobytes())
+            for corruption in (self.noise.get(modality), self.substituted.get(modality)):
+                if corruption is not None:
+                    digest.update(corruption.bytes())
         return digest.hexdigest()

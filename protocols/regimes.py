@@ -1,21 +1,30 @@
 """Training regimes: what is erased while training and, with a fixed replicate, on the validation set.
 
-A regime is a scenario drawn anew every epoch. `uncertain` is the default; any scenario text is a regime too, so that
-`drop(rate=0.3)` is modality dropout and `random_positions(rate=0.5)` trains one model for one rate (TFR-Net style).
+A regime is a scenario drawn anew every epoch. `uncertain` is the default; `modality-dropout(0.3)` drops modalities;
+`matched(random_positions(rate=0.5))` trains one model for one test scenario, as TFR-Net does, and is that scenario. Any
+scenario's text is a regime too.
+
+>>> str(get_regime("matched(drop(rate=0.5))").scenario)
+'drop(rate=0.5)'
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
-from protocols.errors import unknown_name
+from protocols.errors import InputError
 from protocols.layout import HasLayout, Layout
 from protocols.masks import Masks
+from protocols.registry import Registry
 from protocols.scenario import Scenario, parse
 
-REGIMES: dict[str, str] = {
-    "complete": "complete",
-    "uncertain": "random_rates(clean=0.5) + drop(rate=0.3)",
+_REGIMES: Registry[str] = Registry("training regime", "sentibench.protocols")
+
+#: Regimes that take an argument, as `protocols list` shows them.
+PARAMETRISED = {
+    "matched(SCENARIO)": "SCENARIO",
+    "modality-dropout(RATE)": "drop(rate=RATE)",
 }
 
 
@@ -24,7 +33,7 @@ class Regime:
     """What is erased in training.
 
     Attributes:
-        name: `complete`, `uncertain`, or the text of a scenario.
+        name: `complete`, `uncertain`, `matched(...)`, `modality-dropout(...)`, or the text of a scenario.
         scenario: What is drawn for every sample.
     """
 
@@ -45,11 +54,39 @@ class Regime:
         return self.scenario.masks(data, "valid", "valid")
 
 
+def register_regime(name: str, scenario: str | Scenario) -> None:
+    """Make a training regime known under a name; raises InputError for a bad scenario or a name that is taken."""
+    text = str(parse(scenario))
+    _REGIMES.add(name, text, text)
+
+
+def regimes() -> dict[str, str]:
+    """All named regimes and the scenarios that they draw."""
+    return _REGIMES.all()
+
+
 def get_regime(name: str) -> Regime:
-    """The regime called `name`, or the one that draws the scenario written in `name`."""
-    if name in REGIMES:
-        return Regime(name, parse(REGIMES[name]))
+    """The regime called `name`, or the one that draws the scenario written in `name`.
+
+    Raises:
+        InputError: for an unknown name or a scenario that cannot be read.
+    """
+    matched = re.fullmatch(r"\s*matched\((.*)\)\s*", name, re.DOTALL)
+    if matched:
+        scenario = parse(matched[1])
+        return Regime(f"matched({scenario})", scenario)
+    dropout = re.fullmatch(r"\s*modality-dropout\((?:rate=)?([^()]*)\)\s*", name)
+    if dropout:
+        try:
+            scenario = parse(f"drop(rate={dropout[1]})")
+        except InputError as error:
+            raise InputError(f"training regime '{name}': {error}; write it as modality-dropout(0.3)") from None
+        return Regime(f"modality-dropout({dropout[1].strip()})", scenario)
     if "(" in name:
         scenario = parse(name)
         return Regime(str(scenario), scenario)
-    raise unknown_name("training regime", name, REGIMES, hint="(or write a scenario)")
+    return Regime(name, parse(_REGIMES.get(name, hint="(or write a scenario, or matched(SCENARIO))")))
+
+
+register_regime("complete", "complete")
+register_regime("uncertain", "random_rates(clean=0.5) + drop(rate=0.3)")

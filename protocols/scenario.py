@@ -15,9 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from protocols.corruption import Noise, Substitution
 from protocols.counter import Stream
 from protocols.errors import InputError
-from protocols.layout import MODALITIES, HasLayout, Layout, segment_sums
+from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_sums
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
 
@@ -53,15 +54,25 @@ class Scenario:
         layout = data if isinstance(data, Layout) else data.layout(split)
         observed = {m: layout.observed[m] for m in MODALITIES}
         present = layout.present
+        noise: dict[Modality, Noise] = {}
+        substituted: dict[Modality, Substitution] = {}
         seen: dict[str, int] = {}
         for mechanism in self.mechanisms:
             turn = seen.get(mechanism.name, 0)
             seen[mechanism.name] = turn + 1
             stream = Stream(layout, f"{mechanism.name}@{mechanism.version}#{turn}", replicate)
             erased = mechanism.erase(layout, present, stream)
-            observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
-            present = np.stack([segment_sums(observed[m], layout.offsets[m]) > 0 for m in MODALITIES], axis=1)
-        return Masks(layout, observed)
+            if erased:
+                observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
+                present = np.stack([segment_sums(observed[m], layout.offsets[m]) > 0 for m in MODALITIES], axis=1)
+            for m, corruption in mechanism.corrupt(layout, stream).items():
+                if m in (noise if isinstance(corruption, Noise) else substituted):
+                    raise InputError(f"scenario '{self}' spoils {m} in the same way twice; name one of the two")
+                if isinstance(corruption, Noise):
+                    noise[m] = corruption
+                else:
+                    substituted[m] = corruption
+        return Masks(layout, observed, noise, substituted)
 
 
 def parse(text: str | Scenario) -> Scenario:

@@ -1,105 +1,18 @@
-"""Protocols: named, versioned lists of scenarios with the axis along which their results are read."""
+"""The standard protocols, version 1. A changed mask is a new version: golden hashes in the tests hold them to it."""
 
 from __future__ import annotations
 
-import hashlib
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES
+from protocols.protocol import Point, Protocol, register_protocol
 from protocols.scenario import Scenario, parse
 
-
-@dataclass(frozen=True)
-class Point:
-    """One scenario of a protocol and where it lies on the axes, such as `{"missing rate": 0.3}`."""
-
-    scenario: Scenario
-    coordinates: Mapping[str, float | str]
-
-
-@dataclass(frozen=True)
-class Protocol:
-    """A measurement plan: scenarios in order.
-
-    Attributes:
-        name: Name without version, as `intra-random`.
-        version: Rises whenever any mask changes.
-        title: One line for a reader.
-        points: The scenarios with their coordinates.
-        axes: Names of the coordinates, the curve's x-axis first; empty where there is no order.
-        aggregates: What sums the protocol up over its axis: `mean`, `auilc`, `worst`.
-    """
-
-    name: str
-    version: int
-    title: str
-    points: tuple[Point, ...]
-    axes: tuple[str, ...] = ()
-    aggregates: tuple[str, ...] = ("mean",)
-
-    def __post_init__(self) -> None:
-        if not self.points:
-            raise InputError(f"protocol '{self.name}' has no scenario")
-        names = [str(p.scenario) for p in self.points]
-        twice = {n for n in names if names.count(n) > 1}
-        if twice:
-            raise InputError(f"protocol '{self.name}' lists {sorted(twice)[0]} twice")
-
-    def __str__(self) -> str:
-        return f"{self.name}@{self.version}"
-
-    @property
-    def scenarios(self) -> tuple[Scenario, ...]:
-        """The scenarios in order."""
-        return tuple(p.scenario for p in self.points)
-
-    @property
-    def fingerprint(self) -> str:
-        """Hash of the scenarios' fingerprints: the identity of the measurement."""
-        text = "\n".join([str(self), *(s.fingerprint for s in self.scenarios)])
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-_BUILDERS: dict[str, Callable[[], Protocol]] = {}
-
-
-def register_protocol(builder: Callable[[], Protocol]) -> Callable[[], Protocol]:
-    """Decorator for a function that returns a Protocol; its name is known from then on."""
-    name = builder().name
-    if name in _BUILDERS and _BUILDERS[name].__qualname__ != builder.__qualname__:
-        raise InputError(f"protocol '{name}' is already registered")
-    _BUILDERS[name] = builder
-    return builder
-
-
-def get_protocol(name: str) -> Protocol:
-    """The protocol called `name` or `name@version`; a scenario's text gives a protocol of that one scenario.
-
-    Raises:
-        InputError: for an unknown name, or a version that is not the current one.
-    """
-    base, _, version = name.partition("@")
-    if base in _BUILDERS:
-        protocol = _BUILDERS[base]()
-        if version and version != str(protocol.version):
-            raise InputError(f"protocol '{base}' is at version {protocol.version} here, '{name}' was asked for")
-        return protocol
-    if "(" in name:
-        scenario = parse(name)
-        return Protocol(str(scenario), 1, "one scenario", (Point(scenario, {}),))
-    raise unknown_name("protocol", name, _BUILDERS)
-
-
-def protocols() -> dict[str, Protocol]:
-    """All registered protocols by name, in order of registration."""
-    return {name: builder() for name, builder in _BUILDERS.items()}
-
-
 RATES = tuple(round(0.1 * i, 1) for i in range(10))
+RATIOS = tuple(round(0.1 * i, 1) for i in range(7))
 GRID = (0.0, 0.25, 0.5, 0.75)
+SNR_DB = (20, 10, 5, 0, -5)
+ERROR_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def _curve(template: str, axis: str) -> tuple[Point, ...]:
@@ -147,3 +60,62 @@ def uncertain() -> Protocol:
     both = Point(parse("random_rates(clean=0.25) + drop(rate=0.5)"), {axes[0]: "drawn", axes[1]: "drawn"})
     title = "modalities and positions are missing at once, to degrees that no one knows beforehand"
     return Protocol("uncertain", 1, title, (*grid, both), axes, ("mean", "worst"))
+
+
+@register_protocol
+def inter_ratio() -> Protocol:
+    """Modalities gone from the whole test set in a given share: the GCNet and IMDer tables."""
+    points = [Point(parse(f"missing_ratio(ratio={q})"), {"missing ratio": q}) for q in RATIOS]
+    # the tables of the field call their last column 0.7; a sample that keeps one modality cannot lose more than 2/3
+    points.append(Point(parse(f"missing_ratio(ratio={2 / 3!r})"), {"missing ratio": 0.7}))
+    title = "a share of all modalities of all samples is gone; every sample keeps one"
+    return Protocol("inter-ratio", 1, title, tuple(points), ("missing ratio",), ("mean", "auilc"))
+
+
+@register_protocol
+def intra_aligned() -> Protocol:
+    """The same instants gone in all modalities, as when a recording stops."""
+    points = _curve("aligned_positions(rate={})", "missing rate")
+    title = "the same relative instants are erased in all modalities"
+    return Protocol("intra-aligned", 1, title, points, ("missing rate",), ("mean", "auilc"))
+
+
+@register_protocol
+def intra_block() -> Protocol:
+    """One contiguous stretch of each modality gone."""
+    points = _curve("block(rate={})", "missing rate")
+    title = "one contiguous stretch of each modality is erased"
+    return Protocol("intra-block", 1, title, points, ("missing rate",), ("mean", "auilc"))
+
+
+@register_protocol
+def intra_burst() -> Protocol:
+    """Outages of about a second: two or three words, some ten frames of the usual features."""
+    points = _curve("burst(rate={}, mean_length={{text: 2.5, audio: 10, vision: 10}})", "missing rate")
+    title = "each modality drops out and comes back, for about a second at a time"
+    return Protocol("intra-burst", 1, title, points, ("missing rate",), ("mean", "auilc"))
+
+
+@register_protocol
+def intra_informative() -> Protocol:
+    """Missing not at random: what stands out goes first."""
+    points = _curve("informative(rate={}, strength=3)", "missing rate")
+    title = "missing not at random: positions that stand out are likelier to go"
+    return Protocol("intra-informative", 1, title, points, ("missing rate",), ("mean", "auilc"))
+
+
+@register_protocol
+def noise() -> Protocol:
+    """Present but wrong: noisy audio and vision, and misheard words."""
+    points = [Point(parse(f"noise(snr_db={snr})"), {"SNR (dB)": snr}) for snr in SNR_DB]
+    points += [Point(parse(f"token_errors(rate={rate})"), {"token error rate": rate}) for rate in ERROR_RATES]
+    title = "nothing is missing, but audio and vision are noisy, or words are wrong"
+    return Protocol("noise", 1, title, tuple(points), ("SNR (dB)", "token error rate"), ("mean", "worst"))
+
+
+@register_protocol
+def compat_mmsa() -> Protocol:
+    """The masks of the public MMSA and LNLN loaders: for comparison with numbers made with them, and nothing else."""
+    points = _curve("mmsa_positions(rate={})", "missing rate")
+    title = "the masks of the public MMSA / LNLN loaders, correlated modalities included: for comparison only"
+    return Protocol("compat-mmsa", 1, title, points, ("missing rate",), ("mean", "auilc"))

@@ -60,7 +60,7 @@ def list_protocols(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from protocols import REGIMES, mechanisms
+    from protocols import mechanisms, regimes
     from protocols import protocols as registered
 
     if as_json:
@@ -70,7 +70,7 @@ def list_protocols(as_json: bool) -> None:
                 for p in registered().values()
             },
             "mechanisms": {name: " ".join((cls.__doc__ or "").split()) for name, cls in mechanisms().items()},
-            "regimes": REGIMES,
+            "regimes": regimes(),
         }
         click.echo(json.dumps(content, indent=2))
         return
@@ -90,7 +90,7 @@ def list_protocols(as_json: bool) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("training regime")
     table.add_column("drawn anew every epoch")
-    for name, text in REGIMES.items():
+    for name, text in regimes().items():
         table.add_row(name, text)
     console.print("", table)
 

@@ -1,0 +1,32 @@
+"""Mechanisms: rules by which positions are erased or spoilt, one file a kind.
+
+`inter` whole modalities, `intra` positions on their own, `structured` gaps of several positions, `informative` missing
+not at random, `values` present but wrong, `mmsa` the masks of public loaders. `base` says what a mechanism is.
+"""
+
+from protocols.mechanisms.base import Mechanism, mechanism_class, mechanisms, register_mechanism
+from protocols.mechanisms.informative import Informative
+from protocols.mechanisms.inter import Drop, MissingRatio, Subset
+from protocols.mechanisms.intra import AlignedPositions, RandomPositions, RandomRates
+from protocols.mechanisms.mmsa import MmsaPositions
+from protocols.mechanisms.structured import Block, Burst
+from protocols.mechanisms.values import GaussianNoise, TokenErrors
+
+__all__ = [
+    "AlignedPositions",
+    "Block",
+    "Burst",
+    "Drop",
+    "GaussianNoise",
+    "Informative",
+    "Mechanism",
+    "MissingRatio",
+    "MmsaPositions",
+    "RandomPositions",
+    "RandomRates",
+    "Subset",
+    "TokenErrors",
+    "mechanism_class",
+    "mechanisms",
+    "register_mechanism",
+]

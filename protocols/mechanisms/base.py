@@ -1,0 +1,162 @@
+"""What a mechanism is, and how it is found by name.
+
+>>> @register_mechanism("every_other")
+... @dataclass(frozen=True)
+... class EveryOther(Mechanism):
+...     \"\"\"Every second position of each modality is erased.\"\"\"
+...
+...     def erase(self, layout, present, stream):
+...         return {m: layout.position_in_sample(m) % 2 == 1 for m in MODALITIES}
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from abc import ABC
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Literal, TypeAlias, TypeVar
+
+from protocols.corruption import Corruption
+from protocols.counter import Stream
+from protocols.errors import InputError, unknown_name
+from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.registry import Registry, origin_of
+
+Erased: TypeAlias = Mapping[Modality, BoolArray]
+Corrupted: TypeAlias = Mapping[Modality, Corruption]
+Kind: TypeAlias = Literal["inter", "intra", "both", "value", "own"]
+
+
+class Mechanism(ABC):
+    """One rule. Subclasses are frozen dataclasses; their fields are its parameters, written and parsed as text.
+
+    A mechanism overrides `erase`, or `corrupt`, or both. What it draws must come from the stream, which never depends
+    on a parameter: the same numbers under a higher rate make masks nested.
+
+    Attributes:
+        name: As scenarios write it.
+        version: Rises whenever any mask changes.
+        kind: `inter` (whole modalities), `intra` (positions), `both`, `value` (present but wrong), `own` (a user's).
+        known_from: Where the field knows the rule from.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    kind: ClassVar[Kind] = "own"
+    known_from: ClassVar[str] = ""
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Which positions go.
+
+        Args:
+            layout: The samples and their positions.
+            present: `(n, 3)`, whether anything of text, audio, vision is still observed (after earlier mechanisms).
+            stream: Random numbers of this mechanism on this layout.
+
+        Returns:
+            By modality `(P,)`, True where the position is erased; modalities left whole may be absent.
+        """
+        return {}
+
+    def corrupt(self, layout: Layout, stream: Stream) -> Corrupted:
+        """What becomes of the values that stay: noise or substitution, by modality; nothing by default."""
+        return {}
+
+    def __str__(self) -> str:
+        fields = dataclasses.fields(self)  # type: ignore[arg-type]
+        given = ((f.name, getattr(self, f.name)) for f in fields)
+        arguments = ", ".join(f"{name}={show(value)}" for name, value in given if value is not None)
+        return f"{self.name}({arguments})"
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+
+_MECHANISMS: Registry[type[Mechanism]] = Registry("mechanism", "sentibench.protocols")
+M = TypeVar("M", bound=type[Mechanism])
+
+
+def register_mechanism(name: str) -> Callable[[M], M]:
+    """Class decorator: makes a mechanism known to `parse` under `name`.
+
+    Raises:
+        InputError: if the name is taken, or the class is no frozen dataclass or erases and corrupts nothing.
+    """
+
+    def decorate(cls: M) -> M:
+        if not name.isidentifier():
+            raise InputError(f"mechanism '{name}': scenarios are read as text; use letters, digits and _ in its name")
+        if "__dataclass_params__" not in vars(cls) or not vars(cls)["__dataclass_params__"].frozen:
+            raise InputError(f"mechanism '{name}': put @dataclass(frozen=True) below @register_mechanism")
+        if cls.erase is Mechanism.erase and cls.corrupt is Mechanism.corrupt:
+            raise InputError(f"mechanism '{name}': define erase (which positions go) or corrupt (what values become)")
+        # a dataclass makes a hash of its fields, of which a mapping has none
+        cls.__hash__ = Mechanism.__hash__  # type: ignore[method-assign]
+        cls.name = name
+        _MECHANISMS.add(name, cls, origin_of(cls))
+        return cls
+
+    return decorate
+
+
+def mechanism_class(name: str) -> type[Mechanism]:
+    """The registered class; raises InputError with the nearest names."""
+    return _MECHANISMS.get(name)
+
+
+def mechanisms() -> dict[str, type[Mechanism]]:
+    """All registered mechanisms, in order of their kinds, then by name."""
+    order = ("inter", "intra", "both", "value", "own")
+    return dict(sorted(_MECHANISMS.all().items(), key=lambda item: (order.index(item[1].kind), item[0])))
+
+
+def show(value: object) -> str:
+    """A parameter as scenarios write it."""
+    if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
+        return value[0] if len(value) == 1 else f"({', '.join(value)})"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    return repr(value) if not isinstance(value, str) else value
+
+
+def number(owner: str, field: str, value: object, low: float, high: float) -> float:
+    """A number from `low` to `high`; raises InputError."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
+        raise InputError(f"{owner}: {field} must be a number from {low:g} to {high:g}, found {show(value)}")
+    return float(value)
+
+
+def probability(owner: str, field: str, value: object) -> float:
+    """A number from 0 to 1; raises InputError."""
+    return number(owner, field, value, 0.0, 1.0)
+
+
+def by_modality(owner: str, field: str, value: object, low: float, high: float) -> float | dict[Modality, float]:
+    """One number, or a mapping with one for each modality (0 where none is given); raises InputError."""
+    if isinstance(value, Mapping):
+        modality_names(owner, field, tuple(value))
+        return {m: number(owner, f"{field} of {m}", value[m], low, high) if m in value else 0.0 for m in MODALITIES}
+    return number(owner, field, value, low, high)
+
+
+def modality_names(owner: str, field: str, value: object) -> tuple[Modality, ...]:
+    """One name or several, in the usual order; raises InputError."""
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, (tuple, list, set, frozenset)) or not names:
+        raise InputError(f"{owner}: {field} must name at least one of text, audio, vision, found {value!r}")
+    for name in names:
+        if name not in MODALITIES:
+            raise unknown_name("modality", str(name), MODALITIES)
+    return tuple(m for m in MODALITIES if m in names)
+
+
+def rate_of(rate: float | Mapping[Modality, float], modality: Modality) -> float:
+    """The number of one modality."""
+    return rate[modality] if isinstance(rate, Mapping) else rate
+
+
+def whole(layout: Layout, gone: BoolArray) -> Erased:
+    """Positions of whole modalities from `(n, 3)` flags."""
+    return {m: gone[:, i][layout.sample_of_position(m)] for i, m in enumerate(MODALITIES) if gone[:, i].any()}

@@ -1,0 +1,91 @@
+"""Intra-modality missingness: positions are gone, each for itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.counter import Stream, below, uniform
+from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.mechanisms.base import Erased, Mechanism, by_modality, probability, rate_of, register_mechanism
+
+
+@register_mechanism("random_positions")
+@dataclass(frozen=True)
+class RandomPositions(Mechanism):
+    """Every position is erased independently with probability `rate`, which may differ by modality.
+
+    `rate` is one number, or one a modality: `random_positions(rate={text: 0.1, audio: 0.5, vision: 0.5})`.
+    """
+
+    rate: float | Mapping[Modality, float]
+
+    kind = "intra"
+    known_from = "TFR-Net, LNLN, P-RMF"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", by_modality("random_positions", "rate", self.rate, 0.0, 1.0))
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase positions whose uniform number lies below the rate."""
+        rates = {m: rate_of(self.rate, m) for m in MODALITIES}
+        return {m: below(stream.positions(m), rate) for m, rate in rates.items() if rate > 0}
+
+
+@register_mechanism("random_rates")
+@dataclass(frozen=True)
+class RandomRates(Mechanism):
+    """Every sample and modality draws its own rate from U(0, 1); a share `clean` is left whole."""
+
+    clean: float = 0.0
+
+    kind = "intra"
+    known_from = "the training of LNLN"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clean", probability("random_rates", "clean", self.clean))
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase positions at the rate that their sample and modality drew."""
+        erased: dict[Modality, BoolArray] = {}
+        for m in MODALITIES:
+            rates = uniform(stream.samples("rate", m))
+            rates[below(stream.samples("clean", m), self.clean)] = 0.0
+            erased[m] = below(stream.positions(m), np.repeat(rates, layout.lengths(m)))
+        return erased
+
+
+@register_mechanism("aligned_positions")
+@dataclass(frozen=True)
+class AlignedPositions(Mechanism):
+    """The same relative instants are erased in all modalities, each instant with probability `rate`.
+
+    The positions of the text are the instants. A position of another modality belongs to the instant in which its
+    middle lies: frame j of T to token floor((j + 1/2) K / T) of K.
+    """
+
+    rate: float
+
+    kind = "intra"
+    known_from = "TMFM"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", probability("aligned_positions", "rate", self.rate))
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase what lies in the instants that are hit."""
+        hit = below(stream.positions("text"), self.rate)
+        instants = layout.lengths("text")
+        erased: dict[Modality, BoolArray] = {"text": hit}
+        for m in ("audio", "vision"):
+            owner = layout.sample_of_position(m)
+            middle = (2 * layout.position_in_sample(m) + 1) * instants[owner] // (2 * layout.lengths(m)[owner])
+            here = layout.offsets["text"][:-1][owner] + middle
+            # a sample without text positions has no instants: nothing of it is erased
+            known = instants[owner] > 0
+            flags = np.zeros(len(owner), dtype=np.bool_)
+            flags[known] = hit[here[known]]
+            erased[m] = flags
+        return erased

@@ -1,0 +1,68 @@
+"""The masks of the public MMSA and LNLN loaders, for comparison with numbers made with them.
+
+Facts read in `generate_m` of thuiar/MMSA (`data_loader.py`) and Haoyu-ha/LNLN (`core/dataset.py`); the code is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.counter import Stream
+from protocols.errors import InputError
+from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.mechanisms.base import Erased, Mechanism, by_modality, probability, register_mechanism, show
+
+
+@register_mechanism("mmsa_positions")
+@dataclass(frozen=True)
+class MmsaPositions(Mechanism):
+    """The masks of the public MMSA / LNLN loaders, bit for bit, flaws included: for comparison only.
+
+    For each modality the generator is seeded anew with the same `seed`, and one uniform number is drawn for every
+    position of the padded array `(n, steps)`; what is not above `rate` is erased. So masks depend on the order of the
+    samples and on the padding, and all modalities read one stream of numbers: where they are padded alike, as in
+    `aligned_50`, they lose the same positions; elsewhere the numbers of one sample's audio are those of another's
+    vision. `[CLS]` and `[SEP]` are drawn too, and kept.
+
+    `steps` is the padded length of each modality; by default the one that the source file had, or the longest sample
+    where that is not known. Neither replicate nor sample ids enter the draw.
+    """
+
+    rate: float
+    seed: int = 1111
+    steps: Mapping[Modality, float] | None = None
+
+    kind = "intra"
+    known_from = "thuiar/MMSA and Haoyu-ha/LNLN, missing_seed 1111"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", probability("mmsa_positions", "rate", self.rate))
+        if isinstance(self.seed, bool) or not isinstance(self.seed, int) or not 0 <= self.seed < 2**32:
+            raise InputError(f"mmsa_positions: seed must be an integer from 0 to 2^32 - 1, found {show(self.seed)}")
+        if self.steps is not None:
+            given = self.steps if isinstance(self.steps, Mapping) else {}
+            if set(given) != set(MODALITIES) or any(isinstance(v, float) and v % 1 for v in given.values()):
+                raise InputError(
+                    "mmsa_positions: steps must be whole numbers, as in {text: 50, audio: 375, vision: 500}"
+                )
+            object.__setattr__(self, "steps", by_modality("mmsa_positions", "steps", given, 1, 1e6))
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase what the loader's generator erases."""
+        erased: dict[Modality, BoolArray] = {}
+        for m in MODALITIES:
+            length = layout.lengths(m)
+            framed = 1 if m == "text" and layout.text_is_framed else 0  # [CLS] stands before the first token
+            steps = int(self.steps[m]) if self.steps else layout.steps.get(m, 0) or int(length.max()) + 2 * framed
+            if length.max(initial=0) + framed > steps:
+                raise InputError(
+                    f"mmsa_positions: a sample has {length.max()} positions of {m}, more than {steps} steps"
+                )
+            # the generator that the loaders seed; an instance of our own, so that the global one is left alone
+            draw = np.random.RandomState(self.seed).uniform(size=(len(layout), steps))
+            owner, position = layout.sample_of_position(m), layout.position_in_sample(m)
+            erased[m] = ~(draw[owner, position + framed] > self.rate)
+        return erased

@@ -1,0 +1,92 @@
+"""Gaps of several positions: one stretch, or outages that come and go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from protocols.counter import Stream, below, uniform
+from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.mechanisms.base import (
+    Erased,
+    Mechanism,
+    by_modality,
+    number,
+    probability,
+    rate_of,
+    register_mechanism,
+)
+
+
+@register_mechanism("block")
+@dataclass(frozen=True)
+class Block(Mechanism):
+    """One contiguous stretch of round(rate * T) positions is erased, where it starts uniform, in each modality.
+
+    Halves are rounded up. A stretch lies inside the stretch of every higher rate.
+    """
+
+    rate: float
+
+    kind = "intra"
+    known_from = "STMFM"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", probability("block", "rate", self.rate))
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase the stretch that the draw places."""
+        erased: dict[Modality, BoolArray] = {}
+        for m in MODALITIES:
+            length = layout.lengths(m)
+            size = np.floor(self.rate * length + 0.5).astype(np.int64)
+            start = np.floor(uniform(stream.samples("start", m)) * (length - size + 1)).astype(np.int64)
+            position, owner = layout.position_in_sample(m), layout.sample_of_position(m)
+            erased[m] = (position >= start[owner]) & (position < (start + size)[owner])
+        return erased
+
+
+@register_mechanism("burst")
+@dataclass(frozen=True)
+class Burst(Mechanism):
+    """Outages of a mean length, as of a sensor that drops out: a two-state Markov chain (Gilbert-Elliott).
+
+    A share `rate` of the positions is lost in the long run, in outages of `mean_length` positions on average (one
+    number, or one a modality). Losses are never scattered more than independent ones: where 1 / (1 - rate), the mean
+    run of independent losses, is longer than `mean_length`, it takes its place. That also keeps masks nested in the
+    rate.
+    """
+
+    rate: float
+    mean_length: float | Mapping[Modality, float]
+
+    kind = "intra"
+    known_from = "sensor dropouts (Gilbert 1960, Elliott 1963)"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rate", probability("burst", "rate", self.rate))
+        lengths = by_modality("burst", "mean_length", self.mean_length, 1.0, 1e6)
+        if isinstance(lengths, dict):
+            lengths = {m: number("burst", f"mean_length of {m}", v, 1.0, 1e6) for m, v in lengths.items()}
+        object.__setattr__(self, "mean_length", lengths)
+
+    def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
+        """Erase the positions in which the chain is in its bad state."""
+        if self.rate in (0.0, 1.0):
+            return {m: np.full(layout.offsets[m][-1], self.rate == 1.0) for m in MODALITIES}
+        erased: dict[Modality, BoolArray] = {}
+        for m in MODALITIES:
+            length = max(rate_of(self.mean_length, m), 1.0 / (1.0 - self.rate))
+            stay = 1.0 - 1.0 / length
+            start = self.rate / (1.0 - self.rate) / length
+            bits = stream.positions(m)
+            first = layout.position_in_sample(m) == 0
+            # One uniform number a position. Below `start` the next state is bad and from `stay` on it is good, whatever
+            # the state is (start <= stay); in between the state lasts. So a state is that of the last position decided.
+            bad = np.where(first, below(bits, self.rate), below(bits, start))
+            decided = first | bad | ~below(bits, stay)
+            last = np.maximum.accumulate(np.where(decided, np.arange(len(bits)), 0))
+            erased[m] = bad[last]
+        return erased
