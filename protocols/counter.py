@@ -9,6 +9,8 @@ value does not depend on which others were drawn, in which order, or by whom. Un
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Hashable
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +21,8 @@ _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _SCALE = 2**53
+
+S = TypeVar("S", bound=np.generic)
 
 
 def mix(state: KeyArray) -> KeyArray:
@@ -53,7 +57,13 @@ class Stream:
 
     def positions(self, modality: Modality, purpose: str = "position") -> KeyArray:
         """`(P,)`: 53 random bits for every position of a modality; another purpose, other bits."""
-        return self.keys(modality, purpose) >> np.uint64(11)
+        return self.remember((modality, purpose), lambda: self.keys(modality, purpose) >> np.uint64(11))
+
+    def remember(self, key: Hashable, draw: Callable[[], npt.NDArray[S]]) -> npt.NDArray[S]:
+        """What was drawn before for another parameter, or is drawn now; see `Layout.remember`."""
+        if isinstance(self._replicate, str):  # a draw of training, which does not come back
+            return draw()
+        return self._layout.remember((self._name, self._replicate, key), draw)
 
     def keys(self, modality: Modality, purpose: str) -> KeyArray:
         """`(P,)`: 64 random bits for every position, from which further numbers may be drawn."""

@@ -8,10 +8,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,11 @@ BoolArray: TypeAlias = npt.NDArray[np.bool_]
 IntArray: TypeAlias = npt.NDArray[np.int64]
 KeyArray: TypeAlias = npt.NDArray[np.uint64]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+S = TypeVar("S", bound=np.generic)
+
+#: Draws that a layout keeps for the next scenario; enough for the test sets of the field.
+_REMEMBERED_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +85,7 @@ class Layout:
     @cached_property
     def present(self) -> BoolArray:
         """`(n, 3)`: whether the sample has anything observed in text, audio, vision."""
-        return np.stack([segment_sums(self.observed[m], self.offsets[m]) > 0 for m in MODALITIES], axis=1)
+        return np.stack([segment_any(self.observed[m], self.offsets[m]) for m in MODALITIES], axis=1)
 
     @cached_property
     def sample_keys(self) -> KeyArray:
@@ -113,14 +118,26 @@ class Layout:
             salience = np.asarray(self.salience(modality), dtype=np.float64)
             if salience.shape != (self.offsets[modality][-1],) or not np.isfinite(salience).all():
                 raise InputError(f"salience of {modality}: expected {self.offsets[modality][-1]} finite numbers")
-            # splitting a tie needs no good generator, only one without preference for early positions
-            tie = (self.position_in_sample(modality).astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
-            tie ^= self.sample_keys[self.sample_of_position(modality)]
-            order = np.lexsort((tie, salience, self.sample_of_position(modality)))
-            rank = np.empty(len(order), dtype=np.int64)
-            rank[order] = self.position_in_sample(modality)
+            rank = _rank_within(salience, self.offsets[modality], self.sample_keys)
             self._ranks[modality] = rank
         return self._ranks[modality]
+
+    def remember(self, key: Hashable, draw: Callable[[], npt.NDArray[S]]) -> npt.NDArray[S]:
+        """What was drawn before under `key`, or is drawn now: the points of a curve over a rate share one draw.
+
+        The array is shared: it cannot be changed.
+        """
+        if key not in self._drawn:
+            made = draw()
+            made.flags.writeable = False
+            while self._drawn and sum(a.nbytes for a in self._drawn.values()) + made.nbytes > _REMEMBERED_BYTES:
+                del self._drawn[next(iter(self._drawn))]
+            self._drawn[key] = made
+        return self._drawn[key]
+
+    @cached_property
+    def _drawn(self) -> dict[Hashable, npt.NDArray[Any]]:
+        return {}
 
     @cached_property
     def _ranks(self) -> dict[Modality, IntArray]:
@@ -146,8 +163,35 @@ class HasLayout(Protocol):
         ...
 
 
+def segment_any(flags: BoolArray, offsets: IntArray) -> BoolArray:
+    """Whether any flag of each segment `offsets[i]:offsets[i + 1]` is set; `(n,)`."""
+    filled = np.diff(offsets) > 0
+    result = np.zeros(len(filled), dtype=np.bool_)
+    if filled.any():
+        result[filled] = np.logical_or.reduceat(flags, offsets[:-1][filled])
+    return result
+
+
 def segment_sums(flags: npt.NDArray[np.generic], offsets: IntArray) -> IntArray:
     """Sum of each segment `offsets[i]:offsets[i + 1]` of `flags`, also for empty segments; `(n,)`."""
     running = np.concatenate([[0], np.cumsum(flags, dtype=np.int64)])
     sums: IntArray = running[offsets[1:]] - running[offsets[:-1]]
     return sums
+
+
+def _rank_within(values: FloatArray, offsets: IntArray, keys: KeyArray) -> IntArray:
+    """Rank of each value in its segment; ties by a hash of the segment's key and the position."""
+    rank = np.empty(len(values), dtype=np.int64)
+    lengths = np.diff(offsets)
+    for steps in np.unique(lengths[lengths > 0]):
+        rows = np.flatnonzero(lengths == steps)
+        index = offsets[rows][:, None] + np.arange(steps)[None, :]
+        # splitting a tie needs no good generator, only one without preference for early positions
+        tie = (np.arange(1, steps + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))[None, :] ^ keys[rows][:, None]
+        first = np.argsort(tie * np.uint64(0xBF58476D1CE4E5B9), axis=1)
+        second = np.argsort(np.take_along_axis(values[index], first, axis=1), axis=1, kind="stable")
+        order = np.take_along_axis(first, second, axis=1)
+        ranks = np.empty_like(order)
+        np.put_along_axis(ranks, order, np.broadcast_to(np.arange(steps), order.shape), axis=1)
+        rank[index] = ranks
+    return rank

@@ -18,7 +18,7 @@ import numpy as np
 from protocols.corruption import Noise, Substitution
 from protocols.counter import Stream
 from protocols.errors import InputError
-from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_sums
+from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
 
@@ -53,7 +53,7 @@ class Scenario:
         """
         layout = data if isinstance(data, Layout) else data.layout(split)
         observed = {m: layout.observed[m] for m in MODALITIES}
-        present = layout.present
+        present = layout.present if self.mechanisms else None
         noise: dict[Modality, Noise] = {}
         substituted: dict[Modality, Substitution] = {}
         seen: dict[str, int] = {}
@@ -61,10 +61,12 @@ class Scenario:
             turn = seen.get(mechanism.name, 0)
             seen[mechanism.name] = turn + 1
             stream = Stream(layout, f"{mechanism.name}@{mechanism.version}#{turn}", replicate)
+            if present is None:
+                present = np.stack([segment_any(observed[m], layout.offsets[m]) for m in MODALITIES], axis=1)
             erased = mechanism.erase(layout, present, stream)
             if erased:
                 observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
-                present = np.stack([segment_sums(observed[m], layout.offsets[m]) > 0 for m in MODALITIES], axis=1)
+                present = None  # worked out anew for the next mechanism, if there is one
             for m, corruption in mechanism.corrupt(layout, stream).items():
                 if m in (noise if isinstance(corruption, Noise) else substituted):
                     raise InputError(f"scenario '{self}' spoils {m} in the same way twice; name one of the two")

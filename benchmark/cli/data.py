@@ -15,16 +15,47 @@ def data() -> None:
 
 @data.command("import")
 @click.argument("name")
-@click.argument("path", type=click.Path(path_type=Path))
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a data set of that name.")
 @click.option(
     "--label-range", nargs=2, type=float, help="Lowest and highest label, where they are not the layout's own."
 )
-def import_(name: str, path: Path, force: bool, label_range: tuple[float, float] | None) -> None:
-    """Import the feature file PATH (an MMSA pickle or an npz archive) as the data set NAME."""
-    from benchmark.data.catalog import import_data
+@click.option(
+    "--split",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="csd, CSV: which videos are train, valid and test (CSV 'video,part', or JSON). Default: hashed, by video.",
+)
+@click.option(
+    "--use",
+    metavar="ROLE=FILE",
+    multiple=True,
+    help="csd: the file for labels, words, vectors, audio or vision (or 'none'), where names do not tell.",
+)
+@click.option(
+    "--label-column", metavar="COLUMN", help="csd: number of the label column, from 0. CSV: its name. Default: label."
+)
+@click.option("--text-column", metavar="NAME", help="CSV: the column of the text. Default: text.")
+def import_(
+    name: str,
+    paths: tuple[Path, ...],
+    force: bool,
+    label_range: tuple[float, float] | None,
+    split: Path | None,
+    use: tuple[str, ...],
+    label_column: str | None,
+    text_column: str | None,
+) -> None:
+    """Import PATH as the data set NAME.
 
-    report = import_data(name, path, force=force, label_range=label_range)
+    PATH is an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files (or the files), or a CSV of text and
+    labels.
+    """
+    from benchmark.data.catalog import import_data
+    from benchmark.data.importers import ImportOptions
+
+    options = ImportOptions(split, _roles(use), label_column, text_column, paths[1:])
+    report = import_data(name, paths[0], force=force, label_range=label_range, options=options)
     info = report.info
     click.echo(f"{name}: {info.samples} samples, splits {', '.join(info.splits)}")
     for modality, counts in info.provenance.cleaning.items():
@@ -35,6 +66,19 @@ def import_(name: str, path: Path, force: bool, label_range: tuple[float, float]
         click.echo(f"  {note}")
     sizes = f"{report.source_bytes / 2**20:.1f} MiB in the source, {report.store_bytes / 2**20:.1f} MiB in the store"
     click.echo(f"  {info.path} ({sizes})")
+
+
+def _roles(use: tuple[str, ...]) -> dict[str, str]:
+    """ROLE=FILE arguments by role."""
+    from protocols import InputError
+
+    roles: dict[str, str] = {}
+    for text in use:
+        role, equals, file = text.partition("=")
+        if not equals or not file or role in roles:
+            raise InputError(f"--use {text}: expected ROLE=FILE, each role once, as in --use vision=Facet_42.csd")
+        roles[role] = file
+    return roles
 
 
 @data.command("list")
@@ -83,28 +127,33 @@ def verify(names: tuple[str, ...]) -> int:
 
 
 @data.command("describe")
-@click.argument("name")
+@click.argument("name", metavar="NAME[/SPLIT]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def describe(name: str, as_json: bool) -> None:
-    """Describe a data set: splits, classes, lengths, gaps, duplicates, videos in more than one part."""
-    from rich.console import Console
-    from rich.table import Table
+@click.option(
+    "--figures", type=click.Path(path_type=Path, file_okay=False), help="Draw labels and lengths into this folder."
+)
+@click.option("--probe/--no-probe", default=True, help="Whether to ask every modality by itself (default: yes).")
+def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> None:
+    """Describe a data set: parts, classes, lengths, gaps, what parts share, and what each modality tells by itself.
 
-    from benchmark.data.describe import describe as describe_samples
+    Warnings about what could spoil an evaluation come last.
+    """
+    from rich.console import Console
+
+    from benchmark.cli.description import show
+    from benchmark.data.description import describe as describe_samples
     from benchmark.data.sources import load_samples
 
-    description = describe_samples(load_samples(name))
+    dataset, _, split = name.partition("/")
+    description = describe_samples(load_samples(dataset), split or None, probe=probe)
+    files: list[Path] = []
+    if figures is not None:
+        from benchmark.report.distributions import plot_distributions
+
+        files = plot_distributions(description.to_dict(), figures)
     if as_json:
-        click.echo(json.dumps(description.to_dict(), indent=2))
+        click.echo(json.dumps(description.to_dict(), indent=2, allow_nan=False, ensure_ascii=False))
         return
-    console = Console()
-    console.print(f"[bold]{name}[/]", highlight=False)
-    for title, frame in description.tables().items():
-        table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
-        for column in frame.columns:
-            table.add_column(str(column), justify="left" if frame[column].dtype == object else "right", overflow="fold")
-        for row in frame.itertuples(index=False):
-            table.add_row(*(f"{v:g}" if isinstance(v, float) else str(v) for v in row))
-        console.print(table, "")
-    for line in description.notes:
-        console.print(f"- {line}", highlight=False)
+    show(description, Console())
+    for path in files:
+        click.echo(path)

@@ -16,8 +16,8 @@ _VERBS = {
     "report": ("benchmark.cli.report", "Leaderboards of a study."),
     "plot": ("benchmark.cli.report", "Curves of a study."),
     "data": ("benchmark.cli.data", "Import, list, verify and describe data sets."),
-    "models": ("benchmark.cli.catalogue", "List the models."),
-    "protocols": ("benchmark.cli.catalogue", "List and show protocols."),
+    "models": ("benchmark.cli.models", "List the models."),
+    "protocols": ("benchmark.cli.protocols", "List, show and export protocols."),
     "doctor": ("benchmark.cli.doctor", "Versions, device, data and encoder found."),
 }
 

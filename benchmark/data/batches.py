@@ -7,41 +7,19 @@ length, so that little of them is padding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from baselines import Batch, Sequences
+from benchmark.data.corruption import AddedNoise
 from benchmark.data.dataset import Part
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.ragged import HostRagged, Ragged, spread
 from benchmark.data.samples import IntArray
 from benchmark.data.states import StateCache
-from protocols import MODALITIES, Masks, Modality
-
-
-@dataclass(frozen=True, eq=False)
-class _Ragged:
-    """Sequences of n samples in one tensor `(P, D)`: sample i is rows `start[i] : start[i] + length[i]`."""
-
-    values: Tensor
-    start: Tensor
-    length: Tensor
-
-    def pad(self, rows: Tensor, keep: Tensor | None) -> Sequences:
-        """Samples `rows` as padded sequences; positions where `keep` `(P,)` is False become zero vectors."""
-        index, valid = _index(self.start[rows], self.length[rows])
-        if keep is not None:
-            valid = valid & keep[index]
-        return Sequences(self.values[index] * valid[:, :, None], self.length[rows])
-
-
-def _index(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """`(B, T)` positions and whether they are inside the sample; those outside repeat the first position."""
-    steps = torch.arange(int(length.max()), device=start.device)
-    valid = steps[None, :] < length[:, None]
-    return torch.where(valid, start[:, None] + steps[None, :], start[:, None]), valid
+from protocols import MODALITIES, Masks, Modality, Substitution
 
 
 class MaskedPart:
@@ -66,10 +44,12 @@ class MaskedPart:
             (masks or Masks(part.layout, part.layout.observed)).integrity().astype(np.float32)
         ).to(device)
         self._keep: dict[Modality, Tensor] = {m: torch.from_numpy(self.observed[m]).to(device) for m in MODALITIES}
-        self._streams: dict[Modality, _Ragged] = {}
-        for modality, values in part.values.items():
-            start, length = _bounds(part.layout.offsets[modality])
-            self._streams[modality] = _Ragged(values.to(device), start.to(device), length.to(device))
+        self._bounds = {m: _bounds(part.layout.offsets[m], device) for m in MODALITIES}
+        self._streams: dict[Modality, Ragged] = {m: values.on(device) for m, values in part.values.items()}
+        self._noise: dict[Modality, AddedNoise] = {}
+        self._errors: Mapping[Modality, Substitution] = masks.substituted if masks is not None else {}
+        for m, noise in (masks.noise if masks is not None else {}).items():
+            self._noise[m] = AddedNoise(noise, part.layout.offsets[m], part.layout.observed[m])
         self._ids: IntArray | None = None
         if part.token_ids is not None:
             self._prepare_tokens(part.token_ids)
@@ -87,11 +67,9 @@ class MaskedPart:
         rows = rows.to(self.device)
         result: dict[Modality, Tensor] = {}
         for modality in MODALITIES:
-            start, length = (t.to(self.device) for t in _bounds(self.part.layout.offsets[modality]))
-            start, length = start[rows], length[rows]
-            index, valid = _index(start, length)
-            flags = self._keep[modality][index] & valid
+            flags = self._flags(modality, rows)
             if modality == "text" and self._ids is not None:
+                length = self._bounds[modality][1][rows]
                 framed = torch.zeros(len(rows), flags.shape[1] + 2, dtype=torch.bool, device=self.device)
                 framed[:, 1:-1] = flags
                 framed[:, 0] = True
@@ -100,16 +78,31 @@ class MaskedPart:
             result[modality] = flags
         return result
 
+    def _flags(self, modality: Modality, rows: Tensor) -> Tensor:
+        """`(B, T)`: what the masks leave of the samples `rows`; False beyond their ends."""
+        start, length = self._bounds[modality]
+        index, valid = spread(start[rows], length[rows])
+        return self._keep[modality][index] & valid
+
     def _padded(self, modality: Modality, rows: Tensor) -> Sequences:
-        return self._streams[modality].pad(rows, self._keep[modality])
+        whole = self._streams[modality].padded(rows)
+        values = whole.values
+        if modality in self._errors:
+            start, length = self._bounds[modality]
+            values = self.part.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
+        if modality in self._noise:
+            values = self._noise[modality].add(values, rows)
+        return Sequences(values.mul_(self._flags(modality, rows)[:, :, None]), whole.length)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
         encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text
         if encoder is None:
             raise ValueError("token text needs an encoder")
-        self._ids = np.where(self.observed["text"], ids, encoder.special.unk)
+        heard = self.part.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
+        self._ids = np.where(self.observed["text"], heard, encoder.special.unk)
         if isinstance(self.text, StateCache):
-            self._streams["text"] = _encoded(self._ids, ids, self.part.layout.offsets["text"], self.text, self.device)
+            states = _encoded(self._ids, ids, self.part.layout.offsets["text"], self.text)
+            self._streams["text"] = states.on(self.device)
 
     def _text_sequences(self, rows: Tensor) -> Sequences:
         if self._ids is None:
@@ -118,22 +111,22 @@ class MaskedPart:
             padded, length = self.text.pad(self._ids, self.part.layout.offsets["text"], rows.cpu().numpy())
             padded, length = padded.to(self.device), length.to(self.device)
             return Sequences(self.text(padded, length), length)
-        return self._streams["text"].pad(rows, None)
+        return self._streams["text"].padded(rows)
 
 
-def _bounds(offsets: IntArray) -> tuple[Tensor, Tensor]:
-    both = torch.from_numpy(offsets)
+def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:
+    both = torch.from_numpy(offsets).to(device)
     return both[:-1], both[1:] - both[:-1]
 
 
-def _encoded(ids: IntArray, clean: IntArray, offsets: IntArray, cache: StateCache, device: torch.device) -> _Ragged:
+def _encoded(ids: IntArray, clean: IntArray, offsets: IntArray, cache: StateCache) -> HostRagged:
     """States of texts under erasure: whole texts come from the clean states, equal ones are encoded once."""
     lengths = np.diff(offsets)
     clean_states = cache.states(clean, offsets)
-    clean_start = np.concatenate([[0], np.cumsum(lengths + 2)])[:-1]
+    start = _state_starts(lengths)
     changed = np.flatnonzero(np.add.reduceat(ids != clean, offsets[:-1]) > 0) if len(ids) else np.empty(0, np.int64)
     if len(changed) == 0:
-        return _ragged(clean_states, clean_start, lengths + 2, device)
+        return HostRagged([clean_states], start, lengths + 2)
     first: dict[bytes, int] = {}
     slot = np.empty(len(changed), dtype=np.int64)
     for k, sample in enumerate(changed):
@@ -142,14 +135,16 @@ def _encoded(ids: IntArray, clean: IntArray, offsets: IntArray, cache: StateCach
     unique_lengths = np.array([len(text) for text in unique])
     unique_offsets = np.concatenate([[0], np.cumsum(unique_lengths)]).astype(np.int64)
     states = cache.states(np.concatenate(unique), unique_offsets)
-    start = clean_start.copy()
-    unique_start = np.concatenate([[0], np.cumsum(unique_lengths + 2)])[:-1]
-    start[changed] = len(clean_states) + unique_start[slot]
-    return _ragged(torch.cat([clean_states, states]), start, lengths + 2, device)
+    start[changed] = _state_starts(unique_lengths)[slot]
+    source_of = np.zeros(len(lengths), dtype=np.int64)
+    source_of[changed] = 1
+    return HostRagged([clean_states, states], start, lengths + 2, source_of=source_of)
 
 
-def _ragged(values: Tensor, start: IntArray, length: IntArray, device: torch.device) -> _Ragged:
-    return _Ragged(values.to(device), torch.from_numpy(start).to(device), torch.from_numpy(length).to(device))
+def _state_starts(lengths: IntArray) -> IntArray:
+    """First state of each text of so many content tokens, `[CLS]` and `[SEP]` counted."""
+    starts: IntArray = np.cumsum(lengths + 2) - (lengths + 2)
+    return starts
 
 
 def batches_by_length(part: Part, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:

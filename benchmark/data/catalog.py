@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import re
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-from benchmark.data.importers import import_file
+from benchmark.data.home import data_home
+from benchmark.data.importers import ImportOptions, import_file
 from benchmark.data.samples import Samples
 from benchmark.data.store import SUFFIX, StoreInfo, read_store, store_info, write_store
 from protocols import InputError, unknown_name
+
+__all__ = [
+    "RESERVED",
+    "ImportReport",
+    "data_home",
+    "find_store",
+    "import_data",
+    "list_stores",
+    "open_samples",
+    "store_files",
+    "store_path",
+]
 
 RESERVED = "synthetic"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
@@ -20,17 +31,11 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: the header of the new store, and the sizes of source and store in bytes."""
+    """What an import did: the header of the new store, and the sizes of the padded source and the ragged store."""
 
     info: StoreInfo
     source_bytes: int
     store_bytes: int
-
-
-def data_home() -> Path:
-    """`$SENTIBENCH_HOME/data`, or `data` in the platform's user data folder."""
-    home = os.environ.get("SENTIBENCH_HOME")
-    return Path(home if home else platformdirs.user_data_dir("sentibench")) / "data"
 
 
 def store_path(name: str) -> Path:
@@ -72,22 +77,49 @@ def open_samples(name: str) -> Samples:
 
 
 def import_data(
-    name: str, source: Path, *, force: bool = False, label_range: tuple[float, float] | None = None
+    name: str,
+    source: Path,
+    *,
+    force: bool = False,
+    label_range: tuple[float, float] | None = None,
+    options: ImportOptions | None = None,
 ) -> ImportReport:
-    """Import a file as the data set `name`.
+    """Import a source as the data set `name`.
 
     Args:
         name: Lower-case letters, digits, `-`, `_`.
-        source: An MMSA feature pickle or an npz archive.
+        source: A file or folder of a known layout, see `importers.import_file`.
         force: Replace a store of that name.
         label_range: Lowest and highest label, where it is not the layout's own.
+        options: Choices that the source leaves open.
 
     Raises:
-        InputError: for a bad name, a name that is taken, or a file that cannot be imported; nothing is written then.
+        InputError: for a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot
+            be imported; nothing is left behind then.
     """
     path = store_path(name)
     if path.exists() and not force:
         raise InputError(f"data set '{name}' is there already ({path}); give --force to replace it, or another name")
-    samples = import_file(source, name, label_range)
+    _check_writable(path.parent)
+    samples = import_file(source, name, label_range, options)
     write_store(samples, path)
-    return ImportReport(store_info(path), source.stat().st_size, path.stat().st_size)
+    size = _size(source) + sum(map(_size, options.more if options else ()))
+    return ImportReport(store_info(path), size, path.stat().st_size)
+
+
+def _check_writable(folder: Path) -> None:
+    """Say so before a large file is read, not after."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{folder}: the data folder cannot be written ({error.strerror or error}); change its permissions, or name "
+            "another folder with SENTIBENCH_HOME"
+        ) from error
+
+
+def _size(source: Path) -> int:
+    files = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
+    return sum(p.stat().st_size for p in files)

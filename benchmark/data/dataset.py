@@ -1,4 +1,4 @@
-"""A data set under one named split, resident in memory, ready to be masked and batched.
+"""A data set under one named split, ready to be masked and batched: in memory, or read from its file where it is large.
 
 >>> dataset = load("synthetic:size=tiny")            # or load("mosi/official")
 >>> masks = parse("drop(rate=0.5)").masks(dataset, split="test")
@@ -6,16 +6,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from benchmark.data import salience
 from benchmark.data.config import Scaling
+from benchmark.data.corruption import Substitutes
 from benchmark.data.encoding import TextEncoder
-from benchmark.data.samples import PARTS, IntArray, ModalityStream, Samples, StringArray
+from benchmark.data.pages import release
+from benchmark.data.ragged import RESIDENT_BYTES, HostRagged, Ragged
+from benchmark.data.samples import PARTS, BoolArray, IntArray, ModalityStream, Samples, StringArray
+from benchmark.data.scaling import Scaler
 from protocols import MODALITIES, InputError, Layout, Modality, unknown_name
 
 
@@ -28,16 +35,18 @@ class Part:
         layout: Ids, lengths and natural gaps: what masks are drawn on. Text positions are content tokens.
         video_ids: `(n,)` str.
         label: `(n,)` float32.
-        values: By modality `(P, D)` float32, scaled; text only where the data set has word vectors.
+        values: By modality, scaled, zeros at natural gaps; text only where the data set has word vectors.
         token_ids: `(P,)` content tokens of the text, `[UNK]` at natural gaps; None where text is values.
+        substitutes: What stands in for words that are misheard.
     """
 
     name: str
     layout: Layout
     video_ids: StringArray
     label: Tensor
-    values: Mapping[Modality, Tensor]
+    values: Mapping[Modality, Ragged]
     token_ids: IntArray | None
+    substitutes: Substitutes
 
     def __len__(self) -> int:
         return len(self.layout)
@@ -125,75 +134,104 @@ def build_dataset(samples: Samples, split: str, encoder: TextEncoder | None, sca
             raise InputError(f"{samples.name}: its text is words; name a text encoder")
         tokens = encoder.tokens(samples)
     fingerprint = samples.fingerprint()
+    features = _Features.of(samples, rows["train"], scaling)
     parts: dict[str, Part] = {}
-    scalers = {m: _Scaler.fit(s, rows["train"], scaling) for m, s in samples.streams.items() if s.values is not None}
-    for part, chosen in rows.items():
+    substitutes: Substitutes | None = None
+    for part, chosen in rows.items():  # train comes first: its words stand in for others
         offsets: dict[Modality, IntArray] = {}
-        observed = {}
-        values: dict[Modality, Tensor] = {}
+        observed: dict[Modality, BoolArray] = {}
+        values: dict[Modality, HostRagged] = {}
         token_ids: IntArray | None = None
         for modality in MODALITIES:
             stream = samples.streams[modality]
             if modality == "text" and tokens is not None and encoder is not None:
-                positions, offsets[modality] = _gather(tokens[0], chosen)
-                seen = _token_observed(stream, tokens[0])[positions]
-                token_ids = np.where(seen, tokens[1][positions], encoder.special.unk)
+                inside, offsets[modality] = _inside(tokens[0], chosen)
+                seen = _token_observed(stream, tokens[0])[inside]
+                token_ids = np.where(seen, tokens[1][inside], encoder.special.unk)
             else:
-                positions, offsets[modality] = _gather(stream.offsets, chosen)
-                seen = stream.observed[positions]
-                values[modality] = scalers[modality].apply(stream, positions)
+                inside, offsets[modality] = _inside(stream.offsets, chosen)
+                seen = stream.observed[inside]
+                values[modality] = features.part(modality, chosen)
             observed[modality] = seen
         ids = tuple(samples.ids[chosen].tolist())
-        layout = Layout(fingerprint, ids, offsets, observed)
+        if substitutes is None:
+            substitutes = Substitutes(token_ids, values.get("text"), observed["text"])
+        layout = Layout(
+            fingerprint,
+            ids,
+            offsets,
+            observed,
+            salience=partial(_salience, values, offsets, observed, token_ids, substitutes),
+            steps=samples.provenance.steps,
+            text_is_framed=token_ids is not None,
+        )
         label = torch.from_numpy(samples.label[chosen].astype(np.float32))
-        parts[part] = Part(part, layout, samples.video_ids[chosen], label, values, token_ids)
+        parts[part] = Part(part, layout, samples.video_ids[chosen], label, values, token_ids, substitutes)
     widths = {m: samples.streams[m].width for m in MODALITIES}
     return Dataset(samples.name, split, fingerprint, samples.provenance.label_range, parts, widths)
 
 
 @dataclass(frozen=True, eq=False)
-class _Scaler:
-    """Column statistics of the observed training positions."""
+class _Features:
+    """The values of a data set: copied into memory where they are few, else read when a batch needs them."""
 
-    scaling: Scaling
-    mean: Tensor
-    deviation: Tensor
+    streams: Mapping[Modality, ModalityStream]
+    scalers: Mapping[Modality, Scaler]
+    resident: bool
 
     @classmethod
-    def fit(cls, stream: ModalityStream, rows: IntArray, scaling: Scaling) -> _Scaler:
-        positions, _ = _gather(stream.offsets, rows)
-        chosen = positions[stream.observed[positions]]
-        if stream.values is None or len(chosen) == 0 or scaling == "none":
-            return cls(scaling, torch.zeros(stream.width), torch.ones(stream.width))
-        values = _transform(torch.from_numpy(stream.values[chosen]), scaling).double()
-        deviation = values.std(dim=0, correction=0)
-        # A column that never changes in training says nothing: scaled by 1 it stays at zero there.
-        deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
-        return cls(scaling, values.mean(dim=0).float(), deviation.float())
+    def of(cls, samples: Samples, train: IntArray, scaling: Scaling) -> _Features:
+        """Fit the scalers on the training part."""
+        scalers: dict[Modality, Scaler] = {}
+        size = 0
+        for modality, stream in samples.streams.items():
+            if stream.values is not None:
+                size += stream.values.nbytes
+                scalers[modality] = Scaler.fit(_observed_blocks(_ragged(stream, train, None)), stream.width, scaling)
+                release(stream.values)
+        return cls(samples.streams, scalers, size <= RESIDENT_BYTES)
 
-    def apply(self, stream: ModalityStream, positions: IntArray) -> Tensor:
-        if stream.values is None:
-            return torch.zeros(len(positions), 0)
-        values = _transform(torch.from_numpy(stream.values[positions]), self.scaling)
-        scaled = (values - self.mean) / self.deviation
-        # Single frames far outside the training range must not decide a prediction.
-        scaled = scaled.clamp(-10.0, 10.0) if self.scaling != "none" else scaled
-        return scaled * torch.from_numpy(stream.observed[positions])[:, None]
+    def part(self, modality: Modality, rows: IntArray) -> HostRagged:
+        """Scaled values of the samples `rows`."""
+        read = _ragged(self.streams[modality], rows, self.scalers[modality])
+        return read.resident() if self.resident else read
 
 
-def _transform(values: Tensor, scaling: Scaling) -> Tensor:
-    return values.sign() * values.abs().log1p() if scaling == "log" else values
+def _salience(
+    values: Mapping[Modality, HostRagged],
+    offsets: Mapping[Modality, IntArray],
+    observed: Mapping[Modality, BoolArray],
+    token_ids: IntArray | None,
+    substitutes: Substitutes,
+    modality: Modality,
+) -> npt.NDArray[np.float64]:
+    if modality == "text" and token_ids is not None and substitutes.tokens is not None:
+        training = substitutes.tokens[substitutes.observed]
+        return salience.of_tokens(token_ids, observed[modality], training)
+    return salience.of_values(values[modality], offsets[modality], observed[modality])
 
 
-def _gather(offsets: IntArray, rows: IntArray) -> tuple[IntArray, IntArray]:
-    """Positions of the chosen samples, back to back, and their new offsets."""
-    lengths = offsets[rows + 1] - offsets[rows]
-    new = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    positions = np.arange(new[-1]) - np.repeat(new[:-1], lengths) + np.repeat(offsets[rows], lengths)
-    return positions.astype(np.int64), new
+def _ragged(stream: ModalityStream, rows: IntArray, scaler: Scaler | None) -> HostRagged:
+    if stream.values is None:
+        raise ValueError("this stream is tokens")
+    start = stream.offsets[rows]
+    return HostRagged([stream.values], start, stream.offsets[rows + 1] - start, scaler=scaler, observed=stream.observed)
 
 
-def _token_observed(stream: ModalityStream, offsets: IntArray) -> np.ndarray[tuple[int, ...], np.dtype[np.bool_]]:
+def _observed_blocks(values: HostRagged) -> Iterator[Tensor]:
+    for rows in values.blocks():
+        yield values.read(rows)[torch.from_numpy(values.observed(rows))]
+
+
+def _inside(offsets: IntArray, rows: IntArray) -> tuple[BoolArray, IntArray]:
+    """Which positions `(P,)` belong to the samples `rows`, which rise, and the offsets of these alone."""
+    lengths = np.diff(offsets)
+    chosen = np.zeros(len(lengths), dtype=np.bool_)
+    chosen[rows] = True
+    return np.repeat(chosen, lengths), np.concatenate([[0], np.cumsum(lengths[rows])]).astype(np.int64)
+
+
+def _token_observed(stream: ModalityStream, offsets: IntArray) -> BoolArray:
     """Natural gaps of the text; where another tokenizer gave other positions, of whole texts only."""
     if np.array_equal(stream.offsets, offsets):
         return stream.observed

@@ -19,10 +19,9 @@ from torch import Tensor, nn
 from baselines import EncoderLayers
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import load_pretrained, locate
-from benchmark.data.samples import IntArray, Samples
+from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
 
-BERT_VOCABULARY = 30_522
 #: Content tokens kept of one text, as in the MMSA files (50 with `[CLS]` and `[SEP]`).
 MAX_TOKENS = 48
 
@@ -46,7 +45,7 @@ class TextEncoder(nn.Module):
     Attributes:
         width: D of the states.
         special: Ids of `[CLS]`, `[SEP]`, `[PAD]` and of `[UNK]`, which stands for an erased word.
-        bert_vocabulary: Whether the token ids of data stores fit this encoder.
+        vocabulary: Which stored token ids it reads: one of `samples.VOCABULARIES`, or empty for another vocabulary.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -60,8 +59,9 @@ class TextEncoder(nn.Module):
         self._source, self._local = locate(config.name)
         self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
         self.width = int(self.transformer.config.hidden_size)
-        self.bert_vocabulary = int(self.transformer.config.vocab_size) == BERT_VOCABULARY
-        self.special = SpecialTokens(101, 102, 0, 100) if self.bert_vocabulary else self._special_tokens()
+        size = int(self.transformer.config.vocab_size)
+        self.vocabulary = next((name for name, count in VOCABULARIES.items() if count == size), "")
+        self.special = SpecialTokens(101, 102, 0, 100) if self.vocabulary else self._special_tokens()
         if config.mode == "frozen":
             self.transformer.eval().requires_grad_(False)
 
@@ -86,12 +86,12 @@ class TextEncoder(nn.Module):
         Stored ids are used where they fit the vocabulary; else the raw text is cut into at most `MAX_TOKENS` tokens.
         """
         stream = samples.streams["text"]
-        if self.bert_vocabulary and stream.token_ids is not None:
+        if stream.token_ids is not None and stream.vocabulary == self.vocabulary:
             return stream.offsets, stream.token_ids
         if not any(samples.raw_text):
             raise InputError(
                 f"{samples.name}: has no raw text, and its token ids do not fit encoder '{self.config.name}'; "
-                "use an encoder with BERT's vocabulary"
+                f"use an encoder with the vocabulary of {stream.vocabulary}"
             )
         encoded = self._tokenizer()(
             samples.raw_text.tolist(), add_special_tokens=False, truncation=True, max_length=MAX_TOKENS
@@ -170,7 +170,7 @@ class WordEmbeddings(TextEncoder):
         self.config = encoder.config.model_copy(update={"mode": "frozen"})
         self._whole = [encoder]  # in a list: no submodule, so that its weights are not counted or moved here
         self.width, self.special = encoder.width, encoder.special
-        self.bert_vocabulary = encoder.bert_vocabulary
+        self.vocabulary = encoder.vocabulary
 
     def _tokenizer(self) -> Any:  # type: ignore[override]
         return self._whole[0]._tokenizer()

@@ -46,5 +46,9 @@ def clean(values: npt.NDArray[np.generic], cleaning: Cleaning) -> FloatArray:
 
 def unusable(values: npt.NDArray[Any]) -> BoolArray:
     """Which values `clean` replaces: NaN, infinities, and what is beyond `LARGEST`; any shape."""
+    # whole numbers and half precision cannot be beyond it, and half precision cannot hold it
+    if values.dtype.kind != "f" or values.dtype.itemsize < 4:
+        finite: BoolArray = ~np.isfinite(values)
+        return finite
     flags: BoolArray = ~(np.abs(values) <= LARGEST)  # the comparison is false for NaN
     return flags

@@ -1,19 +1,21 @@
-"""Samples in memory, in the one canonical form: ragged, unpadded, nothing repeated.
+"""Samples in the one canonical form: ragged, unpadded, nothing repeated.
 
 Importers produce it, the store writes and reads it, the synthetic generator makes it, data sets are built from it.
+Values may be mapped from a file: whatever goes through all of them here does so block by block.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from protocols import MODALITIES, InputError, Modality
+from benchmark.data.pages import release
+from protocols import MODALITIES, InputError, Modality, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -24,21 +26,29 @@ PartArray: TypeAlias = npt.NDArray[np.uint8]
 #: How a split assigns samples; stored as these codes.
 PARTS = {"unused": 0, "train": 1, "valid": 2, "test": 3}
 
+#: Vocabularies of stored token ids, and their sizes. `[UNK]`, `[CLS]` and `[SEP]` are 100, 101 and 102 in each.
+VOCABULARIES = {"bert-base-uncased": 30_522, "bert-base-chinese": 21_128}
+DEFAULT_VOCABULARY = "bert-base-uncased"
+
+_BLOCK_BYTES = 4 << 20
+
 
 @dataclass(frozen=True, eq=False)
 class ModalityStream:
     """One modality of all samples, back to back: P positions in all.
 
-    Text is either token ids of the `bert-base-uncased` vocabulary (content tokens, without `[CLS]` and `[SEP]`) or, in
-    data sets of word vectors, values. Audio and vision are values. Every sample has at least one position: a modality
-    that was never recorded is one position (zeros, or `[UNK]`) that is not observed.
+    Text is either token ids (content tokens, without `[CLS]` and `[SEP]`) or, in data sets of word vectors, values.
+    Audio and vision are values. Every sample has at least one position: a modality that was never recorded is one
+    position (zeros, or `[UNK]`) that is not observed.
 
     Attributes:
         offsets: `(n + 1,)` int64: sample i owns positions `offsets[i]:offsets[i + 1]`.
         observed: `(P,)`: False at naturally missing positions.
-        values: `(P, D)` float32, finite, zeros where not observed; None for token text.
+        values: `(P, D)` float32, finite, zeros where not observed, in memory or mapped from a file (then read-only);
+            None for token text.
         token_ids: `(P,)` int64; None where `values` is given.
         feature_names: D names, or empty when unknown.
+        vocabulary: What the token ids index, one of `VOCABULARIES`; without meaning where `values` is given.
     """
 
     offsets: IntArray
@@ -46,6 +56,7 @@ class ModalityStream:
     values: FloatArray | None = None
     token_ids: IntArray | None = None
     feature_names: tuple[str, ...] = ()
+    vocabulary: str = DEFAULT_VOCABULARY
 
     @property
     def width(self) -> int:
@@ -65,6 +76,7 @@ class Provenance:
         licence: Note on the licence, or empty.
         cleaning: Counts of replaced values, such as `{"audio": {"nan": 3, "inf": 0, "overflow": 1}}`.
         notes: Anything a reader should know, a line each.
+        steps: Padded length of each modality in the source, where it was padded.
     """
 
     source: str
@@ -74,6 +86,7 @@ class Provenance:
     licence: str = ""
     cleaning: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    steps: Mapping[Modality, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,7 +119,7 @@ class Samples:
         return len(self.ids)
 
     def validate(self) -> None:
-        """Check every rule stated above.
+        """Check every rule stated above, and that each split has train, valid and test samples.
 
         Raises:
             InputError: naming the field, what was found and what was expected.
@@ -114,72 +127,133 @@ class Samples:
         n = len(self)
         if n == 0:
             raise InputError(f"{self.name}: no samples")
+        for what, texts in (("ids", self.ids), ("video_ids", self.video_ids), ("raw_text", self.raw_text)):
+            self._check_column(what, texts, np.dtype(object))
+        self._check_column("label", self.label, np.dtype(np.float32))
         if len(set(self.ids.tolist())) != n:
             seen: set[str] = set()
             twice = next(i for i in self.ids.tolist() if i in seen or seen.add(i))  # type: ignore[func-returns-value]
             raise InputError(f"{self.name}: sample id '{twice}' occurs twice; ids must be unique")
-        for what, column in (("video_ids", self.video_ids), ("raw_text", self.raw_text), ("label", self.label)):
-            if len(column) != n:
-                raise InputError(f"{self.name}: {what} has {len(column)} entries, expected {n} (one a sample)")
-        low, high = self.provenance.label_range
-        bad = np.flatnonzero(~((self.label >= low) & (self.label <= high)))
-        if len(bad):
-            raise InputError(
-                f"{self.name}: label of sample '{self.ids[bad[0]]}' is {self.label[bad[0]]:g}, outside the label range "
-                f"[{low:g}, {high:g}]; correct it, or state the range of these labels"
-            )
+        self._check_range("label", self.label)
+        for modality, labels in self.unimodal_labels.items():
+            if modality not in MODALITIES:
+                raise InputError(
+                    f"{self.name}: labels of '{modality}', which is no modality; expected {', '.join(MODALITIES)}"
+                )
+            self._check_column(f"{modality} label", labels, np.dtype(np.float32))
+            self._check_range(f"{modality} label", labels)
         for modality in MODALITIES:
             if modality not in self.streams:
                 raise InputError(f"{self.name}: no {modality} stream")
-            self._validate_stream(modality, self.streams[modality], n)
+            _check_stream(f"{self.name}: {modality}", modality, self.streams[modality], n)
         if not self.splits:
             raise InputError(f"{self.name}: no split; at least one must assign samples to train, valid and test")
         for split, codes in self.splits.items():
-            if len(codes) != n or codes.max(initial=0) > max(PARTS.values()):
+            if codes.shape != (n,) or codes.dtype != np.uint8 or codes.max(initial=0) > max(PARTS.values()):
                 raise InputError(f"{self.name}: split '{split}' must hold one of {', '.join(PARTS)} for each sample")
+            for part in ("train", "valid", "test"):
+                if not np.any(codes == PARTS[part]):
+                    raise InputError(
+                        f"{self.name}: split '{split}' has no {part} sample; train, valid and test each need some"
+                    )
 
-    def _validate_stream(self, modality: Modality, stream: ModalityStream, n: int) -> None:
-        where = f"{self.name}: {modality}"
-        positions = len(stream.observed)
-        if len(stream.offsets) != n + 1 or stream.offsets[0] != 0 or stream.offsets[-1] != positions:
-            raise InputError(f"{where} offsets must have {n + 1} entries from 0 to {positions}")
-        if np.any(np.diff(stream.offsets) < 1):
-            raise InputError(f"{where}: every sample needs at least one position (not observed where it has none)")
-        if (stream.values is None) == (stream.token_ids is None):
-            raise InputError(f"{where} must have either values or token ids")
-        if stream.token_ids is not None:
-            if modality != "text" or stream.token_ids.shape != (positions,):
-                raise InputError(f"{where}: token ids must be ({positions},), and text")
-            return
-        values = stream.values
-        if values is None or values.ndim != 2 or values.shape[0] != positions or values.shape[1] < 1:
-            raise InputError(f"{where} values must be ({positions}, D)")
-        if not np.isfinite(values).all():
-            raise InputError(f"{where} values must be finite; replace NaN and infinities and count them in `cleaning`")
-        if values[~stream.observed].any():
-            raise InputError(f"{where} values must be zero where not observed")
+    def _check_column(self, what: str, column: npt.NDArray[np.generic], dtype: np.dtype[np.generic]) -> None:
+        n = len(self)
+        if column.shape != (n,):
+            found = len(column) if column.ndim == 1 else f"shape {column.shape}"
+            raise InputError(f"{self.name}: {what} has {found} entries, expected {n} (one a sample)")
+        if column.dtype != dtype:
+            raise InputError(f"{self.name}: {what} is an array of {column.dtype}, expected {dtype}")
+
+    def _check_range(self, what: str, labels: FloatArray) -> None:
+        low, high = self.provenance.label_range
+        bad = np.flatnonzero(~((labels >= low) & (labels <= high)))
+        if len(bad):
+            raise InputError(
+                f"{self.name}: {what} of sample '{self.ids[bad[0]]}' is {labels[bad[0]]:g}, outside the label range "
+                f"[{low:g}, {high:g}]; correct it, or state the range of these labels"
+            )
 
     def fingerprint(self) -> str:
         """sha256 of everything that can change a result: ids, labels, streams, splits. Not of names and notes."""
         digest = hashlib.sha256(b"sentibench samples 1\n")
 
-        def add(title: str, array: npt.NDArray[np.generic]) -> None:
+        def add(title: str, array: npt.NDArray[np.generic], dtype: str) -> None:
             digest.update(f"{title} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
+            for rows in _blocks(array):
+                digest.update(np.ascontiguousarray(array[rows].astype(dtype, copy=False)).data.cast("B"))
 
         for title, column in (("ids", self.ids), ("video_ids", self.video_ids), ("raw_text", self.raw_text)):
             digest.update(f"{title}\n".encode() + "\x1f".join(column.tolist()).encode())
-        add("label", self.label.astype("<f4"))
+        add("label", self.label, "<f4")
         for modality in MODALITIES:
             stream = self.streams[modality]
-            add(f"{modality} offsets", stream.offsets.astype("<i8"))
-            add(f"{modality} observed", np.packbits(stream.observed))
+            add(f"{modality} offsets", stream.offsets, "<i8")
+            add(f"{modality} observed", np.packbits(stream.observed), "u1")
             if stream.values is not None:
-                add(f"{modality} values", stream.values.astype("<f4", copy=False))
+                add(f"{modality} values", stream.values, "<f4")
             if stream.token_ids is not None:
-                add(f"{modality} token_ids", stream.token_ids.astype("<i8", copy=False))
+                add(f"{modality} token_ids", stream.token_ids, "<i8")
+                if stream.vocabulary != DEFAULT_VOCABULARY:
+                    digest.update(f"{modality} vocabulary {stream.vocabulary}\n".encode())
         for modality, labels in sorted(self.unimodal_labels.items()):
-            add(f"{modality} label", labels.astype("<f4"))
+            add(f"{modality} label", labels, "<f4")
         for split, codes in sorted(self.splits.items()):
-            add(f"split {split}", codes)
+            add(f"split {split}", codes, "u1")
         return digest.hexdigest()
+
+
+def _check_stream(where: str, modality: Modality, stream: ModalityStream, n: int) -> None:
+    positions = len(stream.observed)
+    for what, flags, dtype in (("offsets", stream.offsets, np.int64), ("observed", stream.observed, np.bool_)):
+        if flags.ndim != 1 or flags.dtype != dtype:
+            raise InputError(
+                f"{where} {what} must be one column of {np.dtype(dtype)}, found {flags.dtype} of shape {flags.shape}"
+            )
+    if len(stream.offsets) != n + 1 or stream.offsets[0] != 0 or stream.offsets[-1] != positions:
+        raise InputError(f"{where} offsets must have {n + 1} entries from 0 to {positions}")
+    if np.any(np.diff(stream.offsets) < 1):
+        raise InputError(f"{where}: every sample needs at least one position (not observed where it has none)")
+    if (stream.values is None) == (stream.token_ids is None):
+        raise InputError(f"{where} must have either values or token ids")
+    if stream.values is None:
+        _check_tokens(where, modality, stream, positions)
+        return
+    values = stream.values
+    if values.ndim != 2 or values.shape[0] != positions or values.shape[1] < 1 or values.dtype != np.float32:
+        raise InputError(
+            f"{where} values must be ({positions}, D) float32, found {values.dtype} of shape {values.shape}"
+        )
+    if stream.feature_names and len(stream.feature_names) != stream.width:
+        raise InputError(
+            f"{where} has {len(stream.feature_names)} feature names, expected {stream.width} (one a column), or none"
+        )
+    for rows in _blocks(values):
+        if not np.isfinite(values[rows]).all():
+            raise InputError(f"{where} values must be finite; replace NaN and infinities and count them in `cleaning`")
+        if values[rows][~stream.observed[rows]].any():
+            raise InputError(f"{where} values must be zero where not observed")
+
+
+def _check_tokens(where: str, modality: Modality, stream: ModalityStream, positions: int) -> None:
+    ids = stream.token_ids
+    if modality != "text" or ids is None or ids.shape != (positions,) or ids.dtype != np.int64:
+        raise InputError(f"{where}: token ids must be ({positions},) int64, and text")
+    if stream.vocabulary not in VOCABULARIES:
+        raise unknown_name(f"vocabulary of {where}", stream.vocabulary, VOCABULARIES)
+    size = VOCABULARIES[stream.vocabulary]
+    bad = np.flatnonzero((ids < 0) | (ids >= size))
+    if len(bad):
+        raise InputError(
+            f"{where}: token id {ids[bad[0]]} at position {bad[0]} is not in the vocabulary {stream.vocabulary}, which "
+            f"has ids from 0 to {size - 1}; the ids are of another vocabulary, or damaged"
+        )
+
+
+def _blocks(array: npt.NDArray[np.generic]) -> Iterator[slice]:
+    """Rows that make up about `_BLOCK_BYTES` each, from first to last."""
+    row = max(array.nbytes // max(len(array), 1), 1)
+    step = max(_BLOCK_BYTES // row, 1)
+    for first in range(0, len(array), step):
+        yield slice(first, first + step)
+        release(array)  # what was read of a mapped file is not needed again

@@ -1,20 +1,25 @@
-"""Encoded text kept between uses: a frozen encoder encodes the same texts once, whichever model or process asks."""
+"""Encoded text kept between uses: a frozen encoder encodes the same texts once, whichever model or process asks.
+
+States shared by file are mapped, not copied: a process holds the pages that it reads, and processes share them.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import time
+import uuid
 from collections import OrderedDict
 from pathlib import Path
 
 import numpy as np
 import torch
 from filelock import FileLock
-from torch import Tensor
 
 from benchmark.data.encoding import TextEncoder
-from benchmark.data.samples import IntArray
+from benchmark.data.samples import FloatArray, IntArray
+from protocols import InputError
 
 
 class StateCache:
@@ -24,69 +29,134 @@ class StateCache:
         encoder: A frozen encoder.
         revision: What identifies its weights.
         folder: Where states are shared between processes; None keeps them in this process only.
-        max_bytes: The oldest files go when the folder grows beyond this.
-        in_memory: How many sets of states stay in memory.
+        max_bytes: The files that were not used for longest go when the folder grows beyond this.
+        memory_bytes: The sets that were not used for longest are let go when those at hand grow beyond this; the latest
+            always stays.
     """
 
     def __init__(
-        self, encoder: TextEncoder, revision: str, folder: Path | None, max_bytes: int = 4 << 30, in_memory: int = 3
+        self,
+        encoder: TextEncoder,
+        revision: str,
+        folder: Path | None,
+        max_bytes: int = 4 << 30,
+        memory_bytes: int = 1 << 30,
     ) -> None:
         self.encoder = encoder
         self._revision = revision
         self._folder = folder
         self._max_bytes = max_bytes
         self.seconds = 0.0  # spent on getting states: shared work that is no model's training time
-        self._memory: OrderedDict[str, Tensor] = OrderedDict()
-        self._in_memory = in_memory
+        self._memory: OrderedDict[str, FloatArray] = OrderedDict()
+        self._memory_bytes = memory_bytes
 
-    def states(self, ids: IntArray, offsets: IntArray) -> Tensor:
-        """`(P + 2n, D)` states of ragged content tokens, as `TextEncoder.encode` gives them."""
+    def states(self, ids: IntArray, offsets: IntArray) -> FloatArray:
+        """`(P + 2n, D)` states of ragged content tokens, as `TextEncoder.encode` gives them.
+
+        Not to be written to: a read-only map of the shared file where there is a folder.
+
+        Raises:
+            InputError: when the folder cannot be written.
+        """
         digest = hashlib.sha256(f"{self._revision} {torch.get_num_threads()}\n".encode())
         digest.update(np.ascontiguousarray(offsets).tobytes())
         digest.update(np.ascontiguousarray(ids).tobytes())
         key = digest.hexdigest()[:32]
         if key in self._memory:
             self._memory.move_to_end(key)
+            if self._folder:
+                _used(self._folder / f"{key}.npy")
             return self._memory[key]
         started = time.perf_counter()
-        states = self._shared(key, ids, offsets) if self._folder else self.encoder.encode(ids, offsets)
+        states: FloatArray
+        if self._folder:
+            states = self._shared(self._folder, key, ids, offsets)
+        else:
+            states = self.encoder.encode(ids, offsets).numpy()
         self.seconds += time.perf_counter() - started
         self._memory[key] = states
-        while len(self._memory) > self._in_memory:
+        while len(self._memory) > 1 and sum(s.nbytes for s in self._memory.values()) > self._memory_bytes:
             self._memory.popitem(last=False)
         return states
 
-    def _shared(self, key: str, ids: IntArray, offsets: IntArray) -> Tensor:
-        folder = self._folder
-        if folder is None:
-            return self.encoder.encode(ids, offsets)
-        folder.mkdir(parents=True, exist_ok=True)
+    def _shared(self, folder: Path, key: str, ids: IntArray, offsets: IntArray) -> FloatArray:
         path = folder / f"{key}.npy"
-        # Two runs of one seed ask for the same draw at the same moment: the second waits rather than encode it again.
-        with FileLock(folder / f"{key}.lock"):
-            if path.is_file():
-                try:
-                    return torch.from_numpy(np.load(path, allow_pickle=False))
-                except (OSError, ValueError, EOFError):
-                    path.unlink(missing_ok=True)
-            states = self.encoder.encode(ids, offsets)
-            partial = folder / f".{key}.{os.getpid()}"
-            with partial.open("wb") as file:
-                np.save(file, states.numpy())
-            partial.replace(path)
+        shape = (int(offsets[-1]) + 2 * (len(offsets) - 1), self.encoder.width)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            # Two runs of one seed ask for the same draw at the same moment: the second waits for the first.
+            with FileLock(folder / f"{key}.lock"):
+                states = _mapped(path, shape)
+                if states is None:
+                    self._write(path, shape, ids, offsets)
+                    states = _mapped(path, shape)
+        except OSError as error:
+            raise InputError(
+                f"{folder}: cannot hold {4 * shape[0] * shape[1] >> 20} MB of text states "
+                f"({error.strerror or error}); make room there or choose another folder for runs"
+            ) from error
+        if states is None:
+            raise InputError(f"{path}: changed while it was written; run again")
+        # after the file is mapped: what is mapped stays readable, whoever deletes it
         self._trim(folder)
         return states
 
+    def _write(self, path: Path, shape: tuple[int, int], ids: IntArray, offsets: IntArray) -> None:
+        """Encode text by text into a file, so that the states never are in memory together; renamed when whole."""
+        for left in path.parent.glob(f".{path.stem}.*"):  # of a process that was killed: the lock is ours
+            left.unlink(missing_ok=True)
+        partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}")
+        try:
+            with partial.open("wb") as file:
+                header = {"descr": "<f4", "fortran_order": False, "shape": shape}
+                np.lib.format.write_array_header_1_0(file, header)
+                begin = file.tell()
+                for first, states in self.encoder.encode_each(ids, offsets):
+                    file.seek(begin + 4 * shape[1] * first)
+                    file.write(states.contiguous().numpy().astype("<f4", copy=False).data)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+
     def _trim(self, folder: Path) -> None:
-        files = sorted(((f.stat().st_mtime, f.stat().st_size, f) for f in _existing(folder)), key=lambda item: item[0])
+        files = sorted(_existing(folder), key=lambda item: item[0])
         total = sum(size for _, size, _ in files)
         for _, size, file in files:
             if total <= self._max_bytes:
                 return
-            file.unlink(missing_ok=True)
-            file.with_suffix(".lock").unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # some systems keep a file that is in use
+                file.unlink(missing_ok=True)
+                file.with_suffix(".lock").unlink(missing_ok=True)
             total -= size
 
 
-def _existing(folder: Path) -> list[Path]:
-    return [f for f in folder.glob("*.npy") if f.exists()]
+def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:
+    """The states in a file, mapped; None where there is no whole file of this shape, and what is there is removed."""
+    try:
+        states: FloatArray = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, EOFError, OverflowError):
+        path.unlink(missing_ok=True)
+        return None
+    if states.shape != shape or states.dtype != np.float32 or not states.flags.c_contiguous:
+        path.unlink(missing_ok=True)
+        return None
+    _used(path)
+    return states
+
+
+def _used(path: Path) -> None:
+    """Note that a file was needed: the others go first."""
+    with contextlib.suppress(OSError):
+        os.utime(path)
+
+
+def _existing(folder: Path) -> list[tuple[float, int, Path]]:
+    """(last use, size, path) of every file of states."""
+    found = []
+    for file in folder.glob("*.npy"):
+        with contextlib.suppress(FileNotFoundError):  # another process trims as well
+            status = file.stat()
+            found.append((status.st_mtime, status.st_size, file))
+    return found

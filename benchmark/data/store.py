@@ -2,22 +2,23 @@
 
 /                 attributes schema_version, name, samples, content_sha256, splits (JSON), text; provenance (JSON)
 /samples          id, video_id, raw_text (text), label, label_text, label_audio, label_vision (where known)
-/text             offsets, observed, feature_names (text), token_ids | values
+/text             offsets, observed, feature_names (text), token_ids (attribute vocabulary) | values
 /audio, /vision   offsets, observed, feature_names (text), values
 /splits/<name>    0 unused, 1 train, 2 valid, 3 test
 
 Text columns are groups of `utf8`, all entries back to back, and their `offsets`: HDF5's own strings of variable length
 lie in a heap without checksums, and one damaged byte there can keep the library busy for ever. Values are not packed:
-on float32 features gzip saves about a fifth, and takes 20 to 80 times as long.
+on float32 features gzip saves about a fifth, and takes 20 to 80 times as long. So they lie in one piece and are mapped,
+not read: a data set larger than the memory can be opened.
 """
 
 from __future__ import annotations
 
-import itertools
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,13 +26,16 @@ from typing import Any
 
 import h5py
 import numpy as np
-import numpy.typing as npt
 
-from benchmark.data.samples import ModalityStream, Provenance, Samples, StringArray
+from benchmark.data.guarded_file import GuardedFile
+from benchmark.data.samples import Provenance, Samples
+from benchmark.data.store_columns import ColumnReader, read_attribute, write_stream, write_strings
 from protocols import MODALITIES, InputError, Modality
 
 SCHEMA_VERSION = 1
 SUFFIX = ".h5"
+_ALIGNED = 64
+_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -69,21 +73,36 @@ def write_store(samples: Samples, path: Path) -> None:
     """Validate samples and write them; the file appears whole or not at all.
 
     Raises:
-        InputError: when the samples break a rule, or the folder cannot be written.
+        InputError: when the samples break a rule, the folder cannot be written, or the disk is full.
     """
     samples.validate()
     _check_text(samples)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # the oldest format, the default, has no checksums on its metadata
-        with h5py.File(beside, "w", libver=("v110", "v110")) as file:
+        _remove_abandoned(path)
+        with (
+            beside.open("w+b", buffering=0) as raw,
+            GuardedFile(raw) as guarded,
+            # the oldest format, the default, has no checksums on its metadata; aligned values can be mapped
+            h5py.File(
+                guarded, "w", libver=("v110", "v110"), alignment_threshold=_ALIGNED, alignment_interval=_ALIGNED
+            ) as file,
+        ):
             _write(file, samples)
         beside.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+        reason = error.strerror or " ".join(str(error).split())[:160] or type(error).__name__
+        raise InputError(f"{path}: cannot be written ({reason}); make room, or use another folder") from error
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    """What writers that were killed left behind; files of the last day may still be written."""
+    for old in path.parent.glob(f".{path.name}.[0-9]*"):
+        if time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
+            old.unlink(missing_ok=True)
 
 
 def _check_text(samples: Samples) -> None:
@@ -107,35 +126,21 @@ def _write(file: h5py.File, samples: Samples) -> None:
     file.attrs["content_sha256"] = np.bytes_(samples.fingerprint().encode())
     file.attrs["splits"] = np.bytes_(json.dumps(list(samples.splits)).encode())
     file.attrs["text"] = np.bytes_(b"tokens" if samples.streams["text"].token_ids is not None else b"values")
-    _write_strings(file, "provenance", [json.dumps(asdict(samples.provenance))])
+    write_strings(file, "provenance", [json.dumps(asdict(samples.provenance))])
     group = file.create_group("samples")
     for title, column in (("id", samples.ids), ("video_id", samples.video_ids), ("raw_text", samples.raw_text)):
-        _write_strings(group, title, column.tolist())
+        write_strings(group, title, column.tolist())
     group.create_dataset("label", data=samples.label.astype("<f4"))
     for modality, labels in samples.unimodal_labels.items():
         group.create_dataset(f"label_{modality}", data=labels.astype("<f4"))
     for modality in MODALITIES:
-        stream, group = samples.streams[modality], file.create_group(modality)
-        _write_strings(group, "feature_names", stream.feature_names)
-        group.create_dataset("offsets", data=stream.offsets.astype("<i8"))
-        group.create_dataset("observed", data=stream.observed.astype("u1"), compression="gzip", compression_opts=1)
-        if stream.token_ids is not None:
-            group.create_dataset("token_ids", data=stream.token_ids.astype("<i4"))
-        if stream.values is not None:
-            group.create_dataset("values", data=stream.values.astype("<f4", copy=False))
+        write_stream(file.create_group(modality), samples.streams[modality])
     for split, codes in samples.splits.items():
         file.create_dataset(f"splits/{split}", data=codes.astype("u1"))
 
 
-def _write_strings(group: h5py.Group, title: str, texts: Sequence[str]) -> None:
-    encoded = [text.encode() for text in texts]
-    column = group.create_group(title)
-    column.create_dataset("utf8", data=np.frombuffer(b"".join(encoded), dtype="u1"))
-    column.create_dataset("offsets", data=np.cumsum([0, *(len(e) for e in encoded)]).astype("<i8"))
-
-
 def read_store(path: Path) -> Samples:
-    """Read and validate a store.
+    """Read and validate a store; values are mapped from the file, read-only.
 
     Raises:
         InputError: when the file is missing, damaged, of another schema, or breaks a rule.
@@ -179,34 +184,28 @@ def _info(file: h5py.File, path: Path) -> StoreInfo:
     if version != SCHEMA_VERSION:
         found = f"schema version {version}" if version else "another kind of HDF5 file"
         raise InputError(f"{path}: {found}, expected schema version {SCHEMA_VERSION}; import the data set again")
-    text = json.loads(_Reader(path.stat().st_size).strings(file, "provenance", 1)[0])
+    text = json.loads(ColumnReader(path, path.stat().st_size).strings(file, "provenance", 1)[0])
     text["label_range"] = tuple(float(x) for x in text["label_range"])
     text["notes"] = tuple(str(note) for note in text["notes"])
     text["cleaning"] = {m: {k: int(v) for k, v in counts.items()} for m, counts in text["cleaning"].items()}
-    splits = json.loads(_attribute(file, "splits"))
+    text["steps"] = {m: int(text.get("steps", {})[m]) for m in MODALITIES if m in text.get("steps", {})}
+    splits = json.loads(read_attribute(file, "splits"))
     if set(splits) != set(file["splits"]):
         raise ValueError("the splits in its header are not those in the file")
     return StoreInfo(
-        name=_attribute(file, "name"),
+        name=read_attribute(file, "name"),
         path=path,
         samples=int(file.attrs["samples"]),
-        fingerprint=_attribute(file, "content_sha256"),
+        fingerprint=read_attribute(file, "content_sha256"),
         splits=tuple(str(s) for s in splits),
-        text_is_tokens=_attribute(file, "text") == "tokens",
+        text_is_tokens=read_attribute(file, "text") == "tokens",
         provenance=Provenance(**text),
     )
 
 
-def _attribute(file: h5py.File, title: str) -> str:
-    value = file.attrs[title]
-    if not isinstance(value, bytes):
-        raise TypeError(f"attribute {title} is no text")
-    return value.decode()
-
-
 def _read(file: h5py.File, path: Path) -> Samples:
     info, group = _info(file, path), file["samples"]
-    reader, n = _Reader(path.stat().st_size), info.samples
+    reader, n = ColumnReader(path, path.stat().st_size), info.samples
     unimodal: dict[Modality, Any] = {
         m: reader.array(group, f"label_{m}", "f4", (n,)) for m in MODALITIES if f"label_{m}" in group
     }
@@ -216,7 +215,7 @@ def _read(file: h5py.File, path: Path) -> Samples:
         video_ids=reader.strings(group, "video_id", n),
         raw_text=reader.strings(group, "raw_text", n),
         label=reader.array(group, "label", "f4", (n,)),
-        streams={m: _stream(reader, file[m], n) for m in MODALITIES},
+        streams={m: reader.stream(file[m], n) for m in MODALITIES},
         splits={s: reader.array(file["splits"], s, "u1", (n,)) for s in info.splits},
         provenance=info.provenance,
         unimodal_labels=unimodal,
@@ -224,49 +223,3 @@ def _read(file: h5py.File, path: Path) -> Samples:
     if (samples.streams["text"].token_ids is not None) != info.text_is_tokens:
         raise ValueError("its header and its text do not agree on what text is")
     return samples
-
-
-def _stream(reader: _Reader, group: h5py.Group, n: int) -> ModalityStream:
-    # how many positions there are is read off what is stored uncompressed: a damaged number cannot size the flags
-    values = reader.array(group, "values", "f4", (None, None)) if "values" in group else None
-    tokens = reader.array(group, "token_ids", "i4", (None,)).astype(np.int64) if "token_ids" in group else None
-    positions = len(values) if values is not None else len(tokens) if tokens is not None else 0
-    observed = reader.array(group, "observed", "u1", (positions,))
-    if observed.max(initial=0) > 1:
-        raise ValueError(f"{group.name}/observed holds {observed.max()}, expected 0 and 1")
-    names = reader.strings(group, "feature_names", group["feature_names/offsets"].shape[0] - 1)
-    return ModalityStream(
-        offsets=reader.array(group, "offsets", "i8", (n + 1,)),
-        observed=observed.astype(np.bool_),
-        values=values,
-        token_ids=tokens,
-        feature_names=tuple(names.tolist()),
-    )
-
-
-@dataclass(frozen=True)
-class _Reader:
-    """Reads arrays of the expected kind and shape, and never more than a file of `size` bytes can hold."""
-
-    size: int
-
-    def array(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
-        found, dtype = group[title], np.dtype(kind)
-        where = f"{group.name.rstrip('/')}/{title}"
-        if not isinstance(found, h5py.Dataset) or found.dtype.newbyteorder("=") != dtype:
-            raise TypeError(f"{where} is no array of {dtype}")
-        if len(found.shape) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found.shape, strict=True)):
-            wanted = ", ".join("any" if e is None else str(e) for e in shape)
-            raise ValueError(f"{where} has shape {found.shape}, expected ({wanted})")
-        if found.compression is None and found.size * dtype.itemsize > self.size:
-            raise ValueError(f"{where} is larger than the file")
-        array: npt.NDArray[Any] = found[()].astype(dtype, copy=False)
-        return array
-
-    def strings(self, group: h5py.Group, title: str, count: int) -> StringArray:
-        column = group[title]
-        cuts = self.array(column, "offsets", "i8", (count + 1,)).tolist()
-        raw = self.array(column, "utf8", "u1", (None,)).tobytes()
-        if cuts[0] != 0 or cuts[-1] != len(raw) or any(a > b for a, b in itertools.pairwise(cuts)):
-            raise ValueError(f"{column.name} does not cut {len(raw)} bytes into {count} texts")
-        return np.fromiter((raw[a:b].decode() for a, b in itertools.pairwise(cuts)), dtype=object, count=count)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -19,13 +16,11 @@ from matplotlib.ticker import MaxNLocator
 from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.estimates import estimate, protocol_points
+from benchmark.report.figures import FORMATS, TEXT_WIDTH, beside, check_formats, figure_style, replace_file, save_figure
 from benchmark.report.style import Style, styles
 from benchmark.statistics import DRAWS, confidence_intervals
 from protocols import InputError, unknown_name
 
-#: Width of a column and of the text of a two-column page, inches.
-COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
-FORMATS = ("png", "pdf", "svg")
 _COLUMNS = ("model", "metric", "axis", "x", "scenario", "mean", "low", "high", "sd", "seeds", "flag", "mask_informed")
 
 
@@ -126,28 +121,11 @@ def plot_curves(
         raise InputError("curve data has no rows; evaluate at least one model under the protocol")
     if not stem.parent.is_dir():
         raise InputError(f"{stem.parent}: no such folder; create it or choose another")
-    for name in formats:
-        if name not in FORMATS:
-            raise unknown_name("figure format", name, FORMATS)
-    table = _path(stem, "csv")
-    _replace(table, lambda path: data.to_csv(path, index=False))
-    # fonts stay text in PDF and SVG; a fixed salt and no date keep the files equal from run to run
-    with rc_context({"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sentibench", **_style()}):
-        figure = _draw(read_curve_data(table), title, width)
-        written = [table]
-        for name in formats:
-            path = _path(stem, name)
-            metadata = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}.get(name)
-            _replace(path, lambda p, f=name, m=metadata: figure.savefig(p, format=f, dpi=200, metadata=m))  # type: ignore[misc]
-            written.append(path)
-    return written
-
-
-def _style() -> dict[Any, Any]:
-    sizes = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8.5, "legend.fontsize": 7.5}
-    ticks = {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.7, "grid.linewidth": 0.5}
-    look: dict[str, Any] = sns.axes_style("ticks", {"axes.grid": True, "grid.color": "#e4e4e4"})
-    return {**look, **sizes, **ticks, "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"]}
+    check_formats(formats)
+    table = beside(stem, "csv")
+    replace_file(table, lambda path: data.to_csv(path, index=False))
+    with figure_style():
+        return [table, *save_figure(_draw(read_curve_data(table), title, width), stem, formats)]
 
 
 def _draw(data: pd.DataFrame, title: str, width: float) -> Figure:
@@ -229,17 +207,3 @@ def _legend_order(data: pd.DataFrame, metric: str) -> list[str]:
     own = data[data["metric"] == metric]
     means = own.groupby(own["model"].astype(str))["mean"].mean()
     return [str(m) for m in means.sort_values(ascending=not METRICS[metric].higher_is_better, kind="stable").index]
-
-
-def _path(stem: Path, ending: str) -> Path:
-    return stem.with_name(f"{stem.name}.{ending}")
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside and rename into place, so that a reader never sees half a file."""
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)

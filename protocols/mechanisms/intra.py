@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from protocols.counter import Stream, below, uniform
-from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.errors import InputError
+from protocols.layout import MODALITIES, BoolArray, IntArray, Layout, Modality
 from protocols.mechanisms.base import Erased, Mechanism, by_modality, probability, rate_of, register_mechanism
 
 
@@ -77,15 +79,17 @@ class AlignedPositions(Mechanism):
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
         """Erase what lies in the instants that are hit."""
         hit = below(stream.positions("text"), self.rate)
-        instants = layout.lengths("text")
         erased: dict[Modality, BoolArray] = {"text": hit}
         for m in ("audio", "vision"):
-            owner = layout.sample_of_position(m)
-            middle = (2 * layout.position_in_sample(m) + 1) * instants[owner] // (2 * layout.lengths(m)[owner])
-            here = layout.offsets["text"][:-1][owner] + middle
-            # a sample without text positions has no instants: nothing of it is erased
-            known = instants[owner] > 0
-            flags = np.zeros(len(owner), dtype=np.bool_)
-            flags[known] = hit[here[known]]
-            erased[m] = flags
+            erased[m] = hit[layout.remember(("instant", m), partial(_instant, layout, m))]
         return erased
+
+
+def _instant(layout: Layout, modality: Modality) -> IntArray:
+    """`(P,)`: the position of the text, among all texts, in whose instant each position of a modality lies."""
+    owner, instants = layout.sample_of_position(modality), layout.lengths("text")
+    if (instants[owner] == 0).any():
+        raise InputError("aligned_positions: a sample without text positions has no instants")
+    middle = (2 * layout.position_in_sample(modality) + 1) * instants[owner] // (2 * layout.lengths(modality)[owner])
+    instant: IntArray = layout.offsets["text"][:-1][owner] + middle
+    return instant

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from protocols.counter import Stream
 from protocols.errors import InputError
-from protocols.layout import MODALITIES, BoolArray, Layout, Modality
+from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality
 from protocols.mechanisms.base import Erased, Mechanism, by_modality, probability, register_mechanism, show
 
 
@@ -61,8 +62,15 @@ class MmsaPositions(Mechanism):
                 raise InputError(
                     f"mmsa_positions: a sample has {length.max()} positions of {m}, more than {steps} steps"
                 )
-            # the generator that the loaders seed; an instance of our own, so that the global one is left alone
-            draw = np.random.RandomState(self.seed).uniform(size=(len(layout), steps))
-            owner, position = layout.sample_of_position(m), layout.position_in_sample(m)
-            erased[m] = ~(draw[owner, position + framed] > self.rate)
+            key = ("mmsa", m, self.seed, steps)
+            drawn = layout.remember(key, partial(self._draw, layout, m, steps, framed))
+            erased[m] = ~(drawn > self.rate)
         return erased
+
+    def _draw(self, layout: Layout, modality: Modality, steps: int, framed: int) -> FloatArray:
+        """`(P,)`: the number that the loader draws for each position."""
+        # the generator that the loaders seed; an instance of our own, so that the global one is left alone
+        padded = np.random.RandomState(self.seed).uniform(size=(len(layout), steps))
+        owner, position = layout.sample_of_position(modality), layout.position_in_sample(modality)
+        drawn: FloatArray = padded[owner, position + framed]
+        return drawn

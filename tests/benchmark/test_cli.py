@@ -139,10 +139,42 @@ def test_listings(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> N
     assert json.loads(out)
 
 
+@pytest.mark.parametrize("name", ["uncertain", "noise", "inter-subsets", "burst(rate=0.5, mean_length=4)"])
+def test_protocols_are_drawn(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for ending in ("png", "pdf", "svg"):
+        path = tmp_path / f"protocol.{ending}"
+        code, out, _ = call(capsys, "protocols", "show", name, "--figure", str(path))
+        assert code == 0
+        assert path.stat().st_size > 1000
+    assert "█" in out
+    again = tmp_path / "again.svg"
+    call(capsys, "protocols", "show", name, "--figure", str(again))
+    assert again.read_bytes() == path.read_bytes()
+    code, _, err = call(capsys, "protocols", "show", name, "--figure", str(tmp_path / "figure.gif"))
+    assert code == 2
+    assert "png, pdf, svg" in err
+
+
+def test_masks_are_exported_for_a_data_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "data", "import", "toy", str(write_npz(tmp_path / "toy.npz")))
+    path = tmp_path / "masks.npz"
+    arguments = ["protocols", "export", "intra-random", "uncertain", "--dataset", "toy", "--out", str(path)]
+    code, out, _ = call(capsys, *arguments, "--json")
+    assert code == 0
+    hashes = json.loads(out)
+    assert len(hashes) == 10 + 17
+    from protocols import read_masks
+
+    assert {text: masks.sha256() for text, masks in read_masks(path).masks.items()} == hashes
+    code, _, err = call(capsys, *arguments[:-1], str(tmp_path / "masks.csv"))
+    assert code == 2
+    assert ".npz" in err
+
+
 def test_the_command_line_starts_without_torch() -> None:
     code = (
         "import sys; import benchmark.cli.main as m, benchmark.cli.run, benchmark.cli.report, benchmark.cli.data, "
-        "benchmark.cli.catalogue, benchmark.cli.doctor; "
+        "benchmark.cli.models, benchmark.cli.protocols, benchmark.cli.doctor; "
         "print(sorted({'torch', 'transformers', 'pandas'} & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

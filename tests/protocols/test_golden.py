@@ -21,7 +21,7 @@ GOLDEN = {
     "intra-aligned@1": "9c9932e1117d3e5234df07a9cf808a72",
     "intra-block@1": "f871f3b250c4adef444412451bf56982",
     "intra-burst@1": "9ed6a57c4abff31d4339c1e3f2b6dfe1",
-    "intra-informative@1": "a7661ca8b542e058aaff43789eab112a",
+    "intra-informative@1": "e030fb1683f5689ab29e6024fcf69584",
     "uncertain@1": "92fd3b071c6486be8032212a286c26e0",
     "noise@1": "973be509dbca8d6f0b6c8aff6852b01f",
     "compat-mmsa@1": "a225b513e14c7180c23d3a013624523b",

@@ -8,8 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.features import Cleaning, clean, unusable
+from benchmark.data.importers.blocks import Source, StreamedArray, blocks
+from benchmark.data.importers.scratch import RowScratch
 from benchmark.data.samples import BoolArray, IntArray, ModalityStream
 from protocols import InputError
+
+
+def number_source(where: str, value: Any, dimensions: int) -> Source:
+    """Numbers with so many dimensions, left where they are; raises InputError that says what was found."""
+    if not isinstance(value, StreamedArray):
+        return numbers(where, value, dimensions)
+    _check_numbers(where, value, dimensions)
+    return value
 
 
 def numbers(where: str, value: Any, dimensions: int) -> npt.NDArray[Any]:
@@ -18,11 +28,15 @@ def numbers(where: str, value: Any, dimensions: int) -> npt.NDArray[Any]:
         array = np.asarray(value)
     except (ValueError, TypeError, MemoryError) as error:
         raise InputError(f"{where}: is not an array ({' '.join(str(error).split())[:120]})") from error
+    _check_numbers(where, array, dimensions)
+    return array
+
+
+def _check_numbers(where: str, array: Source, dimensions: int) -> None:
     if array.dtype.kind not in "fiub":
         raise InputError(f"{where}: expected numbers, found {array.dtype}")
     if array.ndim != dimensions:
         raise InputError(f"{where}: expected {dimensions} dimensions, found shape {array.shape}")
-    return array
 
 
 def whole_numbers(where: str, value: Any, dimensions: int, low: int, high: int) -> IntArray:
@@ -62,42 +76,135 @@ def _text(text: str) -> str:
 
 
 def value_stream(
-    where: str, padded: npt.NDArray[Any], lengths: IntArray, observed: BoolArray | None, cleaning: Cleaning
+    where: str, padded: Source, lengths: IntArray, observed: BoolArray | None, cleaning: Cleaning
 ) -> ModalityStream:
-    """Drop padding, clean values, mark gaps.
+    """Drop padding, clean values, mark gaps, block by block; see `StreamWriter.add`."""
+    writer = StreamWriter(cleaning)
+    writer.add(where, padded, lengths, observed=observed)
+    return writer.stream()
 
-    All-zero frames are gaps as well, known or not, as are frames of which cleaning left nothing. Not so a zero in
-    features of one column, which may well be a measurement.
+
+class StreamWriter:
+    """Makes one stream of the padded arrays of several parts, a block of samples at a time.
+
+    All-zero frames are gaps, known or not, as are frames of which cleaning left nothing. Not so a zero in features of
+    one column, which may well be a measurement. A sample without frames becomes one frame that is not observed.
 
     Args:
-        where: Names the array in errors.
-        padded: `(n, T, D)`.
-        lengths: `(n,)` valid frames, 0 where the modality was never recorded.
-        observed: `(n, T)`: False at known gaps; None where the file does not say.
         cleaning: Replaced values are counted here.
+
+    Attributes:
+        left_padded: Samples whose frames were found at the end of the padded array, see `add`.
+        beyond: Samples that have more frames than their length, see `add`.
     """
-    n, steps, width = padded.shape
-    if width < 1:
-        raise InputError(f"{where}: has no feature column, found shape {padded.shape}")
-    if lengths.shape != (n,):
-        raise InputError(f"{where}: expected {n} lengths, one a sample, found {len(lengths)}")
-    wrong = np.flatnonzero((lengths < 0) | (lengths > steps))
-    if len(wrong):
-        raise InputError(
-            f"{where}: sample {wrong[0]} has length {lengths[wrong[0]]}, expected 0 to {steps}, the padded length; the "
-            "lengths do not belong to these features"
-        )
-    kept = np.maximum(lengths, 1)
-    offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    values = np.zeros((int(offsets[-1]), width), dtype=np.float32)
-    seen = np.zeros(int(offsets[-1]), dtype=np.bool_)
-    for i in range(n):
-        stop = offsets[i] + lengths[i]
-        frames = padded[i, : lengths[i]]
-        rows = clean(frames, cleaning)
-        values[offsets[i] : stop] = rows
-        seen[offsets[i] : stop] = rows.any(axis=1) if width > 1 else ~unusable(frames)[:, 0]
+
+    def __init__(self, cleaning: Cleaning) -> None:
+        self.cleaning = cleaning
+        self.left_padded = self.beyond = 0
+        self._rows: RowScratch | None = None
+        self._kept: list[IntArray] = []
+        self._seen: list[BoolArray] = []
+
+    def add(
+        self,
+        where: str,
+        padded: Source,
+        lengths: IntArray,
+        *,
+        starts: IntArray | None = None,
+        observed: BoolArray | None = None,
+        check_padding: bool = False,
+    ) -> None:
+        """Append the samples of a part.
+
+        Args:
+            where: Names the array in errors.
+            padded: `(n, T, D)`.
+            lengths: `(n,)` valid frames, 0 where the modality was never recorded.
+            starts: `(n,)` first valid frame; None: the frames are at the start.
+            observed: `(n, T)`: False at known gaps; None where the file does not say.
+            check_padding: Look at what lies outside the lengths: where a sample has nothing but zeros in front of its
+                last `length` frames, and something in them that the first `length` lack, it was padded on the left, and
+                these are taken; other frames outside are left out and counted.
+
+        Raises:
+            InputError: when shapes and lengths do not belong together, or the disk is full.
+        """
+        n, steps, width = padded.shape
+        if width < 1:
+            raise InputError(f"{where}: has no feature column, found shape {padded.shape}")
+        if lengths.shape != (n,):
+            raise InputError(f"{where}: expected {n} lengths, one a sample, found {len(lengths)}")
+        first = np.zeros(n, np.int64) if starts is None else starts
+        wrong = np.flatnonzero((lengths < 0) | (first + lengths > steps))
+        if len(wrong):
+            raise InputError(
+                f"{where}: sample {wrong[0]} has length {lengths[wrong[0]]}, expected 0 to {steps}, the padded length; "
+                "the lengths do not belong to these features"
+            )
+        if self._rows is None:
+            self._rows = RowScratch(width)
+        if width != self._rows.width:
+            raise InputError(
+                f"{where}: has {width} feature columns, found {self._rows.width} in the part before; feature widths "
+                "differ between train, valid and test, so the file is inconsistent"
+            )
+        done = 0
+        for block in blocks(padded):
+            rows = slice(done, done + len(block))
+            begin, count = first[rows], lengths[rows]
+            if check_padding:
+                begin = self._where_frames_are(filled_frames(block), count)
+            self._add_block(block, begin, count, None if observed is None else observed[rows])
+            done += len(block)
+
+    def stream(self) -> ModalityStream:
+        """All samples added so far, as one stream; values may be mapped from a nameless file."""
+        if self._rows is None:
+            raise ValueError("a stream needs at least one part")
+        kept = np.concatenate(self._kept)
+        offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+        return ModalityStream(offsets, np.concatenate(self._seen), self._rows.array())
+
+    def _where_frames_are(self, filled: BoolArray, lengths: IntArray) -> IntArray:
+        """The first valid frame of each sample, told by which frames `(n, T)` hold something."""
+        steps = filled.shape[1]
+        column = np.arange(steps)[None, :]
+        outside = (filled & (column >= lengths[:, None])).any(axis=1)
+        before = (filled & (column < (steps - lengths)[:, None])).any(axis=1)
+        left = outside & ~before
+        self.left_padded += int(left.sum())
+        self.beyond += int((outside & before).sum())
+        begin: IntArray = np.where(left, steps - lengths, 0)
+        return begin
+
+    def _add_block(
+        self, block: npt.NDArray[Any], begin: IntArray, lengths: IntArray, observed: BoolArray | None
+    ) -> None:
+        column = np.arange(block.shape[1])[None, :]
+        inside = (column >= begin[:, None]) & (column < (begin + lengths)[:, None])
+        frames = block[inside]
+        rows = clean(frames, self.cleaning)
+        seen: BoolArray
+        seen = np.any(rows, axis=1) if block.shape[2] > 1 else ~unusable(frames)[:, 0]
         if observed is not None:
-            seen[offsets[i] : stop] &= observed[i, : lengths[i]]
-    values[~seen] = 0
-    return ModalityStream(offsets, seen, values)
+            seen = seen & observed[inside]
+        rows[~seen] = 0
+        kept = np.maximum(lengths, 1)
+        recorded = np.repeat(lengths > 0, kept)
+        if not recorded.all():
+            all_rows = np.zeros((len(recorded), block.shape[2]), np.float32)
+            all_seen = np.zeros(len(recorded), np.bool_)
+            all_rows[recorded], all_seen[recorded] = rows, seen
+            rows, seen = all_rows, all_seen
+        if self._rows is not None:
+            self._rows.append(rows)
+        self._kept.append(kept)
+        self._seen.append(seen)
+
+
+def filled_frames(padded: Source) -> BoolArray:
+    """Which frames `(n, T)` of a padded array `(n, T, D)` are not all zero."""
+    found = [np.any(block, axis=2) for block in blocks(padded)]
+    filled: BoolArray = np.concatenate(found) if found else np.zeros(padded.shape[:2], np.bool_)
+    return filled

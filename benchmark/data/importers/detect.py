@@ -1,41 +1,82 @@
-"""Which importer a file is for, by its first bytes."""
+"""Which importer a source is for: a file by its first bytes, a folder by what is in it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
+from benchmark.data.importers.csd import read_csd
 from benchmark.data.importers.mmsa import read_mmsa
 from benchmark.data.importers.npz import read_npz
+from benchmark.data.importers.options import ImportOptions
+from benchmark.data.importers.text_csv import read_csv
 from benchmark.data.samples import Samples
 from protocols import InputError
 
-_READERS = {"mmsa": read_mmsa, "npz": read_npz}
+_KINDS = "an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files, or a CSV of text and labels"
+#: Which options the layouts know.
+_OPTIONS = {
+    "mmsa": (),
+    "npz": (),
+    "csd": ("split", "use", "label_column", "more"),
+    "csv": ("split", "text_column", "label_column"),
+}
 
 
-def import_file(path: Path, name: str, label_range: tuple[float, float] | None = None) -> Samples:
-    """Read a file of a known layout.
+def import_file(
+    path: Path, name: str, label_range: tuple[float, float] | None = None, options: ImportOptions | None = None
+) -> Samples:
+    """Read a source of a known layout.
 
     Args:
-        path: An MMSA feature pickle, or an npz archive of the documented layout.
+        path: An MMSA feature pickle, an npz archive of the documented layout, a folder of CMU-SDK `.csd` files (or one
+            of several, see `ImportOptions.more`), or a CSV of text and labels.
         name: How the data set will be called.
         label_range: Lowest and highest label, where it is not the layout's own.
+        options: Choices that the source leaves open.
 
     Raises:
-        InputError: when the file is missing, of no known layout, damaged, or its content breaks a rule.
+        InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
     """
-    layout = layout_of(path)
+    options = options or ImportOptions()
     try:
-        samples = _READERS[layout](path, name, file_sha256(path), label_range)
+        layout = layout_of(path)
+        for option in options.given():
+            if option not in _OPTIONS[layout]:
+                known = ", ".join(_OPTIONS[layout]) or "none"
+                raise InputError(
+                    f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
+                )
+        samples = _read(path, layout, name, label_range, options)
         samples.validate()
-    except InputError as error:  # names and ids come from the file, and may hold anything
-        raise InputError(re.sub(r"[\x00-\x1f\x7f]+", " ", str(error))) from error
+    except InputError as error:  # names and ids come from the source, and may hold anything
+        raise InputError(_one_line(str(error))) from error
+    except OSError as error:
+        raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
     return samples
 
 
+def _read(
+    path: Path, layout: str, name: str, label_range: tuple[float, float] | None, options: ImportOptions
+) -> Samples:
+    if layout == "csd":
+        files = _sequences(path) if path.is_dir() else [path]
+        return read_csd(
+            {file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, label_range, options, path
+        )
+    if layout == "csv":
+        return read_csv(path, name, file_sha256(path), label_range, options)
+    return {"mmsa": read_mmsa, "npz": read_npz}[layout](path, name, file_sha256(path), label_range)
+
+
 def layout_of(path: Path) -> str:
-    """`mmsa` or `npz`; raises InputError that says what the file seems to be instead."""
+    """`mmsa`, `npz`, `csd` or `csv`; raises InputError that says what the source seems to be instead."""
+    if path.is_dir():
+        if not _sequences(path):
+            raise InputError(f"{path}: is a folder without .csd files; expected {_KINDS}")
+        return "csd"
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -49,26 +90,43 @@ def layout_of(path: Path) -> str:
         return "npz"
     if head[:1] == b"\x80":
         return "mmsa"
+    if head.startswith(b"\x89HDF"):
+        return "csd"
     if head.lstrip()[:1] == b"<":
         raise InputError(f"{path}: is a web page, not a feature file; the download did not succeed, fetch it again")
     if head.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "csv"  # whose reader says that it is UTF-16
     kind = "of no known layout"
-    if head.startswith(b"\x89HDF"):
-        kind = "an HDF5 file"
-    elif head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
+    if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
         kind = "compressed (unpack it first)"
     elif not head.strip(b"\0"):
         kind = "empty but for zeros (fetch it again)"
-    elif all(byte >= 32 or byte in b"\t\r\n" for byte in head):
-        kind = "text"
-    raise InputError(f"{path}: is {kind}; expected an MMSA feature pickle or an npz archive")
+    elif path.suffix.lower() in (".csv", ".tsv") or all(byte >= 32 or byte in b"\t\r\n" for byte in head):
+        return "csv"
+    raise InputError(f"{path}: is {kind}; expected {_KINDS}")
+
+
+def _sequences(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csd" and file.is_file())
+
+
+def _distinct(paths: Iterable[Path]) -> list[Path]:
+    return list({path.resolve(): path for path in paths}.values())
+
+
+def _one_line(message: str) -> str:
+    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", message)
 
 
 def file_sha256(path: Path) -> str:
     """sha256 of a file, read in blocks."""
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     return digest.hexdigest()

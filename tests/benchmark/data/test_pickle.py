@@ -7,6 +7,7 @@ import copyreg
 import io
 import os
 import pickle
+import re
 import struct
 import tracemalloc
 from pathlib import Path
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from benchmark.data.importers import pickles
+from benchmark.data.importers.blocks import blocks
 from benchmark.data.importers.pickles import read_pickle
 from protocols import InputError
 
@@ -129,7 +131,7 @@ def test_persistent_ids_and_extensions_are_refused(tmp_path: Path) -> None:
 
 def test_bytes_are_never_taken_for_pointers(tmp_path: Path) -> None:
     """NumPy's own functions let a file clear the flags of the object dtype, and then trust its bytes."""
-    from numpy._core.multiarray import _reconstruct  # type: ignore[attr-defined]
+    from numpy._core.multiarray import _reconstruct
 
     code = Call(np.dtype, "O8", False, True, state=(3, "|", None, None, None, -1, -1, 0))
     state = (1, (1,), code, False, struct.pack("<Q", 0x4141414141414141))
@@ -180,5 +182,81 @@ def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, content: bytes) -> 
 @pytest.mark.parametrize("end", [0, 1, 2, 10, 100, -1])
 def test_what_is_cut_off_says_so(tmp_path: Path, end: int) -> None:
     content = pickle.dumps({"train": np.arange(100.0), "id": ["a"] * 10})
-    with pytest.raises(InputError, match="the pickle ends too early; the file is truncated"):
+    with pytest.raises(InputError, match=r"the pickle ends too early: .*truncated, download it again"):
         load(tmp_path, content[:end])
+
+
+@pytest.mark.parametrize("protocol", [2, 4, 5])
+def test_what_is_cut_off_in_a_large_array_says_how_much_was_expected(tmp_path: Path, protocol: int) -> None:
+    content = pickle.dumps(np.arange(100_000.0), protocol=protocol)
+    with pytest.raises(InputError, match=r"it has 100000 bytes, expected at least \d+; it is truncated") as caught:
+        load(tmp_path, content[:100_000])
+    expected = int(re.findall(r"at least (\d+)", str(caught.value))[0])
+    assert len(content) - 200 <= expected <= len(content)
+
+
+LARGE = [
+    np.arange(60_000, dtype="<i4").reshape(100, 200, 3),
+    np.arange(60_000, dtype=">f8").reshape(100, 200, 3),
+    np.asarray(np.arange(60_000, dtype="<u2").reshape(200, 300), order="F"),
+    np.arange(200_000, dtype="u1"),
+]
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+@pytest.mark.parametrize("which", range(len(LARGE)))
+def test_large_arrays_come_through_bit_for_bit(tmp_path: Path, protocol: int, which: int) -> None:
+    array = LARGE[which]
+    found = load(tmp_path, pickle.dumps({"a": array, "again": [array]}, protocol=protocol))
+    for held in (found["a"], found["again"][0]):
+        assert held.shape == array.shape
+        assert held.dtype == array.dtype
+        whole = np.asarray(held)
+        np.testing.assert_array_equal(whole, array)
+        np.testing.assert_array_equal(np.concatenate(list(blocks(held))), array)
+
+
+def test_large_arrays_are_not_copied_out_of_the_file(tmp_path: Path) -> None:
+    array = np.zeros((100, 1000, 10))
+    for protocol in (3, 4, 5):
+        (tmp_path / "large.pkl").write_bytes(pickle.dumps(array, protocol=protocol))
+        tracemalloc.start()
+        try:
+            found = read_pickle(tmp_path / "large.pkl")
+            assert tracemalloc.get_traced_memory()[1] < array.nbytes / 20
+        finally:
+            tracemalloc.stop()
+        assert not found.flags.writeable
+
+
+def test_arrays_as_python_2_wrote_them(tmp_path: Path) -> None:
+    for count in (10, 50_000):
+        array = np.arange(count, dtype="<f4")
+        raw = array.tobytes()
+        written = (
+            b"\x80\x02cnumpy.core.multiarray\n_reconstruct\ncnumpy\nndarray\nK\x00\x85U\x01b\x87R(K\x01"
+            b"J%b\x85cnumpy\ndtype\nU\x02f4K\x00K\x01\x87R(K\x03U\x01<NNNJ\xff\xff\xff\xff"
+            b"J\xff\xff\xff\xffK\x00tb\x89T%b%btb."
+        ) % (struct.pack("<i", count), struct.pack("<I", len(raw)), raw)
+        np.testing.assert_array_equal(load(tmp_path, written), array)
+
+
+def test_large_text_and_bytes_come_through(tmp_path: Path) -> None:
+    content = {
+        "text": "gr\u00fc\u00df \u597d " * 20_000,
+        "bytes": bytes(range(256)) * 400,
+        "list": [bytearray(b"z") * 70_000],
+    }
+    for protocol in (1, 2, 3, 4, 5):
+        assert load(tmp_path, pickle.dumps(content, protocol=protocol)) == content
+
+
+def test_text_that_stands_for_no_bytes_is_refused(tmp_path: Path) -> None:
+    """An array under protocol 2 is text: a character beyond Latin-1, or damaged UTF-8, is found when it is read."""
+    content = pickle.dumps(np.full(100_000, 200, "u1"), protocol=2)
+    at = content.index(b"\xc3\x88" * 10) + 300
+    for damage in (b"\xc4\x88", b"\xff\x88"):
+        path = tmp_path / "damaged.pkl"
+        path.write_bytes(content[:at] + damage + content[at + 2 :])
+        with pytest.raises(InputError, match=r"damaged\.pkl: .*download (it|the file) again"):
+            np.asarray(read_pickle(path))

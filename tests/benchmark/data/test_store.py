@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import re
+import signal
+import subprocess
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,8 +18,9 @@ import pytest
 from hypothesis import given, settings
 
 from benchmark.data import catalog
+from benchmark.data import samples as samples_module
 from benchmark.data.catalog import find_store, import_data, list_stores, open_samples, store_files, store_path
-from benchmark.data.samples import Samples
+from benchmark.data.samples import ModalityStream, Provenance, Samples
 from benchmark.data.store import SCHEMA_VERSION, read_store, store_info, verify_store, write_store
 from protocols import MODALITIES, InputError
 from tests.benchmark.data.damage import damaged, outcome
@@ -79,6 +85,120 @@ def test_what_is_written_is_read(tmp_path: Path, words: bool) -> None:
     assert info.provenance == samples.provenance
 
 
+def handmade(words: bool) -> Samples:
+    """Three samples written out, so that no generator can change them."""
+    offsets, seen = np.array([0, 2, 3, 6]), np.array([True, False, True, True, True, True])
+    ids = np.array([7592, 100, 2088, 2003, 2307, 999])
+
+    def values(width: int) -> ModalityStream:
+        frames = np.arange(6 * width).reshape(6, width) / 8 - 2
+        return ModalityStream(offsets, seen, (frames * seen[:, None]).astype(np.float32))
+
+    return Samples(
+        "hand",
+        np.array(["a", "b", "c"], object),
+        np.array(["v", "v", "w"], object),
+        np.array(["hi", "", "grüß"], object),
+        np.array([-1, 0, 0.5], np.float32),
+        {
+            "text": ModalityStream(offsets, seen, token_ids=ids) if words else values(4),
+            "audio": values(3),
+            "vision": values(2),
+        },
+        {"official": np.array([1, 2, 3], np.uint8)},
+        Provenance("x", "", "toy"),
+        {"audio": np.array([-1, 0, 1], np.float32)},
+    )
+
+
+def test_fingerprints_are_what_they_were(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They key masks and run identities: another value for the same samples would orphan every run."""
+    for block in (1, 4 << 20):
+        monkeypatch.setattr(samples_module, "_BLOCK_BYTES", block)
+        assert handmade(True).fingerprint() == "de39a249c2f21cb25e463dd249a028b632418282e2f3667b5e3dc9c3f79eb24e"
+        assert handmade(False).fingerprint() == "ec94d661cdac2fc08014ebf024207b0ae5a2223c542101e26863a0ef6b4f9665"
+        handmade(False).validate()
+
+
+def test_the_vocabulary_is_kept_and_tells_samples_apart(tmp_path: Path) -> None:
+    samples = handmade(True)
+    text = dataclasses.replace(samples.streams["text"], vocabulary="bert-base-chinese")
+    chinese = dataclasses.replace(samples, streams={**samples.streams, "text": text})
+    assert chinese.fingerprint() != samples.fingerprint()
+    path = tmp_path / "toy.h5"
+    write_store(chinese, path)
+    assert read_store(path).streams["text"].vocabulary == "bert-base-chinese"
+    assert verify_store(path).ok
+    write_store(samples, path)
+    with h5py.File(path, "r+") as file:  # a store from before there were two
+        del file["text"].attrs["vocabulary"]
+    assert read_store(path).streams["text"].vocabulary == "bert-base-uncased"
+    assert verify_store(path).ok
+    with h5py.File(path, "r+") as file:
+        file["text"].attrs["vocabulary"] = np.bytes_(b"bert-base-chinose")
+    with pytest.raises(InputError, match="did you mean bert-base-chinese"):
+        read_store(path)
+
+
+def test_values_are_mapped_not_read(tmp_path: Path) -> None:
+    path = tmp_path / "toy.h5"
+    write_store(make_samples(200, words=False), path)
+    for stream in read_store(path).streams.values():
+        assert isinstance(stream.values, np.memmap)
+        assert stream.values.flags.aligned
+        assert not stream.values.flags.writeable
+    with h5py.File(path, "r+") as file:  # not in one piece: read
+        held = file["audio/values"][()]
+        del file["audio/values"]
+        file.create_dataset("audio/values", data=held, chunks=(16, 5), compression="gzip")
+    found = read_store(path)
+    assert not isinstance(found.streams["audio"].values, np.memmap)
+    assert verify_store(path).ok
+
+
+def _change(field: str, change: Any) -> Any:
+    def apply(samples: Samples) -> Samples:
+        return dataclasses.replace(samples, **{field: change(getattr(samples, field))})
+
+    return apply
+
+
+def _change_stream(modality: Any, **changes: Any) -> Any:
+    def apply(samples: Samples) -> Samples:
+        stream = dataclasses.replace(samples.streams[modality], **changes)
+        return dataclasses.replace(samples, streams={**samples.streams, modality: stream})
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (_change("label", lambda x: x.astype(np.float64)), "hand: label is an array of float64, expected float32"),
+        (_change("label", lambda x: x[:2]), "label has 2 entries, expected 3"),
+        (_change("ids", lambda x: x.astype(str)), "ids is an array of <U1, expected object"),
+        (_change("unimodal_labels", lambda x: {"audio": x["audio"][:2]}), "audio label has 2 entries, expected 3"),
+        (_change("unimodal_labels", lambda x: {"audio": x["audio"] * 4}), "audio label of sample 'a' is -4, outside"),
+        (_change("unimodal_labels", lambda x: {"smell": x["audio"]}), "labels of 'smell', which is no modality"),
+        (_change("splits", lambda x: {"official": x["official"].astype(int)}), "split 'official' must hold"),
+        (_change("splits", lambda x: {"new": np.array([1, 3, 3], np.uint8)}), "split 'new' has no valid sample"),
+        (_change_stream("audio", values=np.zeros((6, 3))), "audio values must be .6, D. float32, found float64"),
+        (_change_stream("audio", feature_names=("a", "b")), "has 2 feature names, expected 3"),
+        (_change_stream("audio", observed=np.ones(6, np.uint8)), "observed must be one column of bool, found uint8"),
+        (_change_stream("text", token_ids=np.full(6, 30_522)), "token id 30522 at position 0 is not in the vocabulary"),
+        (_change_stream("text", token_ids=np.zeros(6, np.int32)), "token ids must be .6,. int64"),
+        (
+            _change_stream("text", token_ids=np.full(6, 21_128), vocabulary="bert-base-chinese"),
+            "not in the vocabulary bert-base-chinese, which has ids from 0 to 21127",
+        ),
+    ],
+)
+def test_samples_that_break_a_rule_are_refused(tmp_path: Path, change: Any, says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        write_store(change(handmade(True)), tmp_path / "toy.h5")
+    assert not list(tmp_path.iterdir())
+
+
 def test_no_padding_is_stored(tmp_path: Path) -> None:
     samples = make_samples(200, words=False)
     write_store(samples, tmp_path / "toy.h5")
@@ -120,6 +240,74 @@ def test_a_write_that_is_interrupted_leaves_nothing(tmp_path: Path, monkeypatch:
             write_store(samples, path)
         assert path.read_bytes() == before
         assert [p.name for p in tmp_path.iterdir()] == ["toy.h5"]
+
+
+FULL_DISK = """
+import resource, signal, sys
+from pathlib import Path
+from benchmark.data.store import write_store
+from protocols import InputError
+from tests.samples import make_samples
+samples = make_samples(400, words=False)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), resource.RLIM_INFINITY))
+try:
+    write_store(samples, Path(sys.argv[1]))
+except InputError as error:
+    sys.stdout.write(str(error))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files")
+@pytest.mark.parametrize("limit", [2_000, 60_000])
+def test_a_write_that_the_system_refuses_is_one_line_and_leaves_nothing(tmp_path: Path, limit: int) -> None:
+    command = [sys.executable, "-c", FULL_DISK, str(tmp_path / "toy.h5"), str(limit)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(
+        r".*toy\.h5: cannot be written \(File too large\); make room, or use another folder", done.stdout
+    )
+    assert not list(tmp_path.iterdir())
+
+
+KILLED = """
+import os, signal, sys
+import h5py
+from benchmark.data.catalog import store_path
+from benchmark.data.store import write_store
+from tests.samples import make_samples
+plain = h5py.Group.create_dataset
+def create(self, name, *args, **kwargs):
+    if name == "values":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return plain(self, name, *args, **kwargs)
+h5py.Group.create_dataset = create
+write_store(make_samples(), store_path("toy"))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
+def test_what_a_killed_import_left_is_no_store_and_is_removed_later(own_home: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED], check=False)
+    assert done.returncode == -signal.SIGKILL
+    (left,) = (own_home / "data").iterdir()
+    assert store_files() == []
+    assert list_stores() == []
+    write_store(make_samples(), store_path("toy"))
+    assert left.exists()  # it may be another import that is still writing
+    os.utime(left, (0, 0))
+    write_store(make_samples(), store_path("toy"))
+    assert list((own_home / "data").iterdir()) == [store_path("toy")]
+
+
+def test_a_data_folder_that_cannot_be_written_is_said_before_the_file_is_read(
+    tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = write_mmsa_pickle(tmp_path / "unaligned_50.pkl")
+    monkeypatch.setattr(catalog, "import_file", lambda *_: pytest.fail("the file was read"))
+    own_home.touch()  # a file where the folder should be
+    with pytest.raises(InputError, match=r"data: the data folder cannot be written .*SENTIBENCH_HOME"):
+        import_data("mosi", source)
 
 
 def test_a_changed_value_is_found_by_verify(tmp_path: Path) -> None:

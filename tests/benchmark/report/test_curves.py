@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from benchmark.metrics import score
 from benchmark.panel import Panel
 from benchmark.report import curves
 from benchmark.report.curves import curve_data, plot_curves, plottable, read_curve_data
+from benchmark.report.figures import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.report.style import styles
 from protocols import InputError
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
@@ -90,13 +90,13 @@ def test_a_failed_drawing_leaves_the_old_figure(
     assert {p.name for p in tmp_path.iterdir()} == {"fig.png", "fig.csv"}
 
 
-@pytest.mark.parametrize("width", [curves.COLUMN_WIDTH, curves.TEXT_WIDTH])
+@pytest.mark.parametrize("width", [COLUMN_WIDTH, TEXT_WIDTH])
 @pytest.mark.parametrize("models", [2, 8, 13])
 def test_no_text_is_clipped_and_the_legend_covers_no_curve(data: pd.DataFrame, width: float, models: int) -> None:
     first = data[data["model"] == "lnln"]
     names = [*MODELS, "oracle", "a-model-with-a-long-name", "p-rmf", "almt", "my-model"][:models]
     many = pd.concat([first.assign(model=name) for name in names])
-    with rc_context(curves._style()):
+    with figure_style():
         figure = curves._draw(many, "Title", width)
         figure.canvas.draw()
     assert isinstance(figure.canvas, FigureCanvasAgg)

@@ -1,0 +1,59 @@
+"""`sentibench models`: which models there are."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import load_plugins, plugin_option
+
+if TYPE_CHECKING:
+    from baselines import ModelInfo
+
+
+@click.group()
+def models() -> None:
+    """List the models."""
+
+
+@models.command("list")
+@plugin_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def list_models(plugins: tuple[str, ...], as_json: bool) -> None:
+    """List every model that can be found: paper, what it reads, what it needs, its size."""
+    from dataclasses import asdict
+
+    from rich.console import Console
+    from rich.table import Table
+
+    from baselines import models as registered
+    from baselines.standin import parameter_count
+
+    load_plugins(plugins)
+    rows = [(name, cls.info, parameter_count(name)) for name, cls in registered().items()]
+    if as_json:
+        click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("model", "paper", "reads", "needs"):
+        table.add_column(column, overflow="fold")
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for name, info, size in rows:
+        needs = [k.replace("_", " ") for k in ("mask_informed", "needs_aligned", "needs_encoder") if getattr(info, k)]
+        reads = "all" if len(info.modalities) == 3 else ", ".join(info.modalities) or "labels"
+        table.add_row(name, _short(info), reads, ", ".join(needs) or "-", f"{size:,}")
+    console = Console()
+    console.print(table)
+    console.print(
+        "parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded; "
+        "titles, links and differences from the papers: --json",
+        style="dim",
+    )
+
+
+def _short(info: ModelInfo) -> str:
+    """`LNLN (NeurIPS 2024)`: the name and where it was published."""
+    where = info.paper.rpartition("(")[2].rstrip(")") if info.paper.endswith(")") else ""
+    return f"{info.title} ({where})" if where and where not in info.title else info.title

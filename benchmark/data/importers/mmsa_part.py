@@ -1,0 +1,143 @@
+"""train, valid and test of an MMSA pickle, checked field by field."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmark.data.importers.assemble import number_source, numbers, strings, whole_numbers
+from benchmark.data.importers.blocks import Source
+from benchmark.data.samples import VOCABULARIES, FloatArray, IntArray, ModalityStream, StringArray
+from protocols import MODALITIES, InputError, Modality
+
+_CLS, _SEP, _UNK = 101, 102, 100
+
+
+class Part:
+    """One part of the pickle.
+
+    Args:
+        where: File and name of the part, for errors.
+        content: Its fields.
+
+    Attributes:
+        n: Number of samples.
+        ids, raw_text: `(n,)`.
+
+    Raises:
+        InputError: naming the field, here and in every method.
+    """
+
+    def __init__(self, where: str, content: dict[str, Any]) -> None:
+        self.where, self.content = where, content
+        self.n = len(self.labels("regression_labels"))
+        if not self.n:
+            raise InputError(f"{where}: has no samples; train, valid and test each need some")
+        self.ids = strings(f"{where}: id", self._field("id"), self.n)
+        raw = content.get("raw_text")
+        self.raw_text = (
+            np.array([""] * self.n, dtype=object) if raw is None else strings(f"{where}: raw_text", raw, self.n)
+        )
+
+    def labels(self, name: str) -> FloatArray:
+        """Labels `(n,)`."""
+        array = numbers(f"{self.where}: {name}", self._field(name), 1)
+        if name != "regression_labels" and len(array) != self.n:
+            raise InputError(f"{self.where}: {name}: expected {self.n} numbers, found {len(array)}")
+        with np.errstate(over="ignore"):
+            return array.astype(np.float32)
+
+    def tokens(self, vocabulary: str) -> ModalityStream:
+        """Content tokens: attended positions but for `[CLS]` and `[SEP]`."""
+        where = f"{self.where}: text_bert"
+        array = numbers(where, self._field("text_bert"), 3)
+        if array.shape[:2] != (self.n, 3):
+            raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}")
+        largest = VOCABULARIES[vocabulary] - 1
+        ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, largest)
+        # position by position: the length of the mask is never searched for, so a text may fill all positions
+        attended = whole_numbers(f"{where}, attention mask", array[:, 1], 2, 0, 1) == 1
+        content = attended & (ids != _CLS) & (ids != _SEP)
+        lengths = content.sum(axis=1)
+        offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))]).astype(np.int64)
+        tokens = np.full(int(offsets[-1]), _UNK, dtype=np.int64)
+        observed = np.zeros(len(tokens), dtype=np.bool_)
+        inside = np.repeat(lengths > 0, np.maximum(lengths, 1))
+        tokens[inside] = ids[content]
+        observed[inside] = True
+        return ModalityStream(offsets, observed, token_ids=tokens, vocabulary=vocabulary)
+
+    def steps(self) -> dict[Modality, int]:
+        """Padded length of the text and of each modality whose frames start where its array does."""
+        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])}
+        return found | {m: int(self.frames(m).shape[1]) for m in MODALITIES[1:] if self.has_lengths(m)}
+
+    def frames(self, modality: Modality) -> Source:
+        """Padded audio or vision `(n, T, D)`, left where it is."""
+        where = f"{self.where}: {modality}"
+        padded = number_source(where, self._field(modality), 3)
+        if padded.shape[0] != self.n:
+            raise InputError(f"{where}: has {padded.shape[0]} samples, expected {self.n} as in regression_labels")
+        return padded
+
+    def has_lengths(self, modality: Modality) -> bool:
+        """Whether the file says how many frames are valid."""
+        return self.content.get(f"{modality}_lengths") is not None
+
+    def lengths(self, modality: Modality) -> IntArray:
+        """Valid frames `(n,)` as the file says."""
+        name, steps = f"{modality}_lengths", self.frames(modality).shape[1]
+        array = whole_numbers(f"{self.where}: {name}", self._field(name), 1, 0, steps)
+        if len(array) != self.n:
+            raise InputError(f"{self.where}: {name}: expected {self.n} numbers, found {len(array)}")
+        return array
+
+    def release(self, modality: Modality) -> None:
+        """Let go of the padded array."""
+        self.content.pop(modality)
+
+    def _field(self, name: str) -> Any:
+        if name not in self.content:
+            raise InputError(f"{self.where}: has no '{name}'; found {', '.join(map(str, self.content)) or 'nothing'}")
+        return self.content[name]
+
+
+def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStream:
+    """The token streams of all parts as one."""
+    shifts = np.cumsum([0, *(len(s.observed) for s in streams)])
+    offsets = [streams[0].offsets[:1]] + [s.offsets[1:] + shift for s, shift in zip(streams, shifts, strict=False)]
+    return ModalityStream(
+        np.concatenate(offsets),
+        np.concatenate([s.observed for s in streams]),
+        token_ids=np.concatenate([s.token_ids for s in streams if s.token_ids is not None]),
+        vocabulary=vocabulary,
+    )
+
+
+def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> StringArray:
+    """The ids of all parts; where parts number their samples from the start again, the part goes before them."""
+    known: set[str] = set()
+    where: dict[tuple[str, str, float], str] = {}
+    repeat = False
+    for name, part in parts.items():
+        twice = [sample for sample, times in Counter(part.ids.tolist()).items() if times > 1]
+        if twice:
+            raise InputError(f"{part.where}: id '{twice[0]}' occurs twice; ids must be unique")
+        labels = part.labels("regression_labels").tolist()
+        for sample, text, label in zip(part.ids.tolist(), part.raw_text.tolist(), labels, strict=True):
+            if (sample, text, label) in where:
+                raise InputError(
+                    f"{path}: sample '{sample}' is in {where[sample, text, label]} and in {name}, with the same text "
+                    "and label; take it out of one of them"
+                )
+            repeat |= sample in known
+            known.add(sample)
+            where[sample, text, label] = name
+    if repeat:
+        notes.append("ids of different samples repeat across parts; the part was put before them")
+    prefix = {name: f"{name}/" if repeat else "" for name in parts}
+    return np.array([f"{prefix[name]}{i}" for name, part in parts.items() for i in part.ids], dtype=object)

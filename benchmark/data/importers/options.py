@@ -1,0 +1,30 @@
+"""What an import can be told beside its source."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ImportOptions:
+    """Choices that a source leaves open; a layout refuses those that it has no use for.
+
+    Attributes:
+        split: A file that assigns videos or samples to train, valid and test (`benchmark.data.importers.splits`).
+        use: Which `.csd` file has which role, as `{"vision": "CMU_MOSI_Visual_Facet_42.csd"}`, or `none`.
+        label_column: The column of the labels: a name for a CSV, a number from 0 for a `.csd`.
+        text_column: The column of the text of a CSV.
+        more: Further `.csd` files of the same data set.
+    """
+
+    split: Path | None = None
+    use: Mapping[str, str] = field(default_factory=dict)
+    label_column: str | None = None
+    text_column: str | None = None
+    more: tuple[Path, ...] = ()
+
+    def given(self) -> tuple[str, ...]:
+        """Names of the options that were given."""
+        return tuple(f.name for f in fields(self) if getattr(self, f.name) not in (None, {}, ()))

@@ -1,0 +1,280 @@
+"""A CSV of texts and labels, such as the `label.csv` that MMSA ships with its data sets.
+
+Columns, in any order and case: `text` and `label` are required; `id` (or `video_id` and `clip_id`), `video_id`, `split`
+(or `mode`: train, valid, test), `label_text`, `label_audio`, `label_vision` (or `label_T`, `_A`, `_V`) are optional.
+UTF-8; comma, semicolon or tab. There is no audio and no vision: both are missing by nature.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.data.importers.assemble import strings
+from benchmark.data.importers.options import ImportOptions
+from benchmark.data.importers.splits import check_parts, choose_split, part_code
+from benchmark.data.importers.words import token_stream
+from benchmark.data.samples import FloatArray, ModalityStream, PartArray, Provenance, Samples, StringArray
+from protocols import InputError, Modality
+
+_SEPARATORS = (",", ";", "\t")
+_NAMES = {
+    "id": ("id", "sample_id"),
+    "video_id": ("video_id", "videoid", "video"),
+    "clip_id": ("clip_id", "segment_id"),
+    "split": ("split", "mode", "part"),
+    "text": ("text", "raw_text", "sentence"),
+    "label": ("label", "sentiment"),
+    "label_text": ("label_text", "label_t"),
+    "label_audio": ("label_audio", "label_a"),
+    "label_vision": ("label_vision", "label_v"),
+}
+_UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_RANGES = ((-1.0, 1.0), (-3.0, 3.0))
+
+
+def read_csv(
+    path: Path, name: str, sha256: str, label_range: tuple[float, float] | None, options: ImportOptions
+) -> Samples:
+    """Samples of a CSV of texts and labels; see `import_file`.
+
+    Args:
+        path: The file.
+        name: Of the data set.
+        sha256: Of the file.
+        label_range: Lowest and highest label; by default the smaller of -1 to 1 and -3 to 3 that holds all labels.
+        options: Split file, text and label column.
+    """
+    table = _Table(path, options)
+    n = len(table.frame)
+    texts = strings(f"{path}: column text", table.column("text"), n)
+    label = table.numbers("label")
+    unimodal = {m: table.numbers(role) for role, m in _UNIMODAL.items() if role in table.heads and table.filled(role)}
+    video_ids, ids, notes = _ids(table)
+    bounds = label_range or _range(path, [label, *unimodal.values()])
+    if label_range is None:
+        notes.append(
+            f"label range {bounds[0]:g} to {bounds[1]:g}: the smaller of -1 to 1 and -3 to 3 that holds all labels; "
+            "--label-range says otherwise"
+        )
+    for modality, labels in unimodal.items():
+        bad = np.flatnonzero(~((labels >= bounds[0]) & (labels <= bounds[1])))
+        if len(bad):
+            raise InputError(
+                f"{table.at(int(bad[0]), f'label_{modality}')}: {labels[bad[0]]:g} is outside the label range "
+                f"[{bounds[0]:g}, {bounds[1]:g}]; correct it, or state the range of these labels"
+            )
+    splits, split_notes = _splits(table, ids, video_ids, options)
+    text, text_notes = token_stream(str(path), texts.tolist())
+    unread = [head for head in table.frame.columns if head not in table.heads.values()]
+    if unread:
+        notes.append(f"columns not read: {', '.join(unread)[:200]}")
+    absent = ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
+    return Samples(
+        name=name,
+        ids=ids,
+        video_ids=video_ids,
+        raw_text=texts,
+        label=label,
+        streams={"text": text, "audio": absent, "vision": absent},
+        splits=splits,
+        provenance=Provenance(
+            source=path.name,
+            source_sha256=sha256,
+            layout="csv",
+            label_range=bounds,
+            notes=(*notes, *split_notes, *text_notes, "audio and vision: none, missing in every sample"),
+        ),
+        unimodal_labels=unimodal,
+    )
+
+
+class _Table:
+    """The cells as text, and which column has which role."""
+
+    def __init__(self, path: Path, options: ImportOptions) -> None:
+        self.path = path
+        content = _decoded(path)
+        first = next((line for line in content.splitlines() if line.strip()), "")
+        self.separator, heads = _header(path, first)
+        self.heads = _roles(path, heads, options)
+        try:
+            with warnings.catch_warnings():
+                # cells beyond the header are dropped with no more than a warning
+                warnings.simplefilter("error", pd.errors.ParserWarning)
+                self.frame = pd.read_csv(
+                    io.StringIO(content),
+                    sep=self.separator,
+                    dtype=str,
+                    keep_default_na=False,
+                    na_filter=False,
+                    skipinitialspace=True,
+                    on_bad_lines="error",
+                    index_col=False,
+                    engine="c",
+                )
+        except pd.errors.ParserWarning:
+            raise InputError(
+                f"{path}: rows have more cells than the header has columns ({len(heads)}); quote texts that hold the "
+                "separator"
+            ) from None
+        except (ValueError, OverflowError, MemoryError) as error:
+            raise InputError(f"{path}: not a readable CSV ({' '.join(str(error).split())[:160]})") from None
+        if len(self.frame.columns) != len(heads):
+            raise InputError(
+                f"{path}: the rows have {len(self.frame.columns)} columns and the header has {len(heads)}; quote texts "
+                "that hold the separator"
+            )
+        self.frame.columns = pd.Index(heads)
+        if not len(self.frame):
+            raise InputError(f"{path}: has a header and no row; expected a row for each sample")
+
+    def column(self, role: str) -> StringArray:
+        """Cells of the column with a role, as given."""
+        cells: StringArray = self.frame[self.heads[role]].to_numpy(dtype=object)
+        return cells
+
+    def filled(self, role: str) -> bool:
+        """Whether any cell of the column has content: MMSA ships empty columns of unimodal labels."""
+        return any(cell.strip() for cell in self.column(role).tolist())
+
+    def at(self, row: int, role: str) -> str:
+        """Names a cell."""
+        return f"{self.path}: row {row + 1}, column {self.heads[role]}"
+
+    def numbers(self, role: str) -> FloatArray:
+        """Cells of a column as numbers; with semicolons between columns, decimal commas are understood."""
+        values = np.empty(len(self.frame), dtype=np.float64)
+        for row, cell in enumerate(self.column(role).tolist()):
+            plain = cell.strip()
+            if self.separator == ";":
+                plain = plain.replace(",", ".")
+            if not _NUMBER.fullmatch(plain):
+                raise InputError(f"{self.at(row, role)}: expected a number, found {cell!r:.60}")
+            values[row] = float(plain)
+        with np.errstate(over="ignore"):
+            return values.astype(np.float32)
+
+    def key(self, role: str) -> StringArray:
+        """Cells of a column of ids, stripped; raises InputError for an empty one."""
+        cells = strings(f"{self.path}: column {role}", self.column(role), len(self.frame))
+        cells = np.array([cell.strip() for cell in cells.tolist()], dtype=object)
+        for row, cell in enumerate(cells.tolist()):
+            if not cell:
+                raise InputError(f"{self.at(row, role)}: is empty; expected an id")
+        return cells
+
+
+def _decoded(path: Path) -> str:
+    raw = path.read_bytes()
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise InputError(f"{path}: is UTF-16 text; save it as UTF-8")
+    try:
+        content = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise InputError(f"{path}: line {line}: byte {raw[error.start]:#04x} is not UTF-8; save it as UTF-8") from None
+    if "\0" in content:
+        raise InputError(
+            f"{path}: line {content.count(chr(10), 0, content.index(chr(0))) + 1}: has a NUL byte; expected text"
+        )
+    return content
+
+
+def _header(path: Path, line: str) -> tuple[str, list[str]]:
+    """The separator that cuts the header into most known columns, and the columns."""
+    best: tuple[int, int, str, list[str]] | None = None
+    known = {name for names in _NAMES.values() for name in names}
+    for rank, separator in enumerate(_SEPARATORS):
+        try:
+            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+        except csv.Error as error:
+            raise InputError(f"{path}: its header cannot be read ({error})") from None
+        score = sum(cell.lower() in known for cell in cells), len(cells)
+        if best is None or (score[0], score[1], -rank) > (best[0], best[1], -_SEPARATORS.index(best[2])):
+            best = (*score, separator, cells)
+    if best is None:
+        raise InputError(f"{path}: has no header")
+    return best[2], best[3]
+
+
+def _roles(path: Path, heads: Sequence[str], options: ImportOptions) -> dict[str, str]:
+    shown = ", ".join(heads)[:160]
+    lower = [head.lower() for head in heads]
+    twice = next((head for head in lower if lower.count(head) > 1), None)
+    if twice is not None:
+        raise InputError(f"{path}: the header has column {twice!r:.60} twice; rename one")
+    roles = {}
+    for role, names in _NAMES.items():
+        found = [heads[lower.index(name)] for name in names if name in lower]
+        if found:
+            roles[role] = found[0]
+    for role, wanted in (("text", options.text_column), ("label", options.label_column)):
+        if wanted is not None:
+            if wanted not in heads:
+                raise InputError(f"{path}: has no column {wanted!r:.60}; found {shown}")
+            roles = {r: head for r, head in roles.items() if head != wanted} | {role: wanted}
+        if role not in roles:
+            raise InputError(
+                f"{path}: is text without a column '{role}' in its first line; found {shown}; expected a CSV with text "
+                f"and label, or name the column with --{role}-column"
+            )
+    return roles
+
+
+def _ids(table: _Table) -> tuple[StringArray, StringArray, list[str]]:
+    """Video ids, sample ids, and notes on them."""
+    notes = []
+    videos = table.key("video_id") if "video_id" in table.heads else None
+    if "id" in table.heads:
+        ids = table.key("id")
+    elif videos is not None and "clip_id" in table.heads:
+        pairs = zip(videos.tolist(), table.key("clip_id").tolist(), strict=True)
+        ids = np.array([f"{video}$_${clip}" for video, clip in pairs], dtype=object)
+    else:
+        ids = np.array([f"row{row + 1}" for row in range(len(table.frame))], dtype=object)
+        notes.append("no column of ids: samples are called by their rows")
+    first: dict[str, int] = {}
+    for row, sample in enumerate(ids.tolist()):
+        if first.setdefault(sample, row) != row:
+            raise InputError(
+                f"{table.path}: row {row + 1}: id {sample!r:.80} is that of row {first[sample] + 1}; ids must be unique"
+            )
+    if videos is None:
+        notes.append("no column video_id: every sample counts as a video of its own")
+        videos = ids
+    return videos, ids, notes
+
+
+def _splits(
+    table: _Table, ids: StringArray, video_ids: StringArray, options: ImportOptions
+) -> tuple[dict[str, PartArray], list[str]]:
+    if options.split is not None or "split" not in table.heads:
+        return choose_split(str(table.path), ids, video_ids, options.split)
+    codes = np.zeros(len(ids), dtype=np.uint8)
+    for row, cell in enumerate(table.column("split").tolist()):
+        code = part_code(cell)
+        if code is None:
+            raise InputError(f"{table.at(row, 'split')}: expected train, valid or test, found {cell!r:.60}")
+        codes[row] = code
+    check_parts(f"{table.path}: column {table.heads['split']}", codes)
+    return {"given": codes}, [f"split 'given': column {table.heads['split']}"]
+
+
+def _range(path: Path, labels: Sequence[FloatArray]) -> tuple[float, float]:
+    for low, high in _RANGES:
+        if all(((column >= low) & (column <= high)).all() for column in labels):
+            return low, high
+    lowest, highest = (float(f(f(column) for column in labels)) for f in (min, max))
+    raise InputError(
+        f"{path}: labels go from {lowest:g} to {highest:g}, beyond -3 to 3; state their range with "
+        "--label-range LOW HIGH"
+    )

@@ -1,0 +1,214 @@
+"""Sequences of n samples, back to back, from which padded batches are read.
+
+The values of a small data set lie in memory; those of a large one stay in its file, mapped, and a batch reads the few
+stretches that it needs. Either way a batch holds the same bits.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from baselines import Sequences
+from benchmark.data.pages import mapping_of, release_mapping
+from benchmark.data.samples import BoolArray, FloatArray, IntArray
+from benchmark.data.scaling import Scaler
+
+#: Values of a data set (and states of a set of texts, on an accelerator) up to this size are kept in memory.
+RESIDENT_BYTES = 256 << 20
+#: Pages of mapped files are given back to the system after so many bytes, which bounds what a process holds of them.
+_RELEASE_BYTES = 64 << 20
+#: A page that is read may bring its neighbours: Linux maps a whole folio of its cache, of up to 2 MB.
+_FOLIO_BYTES = 2 << 20
+#: Positions handled at a time where a whole stream is read.
+_BLOCK = 1 << 14
+
+
+class Ragged(ABC):
+    """Sequences of n samples on a device."""
+
+    @abstractmethod
+    def padded(self, rows: Tensor) -> Sequences:
+        """Samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest of them; zeros beyond their ends.
+
+        The tensor is new: the caller may change it.
+        """
+
+    @abstractmethod
+    def on(self, device: torch.device) -> Ragged:
+        """The same sequences for batches on a device: kept there where they are small."""
+
+
+class HostRagged(Ragged):
+    """Sequences in memory or in mapped files, read when they are asked for.
+
+    Args:
+        sources: Arrays `(P, D)` float32, such as `np.memmap`; they are never written to.
+        start: `(n,)` first row of each sample in its source.
+        length: `(n,)` rows of each sample, at least 1.
+        source_of: `(n,)` which source a sample is in; None where there is one source.
+        scaler: Scales what is read; None where values are ready.
+        observed: `(P,)` of the one source: positions that are False become zero vectors when scaled.
+        device: Where batches go.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[FloatArray],
+        start: IntArray,
+        length: IntArray,
+        *,
+        source_of: IntArray | None = None,
+        scaler: Scaler | None = None,
+        observed: BoolArray | None = None,
+        device: torch.device | None = None,
+    ) -> None:
+        self._maps = [m for m in map(mapping_of, sources) if m is not None and len(m) > _RELEASE_BYTES]
+        self._sources = [np.asarray(source) for source in sources]
+        self._start, self._length, self._source_of = start, length, source_of
+        self._scaler, self._observed = scaler, observed
+        self._device = device or torch.device("cpu")
+        self._unreleased = 0
+        self._copies: dict[torch.device, DeviceRagged] = {}
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self._sources[0].shape[1])
+
+    def padded(self, rows: Tensor) -> Sequences:
+        """Samples `rows` as a padded batch; see `Ragged`."""
+        chosen = rows.cpu().numpy()
+        length = self._length[chosen]
+        values = torch.zeros(len(chosen), int(length.max(initial=0)), self.width)
+        target = values.numpy()
+        if self._scaler is None:
+            for k, piece in enumerate(self._pieces(chosen)):
+                target[k, : length[k]] = piece
+        else:
+            ready, ends = self.read(chosen).numpy(), np.cumsum(length)
+            for k, end in enumerate(ends):
+                target[k, : length[k]] = ready[end - length[k] : end]
+        return Sequences(values.to(self._device), torch.from_numpy(length).to(self._device))
+
+    def read(self, chosen: IntArray) -> Tensor:
+        """Samples `chosen` back to back, `(Q, D)`, scaled; a new tensor."""
+        values = torch.empty(int(self._length[chosen].sum()), self.width)
+        target, first = values.numpy(), 0
+        for piece in self._pieces(chosen):
+            target[first : first + len(piece)] = piece
+            first += len(piece)
+        return values if self._scaler is None else self._scaler.apply(values, self.observed(chosen))
+
+    def at(self, positions: IntArray) -> Tensor:
+        """Single positions of all samples back to back, `(Q, D)`, scaled; a new tensor. For one source."""
+        ends = np.cumsum(self._length)
+        sample = np.searchsorted(ends, positions, side="right")
+        rows = self._start[sample] + positions - (ends - self._length)[sample]
+        values = torch.from_numpy(np.array(self._sources[0][rows]))
+        if self._scaler is None:
+            return values
+        seen = np.ones(len(rows), dtype=np.bool_) if self._observed is None else self._observed[rows]
+        return self._scaler.apply(values, seen)
+
+    def observed(self, chosen: IntArray) -> BoolArray:
+        """`(Q,)` flags of samples `chosen`, as `read` gives them."""
+        flags, spans = self._observed, zip(self._start[chosen], self._length[chosen], strict=True)
+        if flags is None:
+            return np.ones(int(self._length[chosen].sum()), dtype=np.bool_)
+        return np.concatenate([flags[a : a + n] for a, n in spans])
+
+    def blocks(self) -> Iterator[IntArray]:
+        """All samples in order, in groups of some ten thousand positions, for those who read everything."""
+        group = np.cumsum(self._length) // _BLOCK
+        yield from np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
+
+    def resident(self) -> HostRagged:
+        """The same sequences, scaled and copied into memory."""
+        ends = np.cumsum(self._length)
+        values = np.empty((int(ends[-1]), self.width), dtype=np.float32)
+        first = 0
+        for rows in self.blocks():
+            block = self.read(rows).numpy()
+            values[first : first + len(block)] = block
+            first += len(block)
+        return HostRagged([values], ends - self._length, self._length)
+
+    def on(self, device: torch.device) -> Ragged:
+        """The same sequences for batches on a device; see `Ragged`."""
+        if device.type == "cpu":
+            return self
+        if sum(source.nbytes for source in self._sources) > RESIDENT_BYTES:
+            return HostRagged(
+                self._sources,
+                self._start,
+                self._length,
+                source_of=self._source_of,
+                scaler=self._scaler,
+                observed=self._observed,
+                device=device,
+            )
+        if device not in self._copies:
+            self._copies[device] = self._on_device(device)
+        return self._copies[device]
+
+    def _on_device(self, device: torch.device) -> DeviceRagged:
+        ready = self if self._scaler is None else self.resident()
+        firsts = np.cumsum([0, *(len(source) for source in ready._sources)])
+        start = ready._start if ready._source_of is None else ready._start + firsts[ready._source_of]
+        # a copy: torch warns of arrays that may not be written to
+        values = torch.cat([torch.from_numpy(np.array(source)).to(device) for source in ready._sources])
+        return DeviceRagged(values, torch.from_numpy(start).to(device), torch.from_numpy(ready._length).to(device))
+
+    def _pieces(self, chosen: IntArray) -> Iterator[FloatArray]:
+        """The rows of each sample, views into the source."""
+        source_of = np.zeros(len(chosen), dtype=np.int64) if self._source_of is None else self._source_of[chosen]
+        for k, first, count in zip(
+            source_of.tolist(), self._start[chosen].tolist(), self._length[chosen].tolist(), strict=True
+        ):
+            yield self._sources[k][first : first + count]
+            self._note(4 * count * self.width)
+
+    def _note(self, read: int) -> None:
+        if not self._maps:
+            return
+        self._unreleased += read + _FOLIO_BYTES
+        if self._unreleased > _RELEASE_BYTES:
+            self._unreleased = 0
+            for mapping in self._maps:
+                release_mapping(mapping)
+
+
+class DeviceRagged(Ragged):
+    """Sequences on one device, whole.
+
+    Args:
+        values: `(P, D)` float32.
+        start: `(n,)` first row of each sample.
+        length: `(n,)` rows of each sample.
+    """
+
+    def __init__(self, values: Tensor, start: Tensor, length: Tensor) -> None:
+        self._values, self._start, self._length = values, start, length
+
+    def padded(self, rows: Tensor) -> Sequences:
+        """Samples `rows` as a padded batch; see `Ragged`."""
+        rows = rows.to(self._values.device)
+        length = self._length[rows]
+        index, valid = spread(self._start[rows], length)
+        return Sequences(self._values[index] * valid[:, :, None], length)
+
+    def on(self, device: torch.device) -> Ragged:
+        """The same sequences on a device."""
+        return DeviceRagged(self._values.to(device), self._start.to(device), self._length.to(device))
+
+
+def spread(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
+    """`(B, T)` positions and whether they are inside the sample; those outside repeat the first position."""
+    steps = torch.arange(int(length.max()), device=start.device)
+    valid = steps[None, :] < length[:, None]
+    return torch.where(valid, start[:, None] + steps[None, :], start[:, None]), valid

@@ -1,0 +1,43 @@
+"""How much a position stands out in its sample, from the data alone: what goes first when missing is informative.
+
+No label enters, so that a protocol can be drawn on any test set. Words: how rare they are in the training part. Frames:
+how far they lie from the mean of their sample, in the standardised features that models receive.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.data.ragged import HostRagged
+from benchmark.data.samples import BoolArray, IntArray
+from protocols.layout import FloatArray
+
+#: Salience of a position that the data set lacks: below every other.
+NOT_RECORDED = -1e300
+
+
+def of_tokens(token_ids: IntArray, observed: BoolArray, training: IntArray) -> FloatArray:
+    """`(P,)`: minus the number of times that each token occurs among the training part's tokens."""
+    words, counts = np.unique(training, return_counts=True)
+    place = np.minimum(np.searchsorted(words, token_ids), max(len(words) - 1, 0))
+    known = words[place] == token_ids if len(words) else np.zeros(len(token_ids), dtype=np.bool_)
+    frequency = np.where(known, counts[place] if len(words) else 0, 0)
+    salience: FloatArray = np.where(observed, -frequency.astype(np.float64), NOT_RECORDED)
+    return salience
+
+
+def of_values(values: HostRagged, offsets: IntArray, observed: BoolArray) -> FloatArray:
+    """`(P,)`: squared distance of each position from the mean of its sample's recorded positions."""
+    salience = np.full(int(offsets[-1]), NOT_RECORDED)
+    for rows in values.blocks():
+        block = values.read(rows).numpy().astype(np.float64)
+        first, last = int(offsets[rows[0]]), int(offsets[rows[-1] + 1])
+        seen = observed[first:last]
+        starts = offsets[rows] - first
+        lengths = np.diff(offsets)[rows]
+        count = np.maximum(np.add.reduceat(seen, starts), 1)
+        mean = np.add.reduceat(block * seen[:, None], starts, axis=0) / count[:, None]
+        distance = np.square(block - np.repeat(mean, lengths, axis=0)).sum(axis=1)
+        # rounded, so that the order of summation on another processor makes no other rank
+        salience[first:last] = np.where(seen, np.round(distance, 6), NOT_RECORDED)
+    return salience

@@ -1,0 +1,114 @@
+"""The columns of a store: text and arrays, written plainly, read with suspicion, mapped where that is possible."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+from benchmark.data.samples import DEFAULT_VOCABULARY, FloatArray, ModalityStream, StringArray
+
+
+def write_strings(group: h5py.Group, title: str, texts: Sequence[str]) -> None:
+    """Write texts as a group of `utf8`, all of them back to back, and their `offsets`."""
+    encoded = [text.encode() for text in texts]
+    column = group.create_group(title)
+    column.create_dataset("utf8", data=np.frombuffer(b"".join(encoded), dtype="u1"))
+    column.create_dataset("offsets", data=np.cumsum([0, *(len(e) for e in encoded)]).astype("<i8"))
+
+
+def write_stream(group: h5py.Group, stream: ModalityStream) -> None:
+    """Write one modality into its group."""
+    write_strings(group, "feature_names", stream.feature_names)
+    group.create_dataset("offsets", data=stream.offsets.astype("<i8"))
+    group.create_dataset("observed", data=stream.observed.astype("u1"), compression="gzip", compression_opts=1)
+    if stream.token_ids is not None:
+        group.attrs["vocabulary"] = np.bytes_(stream.vocabulary.encode())
+        group.create_dataset("token_ids", data=stream.token_ids.astype("<i4"))
+    if stream.values is not None:
+        group.create_dataset("values", data=stream.values.astype("<f4", copy=False))
+
+
+def read_attribute(node: h5py.File | h5py.Group, title: str) -> str:
+    """A text attribute; raises TypeError where it is something else, KeyError where there is none."""
+    value = node.attrs[title]
+    if not isinstance(value, bytes):
+        raise TypeError(f"attribute {title} is no text")
+    return value.decode()
+
+
+@dataclass(frozen=True)
+class ColumnReader:
+    """Reads columns of the expected kind and shape, and never more than the file can hold.
+
+    Attributes:
+        path: Of the store.
+        size: Of the store in bytes.
+    """
+
+    path: Path
+    size: int
+
+    def array(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
+        """An array of this kind (a NumPy type code) and shape (None: any); raises TypeError or ValueError otherwise."""
+        array: npt.NDArray[Any] = self._column(group, title, kind, shape)[()].astype(np.dtype(kind), copy=False)
+        return array
+
+    def values(self, group: h5py.Group, title: str) -> FloatArray:
+        """Feature values `(P, D)`, read-only: mapped from the file, or read where they cannot be mapped."""
+        found = self._column(group, title, "f4", (None, None))
+        start = found.id.get_offset()  # None where they are not in one piece
+        if start is None or sys.byteorder != "little" or found.dtype != np.dtype("<f4") or not found.size:
+            return self.array(group, title, "f4", (None, None))
+        if start + found.size * 4 > self.size:
+            raise ValueError(f"{group.name}/{title} ends behind the file")
+        mapped = np.memmap(self.path, np.float32, "r", offset=start, shape=found.shape)
+        return mapped if mapped.flags.aligned else self.array(group, title, "f4", (None, None))
+
+    def strings(self, group: h5py.Group, title: str, count: int) -> StringArray:
+        """A column of `count` texts."""
+        column = group[title]
+        cuts = self.array(column, "offsets", "i8", (count + 1,)).tolist()
+        raw = self.array(column, "utf8", "u1", (None,)).tobytes()
+        if cuts[0] != 0 or cuts[-1] != len(raw) or any(a > b for a, b in itertools.pairwise(cuts)):
+            raise ValueError(f"{column.name} does not cut {len(raw)} bytes into {count} texts")
+        return np.fromiter((raw[a:b].decode() for a, b in itertools.pairwise(cuts)), dtype=object, count=count)
+
+    def stream(self, group: h5py.Group, n: int) -> ModalityStream:
+        """One modality of n samples."""
+        # how many positions there are is read off what is stored uncompressed: a damaged number cannot size the flags
+        values = self.values(group, "values") if "values" in group else None
+        tokens = self.array(group, "token_ids", "i4", (None,)).astype(np.int64) if "token_ids" in group else None
+        positions = len(values) if values is not None else len(tokens) if tokens is not None else 0
+        observed = self.array(group, "observed", "u1", (positions,))
+        if observed.max(initial=0) > 1:
+            raise ValueError(f"{group.name}/observed holds {observed.max()}, expected 0 and 1")
+        names = self.strings(group, "feature_names", group["feature_names/offsets"].shape[0] - 1)
+        return ModalityStream(
+            offsets=self.array(group, "offsets", "i8", (n + 1,)),
+            observed=observed.astype(np.bool_),
+            values=values,
+            token_ids=tokens,
+            feature_names=tuple(names.tolist()),
+            # stores from before Chinese text was known do not say
+            vocabulary=read_attribute(group, "vocabulary") if "vocabulary" in group.attrs else DEFAULT_VOCABULARY,
+        )
+
+    def _column(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
+        found, dtype = group[title], np.dtype(kind)
+        where = f"{group.name.rstrip('/')}/{title}"
+        if not isinstance(found, h5py.Dataset) or found.dtype.newbyteorder("=") != dtype:
+            raise TypeError(f"{where} is no array of {dtype}")
+        if len(found.shape) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found.shape, strict=True)):
+            wanted = ", ".join("any" if e is None else str(e) for e in shape)
+            raise ValueError(f"{where} has shape {found.shape}, expected ({wanted})")
+        if found.compression is None and found.size * dtype.itemsize > self.size:
+            raise ValueError(f"{where} is larger than the file")
+        return found

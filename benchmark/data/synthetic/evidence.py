@@ -1,0 +1,104 @@
+"""Which positions of generated samples tell something: known here, because the generator is.
+
+>>> config = parse_synthetic("synthetic:size=tiny")
+>>> told = evidence(config)
+>>> told["text"].shape == generate(config).streams["text"].observed.shape
+True
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from benchmark.data.samples import ModalityStream
+from benchmark.data.synthetic.config import SyntheticConfig
+from benchmark.data.synthetic.generator import generate
+from benchmark.data.synthetic.grammar import sentence_prior
+from benchmark.data.synthetic.labels import LABELS, label_given_meaning, tone_probability
+from benchmark.data.synthetic.stream_likelihood import leave_one_out_likelihood, stream_likelihood
+from benchmark.data.synthetic.streams import SIGNATURES, Signature
+from benchmark.data.synthetic.text_likelihood import text_likelihood
+from protocols import Modality
+from protocols.layout import FloatArray
+
+_POSITIONS = 4096  # variants at a time: bounds the memory
+
+
+def evidence(config: SyntheticConfig) -> dict[Modality, FloatArray]:
+    """How much every position says about the label, beyond what the rest of its own modality says.
+
+    The evidence of a position is the information that is lost when it alone is erased: the Kullback-Leibler divergence
+    KL(p(label | modality) || p(label | modality without the position)), in nats, of the exact posteriors of the oracle
+    that is given this modality only. It is a realised amount, of the words that were said and the frames that were
+    seen, not an average over what might have stood there. It is 0 for what tells nothing (filler, frames between
+    events, natural gaps) and never negative. Positions that say the same twice have little each: in
+    "did not like" the form of the verb gives the negation away, in "was not good" nothing does.
+
+    About ten seconds for CMU-MOSI's size.
+
+    Args:
+        config: Of the samples; positions are those of `generate(config)`.
+
+    Returns:
+        By modality `(P,)` float64, aligned with `offsets` and `observed` of the stream.
+    """
+    samples = generate(config)
+    found: dict[Modality, FloatArray] = {"text": _of_words(samples.streams["text"])}
+    for k, signature in enumerate(SIGNATURES):
+        found[signature.sensor] = _of_frames(signature, samples.streams[signature.sensor], k)
+    return found
+
+
+def _of_words(stream: ModalityStream) -> FloatArray:
+    tokens = stream.token_ids
+    if tokens is None:  # the generator's text is tokens always
+        return np.zeros(len(stream.observed))
+    meaning = tone_probability()
+    labels = np.einsum("vf,tvfy->ty", meaning, label_given_meaning())
+    whole = _normalised(text_likelihood(tokens, stream.observed, stream.offsets) @ labels)
+    lengths = np.diff(stream.offsets)
+    result = np.zeros(len(tokens))
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    # every sentence once for each of its words, without it; sentences of like length go together
+    order = np.argsort(lengths[owner], kind="stable")
+    for start in range(0, len(order), _POSITIONS):
+        erased = order[start : start + _POSITIONS]
+        sentence = owner[erased]
+        offsets = np.concatenate([[0], np.cumsum(lengths[sentence])]).astype(np.int64)
+        where = np.arange(offsets[-1]) + np.repeat(stream.offsets[sentence] - offsets[:-1], lengths[sentence])
+        observed = stream.observed[where]
+        observed[offsets[:-1] + erased - stream.offsets[sentence]] = False
+        without = _normalised(text_likelihood(tokens[where], observed, offsets) @ labels)
+        result[erased] = _divergence(whole[sentence], without)
+    return result
+
+
+def _of_frames(signature: Signature, stream: ModalityStream, sensor: int) -> FloatArray:
+    if stream.values is None:  # the generator's sensors are values always
+        return np.zeros(len(stream.observed))
+    prior = sentence_prior()[:, None] * tone_probability().sum(axis=1 - sensor)
+    other = tone_probability() / tone_probability().sum(axis=1 - sensor, keepdims=True)
+    subscripts = "vf,tvfy->tvy" if sensor == 0 else "vf,tvfy->tfy"
+    labels = np.einsum(subscripts, other, label_given_meaning()) * prior[:, :, None]
+    labels = labels.reshape(-1, len(LABELS))
+    coordinates = signature.signature_coordinates(stream.values.astype(np.float64))
+    whole = stream_likelihood(signature, coordinates, stream.observed, stream.offsets)
+    posterior = _normalised(whole.reshape(len(whole), -1) @ labels)
+    result = np.zeros(len(stream.observed))
+    for positions, sample, without in leave_one_out_likelihood(signature, coordinates, stream.observed, stream.offsets):
+        rest = _normalised(without.reshape(len(without), -1) @ labels)
+        result[positions] = _divergence(posterior[sample], rest)
+    result[~stream.observed] = 0.0  # but for rounding it is
+    return result
+
+
+def _normalised(rows: FloatArray) -> FloatArray:
+    result: FloatArray = rows / rows.sum(axis=1, keepdims=True)
+    return result
+
+
+def _divergence(first: FloatArray, second: FloatArray) -> FloatArray:
+    """`(n,)` KL divergence of rows, in nats; what rounding leaves below 0 is 0."""
+    ratio = np.where(first > 0.0, first / np.where(second > 0.0, second, 1.0), 1.0)
+    divergence: FloatArray = np.maximum((first * np.log(ratio)).sum(axis=1), 0.0)
+    return divergence

@@ -1,0 +1,114 @@
+"""A protocol seen on samples: what it realises by modality, and what becomes of one sample and of many."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from protocols.errors import InputError
+from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality
+from protocols.protocol import Point, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class PointSurvey:
+    """What one scenario does.
+
+    Attributes:
+        point: The scenario and where it lies.
+        integrity: `(n, 3)` realised, of every sample.
+        example: By modality `(T,)`: what is observed of the example sample.
+        spoilt: By modality `(T,)`: what of the example sample is there and wrong.
+        masks_sha256: Of all masks.
+    """
+
+    point: Point
+    integrity: FloatArray
+    example: Mapping[Modality, BoolArray]
+    spoilt: Mapping[Modality, BoolArray]
+    masks_sha256: str
+
+    @property
+    def mean(self) -> FloatArray:
+        """`(3,)` mean integrity of text, audio, vision."""
+        mean: FloatArray = self.integrity.mean(axis=0)
+        return mean
+
+    @property
+    def gone(self) -> FloatArray:
+        """`(3,)` share of the samples without the modality."""
+        share: FloatArray = (self.integrity == 0).mean(axis=0)
+        return share
+
+
+@dataclass(frozen=True, eq=False)
+class Survey:
+    """A protocol on the samples of a layout.
+
+    Attributes:
+        protocol: What was drawn.
+        layout: On which samples.
+        sample: Row of the example sample.
+        points: In the protocol's order.
+    """
+
+    protocol: Protocol
+    layout: Layout
+    sample: int
+    points: tuple[PointSurvey, ...]
+
+    @property
+    def whole_modalities(self) -> bool:
+        """Whether some scenario means to take whole modalities from some samples and not from others."""
+        aims = any(m.kind in ("inter", "both") for p in self.points for m in p.point.scenario.mechanisms)
+        return aims and any(((p.gone > 0) & (p.gone < 1)).any() for p in self.points)
+
+
+def survey(protocol: Protocol, layout: Layout, sample: str | None = None) -> Survey:
+    """Draw a protocol.
+
+    Args:
+        protocol: What to draw.
+        layout: The samples.
+        sample: Id of the example; by default the sample of middle length.
+
+    Raises:
+        InputError: when there is no such sample.
+    """
+    if sample is None:
+        size = np.sum([layout.lengths(m) for m in MODALITIES], axis=0)
+        row = int(np.argsort(size, kind="stable")[len(size) // 2])
+    elif sample in layout.sample_ids:
+        row = layout.sample_ids.index(sample)
+    else:
+        raise InputError(f"no sample '{sample}'; ids are like '{layout.sample_ids[0]}'")
+    points = []
+    for point in protocol.points:
+        masks = point.scenario.masks(layout)
+        wrong: dict[Modality, BoolArray] = {}
+        for m in MODALITIES:
+            start, stop = layout.offsets[m][row : row + 2]
+            wrong[m] = np.zeros(stop - start, dtype=np.bool_)
+            if m in masks.noise:
+                wrong[m] |= masks.noise[m].amplitude[start:stop] > 0
+            if m in masks.substituted:
+                wrong[m] |= masks.substituted[m].where[start:stop]
+        observed = {m: masks.of_sample(m, row) for m in MODALITIES}
+        points.append(PointSurvey(point, masks.integrity(), observed, wrong, masks.sha256()))
+    return Survey(protocol, layout, row, tuple(points))
+
+
+@lru_cache(maxsize=1)
+def example_layout(samples: int = 1000) -> Layout:
+    """Samples of varied length, with random salience: to look at a protocol without data."""
+    rng = np.random.Generator(np.random.Philox(key=[0, 0]))
+    longest = {"text": (3, 40), "audio": (10, 200), "vision": (10, 250)}
+    lengths = {m: rng.integers(*longest[m], samples).tolist() for m in MODALITIES}
+    salience = {m: rng.random(sum(lengths[m])) for m in MODALITIES}
+    layout = Layout.of_lengths("example", [f"sample-{i}" for i in range(samples)], **lengths)
+    return Layout(
+        layout.fingerprint, layout.sample_ids, layout.offsets, layout.observed, salience=lambda m: salience[m]
+    )

@@ -1,0 +1,158 @@
+"""Noise, misheard words and salience: what value mechanisms and informative gaps make of real batches."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from benchmark.data.batches import MaskedPart
+from benchmark.data.config import EncoderConfig
+from benchmark.data.dataset import Dataset, build_dataset
+from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.states import StateCache
+from protocols import MODALITIES, parse
+from tests.samples import make_samples, save_tiny_encoder
+
+CPU = torch.device("cpu")
+ALL = torch.arange(10)
+
+
+@pytest.fixture(scope="module")
+def encoder(tmp_path_factory: pytest.TempPathFactory) -> TextEncoder:
+    return TextEncoder(EncoderConfig(name=str(save_tiny_encoder(tmp_path_factory.mktemp("encoder"))))).eval()
+
+
+@pytest.fixture(scope="module")
+def words(encoder: TextEncoder) -> Dataset:
+    return build_dataset(make_samples(), "official", encoder)
+
+
+@pytest.fixture(scope="module")
+def vectors() -> Dataset:
+    return build_dataset(make_samples(words=False), "official", None)
+
+
+def masked(data: Dataset, text: str | None, encoder: TextEncoder | StateCache | None = None) -> MaskedPart:
+    part = data.part("test")
+    return MaskedPart(part, parse(text).masks(part.layout) if text else None, encoder, CPU)
+
+
+@pytest.mark.parametrize("snr", [20.0, 0.0])
+def test_noise_has_its_ratio_over_what_was_recorded(vectors: Dataset, snr: float) -> None:
+    clean, noisy = masked(vectors, None).batch(ALL), masked(vectors, f"noise(snr_db={snr})").batch(ALL)
+    for m in ("audio", "vision"):
+        added = noisy[m].values - clean[m].values
+        recorded = masked(vectors, None).observed_positions(ALL)[m]
+        assert not added[~recorded].any()  # padding and natural gaps stay zero
+        ratios = []
+        for i in range(len(ALL)):
+            signal = clean[m].values[i][recorded[i]].square().mean()
+            ratios.append(float(added[i][recorded[i]].square().mean() / signal) if recorded[i].any() else np.nan)
+        assert np.nanmedian(ratios) == pytest.approx(10 ** (-snr / 10), rel=0.25)
+    assert torch.equal(noisy.text.values, clean.text.values)
+
+
+def test_noise_does_not_depend_on_the_batch(vectors: Dataset) -> None:
+    part = masked(vectors, "noise(snr_db=5) + random_positions(rate=0.3)")
+    together, alone = part.batch(ALL), part.batch(ALL[[7]])
+    for m in MODALITIES:
+        steps = alone[m].values.shape[1]
+        torch.testing.assert_close(together[m].values[[7], :steps], alone[m].values)
+
+
+def test_what_is_erased_has_no_noise(vectors: Dataset) -> None:
+    for text in ("noise(snr_db=0) + drop(rate=1)", "drop(rate=1) + noise(snr_db=0)"):
+        part = masked(vectors, text)
+        batch, kept = part.batch(ALL), part.observed_positions(ALL)
+        for m in MODALITIES:
+            assert not batch[m].values[~kept[m]].any()
+        assert (part.integrity == 0).any()
+
+
+def test_noise_leaves_the_data_as_it_was(vectors: Dataset) -> None:
+    before = masked(vectors, None).batch(ALL)
+    masked(vectors, "noise(snr_db=-5)").batch(ALL)
+    after = masked(vectors, None).batch(ALL)
+    assert all(torch.equal(before[m].values, after[m].values) for m in MODALITIES)
+
+
+@pytest.mark.parametrize("kind", ["cache", "encoder", "inside"])
+def test_wrong_words_are_words_of_the_training_part(words: Dataset, encoder: TextEncoder, kind: str) -> None:
+    text = {"cache": StateCache(encoder, "x", None), "encoder": encoder, "inside": WordEmbeddings(encoder)}[kind]
+    part = words.part("test")
+    masks = parse("token_errors(rate=0.5)").masks(part.layout)
+    wrong = MaskedPart(part, masks, text, CPU)  # type: ignore[arg-type]
+    train = words.part("train")
+    assert train.token_ids is not None
+    assert part.token_ids is not None
+    known = set(train.token_ids[train.layout.observed["text"]].tolist())
+    assert wrong._ids is not None
+    changed = wrong._ids != part.token_ids
+    assert (changed <= masks.substituted["text"].where).all()
+    assert changed.mean() > 0.3
+    assert set(wrong._ids[changed].tolist()) <= known
+    with torch.no_grad():
+        clean = MaskedPart(part, None, text, CPU).batch(ALL)  # type: ignore[arg-type]
+        assert not torch.allclose(wrong.batch(ALL).text.values, clean.text.values)
+
+
+def test_natural_gaps_stay_gaps_under_wrong_words(encoder: TextEncoder) -> None:
+    samples = make_samples()
+    stream = samples.streams["text"]
+    stream.observed[::3] = False
+    data = build_dataset(samples, "official", encoder)
+    part = data.part("test")
+    masks = parse("token_errors(rate=1)").masks(part.layout)
+    ids = MaskedPart(part, masks, encoder, CPU)._ids
+    assert ids is not None
+    assert (ids[~part.layout.observed["text"]] == encoder.special.unk).all()
+
+
+def test_wrong_word_vectors_are_vectors_of_the_training_part(vectors: Dataset) -> None:
+    part = vectors.part("test")
+    masks = parse("token_errors(rate=0.4)").masks(part.layout)
+    wrong, clean = MaskedPart(part, masks, None, CPU).batch(ALL).text, masked(vectors, None).batch(ALL).text
+    changed = (wrong.values != clean.values).any(dim=2)
+    train = vectors.part("train")
+    known = {
+        row.numpy().tobytes() for sample in range(len(train)) for row in train.values["text"].read(np.array([sample]))
+    }
+    rows = [row.numpy().tobytes() for row in wrong.values[changed]]
+    assert len(rows) > 5
+    assert set(rows) <= known
+    for i in range(len(ALL)):
+        start, stop = part.layout.offsets["text"][i : i + 2]
+        allowed = torch.from_numpy(masks.substituted["text"].where[start:stop])
+        assert not changed[i, : stop - start][~allowed].any()
+        assert not changed[i, stop - start :].any()
+
+
+def test_rare_words_and_frames_far_from_the_mean_stand_out(words: Dataset) -> None:
+    part, train = words.part("test"), words.part("train")
+    assert part.token_ids is not None
+    assert train.token_ids is not None
+    salience = part.layout.salience
+    assert salience is not None
+    for i, token in enumerate(part.token_ids.tolist()):
+        if part.layout.observed["text"][i]:
+            assert salience("text")[i] == -(train.token_ids[train.layout.observed["text"]] == token).sum()
+    audio = salience("audio")
+    start, stop = part.layout.offsets["audio"][3:5]
+    values = part.values["audio"].read(np.array([3])).numpy().astype(np.float64)
+    expected = np.square(values - values.mean(axis=0)).sum(axis=1)
+    np.testing.assert_allclose(audio[start:stop], expected, atol=1e-5)
+    vision = salience("vision")
+    gaps = ~part.layout.observed["vision"]
+    assert gaps.any()
+    assert vision[gaps].max() < vision[~gaps].min()
+
+
+def test_informative_gaps_take_what_stands_out(words: Dataset) -> None:
+    part = words.part("train")
+    masks = parse("informative(rate=0.5, strength=8)").masks(part.layout)
+    salience = part.layout.salience
+    assert salience is not None
+    seen = part.layout.observed["audio"]
+    gone = seen & ~masks.observed["audio"]
+    assert salience("audio")[gone].mean() > 2 * salience("audio")[seen & ~gone].mean()
