@@ -7,6 +7,8 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.options import load_plugins, plugin_option
+
 
 @click.group()
 def data() -> None:
@@ -82,14 +84,17 @@ def _roles(use: tuple[str, ...]) -> dict[str, str]:
 
 
 @data.command("list")
+@plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_(as_json: bool) -> None:
+def list_(plugins: tuple[str, ...], as_json: bool) -> None:
     """List the data sets that are there."""
     from rich.console import Console
     from rich.table import Table
 
     from benchmark.data.catalog import data_home, list_stores
+    from benchmark.data.registered import registered_datasets
 
+    load_plugins(plugins)
     stores = list_stores()
     if as_json:
         rows = [{"name": s.name, "samples": s.samples, "splits": s.splits, "sha256": s.fingerprint} for s in stores]
@@ -101,6 +106,8 @@ def list_(as_json: bool) -> None:
     for s in stores:
         table.add_row(s.name, str(s.samples), ", ".join(s.splits), s.provenance.source, s.fingerprint[:12])
     table.add_row("synthetic", "any", "official", "generated from a seed", "-")
+    for name, make in registered_datasets().items():
+        table.add_row(name, "-", "-", (make.__doc__ or "code").strip().splitlines()[0], "-")
     console = Console()
     console.print(table)
     console.print(f"stores are in {data_home()}", style="dim", highlight=False)

@@ -1,4 +1,4 @@
-"""Where data sets come from, by name: stores on disk, or the generator `synthetic`.
+"""Where data sets come from, by name: stores on disk, the generator `synthetic`, or code that is registered.
 
 >>> dataset = load("synthetic:size=tiny")        # or "mosi", "mosi/official", "mmmo/fold3"
 """
@@ -9,13 +9,15 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from benchmark.data.catalog import find_store
+from benchmark.data.catalog import find_store, store_path
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, build_dataset
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
+from protocols import InputError
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ def load_samples(name: str) -> Samples:
     """The samples called `name`; kept for the next caller of this process as long as the store stays as it is."""
     if is_synthetic(name):
         return _generated(parse_synthetic(name))
+    if _from_code(name):
+        return _made(name)
     path = find_store(name)
     state = path.stat()
     return _read(path, state.st_mtime_ns, state.st_size)
@@ -47,6 +51,20 @@ def load_samples(name: str) -> Samples:
 @lru_cache(maxsize=4)
 def _generated(config: SyntheticConfig) -> Samples:
     return generate(config)
+
+
+@lru_cache(maxsize=4)
+def _made(name: str) -> Samples:
+    return make_samples(name)
+
+
+def _from_code(name: str) -> bool:
+    """Whether a name means registered code; a store of that name would make it mean two things."""
+    if not is_registered(name):
+        return False
+    if store_path(name).is_file():
+        raise InputError(f"data set '{name}' is both a store ({store_path(name)}) and registered code; rename one")
+    return True
 
 
 @lru_cache(maxsize=4)
@@ -60,6 +78,10 @@ def dataset_header(name: str) -> DatasetHeader:
         samples = load_samples(name)
         config = parse_synthetic(name)
         return DatasetHeader(str(config), _fingerprint(config), tuple(samples.splits), True)
+    if _from_code(name):
+        samples = load_samples(name)
+        tokens = samples.streams["text"].token_ids is not None
+        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens)
     info = store_info(find_store(name))
     return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens)
 

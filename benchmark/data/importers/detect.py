@@ -16,6 +16,8 @@ from benchmark.data.samples import Samples
 from protocols import InputError
 
 _KINDS = "an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files, or a CSV of text and labels"
+#: Characters of a message: names in a source may be of any length.
+_LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
     "mmsa": (),
@@ -117,7 +119,8 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
 
 
 def _one_line(message: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", message)
+    plain = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", message)
+    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 200]} ... {plain[-195:]}"
 
 
 def file_sha256(path: Path) -> str:
