@@ -21,7 +21,7 @@ from benchmark.experiment import Job
 from benchmark.panel import Panel
 from benchmark.results import panels
 from benchmark.store import RunRecord, RunStore, replace_file
-from benchmark.study import Plan, Study, load_study, make_study, plan
+from benchmark.study import Plan, PlannedRun, Study, load_study, make_study, plan
 from protocols import InputError, unknown_name
 
 #: Studies that ship with the suite.
@@ -70,9 +70,9 @@ def prepare(study: Study) -> Plan:
 def pending(plan: Plan, root: Path) -> list[int]:
     """Positions of the runs of a plan that are not there, failed, or lack a scenario."""
     store = RunStore(root)
-    wanted = {s.fingerprint for s in plan.scenarios}
     lacking = []
     for number, planned in enumerate(plan.runs):
+        wanted = {s.fingerprint for s in plan.scenarios_of(planned)}
         record = store.done(planned.spec)
         if record is None or wanted - set(record.evaluated()):
             lacking.append(number)
@@ -107,8 +107,12 @@ def run(
     save_study(resolved.study, root)
     todo = pending(resolved, root)
     plugins = tuple(str(Path(p).resolve()) for p in resolved.study.plugins)
-    scenarios = tuple(str(s) for s in resolved.scenarios)
-    jobs = [Job(resolved.runs[i].spec, scenarios, root.resolve(), device, plugins) for i in todo]
+
+    def job(planned: PlannedRun) -> Job:
+        scenarios = tuple(str(s) for s in resolved.scenarios_of(planned))
+        return Job(planned.spec, scenarios, root.resolve(), device, plugins)
+
+    jobs = [job(resolved.runs[i]) for i in todo]
 
     def renumber(event: Event) -> None:
         if listener:

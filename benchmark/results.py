@@ -36,7 +36,6 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | N
     groups: dict[tuple[str, int], list[PlannedRun]] = defaultdict(list)
     for run in runs:
         groups[run.label, run.spec.seed].append(run)
-    wanted = {s.fingerprint: str(s) for s in plan.scenarios}
     samples: dict[str, pd.DataFrame] = {}
     cells: list[tuple[str, int, str]] = []
     rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
@@ -44,6 +43,7 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | N
     missing: list[str] = []
     for (label, seed), members in groups.items():
         records = [store.find(run.spec) for run in members]
+        wanted = {s.fingerprint: str(s) for s in plan.scenarios_of(members[0])}
         lacking = _lacking(label, seed, members, records, wanted)
         missing += lacking
         done = [r for r in records if r is not None and r.status == "done"]
@@ -126,8 +126,11 @@ def _points(protocols: Sequence[Protocol]) -> pd.DataFrame:
     for protocol in protocols:
         for order, point in enumerate(protocol.points):
             axis = protocol.axes[0] if protocol.axes else ""
-            ticks = [point.coordinates[a] for a in protocol.axes]
-            numeric = len(ticks) == 1 and isinstance(ticks[0], (int, float))
+            ticks = [point.coordinates[a] for a in protocol.axes if a in point.coordinates]
+            numeric = len(protocol.axes) == 1 and isinstance(ticks[0], (int, float))
+            # a point off some axis says which one it lies on, as `token error rate 0.3`
+            named = [f"{a} {point.coordinates[a]}" for a in protocol.axes if a in point.coordinates]
+            written = map(str, ticks) if len(ticks) == len(protocol.axes) else named
             rows.append(
                 {
                     "protocol": protocol.name,
@@ -135,7 +138,7 @@ def _points(protocols: Sequence[Protocol]) -> pd.DataFrame:
                     "order": order,
                     "axis": axis,
                     "x": float(ticks[0]) if numeric else math.nan,
-                    "tick": ", ".join(str(t) for t in ticks),
+                    "tick": ", ".join(written),
                 }
             )
     return pd.DataFrame(rows)

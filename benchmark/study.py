@@ -50,8 +50,16 @@ def _entries(value: object) -> object:
     return value
 
 
+#: More would be a slip of the keyboard.
+MOST_SEEDS = 1000
+
+
 def _seeds(value: object) -> object:
-    return list(range(value)) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(value, int) or isinstance(value, bool):
+        return value
+    if value > MOST_SEEDS:
+        raise ValueError(f"at most {MOST_SEEDS} seeds are run, found {value}")
+    return list(range(value))
 
 
 class Study(BaseModel):
@@ -99,7 +107,7 @@ def load_study(path: Path) -> Study:
         raise InputError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
-    except (yaml.YAMLError, RecursionError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # of impossible dates and endless numbers, too
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
@@ -154,6 +162,12 @@ class Plan:
     protocols: tuple[Protocol, ...]
     scenarios: tuple[Scenario, ...]
 
+    def scenarios_of(self, run: PlannedRun) -> tuple[Scenario, ...]:
+        """What a run is evaluated under. The oracle is not known where values are wrong."""
+        if run.spec.model != ORACLE:
+            return self.scenarios
+        return tuple(s for s in self.scenarios if not s.corrupts)
+
 
 def plan(study: Study) -> Plan:
     """Resolve names, configs, data and encoder of a study; trains nothing.
@@ -188,7 +202,8 @@ def plan(study: Study) -> Plan:
                 for entry, version, config in entries:
                     spec = RunSpec(model=entry.name, model_version=version, config=config, **shared)
                     runs.append(PlannedRun(spec, reference, entry.title))
-                if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0]:
+                known = any(not s.corrupts for s in scenarios)
+                if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
                     runs.append(PlannedRun(spec, reference, ORACLE))
     return Plan(study, tuple(runs), protocols, scenarios)

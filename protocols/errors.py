@@ -16,6 +16,7 @@ class InputError(ValueError):
 def unknown_name(kind: str, name: str, known: Iterable[str], *, hint: str = "") -> InputError:
     """The error for a name that is not registered, with the nearest known names."""
     choices = sorted(known)
-    near = difflib.get_close_matches(name, choices, n=3, cutoff=0.5)
+    near = difflib.get_close_matches(name[:200], choices, n=3, cutoff=0.5)
     advice = f"did you mean {' or '.join(near)}?" if near else f"known: {', '.join(choices) or 'none'}"
-    return InputError(f"unknown {kind} '{name}'; {advice}{' ' + hint if hint else ''}")
+    shown = name if name.isprintable() and len(name) <= 80 else repr(name)[1:81]
+    return InputError(f"unknown {kind} '{shown}'; {advice}{' ' + hint if hint else ''}")

@@ -38,6 +38,11 @@ class Scenario:
         return Scenario(self.mechanisms + other.mechanisms)
 
     @property
+    def corrupts(self) -> bool:
+        """Whether values that stay may be wrong, beside those that go."""
+        return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
+
+    @property
     def fingerprint(self) -> str:
         """Hash of the text and of the versions of the mechanisms: what a prediction under it is filed by."""
         text = " + ".join(f"{m}@{m.version}" for m in self.mechanisms)
@@ -94,7 +99,7 @@ def parse(text: str | Scenario) -> Scenario:
         if isinstance(error, InputError):
             raise
         raise InputError(
-            f"cannot read scenario '{text}'; write it as 'drop(rate=0.5) + random_positions(rate=0.2)'"
+            f"cannot read scenario {_short(text)}; write it as 'drop(rate=0.5) + random_positions(rate=0.2)'"
         ) from None
 
 
@@ -106,17 +111,17 @@ def _mechanisms(node: ast.expr, text: str) -> list[Mechanism]:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         cls = mechanism_class(node.func.id)
         if node.args or any(k.arg is None for k in node.keywords):
-            raise InputError(f"scenario '{text}': write the parameters of {node.func.id} by name, as in rate=0.5")
+            raise InputError(f"scenario {_short(text)}: write the parameters of {node.func.id} by name, as in rate=0.5")
         arguments = {str(k.arg): _value(k.value, text) for k in node.keywords}
         try:
             return [cls(**arguments)]
         except TypeError as error:
             detail = str(error).replace(f"{cls.__name__}.__init__() ", "")
-            raise InputError(f"scenario '{text}': {node.func.id} {detail}") from None
+            raise InputError(f"scenario {_short(text)}: {node.func.id} {detail}") from None
     if isinstance(node, ast.Name):
         mechanism_class(node.id)
-        raise InputError(f"scenario '{text}': {node.id} needs its parameters in brackets")
-    raise InputError(f"cannot read '{ast.unparse(node)}' in scenario '{text}'; join mechanisms with +")
+        raise InputError(f"scenario {_short(text)}: {node.id} needs its parameters in brackets")
+    raise InputError(f"cannot read {_short(ast.unparse(node))} in scenario {_short(text)}; join mechanisms with +")
 
 
 def _value(node: ast.expr, text: str) -> object:
@@ -132,4 +137,10 @@ def _value(node: ast.expr, text: str) -> object:
         return tuple(str(_value(item, text)) for item in node.elts)
     if isinstance(node, ast.Dict) and all(k is not None for k in node.keys):
         return {str(_value(k, text)): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
-    raise InputError(f"cannot read the value '{ast.unparse(node)}' in scenario '{text}'")
+    raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
+
+
+def _short(text: str) -> str:
+    """A text in quotes, on one line, cut where it is long."""
+    shown = repr(text)
+    return shown if len(shown) <= 160 else shown[:157] + "...'"

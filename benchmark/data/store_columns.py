@@ -44,6 +44,13 @@ def read_attribute(node: h5py.File | h5py.Group, title: str) -> str:
     return value.decode()
 
 
+def member(group: h5py.Group, title: str) -> Any:
+    """What is in a group itself; raises ValueError for a link to another place, KeyError where there is nothing."""
+    if not isinstance(group.get(title, getlink=True), h5py.HardLink):
+        raise ValueError(f"{title[:80]!r} is a link to another place; refused")
+    return group[title]
+
+
 @dataclass(frozen=True)
 class ColumnReader:
     """Reads columns of the expected kind and shape, and never more than the file can hold.
@@ -74,7 +81,9 @@ class ColumnReader:
 
     def strings(self, group: h5py.Group, title: str, count: int) -> StringArray:
         """A column of `count` texts."""
-        column = group[title]
+        column = member(group, title)
+        if not isinstance(column, h5py.Group):
+            raise TypeError(f"{title} is no column of text")
         cuts = self.array(column, "offsets", "i8", (count + 1,)).tolist()
         raw = self.array(column, "utf8", "u1", (None,)).tobytes()
         if cuts[0] != 0 or cuts[-1] != len(raw) or any(a > b for a, b in itertools.pairwise(cuts)):
@@ -83,6 +92,8 @@ class ColumnReader:
 
     def stream(self, group: h5py.Group, n: int) -> ModalityStream:
         """One modality of n samples."""
+        if not isinstance(group, h5py.Group):
+            raise TypeError("a modality is no group")
         # how many positions there are is read off what is stored uncompressed: a damaged number cannot size the flags
         values = self.values(group, "values") if "values" in group else None
         tokens = self.array(group, "token_ids", "i4", (None,)).astype(np.int64) if "token_ids" in group else None
@@ -102,10 +113,12 @@ class ColumnReader:
         )
 
     def _column(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> h5py.Dataset:
-        found, dtype = group[title], np.dtype(kind)
+        found, dtype = member(group, title), np.dtype(kind)
         where = f"{group.name.rstrip('/')}/{title}"
         if not isinstance(found, h5py.Dataset) or found.dtype.newbyteorder("=") != dtype:
             raise TypeError(f"{where} is no array of {dtype}")
+        if found.external or found.is_virtual:
+            raise ValueError(f"{where} lies in another file; refused")
         if len(found.shape) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found.shape, strict=True)):
             wanted = ", ".join("any" if e is None else str(e) for e in shape)
             raise ValueError(f"{where} has shape {found.shape}, expected ({wanted})")

@@ -308,7 +308,8 @@ def read_pickle(path: Path) -> Any:
         InputError: when it asks for anything else (by name), is truncated, or is no pickle.
     """
     try:
-        return _plain(_ArrayUnpickler(MappedFile(path)).load())
+        file = MappedFile(path)
+        return _Plain(most=path.stat().st_size).of(_ArrayUnpickler(file).load())
     except InputError:
         raise
     except _Refused as error:
@@ -322,21 +323,35 @@ def read_pickle(path: Path) -> Any:
         raise InputError(f"{path}: not a readable pickle ({reason}); download it again") from error
 
 
-def _plain(value: Any) -> Any:
-    """The same tree with arrays in place of their states."""
-    if isinstance(value, _ArrayState):
-        if value.array is None:
-            raise _Refused("has an array without content")
-        if isinstance(value.array, np.ndarray) and value.array.dtype.kind == "O":
-            items = (_plain(item) for item in value.array.ravel())
-            return np.fromiter(items, dtype=object, count=value.array.size).reshape(value.array.shape)
-        return value.array
-    if isinstance(value, _Held):
-        return value.value
-    if type(value) is dict:
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if type(value) in (list, tuple):
-        return type(value)(_plain(item) for item in value)
-    if callable(value) or isinstance(value, _TypeCode | _Marker):
-        raise _Refused("has a function or a type where data should be; refused: only arrays and builtins are read")
-    return value
+class _Plain:
+    """The same tree with arrays in place of their states.
+
+    Args:
+        most: Nodes that are visited at most. A pickle may name one list many times, in lists that it names many times
+            again, so that few bytes make a tree without end; an honest file has fewer nodes than bytes.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._left = most
+
+    def of(self, value: Any) -> Any:
+        """The tree below `value`."""
+        self._left -= 1
+        if self._left < 0:
+            raise _Refused("repeats its parts without end; refused: it holds more values than bytes")
+        if isinstance(value, _ArrayState):
+            if value.array is None:
+                raise _Refused("has an array without content")
+            if isinstance(value.array, np.ndarray) and value.array.dtype.kind == "O":
+                items = (self.of(item) for item in value.array.ravel())
+                return np.fromiter(items, dtype=object, count=value.array.size).reshape(value.array.shape)
+            return value.array
+        if isinstance(value, _Held):
+            return value.value
+        if type(value) is dict:
+            return {self.of(key): self.of(item) for key, item in value.items()}
+        if type(value) in (list, tuple):
+            return type(value)(self.of(item) for item in value)
+        if callable(value) or isinstance(value, _TypeCode | _Marker):
+            raise _Refused("has a function or a type where data should be; refused: only arrays and builtins are read")
+        return value
