@@ -23,8 +23,9 @@ from baselines.interface import (
     TrainBatch,
     TrainingStatistics,
 )
-from baselines.registry import create, load_plugin, model_class, models, register, resolve_config
+from baselines.registry import create, model_class, models, register, resolve_config
 from baselines.search import Choice, Interval
+from protocols import load_plugin
 
 __all__ = [
     "MODALITIES",

@@ -70,6 +70,7 @@ class CrossTransformer(nn.Module):
         head_width: Width of each head; d / heads when None.
         hidden: Hidden width of the feed-forward; 2 d when None.
         dropout: On what each sub-layer adds.
+        read_extra: Whether the extra token is read out, as ALMT does, rather than the target's tokens, as LNLN does.
     """
 
     def __init__(
@@ -82,21 +83,24 @@ class CrossTransformer(nn.Module):
         head_width: int | None = None,
         hidden: int | None = None,
         dropout: float = 0.0,
+        read_extra: bool = False,
     ) -> None:
         super().__init__()
+        self.read_extra = read_extra
         self.extra = learned_tokens(1, width)
         self.source_positions = learned_tokens(tokens + 1, width)
-        self.positions = learned_tokens(tokens, width)
+        self.positions = learned_tokens(1 if read_extra else tokens, width)
         self.layers = nn.ModuleList(CrossLayer(width, heads, head_width, hidden, dropout) for _ in range(layers))
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """`target` `(B, K, d)` enriched by `source` `(B, K, d)`.
+        """`target` `(B, K, d)` enriched by `source` `(B, K, d)`; with `read_extra`, its extra token `(B, 1, d)`.
 
-        Without self-attention on the target's side, its extra token would never meet the others, so it is left out.
+        Without self-attention on the target's side, its extra token never meets the others, so whichever of them is not
+        read is left out.
         """
         extra = self.extra.expand(len(source), -1, -1)
         source = torch.cat([extra, source], dim=1) + self.source_positions
-        target = target + self.positions
+        target = (extra if self.read_extra else target) + self.positions
         for layer in self.layers:
             target = layer(target, source)
         return target

@@ -1,0 +1,216 @@
+"""The cross-modal Transformer of MulT (Tsai et al., ACL 2019, arXiv 1906.00295) and what stands around it.
+
+A target sequence attends to a source sequence of another modality, at every layer to the source's low-level features,
+whatever the two lengths (section 3.2). TETFN, TFR-Net and MPLMM build on it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.interface import MODALITIES, Sequences
+from baselines.layers.positions import sinusoidal_positions
+
+
+def fitting_heads(width: int, heads: int) -> int:
+    """The largest number of heads, `heads` at most, that divides the width: 10 at 40, 8 at 16, 1 at a prime."""
+    return next(count for count in range(min(heads, width), 0, -1) if width % count == 0)
+
+
+class TemporalConvolution(nn.Module):
+    """A convolution over time, without bias, that leaves the length as it is: `(B, T, D)` to `(B, T, d)`.
+
+    Args:
+        input_width: D.
+        width: d.
+        kernel: Steps that one step is worked out from; what lies beyond the ends is zero.
+    """
+
+    def __init__(self, input_width: int, width: int, kernel: int = 1) -> None:
+        super().__init__()
+        self.ends = ((kernel - 1) // 2, kernel // 2)
+        self.convolution = nn.Conv1d(input_width, width, kernel, bias=False)
+
+    def forward(self, sequences: Sequences) -> Tensor:
+        """Steps of a batch, zeros on padding."""
+        steps: Tensor = self.convolution(F.pad(sequences.values.transpose(1, 2), self.ends)).transpose(1, 2)
+        return steps.masked_fill(sequences.padding.unsqueeze(-1), 0.0)
+
+
+class CrossModalLayer(nn.Module):
+    """Pre-norm multi-head attention on a source (or on itself) and a feed-forward of four times the width.
+
+    One LayerNorm serves target and source, as in the official code.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        *,
+        attention_dropout: float = 0.0,
+        relu_dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.norm_attention = nn.LayerNorm(width)
+        self.attention = nn.MultiheadAttention(width, heads, attention_dropout, batch_first=True)
+        self.norm_feed = nn.LayerNorm(width)
+        hidden, output = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
+        self.feed = nn.Sequential(hidden, nn.ReLU(), nn.Dropout(relu_dropout), output)
+        self.dropout = nn.Dropout(residual_dropout)
+        for linear in (self.attention.out_proj, hidden, output):
+            nn.init.xavier_uniform_(linear.weight)
+            nn.init.zeros_(linear.bias)
+
+    def forward(self, target: Tensor, source: Tensor | None, padding: Tensor | None) -> Tensor:
+        """`target` `(B, T, d)` enriched by `source` `(B, S, d)`, or by itself; `padding` is of what is attended to."""
+        query = self.norm_attention(target)
+        key = query if source is None else self.norm_attention(source)
+        attended, _ = self.attention(query, key, key, key_padding_mask=padding, need_weights=False)
+        target = target + self.dropout(attended)
+        result: Tensor = target + self.dropout(self.feed(self.norm_feed(target)))
+        return result
+
+
+class CrossModalTransformer(nn.Module):
+    """D layers, each attending to the source's low-level features; a LayerNorm at the end.
+
+    Args:
+        width: d of both sequences.
+        layers: D.
+        heads: Attention heads; must divide the width.
+        attention_dropout: On attention weights.
+        relu_dropout: Inside the feed-forward.
+        residual_dropout: On what each sub-layer adds.
+        embedding_dropout: On both sequences after positions were added.
+        positions: Whether inputs are scaled by the root of d and get sinusoidal positions; without, they
+            are only scaled.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        *,
+        attention_dropout: float = 0.0,
+        relu_dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+        positions: bool = True,
+    ) -> None:
+        super().__init__()
+        self.scale = math.sqrt(width)
+        self.positions = positions
+        self.dropout = nn.Dropout(embedding_dropout)
+        self.layers = nn.ModuleList(
+            CrossModalLayer(
+                width,
+                heads,
+                attention_dropout=attention_dropout,
+                relu_dropout=relu_dropout,
+                residual_dropout=residual_dropout,
+            )
+            for _ in range(layers)
+        )
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, target: Tensor, source: Tensor | None = None, padding: Tensor | None = None) -> Tensor:
+        """Enrich a sequence.
+
+        Args:
+            target: `(B, T, d)`.
+            source: `(B, S, d)`; None: the target itself, an ordinary Transformer.
+            padding: `(B, S)` bool of what is attended to (the target's own without a source), True where there is
+                nothing; at least one step a sample is valid.
+
+        Returns:
+            `(B, T, d)`. What stands on the target's own padding has no meaning.
+        """
+        target = self.embed(target)
+        source = None if source is None else self.embed(source)
+        for layer in self.layers:
+            target = layer(target, source, padding)
+        normed: Tensor = self.norm(target)
+        return normed
+
+    def embed(self, values: Tensor) -> Tensor:
+        """Low-level features `(B, T, d)` as they enter the layers."""
+        values = self.scale * values
+        if self.positions:
+            values = values + sinusoidal_positions(values.shape[1], values.shape[2], values)
+        embedded: Tensor = self.dropout(values)
+        return embedded
+
+
+class PairwiseCrossModal(nn.Module):
+    """Six cross-modal Transformers: each modality is enriched by each of the others.
+
+    Args:
+        width: d of all sequences.
+        layers: Depth of each.
+        heads: Attention heads.
+        attention_dropout: By source modality.
+        relu_dropout, residual_dropout, embedding_dropout: See `CrossModalTransformer`.
+    """
+
+    def __init__(
+        self,
+        width: int,
+        layers: int,
+        heads: int,
+        *,
+        attention_dropout: Mapping[str, float],
+        relu_dropout: float = 0.0,
+        residual_dropout: float = 0.0,
+        embedding_dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.transformers = nn.ModuleDict(
+            {
+                f"{target}_from_{source}": CrossModalTransformer(
+                    width,
+                    layers,
+                    heads,
+                    attention_dropout=attention_dropout[source],
+                    relu_dropout=relu_dropout,
+                    residual_dropout=residual_dropout,
+                    embedding_dropout=embedding_dropout,
+                )
+                for target in MODALITIES
+                for source in MODALITIES
+                if source != target
+            }
+        )
+
+    def forward(self, steps: Mapping[str, Tensor], padding: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
+        """By target modality the two enriched sequences `(B, T, d)`, sources in the order text, audio, vision."""
+        return {
+            target: [
+                self.transformers[f"{target}_from_{source}"](steps[target], steps[source], padding[source])
+                for source in MODALITIES
+                if source != target
+            ]
+            for target in MODALITIES
+        }
+
+
+def last_step(values: Tensor, length: Tensor) -> Tensor:
+    """`(B, d)`: the last valid step of `(B, T, d)`; `length` is `(B,)`, at least 1."""
+    index = (length - 1)[:, None, None].expand(-1, 1, values.shape[-1])
+    return values.gather(1, index).squeeze(1)
+
+
+__all__ = [
+    "CrossModalLayer",
+    "CrossModalTransformer",
+    "PairwiseCrossModal",
+    "TemporalConvolution",
+    "fitting_heads",
+    "last_step",
+]

@@ -1,0 +1,178 @@
+"""Unimodal labels that nobody gave: the unimodal label generation module (ULGM) of Self-MM, which TETFN uses too.
+
+Yu et al., AAAI 2021, arXiv 2102.04830. A multimodal task and one task for each modality are learned together. The label
+`y_s` of a modality starts as the sample's own label `y_m` and then follows how near the modality's representation is to
+the positive and to the negative samples, compared with the multimodal representation:
+
+    D_i^p = |F_i - C_i^p|^2 / sqrt(d_i)         distance to the centre of the positive samples; D_i^n of the negative
+    a_i   = (D_i^n - D_i^p) / (D_i^p + eps)     for i in {m, t, a, v}
+    y_s   = y_m + (a_s - a_m) / 2 * (y_m + a_m) / a_m
+    y_s^(i) = (i - 1) / (i + 1) * y_s^(i - 1) + 2 / (i + 1) * y_s       in epoch i > 1
+
+and its loss counts by how far the labels are apart: `tanh(|y_s - y_m|) * |y_s' - y_s|`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from protocols import MODALITIES
+
+#: Of whole samples, then of each modality.
+TASKS = ("multimodal", *MODALITIES)
+#: Keeps distances and ratios apart from zero.
+EPSILON = 1e-8
+
+
+class TaskOutput(NamedTuple):
+    """What a task makes of its input: representation F `(B, d)` and prediction `(B,)`."""
+
+    representation: Tensor
+    prediction: Tensor
+
+
+class TaskHead(nn.Module):
+    """The layers of one task: its representation `F = relu(W_1 x + b_1)` and what it predicts from it.
+
+    Args:
+        input_width: Of x.
+        width: d of the representation and of the hidden layer after it.
+        dropout: On x.
+    """
+
+    def __init__(self, input_width: int, width: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.width = width
+        self.represent = nn.Sequential(nn.Dropout(dropout), nn.Linear(input_width, width), nn.ReLU())
+        self.predict = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
+
+    def forward(self, values: Tensor) -> TaskOutput:
+        """From x `(B, D)`."""
+        representation = self.represent(values)
+        return TaskOutput(representation, self.predict(representation).squeeze(-1))
+
+
+class UnimodalLabels(nn.Module):
+    """The labels and the last representations of every training sample, by task: model state, not parameters.
+
+    Args:
+        widths: d of each task's representation, for every name in TASKS.
+        samples: Size of the training part; it grows where a larger index is met.
+        label_range: Generated labels stay within it.
+    """
+
+    label: Tensor
+    known: Tensor
+    seen: Tensor
+
+    def __init__(self, widths: Mapping[str, int], samples: int, label_range: tuple[float, float]) -> None:
+        super().__init__()
+        self.label_range = label_range
+        self.register_buffer("label", torch.zeros(samples, len(TASKS)))
+        self.register_buffer("known", torch.zeros(samples, dtype=torch.bool))
+        self.register_buffer("seen", torch.zeros(samples, dtype=torch.bool))
+        for task in TASKS:
+            self.register_buffer(task, torch.zeros(samples, widths[task]))
+
+    def initialise(self, label: Tensor) -> None:
+        """Start every task with the labels of the training part, `(n,)`."""
+        self._enter(torch.arange(len(label), device=self.label.device), label.to(self.label.device))
+        self.seen.zero_()
+
+    @torch.no_grad()
+    def recall(self, index: Tensor, label: Tensor) -> Tensor:
+        """The present unimodal labels of a batch, `(B, 3)`; samples that are met for the first time start with `label`.
+
+        Args:
+            index: `(B,)` int64: positions in the training part.
+            label: `(B,)`: the samples' own labels.
+        """
+        self._reserve(int(index.max()) + 1)
+        new = ~self.known[index]
+        self._enter(index[new], label[new])
+        return self.label[index][:, 1:]
+
+    @torch.no_grad()
+    def update(self, index: Tensor, representation: Mapping[str, Tensor], epoch: int) -> None:
+        """Move the labels of a batch (from the second epoch on) and remember its representations.
+
+        Args:
+            index: `(B,)` int64, after `recall`.
+            representation: By task, `(B, d)`.
+            epoch: i, counted from 1.
+        """
+        if epoch > 1:
+            whole = self.label[index, 0]
+            attraction = {task: self._attraction(task, representation[task]) for task in TASKS}
+            for column, task in enumerate(MODALITIES, start=1):
+                label = self.label[index, column]
+                new = generated_label(whole, attraction["multimodal"], attraction[task]).clamp(*self.label_range)
+                moved = (epoch - 1) / (epoch + 1) * label + 2 / (epoch + 1) * new
+                # without both centres there is nothing to compare
+                self.label[index, column] = torch.where(moved.isfinite(), moved, label)
+        for name in TASKS:
+            self.get_buffer(name)[index] = representation[name].detach().to(self.label.dtype)
+        self.seen[index] = True
+
+    def _attraction(self, task: str, representation: Tensor) -> Tensor:
+        """a_i `(B,)`: how much nearer the positive centre is than the negative one; NaN without samples of both."""
+        label, features = self.label[:, TASKS.index(task)], self.get_buffer(task)
+        to_negative, to_positive = (
+            (representation - features[side & self.seen].mean(dim=0)).square().sum(dim=-1) / features.shape[1] ** 0.5
+            for side in (label < 0, label > 0)
+        )
+        attraction: Tensor = (to_negative - to_positive) / (to_positive + EPSILON)
+        return attraction
+
+    def _enter(self, index: Tensor, label: Tensor) -> None:
+        if len(index):
+            self._reserve(int(index.max()) + 1)
+        self.label[index] = label.to(self.label.dtype)[:, None]
+        self.known[index] = True
+
+    def _reserve(self, samples: int) -> None:
+        missing = samples - len(self.label)
+        if missing > 0:
+            for name, values in list(self.named_buffers()):
+                self.register_buffer(name, torch.cat([values, values.new_zeros(missing, *values.shape[1:])]))
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
+        """A saved memory is loaded whatever the size of this one: predicting needs to know of no training part."""
+        for name, values in list(self.named_buffers()):
+            saved = state_dict.get(prefix + name)
+            if isinstance(saved, Tensor) and saved.shape[1:] == values.shape[1:]:
+                self.register_buffer(name, values.new_zeros(saved.shape))
+        super()._load_from_state_dict(state_dict, prefix, *rest)
+
+
+def generated_label(whole: Tensor, whole_attraction: Tensor, attraction: Tensor) -> Tensor:
+    """A modality's label from the sample's: the mean of what the ratio and what the difference of attractions give.
+
+    Args:
+        whole: y_m `(B,)`.
+        whole_attraction: a_m `(B,)`.
+        attraction: a_s `(B,)`, of the modality.
+    """
+    ratio = attraction / torch.where(whole_attraction.abs() < EPSILON, EPSILON, whole_attraction)
+    return (ratio * whole + whole + attraction - whole_attraction) / 2
+
+
+def multitask_losses(outputs: Mapping[str, TaskOutput], label: Tensor, unimodal: Tensor) -> dict[str, Tensor]:
+    """The absolute errors of all tasks, by name; those of a modality weigh `tanh(|y_s - y_m|)`.
+
+    Args:
+        outputs: By task.
+        label: `(B,)`: y_m.
+        unimodal: `(B, 3)`: y_s of text, audio, vision.
+    """
+    losses = {"task": F.l1_loss(outputs["multimodal"].prediction, label)}
+    for column, task in enumerate(MODALITIES):
+        target = unimodal[:, column]
+        weight = (target - label).abs().tanh()
+        losses[task] = (weight * (outputs[task].prediction - target).abs()).mean()
+    return losses

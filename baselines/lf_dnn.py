@@ -1,0 +1,103 @@
+"""LF-DNN: late fusion by a deep network (Cambria et al., Benchmarking Multimodal Sentiment Analysis, CICLing 2017).
+
+The plain counterpart of TFN and LMF: the same three subnetworks, their vectors side by side, an MLP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from baselines.interface import (
+    Batch,
+    InputSpec,
+    ModelConfig,
+    ModelInfo,
+    Optimisation,
+    Prediction,
+    SentimentModel,
+    Step,
+    TrainBatch,
+)
+from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
+from baselines.registry import register
+from baselines.search import Choice, Interval, Search
+
+
+class LfDnnConfig(ModelConfig):
+    """MMSA's settings for MOSI.
+
+    MOSEI: `audio_width=32`, `text_output=128`, batch size 64, learning rate 2e-3, weight decay 1e-3.
+    """
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "width": Choice(64, 128),
+        "audio_width": Choice(8, 16, 32),
+        "text_output": Choice(64, 128, 256),
+        "fusion_width": Choice(32, 64, 128),
+        "dropout": Interval(0.0, 0.5),
+    }
+
+    width: int = Field(default=128, ge=1, description="of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(default=16, ge=1, description="of the audio subnetwork")
+    text_output: int = Field(default=256, ge=1, description="of the text's vector")
+    fusion_width: int = Field(default=128, ge=1, description="of the MLP's layers")
+    dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="on the input of the audio and vision subnetworks, and on the vectors"
+    )
+    optimisation: Optimisation = Optimisation(
+        learning_rate=1e-3,
+        weight_decay=1e-2,
+        batch_size=128,
+        algorithm="adam",
+        schedule="constant",
+        warmup=0.0,
+        patience=8,
+    )
+
+
+@register(
+    "lf-dnn",
+    config=LfDnnConfig,
+    info=ModelInfo(
+        title="LF-DNN",
+        paper="Benchmarking Multimodal Sentiment Analysis (CICLing 2017), as MMSA has it",
+        year=2017,
+        url="https://github.com/thuiar/MMSA",
+        licence="MIT",
+        differences=(
+            "means of audio and vision are taken over valid steps, and the LSTM stops at the last word; MMSA's run "
+            "over padding as well",
+        ),
+    ),
+)
+class LfDnn(SentimentModel):
+    """Three subnetworks, their vectors side by side, an MLP."""
+
+    def __init__(self, spec: InputSpec, config: LfDnnConfig) -> None:
+        super().__init__(spec, config)
+        self.text = TextSubNetwork(spec.text, config.width, config.text_output)
+        self.audio = StreamSubNetwork(spec.audio, config.audio_width, config.dropout)
+        self.vision = StreamSubNetwork(spec.vision, config.width, config.dropout)
+        self.head = nn.Sequential(
+            nn.Dropout(config.dropout),
+            nn.Linear(config.text_output + config.audio_width + config.width, config.fusion_width),
+            nn.ReLU(),
+            nn.Linear(config.fusion_width, config.fusion_width),
+            nn.ReLU(),
+            nn.Linear(config.fusion_width, 1),
+        )
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Sentiment `(B,)`."""
+        vectors = [self.audio(batch.audio), self.vision(batch.vision), self.text(batch.text)]
+        return Prediction(self.head(torch.cat(vectors, dim=-1)).squeeze(-1))
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        """Mean absolute error."""
+        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

@@ -1,0 +1,184 @@
+"""Self-MM: Self-Supervised Multi-task learning (Yu et al., AAAI 2021, arXiv 2102.04830).
+
+Text, audio and vision are each read into one vector `F_s`; a head on all three predicts the sentiment, `y_m'`, and a
+head on each predicts the sentiment of that modality alone, `y_s'`. The labels of the unimodal tasks are made while
+training goes on: see `baselines.layers.unimodal_labels`. Training minimises the mean over samples of
+
+    |y_m' - y_m| + sum over s of tanh(|y_s - y_m|) |y_s' - y_s|
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor, nn
+
+from baselines.interface import (
+    Batch,
+    InputSpec,
+    ModelConfig,
+    ModelInfo,
+    Optimisation,
+    ParameterGroup,
+    Prediction,
+    SentimentModel,
+    Sequences,
+    Stage,
+    Step,
+    TrainBatch,
+    TrainingStatistics,
+)
+from baselines.layers.pooling import masked_mean
+from baselines.layers.recurrent import RecurrentEncoder
+from baselines.layers.unimodal_labels import TaskHead, TaskOutput, UnimodalLabels, multitask_losses
+from baselines.registry import register
+from baselines.search import Choice, Interval, Search
+
+
+class SelfMmConfig(ModelConfig):
+    """The authors' settings for MOSI in MMSA. MOSEI: `audio_scale=5, vision_scale=0.1, fusion_dropout=0.1`,
+    `text_dropout=audio_dropout=0`, `batch_size=128`, weight decay 0.01.
+    """
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "width": Choice(64, 128),
+        "text_width": Choice(32, 64),
+        "audio_hidden": Choice(16, 32),
+        "vision_hidden": Choice(32, 64),
+        "fusion_dropout": Interval(0.0, 0.3),
+        "text_dropout": Interval(0.0, 0.3),
+    }
+
+    text_vector: Literal["mean", "cls"] = Field(
+        default="mean", description="what stands for the text: the mean of its states, or the state of [CLS]"
+    )
+    width: int = Field(default=128, ge=1, description="of the multimodal representation")
+    text_width: int = Field(default=32, ge=1, description="of the text's representation")
+    audio_width: int = Field(default=16, ge=1, description="of the audio's vector and representation")
+    vision_width: int = Field(default=32, ge=1, description="of the vision's vector and representation")
+    audio_hidden: int = Field(default=16, ge=1, description="of the audio's LSTM")
+    vision_hidden: int = Field(default=32, ge=1, description="of the vision's LSTM")
+    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="on the joined vectors")
+    text_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the text's vector, before its own head")
+    audio_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the audio's vector, before its own head")
+    vision_dropout: float = Field(default=0.0, ge=0, lt=1, description="on the vision's vector, before its own head")
+    audio_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the audio's LSTM")
+    vision_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the vision's LSTM")
+    optimisation: Optimisation = Optimisation(
+        learning_rate=1e-3,
+        encoder_learning_rate=5e-5,
+        weight_decay=1e-3,
+        batch_size=64,
+        epochs=100,
+        patience=8,
+        warmup=0.0,
+        algorithm="adam",
+        schedule="constant",
+    )
+
+
+class LastState(nn.Module):
+    """The final state of an LSTM, mapped to a given width."""
+
+    def __init__(self, input_width: int, hidden: int, width: int) -> None:
+        super().__init__()
+        self.reader = RecurrentEncoder(input_width, hidden)
+        self.output = nn.Linear(hidden, width)
+
+    def forward(self, sequences: Sequences) -> Tensor:
+        """`(B, width)` from `(B, T, D)`."""
+        _, last = self.reader(sequences)
+        result: Tensor = self.output(last)
+        return result
+
+
+@register(
+    "self-mm",
+    config=SelfMmConfig,
+    info=ModelInfo(
+        title="Self-MM",
+        paper="Learning Modality-Specific Representations with Self-Supervised Multi-Task Learning for Multimodal "
+        "Sentiment Analysis (AAAI 2021)",
+        year=2021,
+        url="https://github.com/thuiar/Self-MM",
+        licence="MIT",
+        differences=(
+            "the text's vector is the mean of its states, which of a frozen encoder says more than the state of [CLS]; "
+            "text_vector='cls' is the paper's, for an encoder that is fine-tuned",
+            "every head has a hidden layer between representation and prediction, as in the official code; the "
+            "paper's equations have none",
+            "distances to the centres are squared and divided by the root of the width, as in the paper; the official "
+            "code takes plain Euclidean distances",
+            "a sample whose label is zero counts for neither centre, as in the paper and the official code, and a "
+            "generated label is kept within the range of the labels, as in the official code",
+            "centres are means over samples that were seen; a class without any leaves the labels as they are, where "
+            "the official code divides by zero",
+            "an update sees 64 samples at once; the official code adds up the gradients of four batches of 16, and "
+            "carries a remainder over into the next epoch",
+            "settings are those of the authors' MMSA, where the sizes of the paper's own repository differ "
+            "(audio_hidden=32, vision_hidden=64, text_width=64)",
+            "representations that are remembered are those of the samples as the training regime left them",
+        ),
+    ),
+)
+class SelfMm(SentimentModel):
+    """One multimodal and three unimodal tasks, whose labels are generated."""
+
+    config: SelfMmConfig
+
+    def __init__(self, spec: InputSpec, config: SelfMmConfig) -> None:
+        super().__init__(spec, config)
+        self.audio = LastState(spec.audio, config.audio_hidden, config.audio_width)
+        self.vision = LastState(spec.vision, config.vision_hidden, config.vision_width)
+        joined = spec.text + config.audio_width + config.vision_width
+        heads = {
+            "multimodal": TaskHead(joined, config.width, config.fusion_dropout),
+            "text": TaskHead(spec.text, config.text_width, config.text_dropout),
+            "audio": TaskHead(config.audio_width, config.audio_width, config.audio_dropout),
+            "vision": TaskHead(config.vision_width, config.vision_width, config.vision_dropout),
+        }
+        self.heads = nn.ModuleDict(heads)
+        widths = {task: head.width for task, head in heads.items()}
+        self.labels = UnimodalLabels(widths, spec.train_samples, spec.label_range)
+
+    def initialise(self, statistics: TrainingStatistics) -> None:
+        """Every task starts with the labels of the training part."""
+        self.labels.initialise(statistics.label)
+
+    def forward(self, batch: Batch) -> Prediction:
+        """Sentiment `(B,)`: the multimodal task's."""
+        return Prediction(self._task("multimodal", self.vectors(batch)).prediction)
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        """The losses of the four tasks; the labels move afterwards, for the next epoch."""
+        vectors = self.vectors(batch.input)
+        outputs = {task: self._task(task, vectors) for task in self.heads}
+        losses = multitask_losses(outputs, batch.label, self.labels.recall(batch.index, batch.label))
+        representation = {task: output.representation for task, output in outputs.items()}
+        self.labels.update(batch.index, representation, step.epoch + 1)
+        return losses
+
+    def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
+        """The readers of audio and vision have learning rates of their own."""
+        return [
+            ParameterGroup(list(self.heads.parameters())),
+            ParameterGroup(list(self.audio.parameters()), scale=self.config.audio_scale),
+            ParameterGroup(list(self.vision.parameters()), scale=self.config.vision_scale),
+        ]
+
+    def vectors(self, batch: Batch) -> dict[str, Tensor]:
+        """F_s of each modality, `(B, d_s)`: the text's vector, and what the LSTMs end with."""
+        text = batch.text
+        return {
+            "text": masked_mean(text.values, text.padding) if self.config.text_vector == "mean" else text.values[:, 0],
+            "audio": self.audio(batch.audio),
+            "vision": self.vision(batch.vision),
+        }
+
+    def _task(self, task: str, vectors: Mapping[str, Tensor]) -> TaskOutput:
+        values = torch.cat(list(vectors.values()), dim=-1) if task == "multimodal" else vectors[task]
+        output: TaskOutput = self.heads[task](values)
+        return output
