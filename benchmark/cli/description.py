@@ -175,12 +175,17 @@ def _shared(d: Description) -> Table | Text:
     if not d.shared:
         return Text("nothing: no video, no text, no features", style="dim")
     table = _table("", "parts", "shared", "same label", "samples", left=2)
-    table.add_column("such as", overflow="ellipsis", no_wrap=True)
+    table.add_column("such as", no_wrap=True)
     for s in d.shared:
         table.add_row(
-            s.what, f"{s.first}, {s.second}", f"{s.groups:,}", f"{s.same_label:,}", f"{s.samples:,}", Text(s.example)
+            s.what, f"{s.first}, {s.second}", f"{s.groups:,}", f"{s.same_label:,}", f"{s.samples:,}", Text(_cut(s.example))
         )
     return table
+
+
+def _cut(text: str, width: int = 26) -> str:
+    """What fits beside the numbers on 80 columns."""
+    return text if len(text) <= width else text[: width - 1] + "…"
 
 
 def _probes(d: Description) -> Table | None:
