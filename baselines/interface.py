@@ -67,11 +67,17 @@ class Batch:
     """What a model sees of B samples. Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last.
 
     A model that declares `needs_encoder` gets the encoder's word embeddings there instead of its states.
+
+    Attributes:
+        text, audio, vision: One modality each.
+        observed: By modality `(B, T)` bool, as in `TrainBatch`: for models that declare `mask_informed`; None for all
+            others, which must not know.
     """
 
     text: Sequences
     audio: Sequences
     vision: Sequences
+    observed: Mapping[Modality, Tensor] | None = field(default=None, kw_only=True)
 
     def __getitem__(self, modality: Modality) -> Sequences:
         sequences: Sequences = getattr(self, modality)
@@ -87,7 +93,8 @@ class Batch:
 
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
-        return Batch(*(self[m].to(device) for m in MODALITIES))
+        observed = None if self.observed is None else {m: flags.to(device) for m, flags in self.observed.items()}
+        return Batch(*(self[m].to(device) for m in MODALITIES), observed=observed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -277,10 +284,10 @@ class ParameterGroup:
 class ModelInfo:
     """Where a model comes from, what it needs, and how ours differs from the paper.
 
-    Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told the true
-    integrity at test time; `needs_aligned` wants one time axis; `needs_encoder` works inside the text encoder;
-    `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code changes what
-    comes out.
+    Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told at
+    test time what is observed (`Batch.observed`); `needs_aligned` wants one time axis; `needs_encoder` works inside the
+    text encoder; `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code
+    changes what comes out.
     """
 
     title: str

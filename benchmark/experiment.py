@@ -198,7 +198,7 @@ class _Worker:
         """Predictions of a model; the seconds are the model's own, without masks and text encoding."""
 
         def predict(masks: Masks) -> tuple[pd.DataFrame, float]:
-            part = MaskedPart(self.dataset.part("test"), masks, self.text, self.device)
+            part = MaskedPart(self.dataset.part("test"), masks, self.text, self.device, model.info)
             started = time.perf_counter()
             table = _predict(model, part)
             return table, time.perf_counter() - started

@@ -87,12 +87,13 @@ def train(
     """
     train_part, valid_part = data.part("train"), data.part("valid")
     model.initialise(TrainingStatistics(train_part.label.to(device)))
-    valid = MaskedPart(valid_part, regime.validation_masks(data), text, device)
+    info = model.info
+    valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
     stages = model.stages(optimisation.epochs)
     encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
     if not any(stage.epochs for stage in stages):
         return TrainingOutcome(valid_mae=validation_mae(model, valid))
-    complete = MaskedPart(train_part, None, text, device) if model.info.uses_complete_view else None
+    complete = MaskedPart(train_part, None, text, device, info) if info.uses_complete_view else None
     keeper = _Keeper(nn.ModuleList([model, *([encoder] if encoder else [])]))
     history: list[dict[str, float | str]] = []
     total, done, mae = sum(s.epochs for s in stages), 0, math.nan
@@ -107,7 +108,7 @@ def train(
         keeper.start()
         for epoch in range(stage.epochs):
             started = time.perf_counter()
-            draw = MaskedPart(train_part, regime.training_masks(data, seed, done), text, device)
+            draw = MaskedPart(train_part, regime.training_masks(data, seed, done), text, device, info)
             model.train()
             if encoder:
                 encoder.train()

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines import Batch, Sequences
+from baselines import Batch, ModelInfo, Sequences
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.dataset import Part
 from benchmark.data.encoding import TextEncoder
@@ -31,11 +31,20 @@ class MaskedPart:
         text: Where token text is encoded: a cache of states (frozen encoder), or the encoder itself (fine-tuned; then
             batches carry gradients into it). Not needed where text is values.
         device: Where batches are made.
+        info: What the model declares: text that it does not read is not encoded (its states are zeros then), and one
+            that is `mask_informed` is told what is observed.
     """
 
     def __init__(
-        self, part: Part, masks: Masks | None, text: StateCache | TextEncoder | None, device: torch.device
+        self,
+        part: Part,
+        masks: Masks | None,
+        text: StateCache | TextEncoder | None,
+        device: torch.device,
+        info: ModelInfo | None = None,
     ) -> None:
+        self._reads_text = info is None or "text" in info.modalities
+        self._informed = info is not None and info.mask_informed
         self.part = part
         self.device = device
         self.text = text
@@ -60,7 +69,8 @@ class MaskedPart:
     def batch(self, rows: Tensor) -> Batch:
         """The samples `rows` `(B,)` as a padded batch."""
         rows = rows.to(self.device)
-        return Batch(self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:]))
+        observed = self.observed_positions(rows) if self._informed else None
+        return Batch(self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:]), observed=observed)
 
     def observed_positions(self, rows: Tensor) -> Mapping[Modality, Tensor]:
         """By modality `(B, T)`: which positions of `batch(rows)` are observed; `[CLS]` and `[SEP]` always are."""
@@ -100,18 +110,26 @@ class MaskedPart:
             raise ValueError("token text needs an encoder")
         heard = self.part.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
         self._ids = np.where(self.observed["text"], heard, encoder.special.unk)
-        if isinstance(self.text, StateCache):
+        if isinstance(self.text, StateCache) and self._reads_text:
             states = _encoded(self._ids, ids, self.part.layout.offsets["text"], self.text)
             self._streams["text"] = states.on(self.device)
 
     def _text_sequences(self, rows: Tensor) -> Sequences:
         if self._ids is None:
             return self._padded("text", rows)
+        if not self._reads_text:
+            return self._unread_text(rows)
         if isinstance(self.text, TextEncoder):
             padded, length = self.text.pad(self._ids, self.part.layout.offsets["text"], rows.cpu().numpy())
             padded, length = padded.to(self.device), length.to(self.device)
             return Sequences(self.text(padded, length), length)
         return self._streams["text"].padded(rows)
+
+    def _unread_text(self, rows: Tensor) -> Sequences:
+        encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text
+        length = self._bounds["text"][1][rows] + 2
+        width = encoder.width if encoder is not None else 0
+        return Sequences(torch.zeros(len(rows), int(length.max()), width, device=self.device), length)
 
 
 def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from baselines import ModelInfo
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
@@ -141,3 +142,28 @@ def test_bad_splits_and_encoders_are_named(encoder: TextEncoder) -> None:
         build_dataset(make_samples(), "official", None)
     with pytest.raises(InputError, match="no such folder"):
         TextEncoder(EncoderConfig(name="./nowhere"))
+
+
+def test_only_a_model_that_says_so_is_told_what_is_observed(dataset: Dataset, encoder: TextEncoder) -> None:
+    part = dataset.part("test")
+    masks = parse("random_positions(rate=0.5)").masks(part.layout)
+    rows = torch.arange(4)
+    blind = MaskedPart(part, masks, encoder, CPU, ModelInfo("blind", "none", 2026)).batch(rows)
+    assert blind.observed is None
+    told = MaskedPart(part, masks, encoder, CPU, ModelInfo("told", "none", 2026, mask_informed=True))
+    observed = told.batch(rows).observed
+    assert observed is not None
+    assert all(torch.equal(observed[m], told.observed_positions(rows)[m]) for m in MODALITIES)
+    moved = told.batch(rows).to(CPU).observed
+    assert moved is not None
+
+
+def test_text_that_is_not_read_is_not_encoded(dataset: Dataset, encoder: TextEncoder) -> None:
+    part, rows = dataset.part("test"), torch.arange(4)
+    cache = StateCache(encoder, "x", None)
+    batch = MaskedPart(part, None, cache, CPU, ModelInfo("deaf", "none", 2026, modalities=("audio",))).batch(rows)
+    whole = MaskedPart(part, None, cache, CPU).batch(rows)
+    assert batch.text.values.shape == whole.text.values.shape
+    assert torch.equal(batch.text.length, whole.text.length)
+    assert not batch.text.values.any()
+    assert torch.equal(batch.audio.values, whole.audio.values)
