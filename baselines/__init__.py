@@ -23,7 +23,7 @@ from baselines.interface import (
     TrainBatch,
     TrainingStatistics,
 )
-from baselines.registry import create, model_class, models, register, resolve_config
+from baselines.registry import create, model_class, models, register, register_variant, resolve_config
 from baselines.search import Choice, Interval
 from protocols import load_plugin
 
@@ -51,5 +51,6 @@ __all__ = [
     "model_class",
     "models",
     "register",
+    "register_variant",
     "resolve_config",
 ]

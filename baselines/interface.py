@@ -70,14 +70,15 @@ class Batch:
 
     Attributes:
         text, audio, vision: One modality each.
-        observed: By modality `(B, T)` bool, as in `TrainBatch`: for models that declare `mask_informed`; None for all
-            others, which must not know.
+        observed, integrity: By modality `(B, T)` bool, and `(B, 3)`, as in `TrainBatch`: for models that declare
+            `mask_informed`; None for all others, which must not know.
     """
 
     text: Sequences
     audio: Sequences
     vision: Sequences
     observed: Mapping[Modality, Tensor] | None = field(default=None, kw_only=True)
+    integrity: Tensor | None = field(default=None, kw_only=True)
 
     def __getitem__(self, modality: Modality) -> Sequences:
         sequences: Sequences = getattr(self, modality)
@@ -94,7 +95,8 @@ class Batch:
     def to(self, device: torch.device) -> Batch:
         """The same batch on a device."""
         observed = None if self.observed is None else {m: flags.to(device) for m, flags in self.observed.items()}
-        return Batch(*(self[m].to(device) for m in MODALITIES), observed=observed)
+        integrity = None if self.integrity is None else self.integrity.to(device)
+        return Batch(*(self[m].to(device) for m in MODALITIES), observed=observed, integrity=integrity)
 
 
 @dataclass(frozen=True, eq=False)
@@ -285,9 +287,10 @@ class ModelInfo:
     """Where a model comes from, what it needs, and how ours differs from the paper.
 
     Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told at
-    test time what is observed (`Batch.observed`); `needs_aligned` wants one time axis; `needs_encoder` works inside the
-    text encoder; `uses_complete_view` trains on the samples before erasing. `version` rises when a change of the code
-    changes what comes out.
+    test time what is observed (`Batch.observed`, `Batch.integrity`); `needs_aligned` wants one time axis;
+    `needs_encoder` works inside the text encoder; `uses_complete_view` trains on the samples before erasing. `version`
+    rises when a change of the code changes what comes out. `variant_of` names the model that this one is an ablation
+    of.
     """
 
     title: str
@@ -302,6 +305,7 @@ class ModelInfo:
     uses_complete_view: bool = False
     differences: tuple[str, ...] = field(default_factory=tuple)
     version: int = 1
+    variant_of: str = ""
 
 
 class SentimentModel(nn.Module, ABC):

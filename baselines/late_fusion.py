@@ -6,6 +6,9 @@ the fusion learns to do with what is left; nothing is estimated, completed or se
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from pydantic import Field
 from torch import Tensor, nn
@@ -27,11 +30,19 @@ from baselines.interface import (
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.registry import register
+from baselines.search import Choice, Interval, Search
 from baselines.unimodal import RegressionHead
 
 
 class LateFusionConfig(ModelConfig):
     """Sizes of the late fusion."""
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "width": Choice(64, 128, 256),
+        "stream_layers": Choice(0, 1, 2),
+        "dropout": Interval(0.0, 0.5),
+        "modality_dropout": Interval(0.0, 0.5),
+    }
 
     width: int = Field(default=128, ge=4, multiple_of=4)
     stream_layers: int = Field(

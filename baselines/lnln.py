@@ -6,7 +6,8 @@ as a completeness check says that it must; the corrected language then guides th
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import torch
 from pydantic import Field
@@ -30,10 +31,20 @@ from baselines.layers.reversal import reverse_gradient
 from baselines.layers.token_encoder import TokenEncoder
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
 from baselines.registry import register
+from baselines.search import Choice, Interval, Search
 
 
 class LnlnConfig(ModelConfig):
     """Published settings for MOSI. MOSEI and CH-SIMS: `fusion_layers=4`."""
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "tokens": Choice(4, 8, 16),
+        "fusion_layers": Choice(1, 2, 4),
+        "dropout": Interval(0.0, 0.5),
+        "completeness_weight": Interval(0.1, 2.0, log=True),
+        "adversarial_weight": Interval(0.05, 1.0, log=True),
+        "reconstruction_weight": Interval(0.02, 1.0, log=True),
+    }
 
     width: int = Field(default=128, ge=8, multiple_of=8)
     tokens: int = Field(default=8, ge=1, description="tokens a modality is read out as")

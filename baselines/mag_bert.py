@@ -10,7 +10,7 @@ The gate shifts every word's vector by what audio and vision say at that moment.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -30,6 +30,7 @@ from baselines.interface import (
 )
 from baselines.layers.alignment import align_to_text
 from baselines.layers.inside import encoder_of, only_before
+from baselines.layers.pooling import masked_mean
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
@@ -52,6 +53,11 @@ class MagBertConfig(ModelConfig):
         default=1.0, gt=0, description="longest displacement, as a multiple of the word vector's length"
     )
     gate_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the shifted words")
+    read_out: Literal["mean", "cls"] = Field(
+        default="mean",
+        description="what of the last states gives the sentiment: their mean, for an encoder that is frozen, or the "
+        "first token's, as published, for one that is fine-tuned",
+    )
     dropout: float = Field(default=0.1, ge=0, lt=1, description="in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
@@ -125,6 +131,8 @@ class AdaptationGate(nn.Module):
             "fine-tuning and stands as the encoder's rate",
             "the gate's dropout is 0.1 (MMSA's for CH-SIMS), not 0.5, to which the layers behind it cannot adapt where "
             "they are frozen",
+            "the mean of the states gives the sentiment, as the first token of a frozen encoder says little; the "
+            "published read-out is one field away",
             "the learning rate falls along a cosine, not linearly, and gradients are clipped",
             "where a data set is not aligned, audio and vision are averaged over as many equal stretches as there are "
             "tokens",
@@ -132,7 +140,7 @@ class AdaptationGate(nn.Module):
     ),
 )
 class MagBert(SentimentModel):
-    """The gate before a layer of the encoder; the first token's state gives the sentiment."""
+    """The gate before a layer of the encoder; the last states give the sentiment."""
 
     def __init__(self, spec: InputSpec, config: MagBertConfig) -> None:
         super().__init__(spec, config)
@@ -147,7 +155,8 @@ class MagBert(SentimentModel):
         words, audio, vision, length = align_to_text(batch)
         shift = only_before(self.config.layer, lambda states: self.gate(states, audio, vision))
         states = self.encoder(words, length, before=shift)
-        return Prediction(self.head(states[:, 0]).squeeze(-1))
+        mean = self.config.read_out == "mean"
+        return Prediction(self.head(masked_mean(states, batch.text.padding) if mean else states[:, 0]).squeeze(-1))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """Mean squared error."""

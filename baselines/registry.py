@@ -9,10 +9,12 @@ A name is found in three places: the models of this package, the entry points of
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import ValidationError, create_model
 
 from baselines.interface import InputSpec, ModelConfig, ModelInfo, Optimisation, SentimentModel
 from protocols import InputError, Registry, origin_of, unknown_name
@@ -64,6 +66,36 @@ def register(name: str, *, config: type[ModelConfig], info: ModelInfo) -> Callab
         return cls
 
     return decorate
+
+
+def register_variant(
+    name: str, base: type[SentimentModel], changes: Mapping[str, object], *, title: str, mask_informed: bool = False
+) -> type[SentimentModel]:
+    """Make a model known under another name with other defaults, and nothing else changed: one row of an ablation.
+
+    Args:
+        name: Of the variant.
+        base: The model.
+        changes: Config fields and their new defaults.
+        title: What it leaves out, as tables say it.
+        mask_informed: Whether the changes let the model read `Batch.observed` and `Batch.integrity`.
+
+    Raises:
+        InputError: for a field that the base has not, a bad value, or a name that is taken.
+    """
+    resolve_config(base.name, changes)
+    fields: dict[str, Any] = {}
+    for field, value in changes.items():
+        known = copy.copy(base.config_class.model_fields[field])
+        known.default = value
+        fields[field] = (known.annotation, known)
+    parent = base.config_class
+    build: Callable[..., type[ModelConfig]] = create_model
+    config = build(f"{parent.__name__}[{name}]", __base__=parent, __doc__=parent.__doc__, **fields)
+    variant = type(base.__name__, (base,), {"__module__": base.__module__, "__doc__": base.__doc__})
+    variant.__qualname__ = f"{base.__qualname__}[{name}]"
+    info = replace(base.info, title=title, variant_of=base.name, mask_informed=mask_informed or base.info.mask_informed)
+    return register(name, config=config, info=info)(variant)
 
 
 def model_class(name: str) -> type[SentimentModel]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 import torch
@@ -25,10 +26,17 @@ from baselines.interface import (
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.registry import register
+from baselines.search import Choice, Interval, Search
 
 
 class UnimodalConfig(ModelConfig):
     """Sizes of a unimodal model."""
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "width": Choice(64, 128, 256),
+        "layers": Choice(0, 1, 2),
+        "dropout": Interval(0.0, 0.5),
+    }
 
     width: int = Field(default=128, ge=4, multiple_of=4)
     layers: int = Field(default=0, ge=0, description="Transformer layers before attention pooling")

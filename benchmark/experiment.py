@@ -64,7 +64,7 @@ def execute(job: Job, report: Report | None = None) -> RunRecord:
         for plugin in job.plugins:
             load_plugin(plugin)
         done = store.done(job.spec)
-        worker = _Worker(job, report or (lambda *_: None))
+        worker = RunWorker(job, report or (lambda *_: None))
         return worker.add_cells(store, done) if done else worker.run(store)
     except Exception as error:  # noqa: BLE001 - filed with the run, whatever it is
         record = RunRecord(
@@ -85,7 +85,7 @@ def execute(job: Job, report: Report | None = None) -> RunRecord:
 Predictor = Callable[[Masks], tuple[pd.DataFrame, float]]
 
 
-class _Worker:
+class RunWorker:
     """The state of one job."""
 
     def __init__(self, job: Job, report: Report) -> None:
@@ -113,7 +113,7 @@ class _Worker:
         config = resolve_config(self.spec.model, self.spec.config)
         with forked_rng(self.spec.seed, self.device):
             model = self.model()
-            started, encoding = time.perf_counter(), self._encoding_seconds()
+            started, encoding = time.perf_counter(), self.encoding_seconds()
             outcome = train(
                 model,
                 TrainingData(self.dataset),
@@ -124,7 +124,7 @@ class _Worker:
                 self.device,
                 lambda done, total, mae: self.report("train", done, total, mae),
             )
-            encoding = self._encoding_seconds() - encoding
+            encoding = self.encoding_seconds() - encoding
             self.seconds |= {"train": time.perf_counter() - started - encoding, "encode": encoding}
             cells, predictions = self.evaluate(self._ask(model))
         record = self.record(model, outcome, cells)
@@ -190,7 +190,7 @@ class _Worker:
         self.inference_ms = 1000 * spent / max(1, len(tables) * len(part))
         return tuple(cells), pd.concat(frames, ignore_index=True)
 
-    def _encoding_seconds(self) -> float:
+    def encoding_seconds(self) -> float:
         """Seconds spent so far on frozen text states: shared by all models, so not counted as any one's training."""
         return self.text.seconds if isinstance(self.text, StateCache) else 0.0
 

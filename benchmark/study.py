@@ -5,7 +5,7 @@ cells (one run under one scenario).
 
     name: demo
     datasets: [synthetic]
-    models: [constant, text-only, {name: senti-ifusion, config: {width: 64}}]
+    models: [constant, text-only, {name: senti-ifusion, config: {width: 64}}, lnln=results/tuning/lnln-.../best.yaml]
     protocols: [complete, intra-random]
     seeds: 3
 """
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from baselines import model_class, resolve_config
 from benchmark.data.config import EncoderConfig, Scaling
@@ -26,17 +26,36 @@ from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.sources import DatasetHeader, dataset_header
 from benchmark.data.synthetic import is_synthetic
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
+from benchmark.tuning.tuned import TuningNote, read_tuned
 from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, unknown_name
 
 
 class ModelEntry(BaseModel):
-    """A model of a study: registered name, the config fields that differ from its defaults, and how tables call it."""
+    """A model of a study.
+
+    Attributes:
+        name: Registered name.
+        config: The fields that differ from its defaults, or a file of them, as `sentibench tune` leaves it.
+        label: How tables call it; by default the name, with `-tuned` where a search found the settings.
+        tuning: How it found them, from the file.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     config: dict[str, Any] = {}
     label: str = ""
+    tuning: TuningNote | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_file(cls, value: Any) -> Any:
+        """Put the content of a file of settings in its place, so that a study that is filed stands for itself."""
+        if not isinstance(value, dict) or not isinstance(value.get("config"), str):
+            return value
+        found = read_tuned(Path(value["config"]), str(value.get("name")))
+        label = value.get("label") or (f"{found.model}-tuned" if found.tuning else "")
+        return {**value, "config": found.config, "label": label, "tuning": found.tuning}
 
     @property
     def title(self) -> str:
@@ -45,9 +64,15 @@ class ModelEntry(BaseModel):
 
 
 def _entries(value: object) -> object:
-    if isinstance(value, list):
-        return [{"name": item} if isinstance(item, str) else item for item in value]
-    return value
+    return [_entry(item) for item in value] if isinstance(value, list) else value
+
+
+def _entry(item: object) -> object:
+    """`lnln` and `lnln=settings.yaml` in full."""
+    if not isinstance(item, str):
+        return item
+    name, given, file = item.partition("=")
+    return {"name": name, "config": file} if given else {"name": name}
 
 
 #: More would be a slip of the keyboard.
@@ -69,7 +94,7 @@ class Study(BaseModel):
         name: Folder of the study's tables and figures.
         datasets: `mosi` (its first split), `mosi/official`, `mmmo/fold*` (a family of splits, pooled), `synthetic`,
             `synthetic:size=tiny,seed=3`.
-        models: Registered names, or entries with config and label.
+        models: Registered names, `name=settings.yaml` (what `sentibench tune` found), or entries with config and label.
         protocols: Names, or texts of scenarios.
         seeds: A number n for 0..n-1, or a list.
         regime: Training regime.
@@ -123,6 +148,9 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
         first = min(
             error.errors(), key=lambda e: e["type"] != "extra_forbidden"
         )  # a misspelt field explains a lacking one
+        cause = first.get("ctx", {}).get("error")
+        if isinstance(cause, InputError):
+            raise InputError(f"{where}: {cause}") from None
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             parents: dict[str, type[BaseModel]] = {"models": ModelEntry, "encoder": EncoderConfig}
@@ -186,6 +214,8 @@ def plan(study: Study) -> Plan:
         header, splits = resolve_dataset(reference)
         encoder = study.encoder if header.text_is_tokens else None
         revision = encoder_revision(encoder.name) if encoder else None
+        for entry, _, _ in entries:
+            _check_tuned_here(entry, header, splits)
         for seed in dict.fromkeys(study.seeds):
             for split in splits:
                 shared: dict[str, Any] = {
@@ -223,6 +253,17 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
         config = resolve_config(entry.name, values)
         resolved.append((entry, model_class(entry.name).info.version, config.model_dump(mode="json")))
     return resolved
+
+
+def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
+    """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
+    note = entry.tuning
+    other = next((s for s in splits if note and note.data_sha256 == header.fingerprint and s != note.split), None)
+    if note and other:
+        raise InputError(
+            f"model '{entry.title}': its settings were found on {note.dataset}/{note.split}, whose training and "
+            f"validation parts may hold test samples of {header.name}/{other}; tune on that split, or leave it out"
+        )
 
 
 def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:

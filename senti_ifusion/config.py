@@ -6,16 +6,27 @@ were not at hand; whoever holds the paper corrects it here.
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from baselines import ModelConfig, Optimisation
+from baselines import Choice, Interval, ModelConfig, Optimisation
 from baselines.layers.inputs import InputNorm
+from baselines.search import Search
 
 
 class SentiIFusionConfig(ModelConfig):
     """Config of Senti-iFusion; the fields of the ablation switch single parts off."""
+
+    search: ClassVar[Mapping[str, Search]] = {
+        "width": Choice(64, 128, 192),
+        "dropout": Interval(0.0, 0.5),
+        "feature_weight": Interval(0.05, 1.0, log=True),
+        "semantic_weight": Interval(0.05, 1.0, log=True),
+        "stage1_share": Interval(0.1, 0.6),
+        "stage2_rate": Interval(0.1, 1.0),
+    }
 
     # Encoders. READING throughout: the layout of ALMT and LNLN.
     width: int = Field(default=128, ge=8, description="d; READING")
@@ -31,6 +42,9 @@ class SentiIFusionConfig(ModelConfig):
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
     use_integrity: bool = Field(default=True, description="ablation: False takes every modality for whole (I = 1)")
+    true_integrity: bool = Field(
+        default=False, description="ablation: True weights by the true integrity, told at test time, not by an estimate"
+    )
     integrity_layers: int = Field(default=1, ge=1, description="depth of the estimator; READING")
     integrity_weight: float = Field(default=1.0, ge=0, description="of the squared error of the estimate; READING")
     detach_integrity: bool = Field(

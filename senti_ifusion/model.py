@@ -27,6 +27,7 @@ from baselines import (
     register,
 )
 from baselines.unimodal import RegressionHead
+from protocols import InputError
 from senti_ifusion.completion import Completed, CrossModalCompletion
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import CompleteView, ModalityEncoders
@@ -91,7 +92,8 @@ class SentiIFusion(SentimentModel):
         super().__init__(spec, config)
         self.encoders = ModalityEncoders(spec, config)
         self.mitigation = NoiseMitigation(config) if config.use_integrity else None
-        self.estimator = IntegrityEstimator(config) if config.use_integrity else None
+        estimated = config.use_integrity and not config.true_integrity
+        self.estimator = IntegrityEstimator(config) if estimated else None
         # With every modality taken for whole there is no gap to complete.
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
@@ -141,10 +143,7 @@ class SentiIFusion(SentimentModel):
         tokens = self.encoders(batch)
         estimated = None if self.estimator is None else self.estimator(tokens)
         if integrity is None:
-            if estimated is None:
-                integrity = tokens.new_ones(tokens.shape[:2])
-            else:
-                integrity = estimated.detach() if self.config.detach_integrity else estimated
+            integrity = self._integrity(batch, tokens, estimated)
         if self.mitigation is None:
             return Representation(tokens, tokens, estimated, integrity, None, tokens)
         mitigated = self.mitigation(tokens, integrity)
@@ -152,6 +151,19 @@ class SentiIFusion(SentimentModel):
             return Representation(tokens, mitigated, estimated, integrity, None, mitigated)
         completion = self.completion(mitigated, integrity, self.mitigation.prior)
         return Representation(tokens, mitigated, estimated, integrity, completion, completion.tokens)
+
+    def _integrity(self, batch: Batch, tokens: Tensor, estimated: Tensor | None) -> Tensor:
+        """`(B, 3)` that weights everything: estimated, told, or ones."""
+        if estimated is not None:
+            return estimated.detach() if self.config.detach_integrity else estimated
+        if not self.config.use_integrity:
+            return tokens.new_ones(tokens.shape[:2])
+        if batch.integrity is None:
+            raise InputError(
+                "true_integrity: the batch does not tell the integrity; use the registered variant "
+                "'senti-ifusion-true-integrity', which declares that it is told"
+            )
+        return batch.integrity
 
     def forward(self, batch: Batch) -> Prediction:
         """Sentiment `(B,)`, estimated integrity `(B, 3)`, dominant modality `(B,)`."""

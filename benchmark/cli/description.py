@@ -177,9 +177,8 @@ def _shared(d: Description) -> Table | Text:
     table = _table("", "parts", "shared", "same label", "samples", left=2)
     table.add_column("such as", no_wrap=True)
     for s in d.shared:
-        table.add_row(
-            s.what, f"{s.first}, {s.second}", f"{s.groups:,}", f"{s.same_label:,}", f"{s.samples:,}", Text(_cut(s.example))
-        )
+        counts = [f"{k:,}" for k in (s.groups, s.same_label, s.samples)]
+        table.add_row(s.what, f"{s.first}, {s.second}", *counts, Text(_cut(s.example)))
     return table
 
 

@@ -13,6 +13,7 @@ from protocols import InputError
 #: Verb -> (module that holds it, help for the list). Modules are imported when their verb is used.
 _VERBS = {
     "run": ("benchmark.cli.run", "Train and evaluate a study; what is there already is not done again."),
+    "tune": ("benchmark.cli.tune", "Search a model's hyper-parameters on validation data."),
     "report": ("benchmark.cli.report", "Leaderboards of a study."),
     "plot": ("benchmark.cli.report", "Curves of a study."),
     "data": ("benchmark.cli.data", "Import, list, verify and describe data sets."),

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from benchmark.cli.options import check_device, read_seeds, split_list
+
 OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/runs"), show_default=True,
     help="Folder of runs, tables and figures.",
@@ -77,9 +79,9 @@ def run(
 
     fields: dict[str, Any] = {
         "datasets": list(datasets),
-        "models": _split(models),
-        "protocols": _split(protocols) + list(scenarios),
-        "seeds": _seeds(seeds),
+        "models": split_list(models),
+        "protocols": split_list(protocols) + list(scenarios),
+        "seeds": read_seeds(seeds),
         "regime": regime,
         "name": name,
         "plugins": list(plugins),
@@ -90,7 +92,7 @@ def run(
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
     if device != "cpu":
-        _check_device(device)
+        check_device(device)
     resolved = read_study(study, fields)
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
@@ -120,35 +122,3 @@ def run(
     if len(outcome.failed) == len(outcome.records):
         raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
     return 1 if outcome.failed else 0
-
-
-def _split(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
-
-
-def _seeds(text: str | None) -> int | list[int] | None:
-    from protocols import InputError
-
-    if text is None:
-        return None
-    parts = _split(text)
-    if not parts or not all(p.isdigit() for p in parts):
-        raise InputError(f"--seeds: expected a number of seeds such as 5, or a list such as 0,3,7; found '{text}'")
-    if len(parts) == 1 and not text.strip().endswith(","):
-        if int(parts[0]) == 0:
-            raise InputError("--seeds: expected at least 1 seed; write '0,' for the one seed 0")
-        return int(parts[0])
-    return [int(p) for p in parts]
-
-
-def _check_device(device: str) -> None:
-    import torch
-
-    from protocols import InputError
-
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise InputError(f"--device: '{device}' is none; write cpu, cuda or cuda:1") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device: no CUDA device is available here; leave the option out to run on the processor")

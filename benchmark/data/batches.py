@@ -69,8 +69,10 @@ class MaskedPart:
     def batch(self, rows: Tensor) -> Batch:
         """The samples `rows` `(B,)` as a padded batch."""
         rows = rows.to(self.device)
-        observed = self.observed_positions(rows) if self._informed else None
-        return Batch(self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:]), observed=observed)
+        sequences = self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:])
+        if not self._informed:
+            return Batch(*sequences)
+        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows])
 
     def observed_positions(self, rows: Tensor) -> Mapping[Modality, Tensor]:
         """By modality `(B, T)`: which positions of `batch(rows)` are observed; `[CLS]` and `[SEP]` always are."""

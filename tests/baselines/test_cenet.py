@@ -10,6 +10,7 @@ import torch
 from baselines import InputSpec, Sequences, Stage, Step, create
 from baselines.cenet import Cenet, ClusterEmbedding
 from baselines.layers.clusters import FrameClusters
+from baselines.layers.pooling import masked_mean
 from protocols import InputError
 from tests.model_batches import SPEC, ToyLayers, erased, make_batch, make_train_batch
 
@@ -99,7 +100,8 @@ def test_without_the_enhancement_it_is_the_text_encoder_and_a_head() -> None:
     model, batch = small(), make_batch(5)
     torch.nn.init.zeros_(model.enhancement.connect.weight)
     with torch.no_grad():
-        alone = model.head(model.encoder(batch.text.values, batch.text.length)[:, 0]).squeeze(-1)
+        states = model.encoder(batch.text.values, batch.text.length)
+        alone = model.head(masked_mean(states, batch.text.padding)).squeeze(-1)
         torch.testing.assert_close(model(batch).sentiment, alone)
         torch.testing.assert_close(model(erased(batch, "audio", "vision")).sentiment, alone)
 

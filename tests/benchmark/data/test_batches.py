@@ -150,12 +150,12 @@ def test_only_a_model_that_says_so_is_told_what_is_observed(dataset: Dataset, en
     rows = torch.arange(4)
     blind = MaskedPart(part, masks, encoder, CPU, ModelInfo("blind", "none", 2026)).batch(rows)
     assert blind.observed is None
+    assert blind.integrity is None
     told = MaskedPart(part, masks, encoder, CPU, ModelInfo("told", "none", 2026, mask_informed=True))
     observed = told.batch(rows).observed
     assert observed is not None
     assert all(torch.equal(observed[m], told.observed_positions(rows)[m]) for m in MODALITIES)
-    moved = told.batch(rows).to(CPU).observed
-    assert moved is not None
+    assert torch.equal(told.batch(rows).to(CPU).integrity, told.integrity[:4])
 
 
 def test_text_that_is_not_read_is_not_encoded(dataset: Dataset, encoder: TextEncoder) -> None:

@@ -1,0 +1,253 @@
+"""`sentibench tune`: search the hyper-parameters of a model on validation data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from benchmark.cli.options import plugin_option
+
+if TYPE_CHECKING:
+    from benchmark.tuning.search import TuningOutcome, TuningPlan
+    from benchmark.tuning.space import Fields
+    from benchmark.tuning.training import Training
+    from benchmark.tuning.trials import Trial
+
+#: Trials that the table at the end shows.
+SHOWN = 5
+
+
+@click.command()
+@click.argument("model")
+@click.option("--dataset", required=True, help="Data set, one split of it: mosi, mosi/official, synthetic.")
+@click.option("--regime", default="uncertain", show_default=True, help="Training regime, also of the validation.")
+@click.option("--budget", type=click.IntRange(min=1), default=20, show_default=True, help="Trials altogether.")
+@click.option("--seeds", default="3", show_default=True, help="Trainings of a trial: how many (3), or which (0,3,7).")
+@click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
+@click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Most epochs of a training; default: the model's own.")
+@click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
+@click.option(
+    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
+)
+@click.option("--no-prune", is_flag=True, help="Train hopeless trials to their end.")
+@click.option("--seed", "search_seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search.")
+@plugin_option
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/tuning"), show_default=True,
+    help="Folder of searches.",
+)  # fmt: skip
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option("--dry-run", is_flag=True, help="Print the search space and what would be done.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def tune(
+    model: str,
+    dataset: str,
+    regime: str,
+    budget: int,
+    seeds: str,
+    encoder: str | None,
+    finetune: bool,
+    epochs: int | None,
+    patience: int | None,
+    config: Path | None,
+    no_prune: bool,
+    search_seed: int,
+    plugins: tuple[str, ...],
+    out: Path,
+    workers: int | None,
+    device: str,
+    dry_run: bool,
+    as_json: bool,
+) -> int:
+    """Search the hyper-parameters of MODEL on the validation part of a data set.
+
+    The first trial has the published settings; each trial is judged by the mean validation MAE over the seeds. The same
+    command goes on after an interruption, and with a larger budget where it ended. The test part is never read.
+    """
+    from benchmark.cli.options import check_device, read_seeds
+    from benchmark.executors.local import usable_cores
+    from benchmark.tuning.search import Tuning, pending, plan_tuning
+    from benchmark.tuning.search import tune as search
+    from benchmark.tuning.tuned import read_tuned
+    from benchmark.tuning.workers import LocalWorkers
+    from protocols import InputError
+
+    if device != "cpu":
+        check_device(device)
+    chosen = read_seeds(seeds)
+    fields: dict[str, Any] = {
+        "model": model,
+        "dataset": dataset,
+        "regime": regime,
+        "seeds": tuple(range(chosen)) if isinstance(chosen, int) else tuple(chosen or ()),
+        "encoder": {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"},
+        "optimisation": {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None},
+        "plugins": plugins,
+        "prune": not no_prune,
+        "search_seed": search_seed,
+    }
+    if config is not None:
+        fields["config"] = read_tuned(config, model).config
+        own = fields["config"].get("optimisation", {})
+        fields["config"] |= {"optimisation": {**own, **fields["optimisation"]}}
+    console = Console(stderr=as_json)
+    with console.status("reading data") if console.is_terminal else contextlib.nullcontext():
+        plan = plan_tuning(Tuning.model_validate(fields))
+        todo = pending(plan, out, budget)
+    if dry_run:
+        _show_space(plan, out, budget, todo, as_json, console)
+        return 0
+    if not as_json:
+        there = budget - len(todo)
+        shape = f"{budget} trials x {len(plan.specs)} seeds, {there} trials there already, {len(todo)} to do"
+        console.print(f"tuning [bold]{model}[/] on {dataset}: {shape}", highlight=False)
+    lanes = LocalWorkers(workers or (usable_cores() if device == "cpu" else 1))
+    with TuningDisplay(plan, todo, console) as display:
+        outcome = search(plan, out, budget, lanes, device, display.event, display.trial)
+    if outcome.best is None:
+        raise InputError(f"no trial ended well; the first: {outcome.trials[0].reason or outcome.trials[0].state}")
+    if as_json:
+        click.echo(json.dumps(_content(outcome), indent=2))
+    else:
+        _show_best(outcome, console)
+    failed = [t for t in outcome.trials if t.state == "failed"]
+    for trial in failed:
+        click.echo(f"failed: trial {trial.number}: {trial.reason}", err=True)
+    return 1 if failed else 0
+
+
+class TuningDisplay:
+    """One line a trial that ends, and on a terminal what is being trained and the time left.
+
+    Args:
+        plan: The search.
+        todo: Numbers of the trials that will be done.
+        console: Where to print.
+    """
+
+    def __init__(self, plan: TuningPlan, todo: Sequence[int], console: Console) -> None:
+        self._plan, self._todo, self._console = plan, len(todo), console
+        self._ended = 0
+        self._running: dict[int, dict[int, float]] = {}
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console, transient=True,
+            disable=not console.is_terminal or not todo,
+        )  # fmt: skip
+        self._task = self._progress.add_task("searching", total=len(todo))
+
+    def __enter__(self) -> TuningDisplay:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def event(self, training: Training, done: int, total: int, mae: float | None) -> None:
+        """Show what a training is doing."""
+        shares = self._running.setdefault(training.trial, {})
+        shares[training.spec.seed] = done / max(total, 1)
+        at = f" epoch {done}/{total}" if total else ""
+        text = f"trial {training.trial} seed {training.spec.seed}{at}" + (f" MAE {mae:.3f}" if mae is not None else "")
+        self._update(text)
+
+    def trial(self, trial: Trial) -> None:
+        """Show how a trial ended."""
+        self._ended += 1
+        self._running.pop(trial.number, None)
+        if trial.valid_mae is not None:
+            seeds = " ".join(f"{value:.4f}" for value in trial.by_seed.values())
+            how = f"validation MAE {trial.valid_mae:.4f} ({seeds})"
+        else:
+            how = f"{trial.state}: {trial.reason}"
+        cost = f"{trial.epochs} epochs, {trial.seconds:.0f} s"
+        line = f"[{self._ended}/{self._todo}] trial {trial.number}: {how}, {cost}; {_settings(trial.fields)}"
+        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._update("searching")
+
+    def _update(self, text: str) -> None:
+        seeds = len(self._plan.specs)
+        part = sum(sum(shares.values()) / seeds for shares in self._running.values())
+        self._progress.update(self._task, description=text, completed=min(self._ended + part, self._todo))
+
+
+def _settings(fields: Fields) -> str:
+    """`width 64, learning_rate 0.0003`."""
+    shown = ((name.rsplit(".", 1)[-1], value) for name, value in fields.items())
+    return ", ".join(f"{name} {value:.3g}" if isinstance(value, float) else f"{name} {value}" for name, value in shown)
+
+
+def _show_space(plan: TuningPlan, out: Path, budget: int, todo: list[int], as_json: bool, console: Console) -> None:
+    from benchmark.tuning.space import describe, space_content
+
+    folder = plan.folder(out)
+    if as_json:
+        content = {"folder": str(folder), "budget": budget, "to_do": todo, "published": plan.published}
+        click.echo(json.dumps({**content, "space": space_content(plan.space)}, indent=2))
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("field", "published", "searched"):
+        table.add_column(column, overflow="fold")
+    for name, search in plan.space.items():
+        table.add_row(name, str(plan.published[name]), describe(search))
+    console.print(table)
+    shape = f"{budget} trials x {len(plan.specs)} seeds, {budget - len(todo)} trials there already, {len(todo)} to do"
+    console.print(f"{shape}; in {folder}", highlight=False, soft_wrap=True)
+
+
+def _show_best(outcome: TuningOutcome, console: Console) -> None:
+    from benchmark.tuning.files import usage
+    from benchmark.tuning.trials import gain, ranked
+
+    published = outcome.trials[0]
+    start = "first" if outcome.plan.tuning.config else "published"
+    best = ranked(outcome.trials)[:SHOWN]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("trial", justify="right")
+    table.add_column("validation MAE", justify="right", no_wrap=True)
+    table.add_column("gain (sd over seeds)", justify="right", no_wrap=True)
+    table.add_column("settings", overflow="fold")
+    for trial in [*best, *([] if published in best else [published])]:
+        value = f"{trial.valid_mae:.4f}" if trial.valid_mae is not None else str(trial.state)
+        difference = gain(trial, published) if trial.number else None
+        spread = "" if difference is None or difference[1] is None else f" ({difference[1]:.4f})"
+        shown = "" if difference is None else f"{difference[0]:+.4f}{spread}"
+        name = str(trial.number) if trial.number else f"0, {start}"
+        table.add_row(name, value, shown, _settings(trial.fields))
+    console.print(table)
+    console.print(
+        f"gain: by how much validation MAE is below that of trial 0 (its {start} settings), seed by seed; the search "
+        "chose on this very data, so expect less on other data",
+        style="dim",
+        highlight=False,
+    )
+    if outcome.best is published:
+        console.print(f"No trial is better than the {start} settings.", highlight=False)
+    console.print(f"Settings: {outcome.best_file}", highlight=False, soft_wrap=True, markup=False)
+    command = usage(outcome.plan, outcome.folder)
+    console.print(f"Use them: {command}", highlight=False, soft_wrap=True, markup=False)
+
+
+def _content(outcome: TuningOutcome) -> dict[str, Any]:
+    """The outcome for machines."""
+    from benchmark.tuning.files import trial_row, usage
+
+    space = list(outcome.plan.space)
+    return {
+        "folder": str(outcome.folder),
+        "best_file": str(outcome.best_file),
+        "best": outcome.best.number if outcome.best else None,
+        "trained": outcome.trained,
+        "use": usage(outcome.plan, outcome.folder),
+        "trials": [trial_row(trial, space) for trial in outcome.trials],
+    }

@@ -1,0 +1,92 @@
+"""What a search leaves for people and studies: `trials.csv` and `best.yaml`."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from shlex import quote
+from typing import Any
+
+from benchmark.store import replace_file
+from benchmark.tuning.plan import TuningPlan
+from benchmark.tuning.space import differing, space_sha256
+from benchmark.tuning.trials import Trial, gain, ranked
+from benchmark.tuning.tuned import TunedConfig, TuningNote, tuned_text
+
+
+def trial_row(trial: Trial, space: Sequence[str]) -> dict[str, Any]:
+    """A trial as plain values: what `trials.csv` and `--json` say of it. None: there is no such value."""
+    return {
+        "trial": trial.number,
+        "state": trial.state or "open",
+        **{field: trial.fields.get(field) for field in space},
+        "valid_mae": trial.valid_mae,
+        **{f"valid_mae_seed{seed}": trial.by_seed.get(seed) for seed in trial.seeds},
+        "epochs": trial.epochs,
+        "seconds": round(trial.seconds, 3),
+        "reason": trial.reason,
+    }
+
+
+def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> None:
+    """Write `trials.csv`, and `best.yaml` where a trial is done; each replaces its predecessor at once."""
+    rows = [trial_row(trial, list(plan.space)) for trial in trials]
+
+    def table(path: Path) -> None:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(rows)
+
+    replace_file(folder / "trials.csv", table)
+    best = next(iter(ranked(trials)), None)
+    if best is None:
+        (folder / "best.yaml").unlink(missing_ok=True)
+    else:
+        text = _best_text(plan, folder, trials, best)
+        replace_file(folder / "best.yaml", lambda path: path.write_text(text, encoding="utf-8"))
+
+
+def usage(plan: TuningPlan, folder: Path) -> str:
+    """The command that trains and evaluates a study with the settings found."""
+    spec = plan.specs[0]
+    parts = [f"sentibench run --dataset {quote(plan.tuning.dataset)}"]
+    parts += [f"--plugin {quote(plugin)}" for plugin in plan.tuning.plugins]
+    if spec.regime != "uncertain":
+        parts.append(f"--regime {quote(spec.regime)}")
+    if spec.encoder is not None and spec.encoder.name != "minilm":
+        parts.append(f"--encoder {quote(spec.encoder.name)}")
+    if spec.encoder is not None and spec.encoder.mode == "finetune":
+        parts.append("--finetune")
+    model = plan.tuning.model
+    return " ".join([*parts, "--models", quote(f"{model},{model}={folder / 'best.yaml'}")])
+
+
+def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Trial) -> str:
+    spec, published = plan.specs[0], trials[0]
+    note = TuningNote(
+        dataset=spec.dataset,
+        split=spec.split,
+        data_sha256=spec.data_sha256,
+        regime=spec.regime,
+        encoder=spec.encoder.name if spec.encoder else None,
+        budget=sum(t.ended for t in trials),
+        trial=best.number,
+        seeds=best.seeds,
+        valid_mae=best.valid_mae or 0.0,
+        default_valid_mae=published.valid_mae,
+        space_sha256=space_sha256(plan.space),
+        search=plan.id,
+    )
+    config = differing(plan.tuning.model, plan.config(best.fields))
+    better = gain(best, published)
+    than = f", {better[0]:.4f} below the settings it began with" if better and best.number else ""
+    comments = [
+        f"Found by 'sentibench tune {plan.tuning.model}' on validation data only: trial {best.number} of "
+        f"{note.budget}, mean validation MAE {best.valid_mae:.4f} over {len(best.seeds)} seeds{than}.",
+        f"To use it: {usage(plan, folder)}",
+        "Epochs and patience of the search, where they are not the model's own, are part of the settings:",
+        "learning rates go with the length of training.",
+    ]
+    return tuned_text(TunedConfig(model=plan.tuning.model, config=config, tuning=note), comments)

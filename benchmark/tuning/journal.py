@@ -1,0 +1,120 @@
+"""What a search keeps: one line a suggested trial and one a finished training, each on the disk before the next.
+
+A search that is killed loses the trainings that were running. A last line that was cut short is dropped; any other that
+cannot be read is an error. Readable without this program or Optuna: one JSON object a line.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from benchmark.tuning.space import Fields
+from protocols import InputError
+
+#: `pruned`: ended early, as hopeless. `diverged`: a loss or a validation prediction was not finite. `rejected`: the
+#: model does not take these settings together. `failed`: any other error, or its process died: the next command tries
+#: it again, while the others are what these settings come to.
+Status = Literal["done", "pruned", "diverged", "rejected", "failed"]
+
+
+class Suggestion(BaseModel):
+    """The settings of a trial."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["trial"] = "trial"
+    trial: int
+    fields: Fields
+
+
+class TrainingRecord(BaseModel):
+    """How the training of a trial with one seed ended.
+
+    Attributes:
+        trial, seed, run: The trial, and the identity of the run that a study would make of the same settings.
+        valid_mae: Of the selected weights; None unless done.
+        curve: Validation MAE by epoch; None in stages that no checkpoint may be chosen from.
+        best_epoch: From 1.
+        seconds: Spent on training, without text states, which are shared.
+        error: What went wrong, in one line.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["training"] = "training"
+    trial: int
+    seed: int
+    run: str
+    status: Status
+    valid_mae: float | None = None
+    curve: tuple[float | None, ...] = ()
+    best_epoch: int = 0
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def final(self) -> bool:
+        """Whether training again would end alike."""
+        return self.status != "failed"
+
+
+_LINE: TypeAdapter[Suggestion | TrainingRecord] = TypeAdapter(
+    Annotated[Suggestion | TrainingRecord, Field(discriminator="kind")]
+)
+
+
+class Journal:
+    """The journal of one search; one process at a time may hold it.
+
+    Args:
+        path: The file; made when the first line is written.
+
+    Raises:
+        InputError: naming the line that cannot be read.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.suggestions: dict[int, Fields] = {}
+        self.trainings: dict[tuple[int, int], TrainingRecord] = {}
+        self._length = 0
+        if path.exists():
+            self._read()
+
+    def add(self, entries: Iterable[Suggestion | TrainingRecord]) -> None:
+        """Write entries: they are on the disk when this returns."""
+        entries = list(entries)
+        lines = "".join(json.dumps(e.model_dump(mode="json"), allow_nan=False) + "\n" for e in entries).encode()
+        with self._path.open("ab") as file:
+            file.truncate(self._length)  # what a killed process left of a line
+            file.write(lines)
+            file.flush()
+            os.fsync(file.fileno())
+        self._length += len(lines)
+        for entry in entries:
+            self._take(entry)
+
+    def _read(self) -> None:
+        content = self._path.read_bytes()
+        self._length = content.rfind(b"\n") + 1
+        for number, line in enumerate(content[: self._length].splitlines(), 1):
+            try:
+                self._take(_LINE.validate_json(line))
+            except ValidationError as error:
+                reason = error.errors()[0]["msg"]
+                raise InputError(
+                    f"{self._path}: line {number} cannot be read ({reason}); remove the line to lose that training, or "
+                    "the folder to search anew"
+                ) from None
+
+    def _take(self, entry: Suggestion | TrainingRecord) -> None:
+        if isinstance(entry, Suggestion):
+            self.suggestions[entry.trial] = entry.fields
+        else:
+            self.trainings[entry.trial, entry.seed] = entry

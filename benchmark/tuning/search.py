@@ -1,0 +1,201 @@
+"""`tune`: search the hyper-parameters of a model on validation data, under a fixed budget, resumable.
+
+>>> outcome = tune(Tuning(model="lnln", dataset="mosi"), Path("results/tuning"), budget=20)
+>>> outcome.best.fields, outcome.best.valid_mae
+
+A trial is one point of the space, trained with each seed; its value is the mean validation MAE under the regime's own
+validation draw. The first trial has the published settings. A search goes on where it was when it is asked for again,
+with any budget and any number of workers, and comes to the same on the processor.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from benchmark.executors.local import usable_cores
+from benchmark.store import replace_file
+from benchmark.tuning.files import write_results
+from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord
+from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
+from benchmark.tuning.suggest import ROUND, check_installed, suggest
+from benchmark.tuning.training import Training
+from benchmark.tuning.trials import Trial, limits, ranked
+from benchmark.tuning.workers import Listener, LocalWorkers, Workers
+from protocols import InputError
+
+__all__ = ["Tuning", "TuningOutcome", "TuningPlan", "pending", "plan_tuning", "tune"]
+
+
+@dataclass(frozen=True)
+class TuningOutcome:
+    """What a search came to.
+
+    Attributes:
+        plan: The search.
+        folder: Where it is.
+        trials: Those within the budget, in order.
+        trained: Trainings that were done now.
+    """
+
+    plan: TuningPlan
+    folder: Path
+    trials: tuple[Trial, ...]
+    trained: int = field(compare=False, default=0)
+
+    @property
+    def best(self) -> Trial | None:
+        """The trial with the lowest mean validation MAE; None where none is done."""
+        return next(iter(ranked(self.trials)), None)
+
+    @property
+    def best_file(self) -> Path:
+        """Settings of the best trial, as a study reads them."""
+        return self.folder / "best.yaml"
+
+
+def tune(
+    tuning: Tuning | TuningPlan,
+    root: Path,
+    budget: int,
+    workers: Workers | None = None,
+    device: str = "cpu",
+    listener: Listener | None = None,
+    on_trial: Callable[[Trial], None] | None = None,
+) -> TuningOutcome:
+    """Do what is missing of a search; what is there stays.
+
+    Leaves in `plan.folder(root)`: `search.json` (what the search depends on), `journal.jsonl`, `trials.csv` and
+    `best.yaml`.
+
+    Args:
+        tuning: The search, or its plan.
+        root: Folder of searches.
+        budget: Trials altogether, the published settings and those of earlier commands among them.
+        workers: Where trainings run; worker processes by default, one a core.
+        device: `cpu`, `cuda` or `cuda:1`.
+        listener: Told what every training is doing.
+        on_trial: Told each trial as it ends.
+
+    Raises:
+        InputError: for a search that cannot be resolved, or that another process is at.
+    """
+    if budget < 1:
+        raise InputError(f"budget: expected at least 1 trial, found {budget}")
+    check_installed()
+    resolved = plan_tuning(tuning) if isinstance(tuning, Tuning) else tuning
+    folder = resolved.folder(root)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror}); name another folder with --out") from None
+    lock = FileLock(folder / ".lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise InputError(f"{folder}: another process is at this search; wait for it, or end it") from None
+    try:
+        text = json.dumps(resolved.content, indent=2) + "\n"
+        replace_file(folder / "search.json", lambda path: path.write_text(text, encoding="utf-8"))
+        search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
+        with workers or LocalWorkers(usable_cores() if device == "cpu" else 1) as chosen:
+            for start in range(0, budget, ROUND):
+                search.round(start, min(start + ROUND, budget), chosen)
+        write_results(resolved, folder, search.trials(budget))
+        return TuningOutcome(resolved, folder, search.trials(budget), search.trained)
+    finally:
+        shutil.rmtree(folder / ".states", ignore_errors=True)
+        lock.release()
+
+
+def pending(resolved: TuningPlan, root: Path, budget: int) -> list[int]:
+    """Numbers of the trials of a budget that have trainings left; writes nothing."""
+    search = _Search(resolved, resolved.folder(root), "cpu", lambda *_: None, lambda _: None)
+    return [t.number for t in search.trials(budget) if not t.ended or t.to_repeat]
+
+
+class _Search:
+    """The state of a search at work."""
+
+    def __init__(
+        self, resolved: TuningPlan, folder: Path, device: str, listener: Listener, on_trial: Callable[[Trial], None]
+    ) -> None:
+        self.plan, self._folder, self._device = resolved, folder, device
+        self._listener, self._on_trial = listener, on_trial
+        self._journal = Journal(folder / "journal.jsonl")
+        self._seeds = tuple(spec.seed for spec in resolved.specs)
+        self._plugins = tuple(str(Path(p).resolve()) for p in resolved.tuning.plugins)
+        self._ceiling: tuple[float, ...] = ()
+        self._waiting: Counter[int] = Counter()
+        self.trained = 0
+
+    def trial(self, number: int) -> Trial:
+        """A trial as the journal has it; one that was not suggested yet has no fields."""
+        records = self._journal.trainings
+        trainings = {s: records[number, s] for s in self._seeds if (number, s) in records}
+        return Trial(number, self._journal.suggestions.get(number, {}), self._seeds, trainings)
+
+    def trials(self, count: int) -> tuple[Trial, ...]:
+        """The first trials."""
+        return tuple(self.trial(number) for number in range(count))
+
+    def round(self, start: int, stop: int, workers: Workers) -> None:
+        """Suggest and train the trials from `start` to `stop` - 1: one round, or the beginning of one."""
+        earlier = self.trials(start)
+        for number in range(start, stop):
+            if number not in self._journal.suggestions:
+                peers = {n: self._journal.suggestions[n] for n in range(start, number)}
+                tuning = self.plan.tuning
+                fields = suggest(self.plan.space, self.plan.published, earlier, peers, number, tuning.search_seed)
+                self._journal.add([Suggestion(trial=number, fields=fields)])
+        self._ceiling = limits(earlier) if self.plan.tuning.prune else ()
+        for number in range(start, stop):
+            first = self._journal.trainings.get((number, self._seeds[0]))
+            if first is None or not first.final:
+                self._begin(number, self._seeds[:1], workers)
+            elif first.status == "done":
+                self._begin(number, self._seeds[1:], workers)
+        while self._waiting.total():
+            training, record = workers.next(self._listener)
+            self._waiting[training.trial] -= 1
+            self.trained += 1
+            self._file(record, workers)
+
+    def _begin(self, number: int, seeds: Sequence[int], workers: Workers) -> None:
+        """Queue the trainings of a trial that have no lasting result."""
+        fields = self._journal.suggestions[number]
+        for seed in seeds:
+            there = self._journal.trainings.get((number, seed))
+            if there is not None and there.final:
+                continue
+            published = next(spec for spec in self.plan.specs if spec.seed == seed)
+            try:
+                config = self.plan.config(fields)
+            except InputError as error:
+                rejected = TrainingRecord(trial=number, seed=seed, run="", status="rejected", error=str(error))
+                self._file(rejected, workers)
+                continue
+            spec = published.model_copy(update={"config": config})
+            known = next((r for r in self._journal.trainings.values() if r.run == spec.id and r.final), None)
+            if known is not None:  # the space is small and the same settings came up again
+                self._file(known.model_copy(update={"trial": number, "seconds": 0.0}), workers)
+                continue
+            ceiling = self._ceiling if seed == self._seeds[0] else ()
+            self._waiting[number] += 1
+            workers.add(Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins))
+
+    def _file(self, record: TrainingRecord, workers: Workers) -> None:
+        """Keep how a training ended; the other seeds of a trial are trained once its first ended well."""
+        self._journal.add([record])
+        if record.seed == self._seeds[0] and record.status == "done":
+            self._begin(record.trial, self._seeds[1:], workers)
+        trial = self.trial(record.trial)
+        if trial.ended and not self._waiting[record.trial]:
+            self._on_trial(trial)
+            write_results(self.plan, self._folder, self.trials(len(self._journal.suggestions)))

@@ -1,0 +1,113 @@
+"""Which settings to try next: Optuna's tree-structured Parzen estimator (Bergstra et al. 2011).
+
+Trials come in rounds of `ROUND`. What a trial tries depends on the search's seed, its number, the trials of earlier
+rounds and the settings (not the results) of those before it in its own round: on nothing that the number of workers, an
+interruption or the budget changes.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from baselines import Choice
+from benchmark.tuning.space import Fields, Space
+from benchmark.tuning.trials import Trial
+from protocols import InputError
+
+if TYPE_CHECKING:
+    import optuna
+    from optuna.distributions import BaseDistribution
+
+ROUND = 4
+#: Trials, the published settings among them, before the estimator is asked: until then settings are drawn at random.
+RANDOM_TRIALS = 8
+
+
+def suggest(
+    space: Space, published: Fields, earlier: Sequence[Trial], peers: Mapping[int, Fields], number: int, seed: int
+) -> Fields:
+    """The settings of a trial.
+
+    Args:
+        space: What may vary.
+        published: The published values of these fields: trial 0.
+        earlier: The trials of earlier rounds, with their results.
+        peers: Settings by number of the trials before this one in its round.
+        number: Of the trial, from 0.
+        seed: Of the search.
+
+    Raises:
+        InputError: when Optuna is not installed.
+    """
+    if number == 0:
+        return dict(published)
+    with _quiet_optuna() as optuna:
+        draw = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
+        sampler = optuna.samplers.TPESampler(
+            n_startup_trials=RANDOM_TRIALS, multivariate=True, constant_liar=True, seed=draw
+        )
+        study = optuna.create_study(direction="minimize", sampler=sampler)
+        distributions = {field: _distribution(space, field) for field in space}
+        study.add_trials([_told(trial, distributions) for trial in earlier if trial.state != "failed"])
+        for _, fields in sorted(peers.items()):
+            study.enqueue_trial(dict(fields))
+            study.ask(distributions)
+        return dict(study.ask(distributions).params)
+
+
+def check_installed() -> None:
+    """Raises InputError, with what to do, when Optuna is not installed."""
+    with _quiet_optuna():
+        pass
+
+
+def _told(trial: Trial, distributions: dict[str, BaseDistribution]) -> optuna.trial.FrozenTrial:
+    """What the estimator is told of a trial. One without a curve counts as worse than all others."""
+    import optuna
+
+    states = optuna.trial.TrialState
+    if trial.state == "done":
+        return optuna.trial.create_trial(
+            state=states.COMPLETE, value=trial.valid_mae, params=dict(trial.fields), distributions=distributions
+        )
+    curve = (
+        {e: v for e, v in enumerate(trial.running_minimum(), 1) if np.isfinite(v)} if trial.state == "pruned" else {}
+    )
+    return optuna.trial.create_trial(
+        state=states.PRUNED, params=dict(trial.fields), distributions=distributions, intermediate_values=curve
+    )
+
+
+def _distribution(space: Space, field: str) -> BaseDistribution:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    search = space[field]
+    if isinstance(search, Choice):
+        return CategoricalDistribution(search.values)
+    if search.whole:
+        return IntDistribution(int(search.low), int(search.high), log=search.log)
+    return FloatDistribution(search.low, search.high, log=search.log)
+
+
+@contextmanager
+def _quiet_optuna() -> Iterator[ModuleType]:
+    try:
+        import optuna
+    except ImportError:
+        raise InputError(
+            "searching needs Optuna, which is not installed; run: pip install 'sentibench[tune]'"
+        ) from None
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            yield optuna
+    finally:
+        optuna.logging.set_verbosity(before)

@@ -1,0 +1,126 @@
+"""One training of a trial, in whichever process: the run that a study would make, without its evaluation.
+
+It gets the same data, model, seed and loop, so that a study with the settings found reproduces the validation MAE; it
+never asks for the test part.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from baselines import SentimentModel, load_plugin, resolve_config
+from benchmark.data.dataset import TrainingData
+from benchmark.experiment import Job, RunWorker
+from benchmark.runs import RunSpec
+from benchmark.training import TrainingDiverged, forked_rng, train
+from benchmark.tuning.journal import Status, TrainingRecord
+from protocols import InputError, get_regime
+
+#: What every training gets before it may be ended as hopeless: of the epochs that a checkpoint may be chosen from, this
+#: share, and at least so many.
+GRACE, GRACE_EPOCHS = 0.25, 5
+
+#: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
+Report = Callable[[int, int, float | None], None]
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a worker is given: plain values that travel between processes.
+
+    Attributes:
+        trial: Its number.
+        spec: The run.
+        root: Folder of the search, for text states shared between workers.
+        limits: By epoch, the best validation MAE that it must not be above; empty: never ended early.
+        device: `cpu`, `cuda` or `cuda:1`.
+        plugins: Python files to import first.
+    """
+
+    trial: int
+    spec: RunSpec
+    root: Path
+    limits: tuple[float, ...] = ()
+    device: str = "cpu"
+    plugins: tuple[str, ...] = ()
+
+    def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
+        """A record of this training."""
+        return TrainingRecord(trial=self.trial, seed=self.spec.seed, run=self.spec.id, status=status, error=error)
+
+
+class _Hopeless(Exception):
+    """Ends a training from within its progress."""
+
+
+def execute(training: Training, report: Report) -> TrainingRecord:
+    """Train and say how it ended; an error is in the record, not raised, so that the search goes on."""
+    started = time.perf_counter()
+    curve: list[float | None] = []
+    try:
+        for plugin in training.plugins:
+            load_plugin(plugin)
+        record = _train(training, report, curve)
+    except _Hopeless as hopeless:
+        record = training.ended("pruned", str(hopeless))
+    except TrainingDiverged as error:
+        record = training.ended("diverged", str(error))
+    except InputError as error:
+        record = training.ended("rejected", str(error))
+    except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
+        record = training.ended("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
+    seconds = record.seconds or time.perf_counter() - started
+    return record.model_copy(update={"curve": tuple(curve), "seconds": round(seconds, 3)})
+
+
+def _train(training: Training, report: Report, curve: list[float | None]) -> TrainingRecord:
+    spec = training.spec
+    config = resolve_config(spec.model, spec.config)
+    worker = RunWorker(Job(spec, (), training.root, training.device), lambda *_: None)
+    with forked_rng(spec.seed, worker.device):
+        model = worker.model()
+        unselected = _unselected(model, config.optimisation.epochs)
+
+        def follow(done: int, total: int, mae: float | None) -> None:
+            curve.append(mae if done > unselected else None)
+            report(done, total, mae)
+            best = min((v for v in curve if v is not None), default=math.inf)
+            grace = unselected + max(GRACE_EPOCHS, math.ceil(GRACE * (total - unselected)))
+            if training.limits and grace <= done < total:
+                limit = training.limits[min(done, len(training.limits)) - 1]
+                if best > limit:
+                    raise _Hopeless(f"best validation MAE {best:.4f} after epoch {done}, the median is {limit:.4f}")
+
+        started, encoding = time.perf_counter(), worker.encoding_seconds()
+        outcome = train(
+            model,
+            TrainingData(worker.dataset),
+            get_regime(spec.regime),
+            config.optimisation,
+            spec.seed,
+            worker.text,
+            worker.device,
+            follow,
+        )
+    if not math.isfinite(outcome.valid_mae):
+        raise TrainingDiverged("the validation MAE is not finite")
+    update = {
+        "valid_mae": outcome.valid_mae,
+        "best_epoch": outcome.best_epoch,
+        "seconds": time.perf_counter() - started - (worker.encoding_seconds() - encoding),
+    }
+    return training.ended("done").model_copy(update=update)
+
+
+def _unselected(model: SentimentModel, epochs: int) -> int:
+    """Epochs of the stages at the beginning that no checkpoint may be chosen from."""
+    count = 0
+    for stage in model.stages(epochs):
+        if stage.selects:
+            break
+        count += stage.epochs
+    return count

@@ -1,0 +1,100 @@
+"""The file that a search leaves and a study reads: the settings found, and how they were found.
+
+    model: lnln
+    config: {optimisation: {learning_rate: 0.0003}}
+    tuning: {dataset: mosi, split: official, budget: 40, ...}
+
+A study names it as `lnln=results/tuning/lnln-.../best.yaml`, or as `{name: lnln, config: FILE, label: ...}`; a file
+written by hand needs no `tuning`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from protocols import InputError
+
+
+class TuningNote(BaseModel):
+    """How settings were found: no part of a run's identity, which has the resolved config.
+
+    Attributes:
+        dataset, split, data_sha256: On which data. No other split of it may be used with these settings, as its test
+            samples may have been trained on or validated with.
+        regime, encoder: Under what training.
+        budget: Trials that were done when the file was written.
+        trial: The one that was best, from 0, which has the published settings.
+        seeds: Of the trainings of each trial.
+        valid_mae, default_valid_mae: Means over these seeds; the published settings' is None where they failed.
+        space_sha256: Of the search space.
+        search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    split: str
+    data_sha256: str
+    regime: str
+    encoder: str | None
+    budget: int
+    trial: int
+    seeds: tuple[int, ...]
+    objective: Literal["validation MAE"] = "validation MAE"
+    valid_mae: float
+    default_valid_mae: float | None
+    space_sha256: str
+    search: str
+
+
+class TunedConfig(BaseModel):
+    """The content of the file.
+
+    Attributes:
+        model: Registered name.
+        config: The fields that differ from the model's defaults.
+        tuning: How they were found; None where somebody chose them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    config: dict[str, Any] = {}
+    tuning: TuningNote | None = None
+
+
+def read_tuned(path: Path, model: str) -> TunedConfig:
+    """Read a file of settings for a model.
+
+    Raises:
+        InputError: one line that names the file, for one that is not there, cannot be read, or is for another model.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such file of settings for model '{model}'; make it with: sentibench tune"
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+    try:
+        tuned = TunedConfig.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "content"
+        raise InputError(f"{path}: {where}: {first['msg']}; expected the fields model, config, tuning") from None
+    if tuned.model != model:
+        raise InputError(f"{path}: has the settings of model '{tuned.model}', asked for '{model}'")
+    return tuned
+
+
+def tuned_text(tuned: TunedConfig, comments: list[str]) -> str:
+    """The file as text, with comments above."""
+    content = yaml.safe_dump(tuned.model_dump(mode="json"), sort_keys=False)
+    return "".join(f"# {line}\n" for line in comments) + content

@@ -1,0 +1,57 @@
+"""The ablation: names made from config alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from baselines import create, model_class, models, register_variant, resolve_config
+from protocols import InputError
+from senti_ifusion.model import SentiIFusion
+from senti_ifusion.variants import ABLATION
+from tests.model_batches import SPEC, make_batch
+
+SMALL = {"width": 16, "tokens": 2}
+VARIANTS = [name for name in ABLATION if name != "senti-ifusion"]
+
+
+def test_the_list_is_that_of_the_design_and_is_registered() -> None:
+    assert len(VARIANTS) == 9
+    assert set(VARIANTS) == {name for name, cls in models().items() if cls.info.variant_of == "senti-ifusion"}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_variant_is_the_model_with_one_field_changed(name: str) -> None:
+    whole, changed = resolve_config("senti-ifusion").model_dump(), resolve_config(name).model_dump()
+    assert len([field for field in whole if whole[field] != changed[field]]) == 1
+    cls = model_class(name)
+    assert issubclass(cls, SentiIFusion)
+    assert cls.name == name
+    assert model_class("senti-ifusion").name == "senti-ifusion"
+    assert cls.info.mask_informed == (name == "senti-ifusion-true-integrity")
+    torch.manual_seed(0)
+    made = create(name, SPEC, SMALL).eval()
+    torch.manual_seed(0)
+    same = create("senti-ifusion", SPEC, {**SMALL, **{k: changed[k] for k in changed if whole[k] != changed[k]}}).eval()
+    batch = replace(make_batch(4), integrity=torch.rand(4, 3))
+    with torch.no_grad():
+        assert torch.equal(made(batch).sentiment, same(batch).sentiment)
+
+
+def test_the_true_integrity_is_used_and_must_be_told() -> None:
+    torch.manual_seed(0)
+    model = create("senti-ifusion-true-integrity", SPEC, SMALL).eval()
+    batch = make_batch(4)
+    with torch.no_grad():
+        whole, poor = (model(replace(batch, integrity=torch.full((4, 3), v))).sentiment for v in (1.0, 0.1))
+    assert not torch.allclose(whole, poor)
+    with pytest.raises(InputError, match="does not tell"):
+        model(batch)
+
+
+def test_a_variant_of_an_unknown_field_is_refused() -> None:
+    with pytest.raises(InputError, match="did you mean use_integrity"):
+        register_variant("broken-variant-of-test", SentiIFusion, {"use_integrty": False}, title="x")
+    assert "broken-variant-of-test" not in models()
