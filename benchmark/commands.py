@@ -142,6 +142,8 @@ def save_study(study: Study, root: Path) -> None:
     """File the study beside its runs, so that reports can be made from the folder alone."""
     folder = study_folder(study, root)
     folder.mkdir(parents=True, exist_ok=True)
+    # reports are made from other folders, too
+    study = study.model_copy(update={"plugins": [str(Path(p).resolve()) for p in study.plugins]})
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
     replace_file(folder / "study.yaml", lambda path: path.write_text(text, encoding="utf-8"))
 

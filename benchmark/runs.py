@@ -26,6 +26,7 @@ class RunSpec(BaseModel):
     Attributes:
         dataset, split: Names; the samples themselves are identified by `data_sha256`.
         model, model_version, config: Registered name, version of its code, resolved config with optimisation.
+        plugin_sha256: Of the plugin file that the model comes from; empty for models that are installed.
         regime, regime_fingerprint: What is erased in training.
         encoder, encoder_revision: Text encoder; None where the data has word vectors.
         scaling: How values are scaled.
@@ -39,6 +40,7 @@ class RunSpec(BaseModel):
     data_sha256: str
     model: str
     model_version: int = 1
+    plugin_sha256: str = ""
     config: dict[str, Any]
     regime: str
     regime_fingerprint: str
@@ -50,7 +52,8 @@ class RunSpec(BaseModel):
     @property
     def id(self) -> str:
         """16 hexadecimal digits that stand for the spec."""
-        content = self.model_dump(mode="json", exclude={"regime", "dataset"})
+        left_out = {"regime", "dataset"} if self.plugin_sha256 else {"regime", "dataset", "plugin_sha256"}
+        content = self.model_dump(mode="json", exclude=left_out)
         text = json.dumps({"identity": IDENTITY_VERSION, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

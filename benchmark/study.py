@@ -27,7 +27,7 @@ from benchmark.data.sources import DatasetHeader, dataset_header
 from benchmark.data.synthetic import is_synthetic
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.tuning.tuned import TuningNote, read_tuned
-from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, unknown_name
+from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
 
 
 class ModelEntry(BaseModel):
@@ -137,7 +137,9 @@ def load_study(path: Path) -> Study:
         raise InputError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {type(content).__name__}")
-    return make_study(content, str(path))
+    study = make_study(content, str(path))
+    beside = [str(path.parent / p) if (path.parent / p).is_file() else p for p in study.plugins]
+    return study.model_copy(update={"plugins": beside})
 
 
 def make_study(content: dict[str, Any], where: str = "study") -> Study:
@@ -230,7 +232,10 @@ def plan(study: Study) -> Plan:
                     "seed": seed,
                 }
                 for entry, version, config in entries:
-                    spec = RunSpec(model=entry.name, model_version=version, config=config, **shared)
+                    source = plugin_sha256(model_class(entry.name))
+                    spec = RunSpec(
+                        model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
+                    )
                     runs.append(PlannedRun(spec, reference, entry.title))
                 known = any(not s.corrupts for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:

@@ -6,6 +6,7 @@ module that registers things when it is imported), and plugin files.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
@@ -21,6 +22,9 @@ T = TypeVar("T")
 
 #: Every registry of this process, for plugin files, which may register things of any kind.
 _REGISTRIES: list[Registry[object]] = []
+_PLUGIN = "sentibench_plugin_"
+#: sha256 of every plugin file that was imported, by the name of its module.
+_SOURCES: dict[str, str] = {}
 
 
 class Registry(Generic[T]):
@@ -93,6 +97,14 @@ class Registry(Generic[T]):
         return broken
 
 
+def plugin_sha256(thing: type) -> str:
+    """sha256 of the plugin file that a class was defined in; empty for all others, which have versions.
+
+    What comes of a file that its author is still writing is filed by its content.
+    """
+    return _SOURCES.get(thing.__module__, "")
+
+
 def origin_of(thing: Callable[..., object]) -> str:
     """Where a class or function is defined, as `Registry.add` wants it."""
     return f"{thing.__module__}.{thing.__qualname__}"
@@ -110,10 +122,14 @@ def load_plugin(path: str | Path) -> list[str]:
     path = Path(path).resolve()
     if not path.is_file():
         raise InputError(f"plugin {path}: no such file")
-    module_name = f"sentibench_plugin_{path.stem}"
+    # two files of one name are two plugins
+    module_name = f"{_PLUGIN}{path.stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None or path.suffix != ".py":
         raise InputError(f"plugin {path}: not a Python file; give one that ends in .py")
+    _SOURCES[module_name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for registry in _REGISTRIES:  # what is installed may be imported on the way, and is not the plugin's
+        registry._load_entry_points()
     before = {id(registry): dict(registry._items) for registry in _REGISTRIES}
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
@@ -135,4 +151,7 @@ def load_plugin(path: str | Path) -> list[str]:
 def _changed(before: Mapping[int, Mapping[str, object]]) -> Iterable[str]:
     for registry in _REGISTRIES:
         known = before.get(id(registry), {})
-        yield from (f"{registry.kind} {name}" for name, item in registry._items.items() if known.get(name) is not item)
+        for name, item in registry._items.items():
+            # what this project brings may have been imported on the way
+            if known.get(name) is not item and name not in registry._built_in:
+                yield f"{registry.kind} {name}"

@@ -21,6 +21,7 @@ from protocols.errors import InputError
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
+from protocols.registry import plugin_sha256
 
 COMPLETE = "complete"
 
@@ -44,8 +45,9 @@ class Scenario:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the text and of the versions of the mechanisms: what a prediction under it is filed by."""
-        text = " + ".join(f"{m}@{m.version}" for m in self.mechanisms)
+        """Hash of the text and of the mechanisms' versions (of plugins: their content): results are filed by it."""
+        marks = (f"{m}@{m.version}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
+        text = " + ".join(marks)
         return hashlib.sha256(f"scenario:1:{text}".encode()).hexdigest()[:16]
 
     def masks(self, data: Layout | HasLayout, split: str = "test", replicate: int | str = 0) -> Masks:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli.check_model import check_models
+from benchmark.cli.new_model import new_model
 from benchmark.cli.options import load_plugins, plugin_option
 
 if TYPE_CHECKING:
@@ -18,10 +20,15 @@ def models() -> None:
     """List the models."""
 
 
+models.add_command(new_model)
+models.add_command(check_models)
+
+
 @models.command("list")
 @plugin_option
+@click.option("--variants", is_flag=True, help="Also the ablations of models.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-def list_models(plugins: tuple[str, ...], as_json: bool) -> None:
+def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None:
     """List every model that can be found: paper, what it reads, what it needs, its size."""
     from dataclasses import asdict
 
@@ -32,7 +39,11 @@ def list_models(plugins: tuple[str, ...], as_json: bool) -> None:
     from baselines.standin import parameter_count
 
     load_plugins(plugins)
-    rows = [(name, cls.info, parameter_count(name)) for name, cls in registered().items()]
+    rows = [
+        (name, cls.info, parameter_count(name))
+        for name, cls in registered().items()
+        if variants or not cls.info.variant_of
+    ]
     if as_json:
         click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
         return
@@ -56,4 +67,5 @@ def list_models(plugins: tuple[str, ...], as_json: bool) -> None:
 def _short(info: ModelInfo) -> str:
     """`LNLN (NeurIPS 2024)`: the name and where it was published."""
     where = info.paper.rpartition("(")[2].rstrip(")") if info.paper.endswith(")") else ""
-    return f"{info.title} ({where})" if where and where not in info.title else info.title
+    known = not where or where in info.title or info.variant_of
+    return info.title if known else f"{info.title} ({where})"

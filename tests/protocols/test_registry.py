@@ -47,6 +47,32 @@ def test_a_plugin_file_brings_mechanism_protocol_and_regime(tmp_path: Path) -> N
     assert load_plugin(path) == new  # again: the same file may
 
 
+def test_an_edited_plugin_is_another(tmp_path: Path) -> None:
+    path = tmp_path / "edited.py"
+    path.write_text(PLUGIN.format(name="edited"))
+    load_plugin(path)
+    before = parse("edited_late(rate=0.5)").fingerprint
+    assert parse("edited_late(rate=0.5)").fingerprint == before
+    path.write_text(PLUGIN.format(name="edited").replace(">=", ">"))
+    load_plugin(path)
+    assert parse("edited_late(rate=0.5)").fingerprint != before
+
+
+def test_two_plugins_of_one_file_name_are_two(tmp_path: Path) -> None:
+    for folder, name in (("a", "first"), ("b", "first")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "same.py").write_text(PLUGIN.format(name=name))
+    load_plugin(tmp_path / "a" / "same.py")
+    with pytest.raises(InputError, match="already registered"):
+        load_plugin(tmp_path / "b" / "same.py")
+
+
+def test_what_a_plugin_only_imports_is_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "nothing.py").write_text("import baselines.almt, baselines.mmin, senti_ifusion.variants\n")
+    with pytest.raises(InputError, match="registers nothing"):
+        load_plugin(tmp_path / "nothing.py")
+
+
 def test_an_installed_distribution_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "late_protocols.py").write_text(PLUGIN.format(name="entry"))
     info = tmp_path / "late-1.0.dist-info"

@@ -1,0 +1,186 @@
+"""`sentibench models check`: whether models keep what every model must keep, and what they cost."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import load_plugins, plugin_option
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+    from benchmark.conformance import CheckResult, ConformanceReport, Cost
+
+_MARKS = {"passed": "[green]✓[/]", "failed": "[bold red]✗[/]", "skipped": "[dim]–[/]"}
+
+
+@click.command("check")
+@click.argument("names", nargs=-1, metavar="NAME|FILE...")
+@click.option("--all", "every", is_flag=True, help="Check every model that can be found.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Only this check. Several: repeat.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=1),
+    default=40.0,
+    show_default=True,
+    help="Time that learning sixteen samples by heart may take.",
+)
+@click.option("--traceback", is_flag=True, help="Show where in the model an error was raised.")
+@plugin_option
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON to this file as well.")
+def check_models(
+    names: tuple[str, ...],
+    every: bool,
+    only: tuple[str, ...],
+    seconds: float,
+    traceback: bool,
+    plugins: tuple[str, ...],
+    as_json: bool,
+    out: Path | None,
+) -> int:
+    """Check models by NAME, or every model that a Python FILE registers.
+
+    Each is built with its default config at small input widths. Exit code 1 where a check fails.
+    """
+    from rich.console import Console
+
+    from benchmark.conformance import check_model
+    from protocols import InputError
+
+    if out is not None and not out.resolve().parent.is_dir():
+        raise InputError(f"--out: there is no folder {out.resolve().parent}; make it first")
+    load_plugins(plugins)
+    console = Console(stderr=as_json, highlight=False)
+    chosen = _chosen(names, every)
+    reports = []
+    for name in chosen:
+        with console.status(name) if console.is_terminal else contextlib.nullcontext() as status:
+            report = check_model(name, only=only, seconds=seconds, progress=_teller(status, name))
+        reports.append(report)
+        if not as_json:
+            _show(console, report, full=len(chosen) == 1, traceback=traceback)
+    text = json.dumps([report.model_dump(mode="json") for report in reports], indent=2, ensure_ascii=False)
+    if out is not None:
+        _write(out, text + "\n")
+    if as_json:
+        click.echo(text)
+    failed = [report for report in reports if not report.passed]
+    if len(chosen) > 1 and not as_json:
+        console.print(f"\n{len(chosen) - len(failed)} of {len(chosen)} models pass")
+    if failed and not as_json:
+        first = failed[0]
+        console.print(
+            f"look further: sentibench models check {first.model} --only {first.failed[0].name} --traceback",
+            style="dim",
+            soft_wrap=True,
+        )
+    return 1 if failed else 0
+
+
+def _chosen(names: tuple[str, ...], every: bool) -> list[str]:
+    """The models meant: by name, by file, or all; each once, in the order given."""
+    from baselines import model_class, models
+    from protocols import InputError, load_plugin
+
+    if every and names:
+        raise InputError("--all: leave out the names, or leave out --all")
+    if every:
+        return list(models())
+    if not names:
+        raise InputError("name a model ('sentibench models list' lists them), give a Python file, or --all")
+    found: list[str] = []
+    for name in names:
+        if name.endswith(".py") or "/" in name:
+            new = [entry.partition(" ")[2] for entry in load_plugin(name) if entry.startswith("model ")]
+            if not new:
+                raise InputError(f"{name}: registers no model; decorate its class with @register")
+            found += new
+        else:
+            model_class(name)
+            found.append(name)
+    return list(dict.fromkeys(found))
+
+
+def _teller(status: Status | None, model: str) -> Callable[[str], None]:
+    """What shows the check that is being made, where there is a terminal to show it on."""
+    return lambda check: status.update(f"{model}: {check}") if status else None
+
+
+def _show(console: Console, report: ConformanceReport, *, full: bool, traceback: bool) -> None:
+    """A line a check, or a line for a model and one for each check that failed."""
+    from rich.table import Table
+
+    if full:
+        table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 1))
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, style="bold")
+        table.add_column(overflow="fold")
+        for result in report.results:
+            table.add_row(_MARKS[result.status], result.name, _text(result))
+        console.print(table)
+    count = {status: sum(r.status == status for r in report.results) for status in _MARKS}
+    totals = f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"
+    mark = _MARKS["passed" if report.passed else "failed"]
+    console.print(f"{mark} [bold]{report.model}[/]: {totals} in {report.seconds:.1f} s")
+    if not full:
+        for result in report.failed:
+            console.print(f"    {result.name}: [red]{_escaped(result.detail)}[/]")
+    if full and report.cost is not None:
+        console.print(_cost_text(report.cost), style="dim")
+    if traceback:
+        for result in report.failed:
+            if result.traceback:
+                console.print(f"\n{result.name}:\n{_escaped(result.traceback)}", soft_wrap=True)
+
+
+def _text(result: CheckResult) -> str:
+    """The property; what was found where it does not hold, or why it was not asked."""
+    if result.status == "passed":
+        return _escaped(result.statement)
+    if result.status == "skipped":
+        return f"[dim]not asked: {_escaped(result.detail)}[/]"
+    return f"{_escaped(result.statement)}\n[red]{_escaped(result.detail)}[/]"
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _cost_text(cost: Cost) -> str:
+    """What a model costs, in four lines."""
+    return (
+        f"  parameters           {cost.parameters:,}, text encoder excluded\n"
+        f"  operations a sample  {_flops(cost.flops_per_sample)} to predict, "
+        f"{_flops(cost.training_flops_per_sample)} to train\n"
+        f"  a batch of 32        {cost.train_step_ms:.0f} ms to train, {cost.predict_ms:.0f} ms to predict "
+        f"({cost.threads} thread{'s' if cost.threads > 1 else ''})\n"
+        f"  peak in training     {cost.peak_memory_mb:.1f} MiB, {cost.memory_per_sample_mb:.2f} MiB more a sample"
+    )
+
+
+def _flops(count: int) -> str:
+    return f"{count / 1e9:.2f} GFLOP" if count >= 1e9 else f"{count / 1e6:.2f} MFLOP"
+
+
+def _write(path: Path, text: str) -> None:
+    """Write beside and rename into place; raises InputError where that cannot be done."""
+    from protocols import InputError
+
+    beside = path.with_name(f".{path.name}.part")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        beside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            beside.unlink(missing_ok=True)
+        raise InputError(f"--out: cannot write {path}: {error.strerror}") from error

@@ -1,0 +1,27 @@
+"""`sentibench models new`: a model to start from, as one file."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+
+@click.command("new")
+@click.argument("name")
+@click.option("--out", type=click.Path(path_type=Path), help="The file, or a folder; default: NAME.py here.")
+@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+def new_model(name: str, out: Path | None, force: bool) -> None:
+    """Write NAME.py: a small model that trains as it is, with a comment at each place where yours goes."""
+    from benchmark.scaffold import model_name
+    from benchmark.scaffold import new_model as write
+
+    path = write(name, out, force=force)
+    file, name = shlex.quote(str(path)), model_name(name)
+    click.echo(f"{path}: model '{name}'; next:")
+    click.echo(f"  sentibench models check {file}")
+    click.echo(
+        f"  sentibench run --plugin {file} --models {name},text-only --dataset synthetic:size=tiny --name {name}"
+    )
+    click.echo(f"  sentibench report {name}")

@@ -1,0 +1,1 @@
+"""A model, a mechanism and a protocol for sentibench."""
