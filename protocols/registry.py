@@ -25,6 +25,8 @@ _REGISTRIES: list[Registry[object]] = []
 _PLUGIN = "sentibench_plugin_"
 #: sha256 of every plugin file that was imported, by the name of its module.
 _SOURCES: dict[str, str] = {}
+#: What every plugin file registered, by the sha256 of its content.
+_LOADED: dict[str, tuple[str, ...]] = {}
 
 
 class Registry(Generic[T]):
@@ -127,7 +129,10 @@ def load_plugin(path: str | Path) -> list[str]:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None or path.suffix != ".py":
         raise InputError(f"plugin {path}: not a Python file; give one that ends in .py")
-    _SOURCES[module_name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    if content in _LOADED:  # a copy is the same plugin
+        return list(_LOADED[content])
+    _SOURCES[module_name] = content
     for registry in _REGISTRIES:  # what is installed may be imported on the way, and is not the plugin's
         registry._load_entry_points()
     before = {id(registry): dict(registry._items) for registry in _REGISTRIES}
@@ -145,6 +150,7 @@ def load_plugin(path: str | Path) -> list[str]:
             f"plugin {path} registers nothing; decorate a model with @register, a mechanism with @register_mechanism, "
             "a protocol with @register_protocol"
         )
+    _LOADED[content] = tuple(new)
     return new
 
 

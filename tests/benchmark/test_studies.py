@@ -122,23 +122,23 @@ class Fails(SentimentModel):
 
 @pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
-    ("how", "says"),
+    ("name", "how", "says"),
     [
-        ("return {'task': self.weight * float('nan')}", "task = nan"),
-        ("import os; os._exit(7)", "exit code 7"),
+        ("fails", "return {'task': self.weight * float('nan')}", "task = nan"),
+        ("dies", "import os; os._exit(7)", "exit code 7"),
     ],
 )
 def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
-    tiny_encoder: Path, tmp_path: Path, how: str, says: str
+    tiny_encoder: Path, tmp_path: Path, name: str, how: str, says: str
 ) -> None:
     plugin = tmp_path / "fails.py"
-    plugin.write_text(PLUGIN.replace("HOW", how))
-    chosen = study(tiny_encoder, models=["fails", "constant"], seeds=1, plugins=[str(plugin)])
+    plugin.write_text(PLUGIN.replace("HOW", how).replace('"fails"', f'"{name}"'))
+    chosen = study(tiny_encoder, models=[name, "constant"], seeds=1, plugins=[str(plugin)])
     outcome = run(chosen, tmp_path / "runs", LocalExecutor(1))
     assert [r.status for r in outcome.records] == ["failed", "done"]
     assert says in str(outcome.failed[0].error)
     (panel,) = read_panels(chosen, tmp_path / "runs")
-    assert any("fails, seed 0" in line for line in panel.missing)
+    assert any(f"{name}, seed 0" in line for line in panel.missing)
     assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
 
 

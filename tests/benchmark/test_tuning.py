@@ -90,6 +90,16 @@ def no_memory_count(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.experiment.reset_peak_memory", lambda device: None)
 
 
+@pytest.fixture(autouse=True)
+def plugins_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test brings a model `toy` in a file of its own, which would be a conflict within one study."""
+    from baselines.registry import _MODELS
+
+    monkeypatch.setattr(_MODELS, "_items", {k: v for k, v in _MODELS._items.items() if k != "toy"})
+    monkeypatch.setattr(_MODELS, "_origins", {k: v for k, v in _MODELS._origins.items() if k != "toy"})
+    monkeypatch.setattr("protocols.registry._LOADED", {})
+
+
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command trains in this process."""

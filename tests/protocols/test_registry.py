@@ -61,8 +61,10 @@ def test_an_edited_plugin_is_another(tmp_path: Path) -> None:
 def test_two_plugins_of_one_file_name_are_two(tmp_path: Path) -> None:
     for folder, name in (("a", "first"), ("b", "first")):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "same.py").write_text(PLUGIN.format(name=name))
-    load_plugin(tmp_path / "a" / "same.py")
+        (tmp_path / folder / "same.py").write_text(f"# in folder {folder}" + PLUGIN.format(name=name))
+    new = load_plugin(tmp_path / "a" / "same.py")
+    (tmp_path / "copy.py").write_text((tmp_path / "a" / "same.py").read_text())
+    assert load_plugin(tmp_path / "copy.py") == new  # a copy is the same plugin
     with pytest.raises(InputError, match="already registered"):
         load_plugin(tmp_path / "b" / "same.py")
 
