@@ -69,8 +69,9 @@ class Subject:
         Properties are asked of this one: weights that start at zero hide what a model will do later.
         """
         if not self._practised:
-            other = self.build()
-            practise(other, self.train_batch(8, seed=50))
+            with torch.inference_mode(False), torch.enable_grad():  # also for callers who want no gradients
+                other = self.build()
+                practise(other, self.train_batch(8, seed=50))
             self._practised = {k: v.detach().clone() for k, v in tensors(other)}
         model = self.build()
         take_tensors(model, self._practised)

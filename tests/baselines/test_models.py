@@ -98,3 +98,12 @@ def test_late_fusion_never_silences_everything() -> None:
     assert kept.any(dim=1).all()
     lost_all = 0.6**3
     assert math.isclose(float(kept.mean()), 0.4 + lost_all, abs_tol=0.02)
+
+
+@pytest.mark.parametrize("name", ["lmf", "senti-ifusion"])
+def test_a_check_needs_no_other_before_it(name: str) -> None:
+    """Workers of a test run take checks in any order."""
+    for check in sorted(set(CHECKS) - {"learning", "cost"}):
+        small.cache_clear()
+        result = run_check(small(name), CHECKS[check])
+        assert result.status != "failed", f"{result.statement}: {result.detail}\n{result.traceback}"
