@@ -15,8 +15,10 @@ SNR_DB = (20, 10, 5, 0, -5)
 ERROR_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
-def _curve(template: str, axis: str) -> tuple[Point, ...]:
-    return tuple(Point(parse(template.format(rate)), {axis: rate}) for rate in RATES)
+def _curve(name: str, template: str, title: str, axis: str = "missing rate") -> Protocol:
+    """Version 1 of a protocol with one scenario a rate, 0 to 0.9."""
+    points = tuple(Point(parse(template.format(rate)), {axis: rate}) for rate in RATES)
+    return Protocol(name, 1, title, points, (axis,), ("mean", "auilc"))
 
 
 @register_protocol
@@ -28,9 +30,8 @@ def complete() -> Protocol:
 @register_protocol
 def inter_drop() -> Protocol:
     """Whole modalities lost by a growing share of samples: the drop-rate curves."""
-    points = _curve("drop(rate={})", "drop rate")
     title = "a share of the samples loses one or two whole modalities"
-    return Protocol("inter-drop", 1, title, points, ("drop rate",), ("mean", "auilc"))
+    return _curve("inter-drop", "drop(rate={})", title, "drop rate")
 
 
 @register_protocol
@@ -44,9 +45,8 @@ def inter_subsets() -> Protocol:
 @register_protocol
 def intra_random() -> Protocol:
     """Positions of every modality erased independently at one rate: the LNLN and P-RMF tables."""
-    points = _curve("random_positions(rate={})", "missing rate")
     title = "every position is erased independently, at one rate for all modalities"
-    return Protocol("intra-random", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("intra-random", "random_positions(rate={})", title)
 
 
 @register_protocol
@@ -75,33 +75,29 @@ def inter_ratio() -> Protocol:
 @register_protocol
 def intra_aligned() -> Protocol:
     """The same instants gone in all modalities, as when a recording stops."""
-    points = _curve("aligned_positions(rate={})", "missing rate")
     title = "the same relative instants are erased in all modalities"
-    return Protocol("intra-aligned", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("intra-aligned", "aligned_positions(rate={})", title)
 
 
 @register_protocol
 def intra_block() -> Protocol:
     """One contiguous stretch of each modality gone."""
-    points = _curve("block(rate={})", "missing rate")
     title = "one contiguous stretch of each modality is erased"
-    return Protocol("intra-block", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("intra-block", "block(rate={})", title)
 
 
 @register_protocol
 def intra_burst() -> Protocol:
     """Outages of about a second: two or three words, some ten frames of the usual features."""
-    points = _curve("burst(rate={}, mean_length={{text: 2.5, audio: 10, vision: 10}})", "missing rate")
     title = "each modality drops out and comes back, for about a second at a time"
-    return Protocol("intra-burst", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("intra-burst", "burst(rate={}, mean_length={{text: 2.5, audio: 10, vision: 10}})", title)
 
 
 @register_protocol
 def intra_informative() -> Protocol:
     """Missing not at random: what stands out goes first."""
-    points = _curve("informative(rate={}, strength=3)", "missing rate")
     title = "missing not at random: positions that stand out are likelier to go"
-    return Protocol("intra-informative", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("intra-informative", "informative(rate={}, strength=3)", title)
 
 
 @register_protocol
@@ -116,6 +112,5 @@ def noise() -> Protocol:
 @register_protocol
 def compat_mmsa() -> Protocol:
     """The masks of the public MMSA and LNLN loaders: for comparison with numbers made with them, and nothing else."""
-    points = _curve("mmsa_positions(rate={})", "missing rate")
     title = "the masks of the public MMSA / LNLN loaders, correlated modalities included: for comparison only"
-    return Protocol("compat-mmsa", 1, title, points, ("missing rate",), ("mean", "auilc"))
+    return _curve("compat-mmsa", "mmsa_positions(rate={})", title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -167,3 +168,26 @@ def test_text_that_is_not_read_is_not_encoded(dataset: Dataset, encoder: TextEnc
     assert torch.equal(batch.text.length, whole.text.length)
     assert not batch.text.values.any()
     assert torch.equal(batch.audio.values, whole.audio.values)
+
+
+def test_cls_and_sep_stay_also_where_a_text_fills_all_positions(encoder: TextEncoder) -> None:
+    samples = make_samples()
+    stream = samples.streams["text"]
+    longest = 48  # with [CLS] and [SEP] the 50 positions of the public files
+    tokens = np.resize(stream.token_ids, longest * len(samples))
+    offsets = np.arange(len(samples) + 1) * longest
+    full = replace(stream, offsets=offsets, observed=np.ones(len(tokens), dtype=np.bool_), token_ids=tokens)
+    data = build_dataset(replace(samples, streams={**samples.streams, "text": full}), "official", encoder)
+    part = data.part("test")
+    for text, kept in (("subset(available=audio)", 0), ("mmsa_positions(rate=1)", 0), ("random_positions(rate=0)", 48)):
+        seen: list[torch.Tensor] = []
+        masked = MaskedPart(part, parse(text).masks(part.layout), encoder, CPU)
+        hook = encoder.register_forward_pre_hook(lambda _, given, seen=seen: seen.append(given[0]))
+        masked.batch(torch.arange(3))
+        hook.remove()
+        (ids,) = seen
+        assert ids.shape == (3, longest + 2)
+        assert (ids[:, 0] == encoder.special.cls).all()
+        assert (ids[:, -1] == encoder.special.sep).all()
+        assert ((ids[:, 1:-1] != encoder.special.unk).sum(dim=1) == kept).all()
+        assert masked.observed_positions(torch.arange(3))["text"].sum(dim=1).tolist() == [kept + 2] * 3
