@@ -145,7 +145,7 @@ def _draw_lengths(data: pd.DataFrame, title: str) -> Figure:
             ax.set_xlim(low - 1, high + 1)
             ax.set_xticks([(low + high) / 2])
     axes[0].set_ylabel("% of the part")
-    axes[-1].legend(frameon=False, loc="upper right", handlelength=2.4)
+    axes[-1].legend(frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.2, handlelength=2.4)
     figure.suptitle(f"{title}: length where recorded", fontsize=8.5, x=0.01, ha="left")
     return figure
 
