@@ -12,6 +12,33 @@ import numpy.typing as npt
 import pandas as pd
 
 
+@dataclass(frozen=True)
+class Gap:
+    """Something a study asked for that is not there.
+
+    Attributes:
+        model: Name of the row.
+        seed: Seed.
+        split: Split of a pooled family; empty where there is only one.
+        reason: `not run`, `failed (...)` or `not evaluated`.
+        scenarios: What lacks; all that was asked for when there is no run.
+        command: What fills it, to be typed as it stands.
+    """
+
+    model: str
+    seed: int
+    split: str
+    reason: str
+    scenarios: tuple[str, ...]
+    command: str
+
+    def __str__(self) -> str:
+        where = f", split {self.split}" if self.split else ""
+        first = f" under {self.scenarios[0]}" + (f" and {len(self.scenarios) - 1} more" if self.scenarios[1:] else "")
+        what = f"{self.reason}{first}" if self.reason == "not evaluated" else self.reason
+        return f"{self.model}, seed {self.seed}{where}: {what}; fill it with `{self.command}`"
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
@@ -26,12 +53,15 @@ class Panel:
         cells: One row a cell with columns `model` (str), `seed` (int), `scenario` (str, as `protocols.parse` reads it);
             row i belongs to `predictions[i]`.
         predictions: `(cells, n)` float64, finite.
-        points: The protocols asked for: columns `protocol`, `scenario`, `order` (int), `axis` (str, empty when there is
-            none), `x` (float, NaN when not a number), `tick` (str, how to write x).
+        points: The protocols asked for: columns `protocol`, `scenario`, `order` (int); `axis` (str: the axis on which
+            this point lies, empty when there is none; points of one protocol may lie on different axes), `x` (float,
+            NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
+            (str: how to write where it lies).
         runs: One row a (model, seed), sums or means over pooled folds: columns `model`, `seed`, `parameters` (int),
             `train_seconds`, `inference_ms` (a sample), `peak_memory_mb`, `epochs`, `runs` (ids, comma separated).
         mask_informed: Models that were told the true integrity at test time: tables say so beside the name.
-        missing: What is absent from the grid (failed or not run), a line each that says which and how to fill it.
+        external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
+        missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
     """
 
@@ -46,6 +76,7 @@ class Panel:
     points: pd.DataFrame
     runs: pd.DataFrame
     mask_informed: frozenset[str] = frozenset()
-    missing: tuple[str, ...] = ()
+    external: frozenset[str] = frozenset()
+    missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
     notes: tuple[str, ...] = field(default_factory=tuple)

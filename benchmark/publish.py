@@ -1,9 +1,8 @@
-"""Tables and figures of a study, written beside its file: what `sentibench report` and `plot` do."""
+"""The tables of a study, written beside its file: what `sentibench report` does."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pandas as pd
 
 from benchmark.commands import read_panels, study_folder
 from benchmark.panel import Panel
-from benchmark.report.curves import curve_data, plot_curves, plottable
 from benchmark.report.leaderboard import leaderboard, per_scenario
 from benchmark.report.table import Table
 from benchmark.store import replace_file
@@ -64,24 +62,6 @@ def report(study: Study, root: Path) -> Report:
     for name, text in texts.items():
         replace_file(folder / name, lambda path, t=text: path.write_text(t, encoding="utf-8"))
     return Report(tuple(tables), tuple(folder / name for name in texts))
-
-
-def plot(study: Study, root: Path, formats: Sequence[str] = ("png", "pdf")) -> tuple[Path, ...]:
-    """Draw the curves of every protocol of a study that has an axis; each from a CSV beside it.
-
-    Raises:
-        InputError: when nothing of the study has been run.
-    """
-    folder = study_folder(study, root)
-    folder.mkdir(parents=True, exist_ok=True)
-    files: list[Path] = []
-    for panel in read_panels(study, root):
-        for protocol in _protocols(panel):
-            if plottable(panel, protocol):
-                stem = "".join(c if c.isalnum() or c in "-_=," else "_" for c in f"{_title(panel)}-{protocol}")
-                title = f"{_title(panel)}: {protocol}"
-                files += plot_curves(curve_data(panel, protocol), folder / stem, title, formats=formats)
-    return tuple(files)
 
 
 def _protocols(panel: Panel) -> list[str]:

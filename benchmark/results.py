@@ -6,12 +6,13 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from shlex import quote
 
 import numpy as np
 import pandas as pd
 
 from baselines import model_class
-from benchmark.panel import Panel
+from benchmark.panel import Gap, Panel
 from benchmark.runs import ORACLE
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import Plan, PlannedRun
@@ -27,11 +28,12 @@ def panels(plan: Plan, root: Path) -> list[Panel]:
     by_dataset: dict[str, list[PlannedRun]] = defaultdict(list)
     for run in plan.runs:
         by_dataset[run.dataset].append(run)
-    made = (_panel(plan, runs, store) for runs in by_dataset.values())
+    command = f"sentibench run {quote(str(root / 'studies' / plan.study.name / 'study.yaml'))} --out {quote(str(root))}"
+    made = (_panel(plan, runs, store, command) for runs in by_dataset.values())
     return [panel for panel in made if panel is not None]
 
 
-def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | None:
+def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore, command: str) -> Panel | None:
     splits = list(dict.fromkeys(r.spec.split for r in runs))
     groups: dict[tuple[str, int], list[PlannedRun]] = defaultdict(list)
     for run in runs:
@@ -40,12 +42,11 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | N
     cells: list[tuple[str, int, str]] = []
     rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
     costs: list[dict[str, object]] = []
-    missing: list[str] = []
+    missing: list[Gap] = []
     for (label, seed), members in groups.items():
         records = [store.find(run.spec) for run in members]
         wanted = {s.fingerprint: str(s) for s in plan.scenarios_of(members[0])}
-        lacking = _lacking(label, seed, members, records, wanted)
-        missing += lacking
+        missing += _gaps(label, seed, members, records, wanted, command)
         done = [r for r in records if r is not None and r.status == "done"]
         if len(done) < len(members):
             continue
@@ -78,7 +79,7 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | N
         label=pooled["label"].to_numpy(dtype=np.float64),
         cells=pd.DataFrame(cells, columns=["model", "seed", "scenario"]),
         predictions=np.stack(rows),
-        points=_points(plan.protocols),
+        points=protocol_table(plan.protocols),
         runs=pd.DataFrame(costs),
         mask_informed=frozenset(
             r.label for r in runs if r.spec.model != ORACLE and model_class(r.spec.model).info.mask_informed
@@ -87,21 +88,26 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore) -> Panel | N
     )
 
 
-def _lacking(
-    label: str, seed: int, members: Sequence[PlannedRun], records: Sequence[RunRecord | None], wanted: dict[str, str]
-) -> list[str]:
-    lines = []
+def _gaps(
+    label: str,
+    seed: int,
+    members: Sequence[PlannedRun],
+    records: Sequence[RunRecord | None],
+    wanted: dict[str, str],
+    command: str,
+) -> list[Gap]:
+    gaps = []
     for run, record in zip(members, records, strict=True):
-        name = f"{label}, seed {seed}" + (f", split {run.spec.split}" if len(members) > 1 else "")
-        if record is None:
-            lines.append(f"{name}: not run; run the study again to fill it")
-        elif record.status == "failed":
-            lines.append(f"{name}: failed ({record.error})")
-        else:
-            absent = [text for fingerprint, text in wanted.items() if fingerprint not in record.evaluated()]
-            if absent:
-                lines.append(f"{name}: {len(absent)} scenarios not evaluated ({absent[0]}, ...); run the study again")
-    return lines
+        split = run.spec.split if len(members) > 1 else ""
+        lacking, reason = tuple(wanted.values()), "not run"
+        if record is not None and record.status == "failed":
+            reason = f"failed ({record.error})"
+        elif record is not None:
+            lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in record.evaluated())
+            reason = "not evaluated"
+        if lacking:
+            gaps.append(Gap(label, seed, split, reason, lacking, command))
+    return gaps
 
 
 def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, object]:
@@ -121,24 +127,30 @@ def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, obje
     }
 
 
-def _points(protocols: Sequence[Protocol]) -> pd.DataFrame:
-    rows = []
-    for protocol in protocols:
-        for order, point in enumerate(protocol.points):
-            axis = protocol.axes[0] if protocol.axes else ""
-            ticks = [point.coordinates[a] for a in protocol.axes if a in point.coordinates]
-            numeric = len(protocol.axes) == 1 and isinstance(ticks[0], (int, float))
-            # a point off some axis says which one it lies on, as `token error rate 0.3`
-            named = [f"{a} {point.coordinates[a]}" for a in protocol.axes if a in point.coordinates]
-            written = map(str, ticks) if len(ticks) == len(protocol.axes) else named
-            rows.append(
-                {
-                    "protocol": protocol.name,
-                    "scenario": str(point.scenario),
-                    "order": order,
-                    "axis": axis,
-                    "x": float(ticks[0]) if numeric else math.nan,
-                    "tick": ", ".join(written),
-                }
-            )
-    return pd.DataFrame(rows)
+def protocol_table(protocols: Sequence[Protocol]) -> pd.DataFrame:
+    """`Panel.points` of some protocols."""
+    return pd.DataFrame([_point(p, order) for p in protocols for order in range(len(p.points))])
+
+
+def _point(protocol: Protocol, order: int) -> dict[str, object]:
+    point = protocol.points[order]
+    axes = [a for a in protocol.axes if a in point.coordinates]
+    first, second = ([*axes, "", ""])[:2]
+    # a point off some axis says which one it lies on, as `token error rate 0.3`
+    ticks = [
+        str(point.coordinates[a]) if len(axes) == len(protocol.axes) else f"{a} {point.coordinates[a]}" for a in axes
+    ]
+    return {
+        "protocol": protocol.name,
+        "scenario": str(point.scenario),
+        "order": order,
+        "axis": first,
+        "x": _number(point.coordinates.get(first)),
+        "axis2": second,
+        "y": _number(point.coordinates.get(second)),
+        "tick": ", ".join(ticks),
+    }
+
+
+def _number(coordinate: float | str | None) -> float:
+    return float(coordinate) if isinstance(coordinate, (int, float)) else math.nan

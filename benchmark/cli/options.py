@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from benchmark.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -57,3 +61,12 @@ def check_device(device: str) -> None:
         raise InputError(f"--device: '{device}' is none; write cpu, cuda or cuda:1") from None
     if found.type == "cuda" and not torch.cuda.is_available():
         raise InputError("--device: no CUDA device is available here; leave the option out to run on the processor")
+
+
+def chosen_study(name: str | None, out: Path) -> Study:
+    """The study of a name, a file, or a folder under `out`; None: the one that was run last. Raises InputError."""
+    from benchmark.commands import last_study, read_study
+
+    if name is not None and (out / "studies" / name / "study.yaml").is_file():
+        return read_study(str(out / "studies" / name / "study.yaml"), {})
+    return last_study(out) if name is None else read_study(name, {})

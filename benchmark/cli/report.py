@@ -1,4 +1,4 @@
-"""`sentibench report` and `sentibench plot`: leaderboards and curves of a study that was run."""
+"""`sentibench report`: the tables of a study that was run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from benchmark.cli.options import chosen_study
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def report(study: str | None, out: Path, form: str | None) -> None:
 
     from benchmark.publish import report as write
 
-    chosen = _study(study, out)
+    chosen = chosen_study(study, out)
     if form:
         for _, _, table in write(chosen, out).tables:
             click.echo(getattr(table, form)())
@@ -40,23 +41,9 @@ def report(study: str | None, out: Path, form: str | None) -> None:
         show_results(chosen, out, Console(), figures=False)
 
 
-@click.command()
-@click.argument("study", required=False)
-@OUT
-@click.option(
-    "--format", "formats", multiple=True, type=click.Choice(("png", "pdf", "svg")), help="Default: png and pdf."
-)
-def plot(study: str | None, out: Path, formats: tuple[str, ...]) -> None:
-    """Draw the curves of STUDY (by default the one that was run last)."""
-    from benchmark.publish import plot as draw
-
-    for path in draw(_study(study, out), out, formats or ("png", "pdf")):
-        click.echo(path)
-
-
 def show_results(study: Study, out: Path, console: Console, figures: bool = True) -> None:
     """Write tables (and figures) of a study and print its leaderboards."""
-    from benchmark.publish import plot as draw
+    from benchmark.plots import plot as draw
     from benchmark.publish import report as write
 
     written = write(study, out)
@@ -94,11 +81,3 @@ def _print(table: Table, console: Console) -> None:
     for note in table.footnotes:
         mark = f"[{note.mark}] " if note.mark else ""
         console.print(f"{mark}{note.text}", style="dim", markup=False, highlight=False)
-
-
-def _study(name: str | None, out: Path) -> Study:
-    from benchmark.commands import last_study, read_study
-
-    if name is not None and (out / "studies" / name / "study.yaml").is_file():
-        return read_study(str(out / "studies" / name / "study.yaml"), {})
-    return last_study(out) if name is None else read_study(name, {})

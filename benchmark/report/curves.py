@@ -28,9 +28,8 @@ def plottable(panel: Panel, protocol: str) -> bool:
     """Whether a protocol is a curve: one numeric axis with at least two different values."""
     points = protocol_points(panel, protocol)
     x = points["x"].to_numpy(np.float64)
-    return bool(
-        len(x) > 1 and np.isfinite(x).all() and len(np.unique(x)) == len(x) and str(points["axis"].iloc[0]) != ""
-    )
+    one_axis = points["axis"].nunique() == 1 and points["axis"].iloc[0] != "" and (points["axis2"] == "").all()
+    return bool(len(x) > 1 and np.isfinite(x).all() and len(np.unique(x)) == len(x) and one_axis)
 
 
 def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:

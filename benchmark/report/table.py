@@ -51,11 +51,19 @@ _LATEX = {
 
 @dataclass(frozen=True)
 class Column:
-    """A column: `name` for machines (the CSV's head), `title` for readers, `align`."""
+    """A column.
+
+    Attributes:
+        name: For machines: the CSV's head.
+        title: For readers.
+        align: Of head and cells.
+        group: Neighbouring columns of one group stand under a common head.
+    """
 
     name: str
     title: str
     align: Literal["left", "right", "center"] = "right"
+    group: str = ""
 
 
 @dataclass(frozen=True)
@@ -65,14 +73,16 @@ class Cell:
     Attributes:
         text: What a reader sees.
         value: The plain value at full precision, for the CSV; None: the text itself.
-        bold: The best of its column.
+        bold: The best of its column, or not to be told from it.
         note: Mark of a footnote, such as `a`; several are joined by commas.
+        struck: Shown, but not valid: struck through.
     """
 
     text: str
     value: Value = None
     bold: bool = False
     note: str = ""
+    struck: bool = False
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.panel import Panel
+from benchmark.results import protocol_table
 from protocols import get_protocol
 
 MODELS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", "lnln", "senti-ifusion", "mult")
@@ -29,20 +30,7 @@ def fake_panel(
     owner = np.sort(rng.integers(0, videos, samples))
     mood = rng.normal(size=videos)[owner]
     plans = [get_protocol(name) for name in protocols]
-    points = pd.DataFrame(
-        [
-            {
-                "protocol": plan.name,
-                "scenario": str(point.scenario),
-                "order": order,
-                "axis": plan.axes[0] if plan.axes else "",
-                "x": _number(point.coordinates, plan.axes),
-                "tick": " / ".join(str(point.coordinates[a]) for a in plan.axes),
-            }
-            for plan in plans
-            for order, point in enumerate(plan.points)
-        ]
-    )
+    points = protocol_table(plans)
     where = dict(zip(points["scenario"], points["x"].fillna(0.0), strict=True))
     rows, predictions = [], []
     for quality, model in enumerate(models):
@@ -84,11 +72,6 @@ def fake_panel(
         "runs": runs,
     }
     return Panel(**(fields | changes))  # type: ignore[arg-type]
-
-
-def _number(coordinates: object, axes: tuple[str, ...]) -> float:
-    value = coordinates[axes[0]] if axes else None  # type: ignore[index]
-    return float(value) if isinstance(value, (int, float)) else float("nan")
 
 
 def without(panel: Panel, **where: object) -> Panel:

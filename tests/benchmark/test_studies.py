@@ -138,7 +138,7 @@ def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
     assert [r.status for r in outcome.records] == ["failed", "done"]
     assert says in str(outcome.failed[0].error)
     (panel,) = read_panels(chosen, tmp_path / "runs")
-    assert any(f"{name}, seed 0" in line for line in panel.missing)
+    assert any(f"{name}, seed 0" in str(gap) for gap in panel.missing)
     assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
 
 
