@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.interface import MODALITIES, Sequences
+from baselines.layers.attending import attend
 from baselines.layers.positions import sinusoidal_positions
 
 
@@ -71,8 +72,7 @@ class CrossModalLayer(nn.Module):
         """`target` `(B, T, d)` enriched by `source` `(B, S, d)`, or by itself; `padding` is of what is attended to."""
         query = self.norm_attention(target)
         key = query if source is None else self.norm_attention(source)
-        attended, _ = self.attention(query, key, key, key_padding_mask=padding, need_weights=False)
-        target = target + self.dropout(attended)
+        target = target + self.dropout(attend(self.attention, query, key, padding))
         result: Tensor = target + self.dropout(self.feed(self.norm_feed(target)))
         return result
 

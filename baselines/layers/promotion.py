@@ -7,13 +7,13 @@ at a cost linear in the number of steps; the tokens that come out of the modalit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.interface import MODALITIES
+from baselines.layers.attending import attend
 from baselines.layers.positions import sinusoidal_positions
 
 
@@ -57,9 +57,9 @@ class PromotionUnit(nn.Module):
     ) -> Tensor:
         """`target` `(B, T, d)` promoted by `context` `(B, S, d)`; paddings are `(B, T)` and `(B, S)`."""
         source = self.norm_context(context)
-        target = target + _attend(self.cross, self.norm_target(target), source, context_padding)
+        target = target + attend(self.cross, self.norm_target(target), source, context_padding)
         own = self.norm_self(target)
-        target = target + _attend(self.itself, own, own, padding)
+        target = target + attend(self.itself, own, own, padding)
         result: Tensor = target + self.feed(self.norm_feed(target))
         return result
 
@@ -111,7 +111,3 @@ class MultimodalPromotion(nn.Module):
         """Attention pooling of the modalities' `(B, 3, 3 d)` to `(B, 3 d)`."""
         pooled: Tensor = (self.score(proposed).softmax(dim=1) * proposed).sum(dim=1)
         return pooled
-
-
-def _attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, padding: Tensor | None) -> Tensor:
-    return cast(Tensor, attention(target, source, source, key_padding_mask=padding, need_weights=False)[0])
