@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check bench clean
+.PHONY: setup demo test check bench docs clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -32,5 +32,9 @@ check: setup
 bench: setup
 	$(BIN)/python -m pytest tests/bench --benchmark-enable --benchmark-only
 
+# The pages, API reference included, into site/.
+docs: setup
+	$(BIN)/zensical build --strict -f mkdocs.yml
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info
+	rm -rf $(VENV) demo site build *.egg-info

@@ -68,13 +68,13 @@ def prepare(study: Study) -> Plan:
 
 
 def pending(plan: Plan, root: Path) -> list[int]:
-    """Positions of the runs of a plan that are not there, failed, or lack a scenario."""
+    """Positions of the runs of a plan that are not there, failed, or lack a scenario or its epochs."""
     store = RunStore(root)
     lacking = []
     for number, planned in enumerate(plan.runs):
         wanted = {s.fingerprint for s in plan.scenarios_of(planned)}
         record = store.done(planned.spec)
-        if record is None or wanted - set(record.evaluated()):
+        if record is None or record.lacks(wanted, epochs=plan.study.optimism):
             lacking.append(number)
     return lacking
 
@@ -110,7 +110,7 @@ def run(
 
     def job(planned: PlannedRun) -> Job:
         scenarios = tuple(str(s) for s in resolved.scenarios_of(planned))
-        return Job(planned.spec, scenarios, root.resolve(), device, plugins)
+        return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
 
     jobs = [job(resolved.runs[i]) for i in todo]
 
@@ -124,6 +124,7 @@ def run(
         if on_record:
             on_record(todo[number], record)
     shutil.rmtree(root / ".states", ignore_errors=True)
+    store.sweep()  # of workers that were killed meanwhile
     records = []
     for number, planned in enumerate(resolved.runs):
         found = fresh.get(number) or store.find(planned.spec)

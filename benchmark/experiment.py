@@ -5,31 +5,34 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
-from torch import nn
 
 from baselines import InputSpec, SentimentModel, create, load_plugin, model_class, resolve_config
-from benchmark.data.batches import MaskedPart, batches_by_length
-from benchmark.data.config import EncoderConfig
-from benchmark.data.dataset import Dataset, TrainingData, build_dataset
+from benchmark.data.batches import MaskedPart
+from benchmark.data.dataset import TrainingData
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.data.synthetic import oracle, parse_synthetic
+from benchmark.epochs import EpochWeights, predict_epochs
+from benchmark.inference import flops_per_sample, predict
 from benchmark.memory import peak_memory_mb, reset_peak_memory
 from benchmark.provenance import provenance
+from benchmark.run_data import run_data
 from benchmark.runs import ORACLE, RunSpec
-from benchmark.store import Evaluation, RunRecord, RunStore, write_predictions, write_record
-from benchmark.training import EVALUATION_BATCH, TrainingOutcome, forked_rng, train
-from protocols import MODALITIES, InputError, Masks, Scenario, get_regime, parse
+from benchmark.store import EPOCHS, EpochEvaluations, Evaluation, RunRecord, RunStore, write_predictions, write_record
+from benchmark.training import TrainingOutcome, forked_rng, train
+from benchmark.weights import copy_weights, equal_weights, load_weights
+from protocols import InputError, Masks, Scenario, get_regime, parse
 
 #: Told what a run is doing: (phase, done, total, validation MAE or None).
 Report = Callable[[str, int, int, float | None], None]
@@ -45,6 +48,7 @@ class Job:
         root: Folder of the run store.
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
+        optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
     """
 
     spec: RunSpec
@@ -52,6 +56,7 @@ class Job:
     root: Path
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
+    optimism: bool = False
 
 
 def execute(job: Job, report: Report | None = None) -> RunRecord:
@@ -65,7 +70,7 @@ def execute(job: Job, report: Report | None = None) -> RunRecord:
             load_plugin(plugin)
         done = store.done(job.spec)
         worker = RunWorker(job, report or (lambda *_: None))
-        return worker.add_cells(store, done) if done else worker.run(store)
+        return worker.complete(store, done) if done else worker.run(store)
     except Exception as error:  # noqa: BLE001 - filed with the run, whatever it is
         record = RunRecord(
             id=job.spec.id,
@@ -81,8 +86,8 @@ def execute(job: Job, report: Report | None = None) -> RunRecord:
         return record
 
 
-#: Masks -> a table of predictions in the order of the test part, and the seconds it took.
-Predictor = Callable[[Masks], tuple[pd.DataFrame, float]]
+#: Masks -> a table of predictions in the order of the test part, and how many milliseconds each took.
+Predictor = Callable[[Masks], tuple[pd.DataFrame, npt.NDArray[np.float64]]]
 
 
 class RunWorker:
@@ -92,7 +97,7 @@ class RunWorker:
         self.job, self.spec, self.report = job, job.spec, report
         self.device = torch.device(job.device)
         self.text: StateCache | TextEncoder | None
-        self.dataset, self.text = _data(job.spec, job.root / ".states", self.device)
+        self.dataset, self.text = run_data(job.spec, job.root / ".states", self.device)
         if job.spec.model != ORACLE and model_class(job.spec.model).info.needs_encoder:
             if self.text is None:
                 raise InputError(
@@ -102,7 +107,7 @@ class RunWorker:
             self.text = WordEmbeddings(self.text.encoder if isinstance(self.text, StateCache) else self.text)
         self.scenarios = tuple(map(parse, job.scenarios))
         self.seconds: dict[str, float] = {}
-        self.inference_ms = 0.0
+        self.milliseconds = np.zeros(0)  # of each prediction made
         reset_peak_memory(self.device)
 
     def run(self, store: RunStore) -> RunRecord:
@@ -110,25 +115,91 @@ class RunWorker:
         if self.spec.model == ORACLE:
             cells, predictions = self.evaluate(self._consult_oracle)
             return self.file(store, self.record(None, TrainingOutcome(), cells), predictions)
-        config = resolve_config(self.spec.model, self.spec.config)
-        with forked_rng(self.spec.seed, self.device):
-            model = self.model()
-            started, encoding = time.perf_counter(), self.encoding_seconds()
-            outcome = train(
-                model,
-                TrainingData(self.dataset),
-                get_regime(self.spec.regime),
-                config.optimisation,
-                self.spec.seed,
-                self.text,
-                self.device,
-                lambda done, total, mae: self.report("train", done, total, mae),
-            )
-            encoding = self.encoding_seconds() - encoding
-            self.seconds |= {"train": time.perf_counter() - started - encoding, "encode": encoding}
-            cells, predictions = self.evaluate(self._ask(model))
-        record = self.record(model, outcome, cells)
-        return self.file(store, record, predictions, outcome, _weights(model, self.text))
+        with self.scratch(store) as kept:
+            with forked_rng(self.spec.seed, self.device):
+                model = self.model()
+                outcome = self.train(model, kept)
+                cells, predictions = self.evaluate(self._ask(model))
+            record = self.record(model, outcome, cells)
+            record = self.file(store, record, predictions, outcome, copy_weights(model, self.text))
+            # the result is filed before anything is chosen on the test part
+            return record if kept is None else self.add_epochs(store, record, model, kept)
+
+    def complete(self, store: RunStore, record: RunRecord) -> RunRecord:
+        """Add to a trained run what it lacks: scenarios, and every epoch's predictions, for which it is trained again.
+
+        Raises:
+            InputError: when the second training does not give the first one's weights; the run stays as it was.
+        """
+        record = self.add_cells(store, record)
+        if not record.lacks((s.fingerprint for s in self.scenarios), epochs=self.job.optimism):
+            return record
+        with self.scratch(store) as kept:
+            with forked_rng(self.spec.seed, self.device):
+                model = self.model()
+                outcome = self.train(model, kept)
+            file = store.folder(self.spec) / "model.safetensors"
+            filed = load_file(file) if file.is_file() else {}
+            same = outcome.best_epoch == record.best_epoch and equal_weights(copy_weights(model, self.text), filed)
+            if not same:
+                raise InputError(
+                    f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
+                    f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
+                    f"version of torch?); remove {store.folder(self.spec)} to make it anew, or use another folder"
+                )
+            return record if kept is None else self.add_epochs(store, record, model, kept)
+
+    @contextmanager
+    def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
+        """Where the weights of epochs are kept until training has ended; None where they are not asked for."""
+        if not self.job.optimism:
+            yield None
+            return
+        with store.scratch(self.spec) as folder:
+            yield EpochWeights(folder)
+
+    def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
+        """Train a new model, and keep the weights of its epochs if asked to."""
+        started, encoding = time.perf_counter(), self.encoding_seconds()
+        outcome = train(
+            model,
+            TrainingData(self.dataset),
+            get_regime(self.spec.regime),
+            resolve_config(self.spec.model, self.spec.config).optimisation,
+            self.spec.seed,
+            self.text,
+            self.device,
+            lambda done, total, mae: self.report("train", done, total, mae),
+            (lambda epoch: kept.keep(epoch, model, self.text)) if kept else None,
+        )
+        encoding = self.encoding_seconds() - encoding
+        spent = time.perf_counter() - started - encoding - (kept.seconds if kept else 0.0)
+        self.seconds |= {"train": spent, "encode": encoding}
+        return outcome
+
+    def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
+        """Evaluate every epoch under the scenarios asked for, now and before; file it beside the result."""
+        started = time.perf_counter()
+        wanted = {s.fingerprint for s in self.scenarios}
+        wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
+        cells = [e for e in record.evaluations if e.fingerprint in wanted]
+        part = self.dataset.part("test")
+        predict_epochs(
+            kept,
+            cells,
+            lambda masks: MaskedPart(part, masks, self.text, self.device, model.info),
+            lambda text: parse(text).masks(self.dataset, "test"),
+            model,
+            store.predictions(self.spec),
+            record.best_epoch,
+            kept.folder / EPOCHS,
+            lambda done, total: self.report("evaluate", done, total, None),
+        )
+        tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
+        seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
+        record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
+        store.add_epochs(self.spec, record, kept.folder / EPOCHS)
+        return record
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
         """Evaluate a trained run under the scenarios that it lacks."""
@@ -140,7 +211,7 @@ class RunWorker:
         if self.spec.model != ORACLE:
             with forked_rng(self.spec.seed, self.device):
                 model = self.model()
-            _load_weights(model, self.text, store.folder(self.spec) / "model.safetensors", self.device)
+            load_weights(model, self.text, store.folder(self.spec) / "model.safetensors", self.device)
             predict = self._ask(model)
         cells, predictions = self.evaluate(predict, wanted)
         kept = store.predictions(self.spec)
@@ -172,13 +243,13 @@ class RunWorker:
         cells: list[Evaluation] = []
         tables: dict[str, pd.DataFrame] = {}
         frames = []
-        spent = 0.0
+        times: list[npt.NDArray[np.float64]] = []
         for number, scenario in enumerate(chosen):
             masks = scenario.masks(self.dataset, "test")
             sha = masks.sha256()
             if sha not in tables:
-                tables[sha], seconds = predict(masks)
-                spent += seconds
+                tables[sha], milliseconds = predict(masks)
+                times.append(milliseconds)
             table = tables[sha]
             mae = float(np.abs(table["prediction"].to_numpy() - part.label.numpy().astype(np.float64)).mean())
             cells.append(
@@ -186,8 +257,8 @@ class RunWorker:
             )
             frames.append(table.assign(scenario=str(scenario), sample_id=list(part.layout.sample_ids)))
             self.report("evaluate", number + 1, len(chosen), None)
-        self.seconds["evaluate"] = spent
-        self.inference_ms = 1000 * spent / max(1, len(tables) * len(part))
+        self.milliseconds = np.concatenate(times)
+        self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
         return tuple(cells), pd.concat(frames, ignore_index=True)
 
     def encoding_seconds(self) -> float:
@@ -195,20 +266,16 @@ class RunWorker:
         return self.text.seconds if isinstance(self.text, StateCache) else 0.0
 
     def _ask(self, model: SentimentModel) -> Predictor:
-        """Predictions of a model; the seconds are the model's own, without masks and text encoding."""
+        """Predictions of a model; the times are the model's own, without masks and text encoding."""
+        return lambda masks: predict(
+            model, MaskedPart(self.dataset.part("test"), masks, self.text, self.device, model.info)
+        )
 
-        def predict(masks: Masks) -> tuple[pd.DataFrame, float]:
-            part = MaskedPart(self.dataset.part("test"), masks, self.text, self.device, model.info)
-            started = time.perf_counter()
-            table = _predict(model, part)
-            return table, time.perf_counter() - started
-
-        return predict
-
-    def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, float]:
+    def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
         started = time.perf_counter()
         answer = oracle(load_samples(self.spec.dataset), masks, parse_synthetic(self.spec.dataset))
-        return pd.DataFrame({"prediction": answer.median}), time.perf_counter() - started
+        table = pd.DataFrame({"prediction": answer.median})
+        return table, np.full(len(table), 1000 * (time.perf_counter() - started) / len(table))
 
     def samples(self) -> pd.DataFrame:
         """The test samples, once."""
@@ -217,8 +284,15 @@ class RunWorker:
             {"sample_id": list(part.layout.sample_ids), "video_id": part.video_ids, "label": part.label.numpy()}
         )
 
-    def record(self, model: nn.Module | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]) -> RunRecord:
+    def record(
+        self, model: SentimentModel | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]
+    ) -> RunRecord:
         """What `run.json` says of this run."""
+        memory = peak_memory_mb(self.device)  # before operations are counted, which takes memory of its own
+        flops = None
+        if model is not None:
+            complete = MaskedPart(self.dataset.part("test"), None, self.text, self.device, model.info)
+            flops = flops_per_sample(model, complete)
         return RunRecord(
             id=self.spec.id,
             spec=self.spec,
@@ -228,8 +302,11 @@ class RunWorker:
             best_epoch=outcome.best_epoch,
             valid_mae=None if math.isnan(outcome.valid_mae) else outcome.valid_mae,
             seconds=self.seconds,
-            inference_ms=self.inference_ms,
-            peak_memory_mb=peak_memory_mb(self.device),
+            inference_ms=float(self.milliseconds.mean()),
+            inference_ms_median=float(np.median(self.milliseconds)),
+            inference_ms_p95=float(np.quantile(self.milliseconds, 0.95)),
+            flops=flops,
+            peak_memory_mb=memory,
             evaluations=cells,
             provenance=provenance(self.device),
         )
@@ -252,71 +329,3 @@ class RunWorker:
             write_predictions(predictions, folder / "predictions.parquet")
             write_record(record, folder / "run.json")
         return record
-
-
-@torch.inference_mode()
-def _predict(model: SentimentModel, part: MaskedPart) -> pd.DataFrame:
-    """Predictions of a masked part in its order, with what the model says besides."""
-    model.eval()
-    if isinstance(part.text, TextEncoder):
-        part.text.eval()
-    columns: dict[str, torch.Tensor] = {}
-
-    def fill(name: str, rows: torch.Tensor, values: torch.Tensor) -> None:
-        if name not in columns:
-            columns[name] = torch.zeros(len(part), dtype=values.dtype)
-        columns[name][rows] = values.cpu()
-
-    for rows in batches_by_length(part.part, EVALUATION_BATCH):
-        prediction = model(part.batch(rows))
-        fill("prediction", rows, prediction.sentiment.double())
-        if prediction.integrity is not None:
-            for i, modality in enumerate(MODALITIES):
-                fill(f"integrity_{modality}", rows, prediction.integrity[:, i].float())
-                fill(f"observed_{modality}", rows, part.integrity[rows, i].float())
-        if prediction.dominant is not None:
-            fill("dominant", rows, prediction.dominant.to(torch.int8))
-    if not bool(columns["prediction"].isfinite().all()):
-        raise ArithmeticError("a prediction is not finite")
-    return pd.DataFrame({name: values.numpy() for name, values in columns.items()})
-
-
-@lru_cache(maxsize=2)
-def _dataset(name: str, split: str, expected: str, scaling: str, encoder: TextEncoder | None) -> Dataset:
-    dataset = build_dataset(load_samples(name), split, encoder, scaling)  # type: ignore[arg-type]
-    if dataset.fingerprint != expected:
-        raise InputError(f"{name}: changed since the study was planned; run the study again")
-    return dataset
-
-
-@lru_cache(maxsize=1)
-def _frozen(config: EncoderConfig, revision: str, folder: Path, device: str) -> StateCache:
-    return StateCache(TextEncoder(config).to(device), revision, folder)
-
-
-def _data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[Dataset, StateCache | TextEncoder | None]:
-    """The data set and the text side of a run; kept for the next run of this process where nothing is trained in it."""
-    text: StateCache | TextEncoder | None = None
-    if spec.encoder is not None:
-        if spec.encoder.mode == "frozen":
-            text = _frozen(spec.encoder, spec.encoder_revision or "", folder, str(device))
-        else:
-            text = TextEncoder(spec.encoder).to(device)
-    encoder = text.encoder if isinstance(text, StateCache) else text
-    if isinstance(text, TextEncoder):
-        return build_dataset(load_samples(spec.dataset), spec.split, encoder, spec.scaling), text
-    return _dataset(spec.dataset, spec.split, spec.data_sha256, spec.scaling, encoder), text
-
-
-def _weights(model: nn.Module, text: StateCache | TextEncoder | None) -> Mapping[str, torch.Tensor]:
-    tensors = {f"model.{k}": v for k, v in model.state_dict().items()}
-    if isinstance(text, TextEncoder) and not isinstance(text, WordEmbeddings):
-        tensors |= {f"encoder.{k}": v for k, v in text.state_dict().items()}
-    return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
-
-
-def _load_weights(model: nn.Module, text: StateCache | TextEncoder | None, path: Path, device: torch.device) -> None:
-    tensors = load_file(path, device=str(device))
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
-    if isinstance(text, TextEncoder) and not isinstance(text, WordEmbeddings):
-        text.load_state_dict({k.removeprefix("encoder."): v for k, v in tensors.items() if k.startswith("encoder.")})

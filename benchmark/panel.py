@@ -58,11 +58,15 @@ class Panel:
             NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
             (str: how to write where it lies).
         runs: One row a (model, seed), sums or means over pooled folds: columns `model`, `seed`, `parameters` (int),
-            `train_seconds`, `inference_ms` (a sample), `peak_memory_mb`, `epochs`, `runs` (ids, comma separated).
+            `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
+            scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
+            unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
         mask_informed: Models that were told the true integrity at test time: tables say so beside the name.
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
+        notes: What every table and figure made of it must say.
+        selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
     """
 
     dataset: str
@@ -80,3 +84,4 @@ class Panel:
     missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
     notes: tuple[str, ...] = field(default_factory=tuple)
+    selection: str = "valid"

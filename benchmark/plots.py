@@ -2,29 +2,112 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from benchmark.commands import read_panels, study_folder
-from benchmark.report.curves import curve_data, plot_curves, plottable
+from benchmark.figure_kinds import NOTHING, PANEL_KINDS, WIDTHS, Wish, draw_integrity
+from benchmark.metrics import metric_names
+from benchmark.panel import Panel
 from benchmark.report.estimates import protocol_names
+from benchmark.report.figures import FORMATS, check_formats
 from benchmark.study import Study
+from protocols import InputError, parse, unknown_name
+
+#: What can be drawn.
+KINDS = (*PANEL_KINDS, "integrity")
 
 
-def plot(study: Study, root: Path, formats: Sequence[str] = ("png", "pdf")) -> tuple[Path, ...]:
-    """Draw the curves of every protocol of a study that has an axis; each from a CSV beside it.
+def plot(
+    study: Study,
+    root: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    kinds: Sequence[str] = ("curves",),
+    protocol: str | None = None,
+    metrics: Sequence[str] = (),
+    models: Sequence[str] = (),
+    scenario: str | None = None,
+    width: str = "text",
+    told: Callable[[str], None] | None = None,
+    written: Callable[[Path], None] | None = None,
+) -> tuple[Path, ...]:
+    """Draw figures of a study; each from a CSV beside it.
+
+    Args:
+        study: The study.
+        root: Folder of the run store.
+        formats: Of `png`, `pdf`, `svg`.
+        kinds: Of `KINDS`; `all` is every one that the study has something to show for.
+        protocol: Only this one; calibration, cost and ranks are over it, instead of the most telling one or all.
+        metrics: Of curves, one by one of heat maps, cost, ranks and confusion matrices; by default those that each
+            kind is known by (MAE, Acc-5 and F1; MAE; Acc-7).
+        models: To be shown in full; by default all of a few, else a choice (see `emphasis`).
+        scenario: Of the confusion matrices; `complete` by default.
+        width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
+        told: Is given a line for every kind that `all` leaves out, and why.
+        written: Is given each file, kind by kind, as they are written.
+
+    Returns:
+        The files, CSV first for each figure.
 
     Raises:
-        InputError: when nothing of the study has been run.
+        InputError: when nothing of the study has been run, something asked for is unknown, or a kind has nothing to
+            show (unless it is one of `all`).
     """
+    for kind in kinds:
+        if kind not in (*KINDS, "all"):
+            raise unknown_name("kind of figure", kind, (*KINDS, "all"))
+    if width not in WIDTHS:
+        raise unknown_name("width", width, WIDTHS)
+    check_formats(formats)
+    panels = read_panels(study, root)
+    _check_wishes(panels, protocol, metrics, models)
+    wanted = str(parse(scenario)) if scenario else None
     folder = study_folder(study, root)
     folder.mkdir(parents=True, exist_ok=True)
+    wish = Wish(folder, formats, protocol, metrics, models, wanted, width)
     files: list[Path] = []
-    for panel in read_panels(study, root):
-        for protocol in protocol_names(panel):
-            if plottable(panel, protocol):
-                dataset = f"{panel.dataset}/{panel.split}"
-                stem = "".join(c if c.isalnum() or c in "-_=," else "_" for c in f"{dataset}-{protocol}")
-                title = f"{dataset}: {protocol}"
-                files += plot_curves(curve_data(panel, protocol), folder / stem, title, formats=formats)
+    for kind in KINDS if "all" in kinds else dict.fromkeys(kinds):
+        try:
+            drawn, reasons = draw_integrity(study, root, wish) if kind == "integrity" else _draw(kind, panels, wish)
+        except InputError as error:
+            drawn, reasons = [], [str(error)]
+        if not drawn and "all" not in kinds:
+            raise InputError(reasons[0])
+        if not drawn and told:
+            told(f"{kind} left out: {reasons[0]}")
+        files += drawn
+        for path in drawn if written else ():
+            written(path)
+    if not files:
+        raise InputError(f"study '{study.name}': there is nothing to draw of it yet; run it under some protocols")
     return tuple(files)
+
+
+def _check_wishes(panels: Sequence[Panel], protocol: str | None, metrics: Sequence[str], models: Sequence[str]) -> None:
+    names = list(dict.fromkeys(name for panel in panels for name in protocol_names(panel)))
+    if protocol and not any(protocol in (name, name.partition("@")[0]) for name in names):
+        raise unknown_name("protocol of the study", protocol, names)
+    known = list(dict.fromkeys(name for panel in panels for name in metric_names(panel.label_range)))
+    present = list(dict.fromkeys(str(name) for panel in panels for name in panel.cells["model"]))
+    for what, wanted, there in (("metric", metrics, known), ("model of the study", models, present)):
+        for name in wanted:
+            if name not in there:
+                raise unknown_name(what, name, there)
+
+
+def _draw(kind: str, panels: Sequence[Panel], wish: Wish) -> tuple[list[Path], list[str]]:
+    """The figures of one kind, and why there are none where there are none."""
+    files: list[Path] = []
+    reasons: list[str] = []
+    for panel in panels:
+        try:
+            found = PANEL_KINDS[kind](panel, wish)
+        except InputError as error:
+            found, reason = [], str(error)
+        else:
+            reason = f"{panel.dataset}: {NOTHING[kind]}"
+        files += found
+        reasons += [] if found else [reason]
+    return files, reasons

@@ -1,12 +1,16 @@
-"""From the run store to panels: the predictions of a study, folds pooled, ready for tables and figures."""
+"""From the run store to panels: the predictions of a study, folds pooled, ready for tables and figures.
+
+`panels` gives results. What choosing epochs on the test set would have given is in `benchmark.optimism`.
+"""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from shlex import quote
+from typing import Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +20,8 @@ from benchmark.panel import Gap, Panel
 from benchmark.runs import ORACLE
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import Plan, PlannedRun
-from protocols import InputError, Protocol
+from protocols import InputError
+from protocols import Protocol as MeasurementPlan
 
 
 def panels(plan: Plan, root: Path) -> list[Panel]:
@@ -24,16 +29,80 @@ def panels(plan: Plan, root: Path) -> list[Panel]:
 
     What is absent is listed in `Panel.missing`; a data set without any finished run has no panel.
     """
-    store = RunStore(root)
-    by_dataset: dict[str, list[PlannedRun]] = defaultdict(list)
-    for run in plan.runs:
-        by_dataset[run.dataset].append(run)
-    command = f"sentibench run {quote(str(root / 'studies' / plan.study.name / 'study.yaml'))} --out {quote(str(root))}"
-    made = (_panel(plan, runs, store, command) for runs in by_dataset.values())
+    source = ValidSelection(plan, RunStore(root))
+    made = (make_panel(plan, runs, root, source) for runs in runs_by_dataset(plan).values())
     return [panel for panel in made if panel is not None]
 
 
-def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore, command: str) -> Panel | None:
+def runs_by_dataset(plan: Plan) -> dict[str, list[PlannedRun]]:
+    """The runs of a plan by the data set that they are of, as the study names it."""
+    found: dict[str, list[PlannedRun]] = defaultdict(list)
+    for run in plan.runs:
+        found[run.dataset].append(run)
+    return dict(found)
+
+
+class Source(Protocol):
+    """Where the predictions of a panel come from: which epoch of each run, under which scenarios.
+
+    Attributes:
+        selection: For `Panel.selection`.
+        notes: For `Panel.notes`.
+        points: For `Panel.points`.
+        lacking: The reason of a gap where a run is there and a scenario is not.
+        options: What the command that fills a gap needs besides.
+    """
+
+    selection: str
+    notes: tuple[str, ...]
+    points: pd.DataFrame
+    lacking: str
+    options: str
+
+    def scenarios(self, run: PlannedRun) -> dict[str, str]:
+        """By fingerprint, the text of every scenario that a run should have."""
+        ...
+
+    def there(self, record: RunRecord) -> Collection[str]:
+        """Fingerprints of the scenarios that a run has."""
+        ...
+
+    def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+        """The epoch, and its predictions: rows are scenarios, columns samples in order."""
+        ...
+
+
+class ValidSelection:
+    """Results: the epoch that validation chose."""
+
+    selection = "valid"
+    notes: tuple[str, ...] = ()
+    lacking, options = "not evaluated", ""
+
+    def __init__(self, plan: Plan, store: RunStore) -> None:
+        self.points = protocol_table(plan.protocols)
+        self._plan, self._store = plan, store
+
+    def scenarios(self, run: PlannedRun) -> dict[str, str]:
+        """All of the study."""
+        return {s.fingerprint: str(s) for s in self._plan.scenarios_of(run)}
+
+    def there(self, record: RunRecord) -> Collection[str]:
+        """Those evaluated."""
+        return record.evaluated()
+
+    def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
+        """The predictions on file."""
+        table = self._store.predictions(run.spec)
+        wide = table.pivot(index="scenario", columns="sample_id", values="prediction")
+        return record.best_epoch, wide[samples["sample_id"]]
+
+
+def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
+    """The panel of one data set; None where none of its runs is there."""
+    store = RunStore(root)
+    study = quote(str(root / "studies" / plan.study.name / "study.yaml"))
+    command = f"sentibench run {study} --out {quote(str(root))}{source.options}"
     splits = list(dict.fromkeys(r.spec.split for r in runs))
     groups: dict[tuple[str, int], list[PlannedRun]] = defaultdict(list)
     for run in runs:
@@ -45,26 +114,26 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore, command: str
     missing: list[Gap] = []
     for (label, seed), members in groups.items():
         records = [store.find(run.spec) for run in members]
-        wanted = {s.fingerprint: str(s) for s in plan.scenarios_of(members[0])}
-        missing += _gaps(label, seed, members, records, wanted, command)
+        missing += _gaps(label, seed, members, records, source, command)
         done = [r for r in records if r is not None and r.status == "done"]
         if len(done) < len(members):
             continue
-        tables = []
-        for run in members:
+        tables, epochs = [], []
+        for run, record in zip(members, done, strict=True):
             known = store.samples(run.spec)
             samples.setdefault(run.spec.split, known)
             if not known.equals(samples[run.spec.split]):
                 raise InputError(
                     f"{run.spec.title}: test samples differ from the other runs'; were they made from other data?"
                 )
-            table = store.predictions(run.spec)
-            tables.append(table.pivot(index="scenario", columns="sample_id", values="prediction")[known["sample_id"]])
-        shared = [s for s in wanted.values() if all(s in table.index for table in tables)]
+            epoch, table = source.read(run, record, known)
+            epochs.append(epoch)
+            tables.append(table)
+        shared = [s for s in source.scenarios(members[0]).values() if all(s in table.index for table in tables)]
         joined = np.concatenate([table.loc[shared].to_numpy(dtype=np.float64) for table in tables], axis=1)
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
-        costs.append(_cost(label, seed, done))
+        costs.append({**_cost(label, seed, done), "best_epoch": float(np.mean(epochs))})
     if not cells:
         return None
     pooled = pd.concat([samples[s] for s in splits if s in samples], ignore_index=True)
@@ -79,12 +148,14 @@ def _panel(plan: Plan, runs: Sequence[PlannedRun], store: RunStore, command: str
         label=pooled["label"].to_numpy(dtype=np.float64),
         cells=pd.DataFrame(cells, columns=["model", "seed", "scenario"]),
         predictions=np.stack(rows),
-        points=protocol_table(plan.protocols),
+        points=source.points,
         runs=pd.DataFrame(costs),
         mask_informed=frozenset(
             r.label for r in runs if r.spec.model != ORACLE and model_class(r.spec.model).info.mask_informed
         ),
         missing=tuple(missing),
+        notes=source.notes,
+        selection=source.selection,
     )
 
 
@@ -93,18 +164,19 @@ def _gaps(
     seed: int,
     members: Sequence[PlannedRun],
     records: Sequence[RunRecord | None],
-    wanted: dict[str, str],
+    source: Source,
     command: str,
 ) -> list[Gap]:
     gaps = []
+    wanted = source.scenarios(members[0])
     for run, record in zip(members, records, strict=True):
         split = run.spec.split if len(members) > 1 else ""
         lacking, reason = tuple(wanted.values()), "not run"
         if record is not None and record.status == "failed":
             reason = f"failed ({record.error})"
         elif record is not None:
-            lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in record.evaluated())
-            reason = "not evaluated"
+            lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in source.there(record))
+            reason = source.lacking
         if lacking:
             gaps.append(Gap(label, seed, split, reason, lacking, command))
     return gaps
@@ -120,19 +192,26 @@ def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, obje
         "seed": seed,
         "parameters": int(mean([r.parameters for r in records])),
         "train_seconds": mean([r.seconds.get("train") for r in records]),
-        "inference_ms": mean([r.inference_ms for r in records]),
+        "inference_ms": mean([_typical(r) for r in records]),
+        "inference_ms_p95": mean([r.inference_ms_p95 for r in records]),
+        "flops": mean([r.flops for r in records]),
         "peak_memory_mb": mean([r.peak_memory_mb for r in records]),
         "epochs": mean([r.epochs for r in records]),
         "runs": ",".join(r.id for r in records),
     }
 
 
-def protocol_table(protocols: Sequence[Protocol]) -> pd.DataFrame:
+def _typical(record: RunRecord) -> float | None:
+    """Median milliseconds a sample; runs of older versions kept the mean only."""
+    return record.inference_ms if record.inference_ms_median is None else record.inference_ms_median
+
+
+def protocol_table(protocols: Sequence[MeasurementPlan]) -> pd.DataFrame:
     """`Panel.points` of some protocols."""
     return pd.DataFrame([_point(p, order) for p in protocols for order in range(len(p.points))])
 
 
-def _point(protocol: Protocol, order: int) -> dict[str, object]:
+def _point(protocol: MeasurementPlan, order: int) -> dict[str, object]:
     point = protocol.points[order]
     axes = [a for a in protocol.axes if a in point.coordinates]
     first, second = ([*axes, "", ""])[:2]

@@ -6,6 +6,8 @@
         model.safetensors     the selected weights
         samples.parquet       sample id, video id, label: once
         predictions.parquet   sample id, scenario, prediction (and estimated integrity, dominant modality)
+        epochs.parquet        only with `optimism`: epoch, scenario, sample id, prediction on the test part of every
+                              epoch from which the checkpoint was chosen; no result is ever made of it
 
 The same code decides where a run is written and whether it is there. A run that failed keeps its traceback and is never
 taken for done.
@@ -17,7 +19,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
@@ -25,10 +27,13 @@ from typing import Any, Literal
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from benchmark.runs import RunSpec
+from benchmark.runs import ORACLE, RunSpec
 from protocols import InputError
 
 SCHEMA_VERSION = 1
+
+#: Name of the file of every epoch's predictions.
+EPOCHS = "epochs.parquet"
 
 
 class Evaluation(BaseModel):
@@ -42,8 +47,29 @@ class Evaluation(BaseModel):
     mae: float
 
 
+class EpochEvaluations(BaseModel):
+    """What `epochs.parquet` holds.
+
+    Attributes:
+        epochs: Those from which the checkpoint was chosen, rising; counted from 1 over all stages, 0 without training.
+        fingerprints: The scenarios under which each of them was evaluated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: tuple[int, ...]
+    fingerprints: tuple[str, ...]
+
+
 class RunRecord(BaseModel):
-    """The content of `run.json`."""
+    """The content of `run.json`.
+
+    Attributes:
+        inference_ms: Mean milliseconds a sample over all scenarios, in batches of 32 samples of similar length.
+        inference_ms_median, inference_ms_p95: Of the same; None in runs of older versions.
+        flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
+        tested_epochs: What `epochs.parquet` holds; None where there is none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -59,13 +85,26 @@ class RunRecord(BaseModel):
     valid_mae: float | None = None
     seconds: dict[str, float] = {}
     inference_ms: float | None = None
+    inference_ms_median: float | None = None
+    inference_ms_p95: float | None = None
+    flops: int | None = None
     peak_memory_mb: float | None = None
     evaluations: tuple[Evaluation, ...] = ()
+    tested_epochs: EpochEvaluations | None = None
     provenance: dict[str, Any] = {}
 
     def evaluated(self) -> dict[str, Evaluation]:
         """Evaluations by the scenario's fingerprint."""
         return {e.fingerprint: e for e in self.evaluations}
+
+    def lacks(self, fingerprints: Iterable[str], *, epochs: bool = False) -> bool:
+        """Whether a scenario was not evaluated or, if asked for, not for every epoch (the oracle has none)."""
+        wanted = set(fingerprints)
+        if wanted - set(self.evaluated()):
+            return True
+        if not epochs or self.spec.model == ORACLE:
+            return False
+        return self.tested_epochs is None or bool(wanted - set(self.tested_epochs.fingerprints))
 
 
 class RunStore:
@@ -93,6 +132,8 @@ class RunStore:
             return None
         if record.status == "done" and not self._whole(self.folder(spec)):
             return None
+        if record.tested_epochs is not None and not (self.folder(spec) / EPOCHS).is_file():
+            return record.model_copy(update={"tested_epochs": None})
         return record
 
     def done(self, spec: RunSpec) -> RunRecord | None:
@@ -131,11 +172,33 @@ class RunStore:
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 
+    @contextmanager
+    def scratch(self, spec: RunSpec) -> Iterator[Path]:
+        """An empty folder beside a run's, removed when the block ends, however it ends; `sweep` removes it, too."""
+        target = self.folder(spec)
+        folder = target.parent / f".{target.name}.scratch.{os.getpid()}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
     def update(self, spec: RunSpec, record: RunRecord, predictions: pd.DataFrame) -> None:
         """Replace the predictions of a run and then its record; the record is what says which cells are there."""
         folder = self.folder(spec)
         replace_file(folder / "predictions.parquet", lambda path: write_predictions(predictions, path))
         replace_file(folder / "run.json", lambda path: write_record(record, path))
+
+    def add_epochs(self, spec: RunSpec, record: RunRecord, file: Path) -> None:
+        """Move a file of every epoch's predictions (on the same disk) to a run, and then replace its record."""
+        folder = self.folder(spec)
+        file.replace(folder / EPOCHS)
+        replace_file(folder / "run.json", lambda path: write_record(record, path))
+
+    def epochs(self, spec: RunSpec, scenarios: Sequence[str]) -> pd.DataFrame:
+        """Predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
+        return self._table(spec, EPOCHS, [("scenario", "in", list(scenarios))])
 
     def predictions(self, spec: RunSpec) -> pd.DataFrame:
         """Predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
@@ -145,10 +208,10 @@ class RunStore:
         """Test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
         return self._table(spec, "samples.parquet")
 
-    def _table(self, spec: RunSpec, name: str) -> pd.DataFrame:
+    def _table(self, spec: RunSpec, name: str, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
         path = self.folder(spec) / name
         try:
-            return pd.read_parquet(path)
+            return pd.read_parquet(path, filters=filters)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
 

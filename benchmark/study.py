@@ -102,6 +102,8 @@ class Study(BaseModel):
         scaling: How values are scaled.
         optimisation: Overrides for all models, such as `{epochs: 10}`.
         plugins: Python files that register models.
+        optimism: Evaluate every epoch on the test set as well, after training, to know what selecting there would be
+            worth. Changes no result and no run's identity; a run that was made without it is trained again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,6 +120,7 @@ class Study(BaseModel):
     scaling: Scaling = "log"
     optimisation: dict[str, Any] = {}
     plugins: list[str] = []
+    optimism: bool = False
 
 
 def load_study(path: Path) -> Study:

@@ -30,6 +30,9 @@ EVALUATION_BATCH = 32
 #: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
 Progress = Callable[[int, int, float | None], None]
 
+#: Told the number of every epoch from which the checkpoint may be chosen, while the model has its weights.
+OnCandidate = Callable[[int], None]
+
 
 class TrainingDiverged(RuntimeError):
     """A loss or a validation prediction is no longer finite: this run cannot go on, others can."""
@@ -68,6 +71,7 @@ def train(
     text: StateCache | TextEncoder | None,
     device: torch.device,
     progress: Progress | None = None,
+    on_candidate: OnCandidate | None = None,
 ) -> TrainingOutcome:
     """Train a model in place and leave it with the selected weights.
 
@@ -81,6 +85,8 @@ def train(
         text: A cache of frozen states, an encoder to fine-tune, or None where text is values.
         device: Where to compute.
         progress: Told after every epoch.
+        on_candidate: Told after every epoch of the stages that select, or, where none does, after the last (0 without
+            training): the epoch that is selected is one of these. It must leave the model as it is.
 
     Raises:
         TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
@@ -91,7 +97,9 @@ def train(
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
     stages = model.stages(optimisation.epochs)
     encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
+    candidate = on_candidate or (lambda _: None)
     if not any(stage.epochs for stage in stages):
+        candidate(0)
         return TrainingOutcome(valid_mae=validation_mae(model, valid))
     complete = MaskedPart(train_part, None, text, device, info) if info.uses_complete_view else None
     keeper = _Keeper(nn.ModuleList([model, *([encoder] if encoder else [])]))
@@ -136,8 +144,13 @@ def train(
             )
             if progress:
                 progress(done, total, mae)
-            if stage.selects and keeper.offer(mae, done) >= optimisation.patience:
+            if not stage.selects:
+                continue
+            candidate(done)
+            if keeper.offer(mae, done) >= optimisation.patience:
                 break
+    if not keeper.epoch:
+        candidate(done)
     keeper.restore()
     return TrainingOutcome(history, keeper.epoch or done, keeper.mae if keeper.epoch else mae)
 

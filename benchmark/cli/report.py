@@ -2,43 +2,102 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import chosen_study
+from benchmark.cli.options import chosen_study, split_list
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.report.table import Table
+    from benchmark.publish import Entry
     from benchmark.study import Study
 
-#: What a terminal shows of a leaderboard, as far as it is wide enough, what may go first last; files have every column.
-_SHOWN = (
-    "rank", "model", "mae", "corr", "acc2_non0", "acc7", "acc5", "f1_non0", "acc2_has0", "parameters", "train_seconds",
-)  # fmt: skip
+#: As `benchmark.report.tables` has them, which is not imported for `--help`.
+TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost")
 _FORMATS = ("markdown", "csv", "latex", "html")
+_FOLDER = click.Path(path_type=Path, file_okay=False)
 
 
 @click.command()
 @click.argument("study", required=False)
 @OUT
+@click.option(
+    "--table",
+    "names",
+    multiple=True,
+    type=click.Choice(TABLES),
+    default=("leaderboard",),
+    show_default=True,
+    help="What to print. Several: repeat.",
+)
+@click.option("--protocol", "protocols", multiple=True, help="Only under this protocol. Several: repeat.")
+@click.option("--metric", default="mae", show_default=True, help="Of the tables that show one, such as f1_non0.")
+@click.option("--against", default="best", show_default=True, help="Whom pairs compares with: best, all, or a model.")
+@click.option("--columns", help="Comma-separated names of columns (those of the CSV), or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
-def report(study: str | None, out: Path, form: str | None) -> None:
-    """Write and show the leaderboards of STUDY (by default the one that was run last)."""
+@click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
+@click.option("--draws", type=click.IntRange(min=1), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--with-reported", is_flag=True, help="Published numbers below a rule in leaderboards, faults marked.")
+@click.option("--publish", "published", type=_FOLDER, help="Write a FOLDER to commit, predictions included.")
+@click.option("--check", "checked", type=_FOLDER, help="Recompute every number of such a FOLDER from its predictions.")
+@click.option("--refresh", "refreshed", type=_FOLDER, help="Make the tables of such a FOLDER anew.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
+def report(
+    study: str | None,
+    out: Path,
+    names: tuple[str, ...],
+    protocols: tuple[str, ...],
+    metric: str,
+    against: str,
+    columns: str | None,
+    form: str | None,
+    level: float,
+    draws: int,
+    with_reported: bool,
+    published: Path | None,
+    checked: Path | None,
+    refreshed: Path | None,
+    as_json: bool,
+) -> int:
+    """Write the tables of STUDY (by default the one that was run last) and print those asked for.
+
+    Every table is written to OUT/studies/NAME/tables as Markdown, CSV, LaTeX and HTML. LaTeX needs the packages
+    booktabs, ulem (normalem) and fontenc (T1).
+    """
     from rich.console import Console
 
-    from benchmark.publish import report as write
+    from benchmark.cli.measured import check_measured, publish_measured, refresh_measured
 
-    chosen = chosen_study(study, out)
-    if form:
-        for _, _, table in write(chosen, out).tables:
-            click.echo(getattr(table, form)())
+    if checked:
+        return check_measured(checked, as_json=as_json)
+    if refreshed:
+        return refresh_measured(refreshed)
+    if published:
+        return publish_measured(chosen_study(study, out), out, published, draws=draws, level=level)
+
+    from benchmark.publish import as_record
+    from benchmark.publish import report as write
+    from benchmark.report.tables import TableSettings
+    from senti_ifusion.variants import ABLATION
+
+    settings = TableSettings(metric, against, ABLATION, draws, level)
+    written = write(chosen_study(study, out), out, settings)
+    entries = written.chosen(names, protocols)
+    entries = _with_columns(_with_reported(entries) if with_reported else entries, columns)
+    if as_json:
+        click.echo(json.dumps([as_record(entry) for entry in entries], indent=2, allow_nan=False))
+    elif form:
+        click.echo(_formatted(entries, form, columns == "all"), nl=False)
     else:
-        show_results(chosen, out, Console(), figures=False)
+        console = Console()
+        _print(entries, console, all_columns=columns is not None, caption=len(entries) == 1)
+        _print_files(written.files, console)
+    return 0
 
 
 def show_results(study: Study, out: Path, console: Console, figures: bool = True) -> None:
@@ -47,37 +106,65 @@ def show_results(study: Study, out: Path, console: Console, figures: bool = True
     from benchmark.publish import report as write
 
     written = write(study, out)
-    for _, _, table in written.tables:
-        _print(table, console)
-    files = [*written.files, *(draw(study, out) if figures else ())]
-    for path in files:
-        if path.suffix in {".md", ".csv", ".png"} and not (path.suffix == ".csv" and path.stem != "leaderboard"):
-            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+    _print(written.chosen(), console)
+    _print_files([*written.files, *(draw(study, out) if figures else ())], console)
 
 
-def _print(table: Table, console: Console) -> None:
-    from rich.table import Table as RichTable
-    from rich.text import Text
+def _with_reported(entries: list[Entry]) -> list[Entry]:
+    from dataclasses import replace
 
-    headers, rows = table.plain()
-    at = {column.name: i for i, column in enumerate(table.columns)}
-    for line in rows:  # the interval stands beside the value it is of
-        line[at["mae"]] += f"  ({line[at['mae_low']]}-{line[at['mae_high']]})"
-    headers[at["mae"]] += " (95 %)"
-    widths = [max(len(line[i]) for line in (headers, *rows)) + 2 for i in range(len(headers))]
-    chosen: list[int] = []
-    for name in _SHOWN:
-        if name in at and sum(widths[i] for i in (*chosen, at[name])) <= console.width:
-            chosen.append(at[name])
-    view = RichTable(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), header_style="bold")
-    for i in sorted(chosen):
-        view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
-    for row, cells in zip(table.rows, rows, strict=True):
-        if row.rule:
-            view.add_row(*("-" * len(headers[i]) for i in sorted(chosen)), style="dim")
-        view.add_row(*(Text(cells[i], style="bold" if row.cells[i].bold else "") for i in sorted(chosen)))
+    from benchmark.report.reported import with_reported
+    from benchmark.reported import load
+
+    rows = load()
+
+    def below(entry: Entry) -> Entry:
+        if entry.name != "leaderboard":
+            return entry
+        return replace(entry, table=with_reported(entry.table, rows, dataset=entry.dataset, protocol=entry.protocol))
+
+    return [below(entry) for entry in entries]
+
+
+def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
+    from dataclasses import replace
+
+    if columns is None or columns == "all":
+        return entries
+    return [replace(entry, table=entry.table.only(split_list(columns))) for entry in entries]
+
+
+def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:
+    from benchmark.publish import csv_text
+
+    if form == "csv":
+        return csv_text(entries)
+    if form == "latex":
+        return "\n".join(entry.table.latex(all_columns=all_columns) for entry in entries)
+    return "\n".join(getattr(entry.table, form)() for entry in entries)
+
+
+def _print(entries: list[Entry], console: Console, *, all_columns: bool = False, caption: bool = False) -> None:
+    from benchmark.report.rendering.terminal import show
+
+    for entry in entries:
+        fold = all_columns or entry.name != "leaderboard"
+        show(entry.table, console, fold=fold, all_columns=all_columns, caption=caption)
+    if not caption:
+        note = "Bold: the best and all that cannot be told from it. The files say what every number is."
+        console.print(f"\n{note}", style="dim")
+
+
+def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None:
+    """The files a person opens; of the tables' own folder, only where it is."""
+    folders: dict[Path, int] = {}
     console.print()
-    console.print(view)
-    for note in table.footnotes:
-        mark = f"[{note.mark}] " if note.mark else ""
-        console.print(f"{mark}{note.text}", style="dim", markup=False, highlight=False)
+    for path in files:
+        tables = next((parent for parent in path.parents if parent.name == "tables"), None)
+        if tables:
+            folders[tables] = folders.get(tables, 0) + 1
+        elif path.suffix in {".md", ".png"} or path.name == "leaderboard.csv":
+            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+    for folder, count in folders.items():
+        note = f"{folder}/ ({count} files: every table as Markdown, CSV, LaTeX, HTML)"
+        console.print(note, style="dim", highlight=False, soft_wrap=True)

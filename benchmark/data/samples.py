@@ -98,9 +98,9 @@ class Samples:
         ids: `(n,)` str, unique.
         video_ids: `(n,)` str: utterances of one video are not independent.
         raw_text: `(n,)` str, empty where unknown.
-        label: `(n,)` float32 sentiment within the label range.
+        label: `(n,)` float32 sentiment within the label range; NaN in new samples, whose label nobody knows.
         streams: One stream a modality.
-        splits: Named splits, each `(n,)` uint8 codes of `PARTS`.
+        splits: Named splits, each `(n,)` uint8 codes of `PARTS`; new samples need none.
         provenance: Source, label range, licence, cleaning counts.
         unimodal_labels: `(n,)` float32 by modality where the data set has them (CH-SIMS).
     """
@@ -118,8 +118,11 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def validate(self) -> None:
+    def validate(self, *, labelled: bool = True) -> None:
         """Check every rule stated above, and that each split has train, valid and test samples.
+
+        Args:
+            labelled: False for new samples, which are to be predicted: labels and splits may be absent then.
 
         Raises:
             InputError: naming the field, what was found and what was expected.
@@ -134,6 +137,15 @@ class Samples:
             seen: set[str] = set()
             twice = next(i for i in self.ids.tolist() if i in seen or seen.add(i))  # type: ignore[func-returns-value]
             raise InputError(f"{self.name}: sample id '{twice}' occurs twice; ids must be unique")
+        for modality in MODALITIES:
+            if modality not in self.streams:
+                raise InputError(f"{self.name}: no {modality} stream")
+            _check_stream(f"{self.name}: {modality}", modality, self.streams[modality], n)
+        if labelled:
+            self._check_labels()
+            self._check_splits()
+
+    def _check_labels(self) -> None:
         self._check_range("label", self.label)
         for modality, labels in self.unimodal_labels.items():
             if modality not in MODALITIES:
@@ -142,10 +154,9 @@ class Samples:
                 )
             self._check_column(f"{modality} label", labels, np.dtype(np.float32))
             self._check_range(f"{modality} label", labels)
-        for modality in MODALITIES:
-            if modality not in self.streams:
-                raise InputError(f"{self.name}: no {modality} stream")
-            _check_stream(f"{self.name}: {modality}", modality, self.streams[modality], n)
+
+    def _check_splits(self) -> None:
+        n = len(self)
         if not self.splits:
             raise InputError(f"{self.name}: no split; at least one must assign samples to train, valid and test")
         for split, codes in self.splits.items():

@@ -1,4 +1,7 @@
-"""Curves over the axis of a protocol: how models degrade, with bands, as a CSV and the figure drawn from it."""
+"""Curves over the axis of a protocol: how models degrade, with bands, as a CSV and the figure drawn from it.
+
+A protocol whose points lie on several axes (`noise`: signal-to-noise ratio, token error rate) has a panel for each.
+"""
 
 from __future__ import annotations
 
@@ -7,29 +10,39 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
 
 from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
-from benchmark.report.estimates import estimate, protocol_points
-from benchmark.report.figures import FORMATS, TEXT_WIDTH, beside, check_formats, figure_style, replace_file, save_figure
-from benchmark.report.style import Style, styles
-from benchmark.statistics import DRAWS, confidence_intervals
-from protocols import InputError, unknown_name
+from benchmark.report.axes import axis_label, finish, number_axis
+from benchmark.report.emphasis import emphasised
+from benchmark.report.estimates import protocol_points
+from benchmark.report.figures import FORMATS, TEXT_WIDTH, read_table, write_figure
+from benchmark.report.point_values import NUMBERS, band_note, best_first, check_metrics, labels_of, point_values
+from benchmark.report.sheet import draw_legend, make_sheet
+from benchmark.report.style import OTHERS, Style, styles
+from benchmark.statistics import DRAWS
+from protocols import InputError
 
-_COLUMNS = ("model", "metric", "axis", "x", "scenario", "mean", "low", "high", "sd", "seeds", "flag", "mask_informed")
+_COLUMNS = (
+    "model", "metric", "axis", "x", "order", "scenario", "mean", "low", "high", "sd", "seeds", "level", "flag",
+    "mask_informed",
+)  # fmt: skip
 
 
 def plottable(panel: Panel, protocol: str) -> bool:
-    """Whether a protocol is a curve: one numeric axis with at least two different values."""
-    points = protocol_points(panel, protocol)
+    """Whether a protocol is a set of curves: numeric axes, each with at least two different values."""
+    return on_axes(protocol_points(panel, protocol))
+
+
+def on_axes(points: pd.DataFrame) -> bool:
+    """Whether points (as `Panel.points`, of one protocol) lie on numeric axes, at least two different ones on each."""
     x = points["x"].to_numpy(np.float64)
-    one_axis = points["axis"].nunique() == 1 and points["axis"].iloc[0] != "" and (points["axis2"] == "").all()
-    return bool(len(x) > 1 and np.isfinite(x).all() and len(np.unique(x)) == len(x) and one_axis)
+    placed = np.isfinite(x).all() and (points["axis"] != "").all() and (points["axis2"] == "").all()
+    values = points.groupby("axis", sort=False)["x"]
+    return bool(placed and (values.size() > 1).all() and (values.nunique() == values.size()).all())
 
 
 def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
@@ -50,43 +63,25 @@ def curve_data(
     """What the figure shows.
 
     Returns:
-        One row a (model, metric, point of the axis): `model`, `metric`, `axis`, `x`, `scenario`, `mean` (over seeds;
-        shares, not per cent), `low`, `high` (of the interval, over videos and seeds), `sd` (over seeds), `seeds`,
-        `flag` (what the interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed`
-        (the model is told at test time what is missing; the legend says so).
+        One row a (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
+        (of the protocol, from easy to hard), `scenario`, `mean` (over seeds; shares, not per cent), `low`, `high` (of
+        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (what the
+        interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed` (the model is told
+        at test time what is missing; the legend says so).
 
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.
     """
-    points = protocol_points(panel, protocol)
-    name = str(points["protocol"].iloc[0])
+    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
     if not plottable(panel, name):
-        raise InputError(
-            f"protocol '{name}' has no single numeric axis to draw a curve over; use a table of it instead"
-        )
-    known = metric_names(panel.label_range)
-    chosen = tuple(metrics or default_metrics(panel.label_range))
-    for metric in chosen:
-        if metric not in known:
-            raise unknown_name(f"metric of label range {panel.label_range}", metric, known)
-    scenarios = [str(s) for s in points["scenario"]]
-    estimates = estimate(panel, scenarios, chosen, draws=draws, seed=seed)
-    table = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
-    table = table.rename(columns={"value": "mean", "group": "scenario"})
-    table["x"] = table["scenario"].map(dict(zip(scenarios, points["x"], strict=True)))
-    table["axis"] = str(points["axis"].iloc[0])
-    table["mask_informed"] = table["model"].isin(panel.mask_informed)
-    order = {metric: i for i, metric in enumerate(chosen)}
-    table = table.sort_values(
-        ["metric", "model", "x"], key=lambda c: c.map(order) if c.name == "metric" else c, kind="stable"
-    )
-    return table.reset_index(drop=True)[list(_COLUMNS)]
+        raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
+    chosen = check_metrics(panel, metrics or default_metrics(panel.label_range))
+    return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
 
 
 def read_curve_data(path: Path | str) -> pd.DataFrame:
     """The CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
-    numbers = {name: [""] for name in ("x", "mean", "low", "high", "sd")}
-    return pd.read_csv(path, keep_default_na=False, na_values=numbers, dtype={"model": str, "scenario": str})
+    return read_table(path, NUMBERS)
 
 
 def plot_curves(
@@ -94,8 +89,10 @@ def plot_curves(
     out: Path | str,
     title: str = "",
     *,
+    models: Sequence[str] | None = None,
     width: float = TEXT_WIDTH,
     formats: Sequence[str] = FORMATS,
+    note: str = "",
 ) -> list[Path]:
     """Write the data as CSV and, read back from it, the figure.
 
@@ -103,82 +100,95 @@ def plot_curves(
         data: From `curve_data`.
         out: Path without ending; the folder must exist.
         title: Above the figure.
+        models: Shown in colour, all others thin and grey; by default all of up to ten, else those that every figure
+            keeps (`emphasis.KEPT`) and the best.
         width: Inches: panels stand side by side from 5 inches on, below each other in a single column.
         formats: Of the figure.
+        note: Below the figure, before what the bands are.
 
     Returns:
         The files: the CSV first. Each is written beside and renamed into place.
 
     Raises:
-        InputError: if the folder does not exist, a column is missing, or a format is unknown.
+        InputError: if the folder does not exist, a column is missing, or a format or model is unknown.
     """
-    stem = Path(out)
-    absent = [name for name in _COLUMNS if name not in data]
-    if absent:
-        raise InputError(f"curve data has no column '{absent[0]}'; make it with curve_data")
-    if data.empty:
-        raise InputError("curve data has no rows; evaluate at least one model under the protocol")
-    if not stem.parent.is_dir():
-        raise InputError(f"{stem.parent}: no such folder; create it or choose another")
-    check_formats(formats)
-    table = beside(stem, "csv")
-    replace_file(table, lambda path: data.to_csv(path, index=False))
-    with figure_style():
-        return [table, *save_figure(_draw(read_curve_data(table), title, width), stem, formats)]
-
-
-def _draw(data: pd.DataFrame, title: str, width: float) -> Figure:
-    metrics = list(dict.fromkeys(data["metric"].astype(str)))
-    wide = width >= 5
-    shown = styles(data["model"].astype(str))
-    order = _legend_order(data, metrics[0])
-    columns = min(len(metrics), 3) if wide else 1
-    rows = -(-len(metrics) // columns)
-    informed = set(data.loc[data["mask_informed"].astype(bool), "model"].astype(str))
-    labels = {model: f"{model} (mask-informed)" if model in informed else model for model in order}
-    widest = max(len(label) for label in labels.values())
-    per_row = max(1, min(len(order), int(width / (0.45 + 0.057 * widest))))
-    legend_height = 0.17 * -(-len(order) // per_row) + 0.08
-    panel_height = 2.1 if wide else 1.75
-    height = rows * panel_height + legend_height + (0.28 if title else 0.0) + 0.1
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    upper, lower = np.asarray(figure.subfigures(2, 1, height_ratios=[height - legend_height, legend_height]))
-    grid = upper.subplots(rows, columns, squeeze=False, sharex=not wide)
-    axes: list[Axes] = list(grid.ravel())
-    for unused in axes[len(metrics) :]:
-        unused.set_visible(False)
-    for i, (ax, metric) in enumerate(zip(axes, metrics, strict=False)):
-        last = wide or i == len(metrics) - 1
-        _panel(ax, data[data["metric"] == metric], metric, order, shown, label_x=last)
-    if title:
-        figure.suptitle(title, fontsize=9)
-    lines = {line.get_label(): line for line in axes[0].get_lines()}
-    handles = [lines[model] for model in order]
-    lower.legend(
-        handles, list(labels.values()), loc="center", ncols=per_row, frameon=False, handlelength=2.4, columnspacing=1.2
+    if models and "model" in data:
+        emphasised(list(dict.fromkeys(data["model"].astype(str))), models)
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw(table, title, width, models, note),
+        formats,
+        columns=_COLUMNS,
+        numbers=NUMBERS,
+        maker="curve_data",
     )
-    return figure
+
+
+def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None = None, note: str = "") -> Figure:
+    metrics = list(dict.fromkeys(data["metric"].astype(str)))
+    axes = list(dict.fromkeys(data["axis"].astype(str)))
+    order = best_first(data, metrics[0])
+    shown = emphasised(order, models)
+    others = [model for model in order if model not in shown]
+    labels = [labels_of(data)[model] for model in shown] + ([f"{len(others)} other models"] if others else [])
+    note = " ".join(filter(None, (note, band_note(data))))
+    note += " The other models are named in the CSV." if others else ""
+    wide = width >= 5
+    if wide:  # a row an axis
+        per_row = min(len(metrics), 3)
+        rows_per_axis = -(-len(metrics) // per_row)
+        shape = (len(axes) * rows_per_axis, per_row)
+        places = [(a, m) for a in axes for m in [*metrics, *[""] * (rows_per_axis * per_row - len(metrics))]]
+    else:  # a column an axis, as long as two fit
+        per_row = len(axes) if len(axes) <= 2 else 1
+        shape = (len(metrics) * len(axes) // per_row, per_row)
+        places = [(a, m) for m in metrics for a in axes]
+    height = 2.05 if wide else 1.55 if per_row > 1 else 1.7
+    sheet = make_sheet(width, shape, height, title=title, note=note, legend=labels)
+    looks = styles(order)
+    drawn: dict[str, list[Axes]] = {}
+    handles: dict[str, Line2D] = {}
+    for i, (ax, (axis, metric)) in enumerate(zip(sheet.axes, places, strict=True)):
+        if not metric:
+            ax.set_visible(False)
+            continue
+        here = data[(data["metric"] == metric) & (data["axis"].astype(str) == axis)]
+        handles |= _panel(ax, here, metric, shown, others, looks)
+        below = [p for p in places[i + per_row :: per_row] if p[1]]
+        if wide or not any(p[0] == axis for p in below):
+            ax.set_xlabel(axis_label(axis, here, narrow=not wide and per_row > 1))
+        else:
+            ax.tick_params(labelbottom=False)
+        drawn.setdefault(metric, []).append(ax)
+    for panels in drawn.values():  # panels of one metric share its scale, whatever lies on their axes
+        limits = np.array([ax.get_ylim() for ax in panels])
+        for ax in panels:
+            ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    draw_legend(sheet, [handles[model] for model in [*shown, *others[:1]]], labels)
+    return sheet.figure
 
 
 def _panel(
-    ax: Axes, data: pd.DataFrame, metric: str, order: Sequence[str], shown: dict[str, Style], *, label_x: bool
-) -> None:
+    ax: Axes, data: pd.DataFrame, metric: str, shown: Sequence[str], others: Sequence[str], looks: dict[str, Style]
+) -> dict[str, Line2D]:
+    """Draw one panel; returns the line of every model."""
     kind = METRICS[metric]
     factor = 100.0 if kind.percent else 1.0
-    for depth, model in enumerate(reversed(order)):
-        own = data[data["model"].astype(str) == model].sort_values("x")
-        look = shown[model]
+    lines = {}
+    for depth, model in enumerate([*others, *reversed(shown)]):
+        own = data[data["model"].astype(str) == model].sort_values("order")
         x = own["x"].to_numpy(np.float64)
         mean, low, high = (factor * own[c].to_numpy(np.float64) for c in ("mean", "low", "high"))
-        ax.fill_between(x, low, high, color=look.colour, alpha=0.10, linewidth=0, zorder=2)
-        dash, thick = look.line, 1.3 if look.marker else 1.1
-        ax.plot(
+        look = looks[model] if model in shown else OTHERS
+        if model in shown:
+            ax.fill_between(x, low, high, color=look.colour, alpha=0.10, linewidth=0, zorder=2)
+        (lines[model],) = ax.plot(
             x,
             mean,
             color=look.colour,
-            linestyle=dash,
-            linewidth=thick,
+            linestyle=look.line,
+            linewidth=(1.3 if look.marker else 1.1) if model in shown else 0.6,
             marker=look.marker or "None",
             markersize=3.6,
             markeredgewidth=0.4,
@@ -187,22 +197,6 @@ def _panel(
             zorder=3 + depth,
         )
     ax.set_title(f"{kind.heading}{' (%)' if kind.percent else ''}", loc="left", pad=4)
-    x = np.unique(data["x"].to_numpy(np.float64))
-    ax.set_xticks(x if len(x) <= 6 else x[::2], minor=False)
-    ax.set_xticks(x, minor=True)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    margin = 0.03 * (x[-1] - x[0])
-    ax.set_xlim(x[0] - margin, x[-1] + margin)
-    ax.yaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10], min_n_ticks=4))
-    ax.tick_params(length=2.5, width=0.7, pad=2)
-    ax.tick_params(which="minor", length=1.5)
-    sns.despine(ax=ax)
-    if label_x:
-        ax.set_xlabel(str(data["axis"].iloc[0]))
-
-
-def _legend_order(data: pd.DataFrame, metric: str) -> list[str]:
-    """Best first by the first metric, so that legend and curves run alike; models without values last."""
-    own = data[data["metric"] == metric]
-    means = own.groupby(own["model"].astype(str))["mean"].mean()
-    return [str(m) for m in means.sort_values(ascending=not METRICS[metric].higher_is_better, kind="stable").index]
+    number_axis(ax, data)
+    finish(ax)
+    return lines

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 #: Colours for models without a fixed one, then markers.
 PALETTE = (
@@ -32,7 +33,7 @@ class Style:
 
     colour: str
     marker: str
-    line: str = "-"
+    line: Literal["-", "--", ":"] = "-"
 
 
 _FIXED = {
@@ -52,6 +53,12 @@ _FIXED = {
     "mmim": Style("#117733", "*"),
     "p-rmf": Style("#661100", "d"),
 }
+
+#: Models that are there but not in question.
+OTHERS = Style("#c4c4c4", "")
+
+#: A modality looks like the model that sees it alone.
+MODALITY_STYLES = {name: _FIXED[f"{name}-only"] for name in ("text", "audio", "vision")}
 
 
 def styles(models: Iterable[str]) -> dict[str, Style]:

@@ -1,4 +1,4 @@
-"""One table, rendered to Markdown, CSV, LaTeX and HTML.
+"""One table, rendered to Markdown, CSV, LaTeX and HTML (the renderings are in `rendering`).
 
 >>> columns = (Column("model", "Model", "left"), Column("mae", "MAE ↓"))
 >>> table = Table("Results", columns, (Row((Cell("lnln"), Cell("0.91", 0.9093))),))
@@ -9,44 +9,16 @@ lnln,0.9093
 
 from __future__ import annotations
 
-import csv
-import html
-import io
-import math
-import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
-from protocols import InputError
+from benchmark.report.rendering import html as as_html
+from benchmark.report.rendering import latex as as_latex
+from benchmark.report.rendering import text as as_text
+from protocols import InputError, unknown_name
 
 Value: TypeAlias = float | int | str | None
-
-_LATEX = {
-    "\\": r"\textbackslash{}",
-    "&": r"\&",
-    "%": r"\%",
-    "$": r"\$",
-    "#": r"\#",
-    "_": r"\_",
-    "{": r"\{",
-    "}": r"\}",
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "<": r"\textless{}",
-    ">": r"\textgreater{}",
-    "|": r"\textbar{}",
-    "↑": r"$\uparrow$",
-    "↓": r"$\downarrow$",
-    "±": r"$\pm$",
-    "×": r"$\times$",
-    "–": "--",
-    "−": r"$-$",
-    "†": r"\textdagger{}",
-    "‡": r"\textdaggerdbl{}",
-    "\n": " ",
-    "\r": " ",
-}
 
 
 @dataclass(frozen=True)
@@ -58,12 +30,24 @@ class Column:
         title: For readers.
         align: Of head and cells.
         group: Neighbouring columns of one group stand under a common head.
+        interval: Whether its cells carry an interval: `csv` for the columns `NAME_low` and `NAME_high` of the CSV,
+            `shown` for readers as well, beside the value.
     """
 
     name: str
     title: str
     align: Literal["left", "right", "center"] = "right"
     group: str = ""
+    interval: Literal["none", "csv", "shown"] = "none"
+
+
+@dataclass(frozen=True)
+class Interval:
+    """An interval: its bounds at full precision, and what a reader sees, such as `[0.91, 0.94]`."""
+
+    low: float
+    high: float
+    text: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +60,7 @@ class Cell:
         bold: The best of its column, or not to be told from it.
         note: Mark of a footnote, such as `a`; several are joined by commas.
         struck: Shown, but not valid: struck through.
+        interval: Of the value, if it has one.
     """
 
     text: str
@@ -83,14 +68,22 @@ class Cell:
     bold: bool = False
     note: str = ""
     struck: bool = False
+    interval: Interval | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """Cells, one a column; `rule` draws a line above, for rows that are not part of the contest."""
+    """Cells, one a column.
+
+    Attributes:
+        cells: One a column.
+        rule: Draw a line above, for rows that are not part of the contest.
+        space: The first row of a block of rows: set it off from the one above.
+    """
 
     cells: tuple[Cell, ...]
     rule: bool = False
+    space: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +104,8 @@ class Table:
         rows: The rows, each with one cell a column.
         footnotes: Below the table.
         caption: What a reader must know to read the numbers.
+        paper: Names of the columns that a paper prints, in its order: what `latex` shows by default, and what a
+            narrow terminal shows first. Empty: all.
     """
 
     title: str
@@ -118,6 +113,7 @@ class Table:
     rows: tuple[Row, ...]
     footnotes: tuple[Footnote, ...] = ()
     caption: str = ""
+    paper: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -128,116 +124,64 @@ class Table:
                 raise InputError(
                     f"table '{self.title}': row {i} has {len(row.cells)} cells, expected {len(self.columns)}"
                 )
+        for name in self.paper:
+            if name not in names:
+                raise unknown_name(f"column of table '{self.title}'", name, names)
+
+    def only(self, columns: Sequence[str]) -> Table:
+        """The same table with these columns, in this order; footnotes that nothing refers to any more are left out.
+
+        Raises:
+            InputError: for a column that is not there or is named twice, or when none is named.
+        """
+        at = {column.name: i for i, column in enumerate(self.columns)}
+        for name in columns:
+            if name not in at:
+                raise unknown_name(f"column of table '{self.title}'", name, at)
+        if not columns or len(set(columns)) < len(columns):
+            raise InputError(f"columns are '{','.join(columns)}', expected at least one, each of them once")
+        places = [at[name] for name in columns]
+        rows = tuple(replace(row, cells=tuple(row.cells[i] for i in places)) for row in self.rows)
+        used = {mark for row in rows for cell in row.cells for mark in cell.note.split(",")}
+        return replace(
+            self,
+            columns=tuple(self.columns[i] for i in places),
+            rows=rows,
+            footnotes=tuple(f for f in self.footnotes if not f.mark or f.mark in used),
+            paper=tuple(name for name in self.paper if name in columns),
+        )
+
+    def records(self) -> list[dict[str, Value]]:
+        """A dictionary a row: what the CSV holds, for other programs; missing numbers are None."""
+        return as_text.records(self)
 
     def plain(self) -> tuple[list[str], list[list[str]]]:
-        """Headers, and rows of texts with their marks: for a terminal."""
-        rows = [[f"{c.text} [{c.note}]" if c.note else c.text for c in row.cells] for row in self.rows]
-        return [column.title for column in self.columns], rows
+        """Headers, and rows of texts with intervals and marks: for a terminal."""
+        return as_text.plain(self)
 
     def csv(self) -> str:
-        """Machine-readable: column names, then plain values at full precision; missing values are empty."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow([column.name for column in self.columns])
-        for row in self.rows:
-            writer.writerow([_plain_value(cell) for cell in row.cells])
-        return out.getvalue()
+        """Machine-readable: column names, then plain values at full precision; missing values are empty.
+
+        Shares are between 0 and 1, also where the other renderings print per cent. A struck cell keeps its value.
+        """
+        return as_text.csv_text(self)
 
     def markdown(self) -> str:
-        """GitHub Markdown. A rule is a row of dashes, as Markdown has none inside a table."""
-        dashes = {"left": ":--", "right": "--:", "center": ":-:"}
-        lines = [f"### {_markdown(self.title)}", ""]
-        lines.append(_line(_markdown(column.title) for column in self.columns))
-        lines.append(_line(dashes[column.align] for column in self.columns))
-        for row in self.rows:
-            if row.rule:
-                lines.append(_line("–" for _ in self.columns))
-            lines.append(_line(_markdown_cell(cell) for cell in row.cells))
-        lines.append("")
-        lines += [_markdown(self.caption), ""] if self.caption else []
-        lines += [
-            f"- {f'<sup>{_markdown(f.mark)}</sup> ' if f.mark else ''}{_markdown(f.text)}" for f in self.footnotes
-        ]
-        return "\n".join(lines).rstrip() + "\n"
+        """GitHub Markdown. A rule is a row of dashes, and a group a first line of each head: Markdown has neither."""
+        return as_text.markdown(self)
 
-    def latex(self, label: str = "") -> str:
-        """A `table` environment with booktabs rules; needs `\\usepackage{booktabs}`."""
-        spec = "".join(column.align[0] for column in self.columns)
-        lines = [r"\begin{table}", r"  \centering", f"  \\caption{{{_latex(_sentences(self.title, self.caption))}}}"]
-        lines += [f"  \\label{{{label}}}"] if label else []
-        lines += [f"  \\begin{{tabular}}{{{spec}}}", r"    \toprule"]
-        lines.append("    " + " & ".join(_latex(c.title) for c in self.columns) + r" \\")
-        lines.append(r"    \midrule")
-        for i, row in enumerate(self.rows):
-            if row.rule and i:
-                lines.append(r"    \midrule")
-            lines.append("    " + " & ".join(_latex_cell(cell) for cell in row.cells) + r" \\")
-        lines += [r"    \bottomrule", r"  \end{tabular}"]
-        for note in self.footnotes:
-            mark = f"\\textsuperscript{{{_latex(note.mark)}}}~" if note.mark else ""
-            lines.append(f"  \\par\\footnotesize {mark}{_latex(note.text)}")
-        return "\n".join([*lines, r"\end{table}"]) + "\n"
+    def latex(self, label: str = "", *, all_columns: bool = False) -> str:
+        """A `table` environment (`table*`, over both columns of a page, when it is wide) with booktabs rules.
+
+        Compiles under pdfLaTeX, XeLaTeX and LuaLaTeX, with `\\usepackage{booktabs}`, `\\usepackage[T1]{fontenc}` for
+        accented letters, and, where a cell is struck through, `\\usepackage[normalem]{ulem}`.
+
+        Args:
+            label: For `\\ref`.
+            all_columns: Every column, instead of those that a paper prints (`paper`).
+        """
+        return as_latex.latex(self if all_columns or not self.paper else self.only(self.paper), label)
 
     def html(self) -> str:
         """A `<figure>` with a `<table>`; classes `left`, `right`, `center`, `rule`, `best` are left to the page."""
-        lines = ['<figure class="sentibench-table">', "<table>", f"<caption>{_html(self.title)}</caption>"]
-        heads = "".join(f'<th scope="col" class="{c.align}">{_html(c.title)}</th>' for c in self.columns)
-        lines += [f"<thead><tr>{heads}</tr></thead>", "<tbody>"]
-        for row in self.rows:
-            cells = "".join(_html_cell(cell, column) for cell, column in zip(row.cells, self.columns, strict=True))
-            lines.append(f'<tr class="rule">{cells}</tr>' if row.rule else f"<tr>{cells}</tr>")
-        lines += ["</tbody>", "</table>"]
-        if self.caption or self.footnotes:
-            notes = [f"<p>{_html(self.caption)}</p>"] if self.caption else []
-            notes += [
-                f"<p>{f'<sup>{_html(f.mark)}</sup> ' if f.mark else ''}{_html(f.text)}</p>" for f in self.footnotes
-            ]
-            lines.append(f"<figcaption>{''.join(notes)}</figcaption>")
-        return "\n".join([*lines, "</figure>"]) + "\n"
-
-
-def _sentences(*parts: str) -> str:
-    return " ".join(part if part[-1] in ".?!" else f"{part}." for part in parts if part)
-
-
-def _plain_value(cell: Cell) -> str:
-    if cell.value is None:
-        return cell.text
-    if isinstance(cell.value, float):
-        return repr(float(cell.value)) if math.isfinite(cell.value) else ""
-    return str(cell.value)
-
-
-def _line(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
-
-
-def _markdown(text: str) -> str:
-    escaped = re.sub(r"([\\`*_|\[\]~])", r"\\\1", " ".join(text.split()))
-    return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _markdown_cell(cell: Cell) -> str:
-    text = f"**{_markdown(cell.text)}**" if cell.bold and cell.text else _markdown(cell.text)
-    return f"{text}<sup>{_markdown(cell.note)}</sup>" if cell.note else text
-
-
-def _latex(text: str) -> str:
-    return "".join(_LATEX.get(character, character) for character in text)
-
-
-def _latex_cell(cell: Cell) -> str:
-    text = f"\\textbf{{{_latex(cell.text)}}}" if cell.bold and cell.text else _latex(cell.text)
-    text = f"{text}\\textsuperscript{{{_latex(cell.note)}}}" if cell.note else text
-    return f"{{}}{text}" if text.startswith("[") else text  # \\ would read it as its optional argument
-
-
-def _html(text: str) -> str:
-    return html.escape(text, quote=True)
-
-
-def _html_cell(cell: Cell, column: Column) -> str:
-    classes = f"{column.align} best" if cell.bold else column.align
-    text = f"<strong>{_html(cell.text)}</strong>" if cell.bold and cell.text else _html(cell.text)
-    note = f"<sup>{_html(cell.note)}</sup>" if cell.note else ""
-    return f'<td class="{classes}">{text}{note}</td>'
+        return as_html.html(self)

@@ -51,8 +51,11 @@ def fake_panel(
                 "parameters": 0 if model == "constant" else 120_000 * (i + 1),
                 "train_seconds": 3.0 + 40.0 * i,
                 "inference_ms": 0.11 * (i + 1),
+                "inference_ms_p95": 0.2 * (i + 1),
+                "flops": 1e6 * i,
                 "peak_memory_mb": 200.0,
                 "epochs": 20,
+                "best_epoch": 7.0,
                 "runs": f"{model}-{seed}",
             }
             for i, model in enumerate(models)

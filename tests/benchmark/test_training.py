@@ -94,6 +94,20 @@ def data() -> Dataset:
     return build_dataset(make_samples(words=False), "official", None)
 
 
+class Unselected(Mean):
+    """No epoch may be chosen: the last is taken."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        return [Stage("fit", epochs, selects=False)]
+
+
+class Untrained(Mean):
+    """Has no stage."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        return []
+
+
 def fit(cls: type[Mean], dataset: Dataset, seed: int = 0, **settings: float) -> tuple[Mean, TrainingOutcome]:
     optimisation = Optimisation(**{"epochs": 6, "batch_size": 8, "learning_rate": 0.02, **settings})  # type: ignore[arg-type]
     with forked_rng(seed, CPU):
@@ -203,3 +217,39 @@ def test_algorithm_and_schedule_are_options(data: Dataset, algorithm: str, sched
     rates = [float(r["learning_rate"]) for r in outcome.history]
     assert (rates[-1] == 0.02) == (schedule == "constant")
     assert outcome.valid_mae < float(outcome.history[0]["valid_mae"])
+
+
+@pytest.mark.parametrize(
+    ("cls", "expected"), [(Mean, [1, 2, 3, 4, 5, 6]), (Staged, [3, 4, 5, 6]), (Unselected, [6]), (Untrained, [0])]
+)
+def test_candidates_are_the_epochs_of_which_one_is_selected(
+    data: Dataset, cls: type[Mean], expected: list[int]
+) -> None:
+    seen: dict[int, dict[str, Tensor]] = {}
+    plain, first = fit(cls, data)
+    optimisation = Optimisation(epochs=6, batch_size=8, learning_rate=0.02)
+    with forked_rng(0, CPU):
+        model = cls(SPEC, ModelConfig())
+
+        def look(epoch: int) -> None:
+            seen[epoch] = {k: v.clone() for k, v in model.state_dict().items()}
+
+        regime = get_regime("uncertain")
+        outcome = train(model, TrainingData(data), regime, optimisation, 0, None, CPU, on_candidate=look)
+    assert list(seen) == expected
+    assert outcome.best_epoch == first.best_epoch
+    assert outcome.best_epoch in seen
+    for name, value in model.state_dict().items():
+        assert torch.equal(value, seen[outcome.best_epoch][name])  # they are those of that epoch
+        assert torch.equal(value, plain.state_dict()[name])  # and looking on changed nothing
+
+
+def test_candidates_end_where_patience_does(data: Dataset) -> None:
+    optimisation = Optimisation(epochs=200, batch_size=8, learning_rate=0.1, patience=2)
+    seen: list[int] = []
+    with forked_rng(0, CPU):
+        model = Mean(SPEC, ModelConfig())
+        outcome = train(
+            model, TrainingData(data), get_regime("uncertain"), optimisation, 0, None, CPU, on_candidate=seen.append
+        )
+    assert seen == list(range(1, len(outcome.history) + 1))

@@ -84,6 +84,11 @@ def value_stream(
     return writer.stream()
 
 
+def absent_stream(n: int) -> ModalityStream:
+    """A modality that was recorded in none of n samples."""
+    return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
+
+
 class StreamWriter:
     """Makes one stream of the padded arrays of several parts, a block of samples at a time.
 

@@ -28,7 +28,12 @@ _OPTIONS = {
 
 
 def import_file(
-    path: Path, name: str, label_range: tuple[float, float] | None = None, options: ImportOptions | None = None
+    path: Path,
+    name: str,
+    label_range: tuple[float, float] | None = None,
+    options: ImportOptions | None = None,
+    *,
+    labelled: bool = True,
 ) -> Samples:
     """Read a source of a known layout.
 
@@ -38,6 +43,8 @@ def import_file(
         name: How the data set will be called.
         label_range: Lowest and highest label, where it is not the layout's own.
         options: Choices that the source leaves open.
+        labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
+            then (what it has of them is not read), and an archive may lack a modality.
 
     Raises:
         InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
@@ -51,8 +58,8 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, label_range, options)
-        samples.validate()
+        samples = _read(path, layout, name, label_range, options, labelled)
+        samples.validate(labelled=labelled)
     except InputError as error:  # names and ids come from the source, and may hold anything
         raise InputError(_one_line(str(error))) from error
     except OSError as error:
@@ -61,7 +68,12 @@ def import_file(
 
 
 def _read(
-    path: Path, layout: str, name: str, label_range: tuple[float, float] | None, options: ImportOptions
+    path: Path,
+    layout: str,
+    name: str,
+    label_range: tuple[float, float] | None,
+    options: ImportOptions,
+    labelled: bool,
 ) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
@@ -69,8 +81,10 @@ def _read(
             {file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, label_range, options, path
         )
     if layout == "csv":
-        return read_csv(path, name, file_sha256(path), label_range, options)
-    return {"mmsa": read_mmsa, "npz": read_npz}[layout](path, name, file_sha256(path), label_range)
+        return read_csv(path, name, file_sha256(path), label_range, options, labelled)
+    if layout == "npz":
+        return read_npz(path, name, file_sha256(path), label_range, labelled)
+    return read_mmsa(path, name, file_sha256(path), label_range)
 
 
 def layout_of(path: Path) -> str:

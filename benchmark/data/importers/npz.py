@@ -1,7 +1,11 @@
-"""npz archives: `id`, `label`, `split.<name>`; for each modality `<modality>.values` (n, T, D) and `.observed` (n, T).
+"""npz archives: `id`, `label`, `split.<name>`; by modality `<modality>.values` (n, T, D), `.observed` (n, T).
 
-Optional: `raw_text`, `video_id`. No pickles inside; all T steps are positions, and gaps are where `observed` is False.
-Values are unpacked and read a few samples at a time.
+Optional: `raw_text`, `video_id`, `<modality>.length` (n,): how many of the T steps are positions, 0 where the sample
+lacks the modality; without it all are. Gaps are where `observed` is False. Instead of `text.values` there may be
+`text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of `bert-base-uncased` or of what
+`text.vocabulary` names; zeros at the end of a text, which are `[PAD]`, do not count. New samples may lack any modality
+and any `observed`, and have text as `raw_text` alone. No pickles inside; values are unpacked and read a few samples at
+a time.
 """
 
 from __future__ import annotations
@@ -17,44 +21,76 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.features import Cleaning
-from benchmark.data.importers.assemble import number_source, numbers, strings, value_stream
+from benchmark.data.importers.assemble import (
+    absent_stream,
+    number_source,
+    numbers,
+    strings,
+    value_stream,
+    whole_numbers,
+)
 from benchmark.data.importers.blocks import Source, StreamedArray
-from benchmark.data.samples import PARTS, BoolArray, ModalityStream, PartArray, Provenance, Samples
+from benchmark.data.importers.words import token_stream
+from benchmark.data.samples import (
+    DEFAULT_VOCABULARY,
+    PARTS,
+    VOCABULARIES,
+    BoolArray,
+    IntArray,
+    ModalityStream,
+    PartArray,
+    Provenance,
+    Samples,
+    StringArray,
+)
 from protocols import MODALITIES, InputError, Modality, unknown_name
 
+#: `[PAD]`, `[CLS]`, `[SEP]`, and `[UNK]` in the vocabularies of the store.
+_FRAME, _UNK = (0, 101, 102), 100
+#: What encoders such as BERT read at most, less `[CLS]` and `[SEP]`.
+_MOST_TOKENS = 510
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
-def read_npz(path: Path, name: str, sha256: str, label_range: tuple[float, float] | None) -> Samples:
+def read_npz(
+    path: Path, name: str, sha256: str, label_range: tuple[float, float] | None, labelled: bool = True
+) -> Samples:
     """Samples of an npz archive; see `import_file`.
 
     Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
     """
     arrays = _members(path)
-    for key in ("id", "label", *(f"{m}.{what}" for m in MODALITIES for what in ("values", "observed"))):
+    for key in _required(arrays) if labelled else ("id",):
         if key not in arrays:
             raise InputError(f"{path}: has no array '{key}'; found {', '.join(arrays) or 'nothing'}")
-    with np.errstate(over="ignore"):
-        label = numbers(f"{path}: label", arrays["label"], 1).astype(np.float32)
-    n = len(label)
+    n = np.size(np.asarray(arrays["id"]))
+    label, splits = np.full(n, np.nan, np.float32), {}
+    if labelled:
+        with np.errstate(over="ignore"):
+            label = numbers(f"{path}: label", arrays["label"], 1).astype(np.float32)
+        n = len(label)
+        splits = {
+            key.removeprefix("split."): _split(path, key, arrays[key], n) for key in arrays if key.startswith("split.")
+        }
+        if not splits:
+            raise InputError(f"{path}: has no array 'split.<name>' that assigns samples to train, valid and test")
+    if n == 0:
+        raise InputError(f"{path}: has no samples; expected at least one")
     ids = strings(f"{path}: id", arrays["id"], n)
+    raw_text = np.array([""] * n, dtype=object)
+    if "raw_text" in arrays:
+        raw_text = strings(f"{path}: raw_text", arrays["raw_text"], n)
     cleaning = {m: Cleaning() for m in MODALITIES}
-    streams = {m: _stream(path, m, arrays, n, cleaning[m]) for m in MODALITIES}
-    splits = {
-        key.removeprefix("split."): _split(path, key, arrays[key], n) for key in arrays if key.startswith("split.")
-    }
-    if not splits:
-        raise InputError(f"{path}: has no array 'split.<name>' that assigns samples to train, valid and test")
+    text, notes = _text(path, arrays, raw_text, cleaning["text"])
+    streams = {"text": text, **{m: _stream(path, m, arrays, n, cleaning[m]) for m in MODALITIES[1:]}}
     return Samples(
         name=name,
         ids=ids,
         video_ids=strings(f"{path}: video_id", arrays["video_id"], n) if "video_id" in arrays else ids,
-        raw_text=strings(f"{path}: raw_text", arrays["raw_text"], n)
-        if "raw_text" in arrays
-        else np.array([""] * n, dtype=object),
+        raw_text=raw_text,
         label=label,
         streams=streams,
         splits=splits,
@@ -64,7 +100,7 @@ def read_npz(path: Path, name: str, sha256: str, label_range: tuple[float, float
             layout="npz",
             label_range=label_range or (-3.0, 3.0),
             cleaning={m: c.counts() for m, c in cleaning.items()},
-            notes=("text is word vectors: a word is erased as a zero vector, and no text encoder is used",),
+            notes=tuple(notes),
         ),
     )
 
@@ -119,15 +155,94 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
     return shape, fortran, dtype, file.tell()
 
 
+def _required(arrays: Mapping[str, Source]) -> Iterator[str]:
+    """What a data set to be studied must have."""
+    yield from ("id", "label")
+    for modality in MODALITIES:
+        if modality == "text" and "text.token_ids" in arrays:
+            continue
+        yield from (f"{modality}.values", f"{modality}.observed")
+
+
 def _stream(path: Path, modality: Modality, arrays: Mapping[str, Source], n: int, cleaning: Cleaning) -> ModalityStream:
+    """The values of a modality; one that is recorded nowhere where there are none."""
+    if f"{modality}.values" not in arrays:
+        return absent_stream(n)
     where = f"{path}: {modality}.values"
     values = number_source(where, arrays[f"{modality}.values"], 3)
-    observed: BoolArray = numbers(f"{path}: {modality}.observed", arrays[f"{modality}.observed"], 2).astype(np.bool_)
-    if values.shape[0] != n or observed.shape != values.shape[:2]:
+    observed = _observed(path, modality, arrays)
+    if values.shape[0] != n or (observed is not None and observed.shape != values.shape[:2]):
+        flags = "" if observed is None else f", {observed.shape}"
         raise InputError(
-            f"{where}: expected ({n}, T, D), and {modality}.observed ({n}, T); found {values.shape}, {observed.shape}"
+            f"{where}: expected ({n}, T, D), and {modality}.observed ({n}, T); found {values.shape}{flags}"
         )
-    return value_stream(where, values, np.full(n, values.shape[1], dtype=np.int64), observed, cleaning)
+    lengths = _lengths(path, modality, arrays, n, values.shape[1])
+    if lengths is None:
+        lengths = np.full(n, values.shape[1], dtype=np.int64)
+    return value_stream(where, values, lengths, observed, cleaning)
+
+
+def _observed(path: Path, modality: Modality, arrays: Mapping[str, Source]) -> BoolArray | None:
+    key = f"{modality}.observed"
+    return numbers(f"{path}: {key}", arrays[key], 2).astype(np.bool_) if key in arrays else None
+
+
+def _lengths(path: Path, modality: Modality, arrays: Mapping[str, Source], n: int, steps: int) -> IntArray | None:
+    key = f"{modality}.length"
+    if key not in arrays:
+        return None
+    lengths = whole_numbers(f"{path}: {key}", arrays[key], 1, 0, steps)
+    if len(lengths) != n:
+        raise InputError(f"{path}: {key}: expected {n} lengths, one a sample, found {len(lengths)}")
+    return lengths
+
+
+def _text(
+    path: Path, arrays: Mapping[str, Source], raw_text: StringArray, cleaning: Cleaning
+) -> tuple[ModalityStream, list[str]]:
+    """The text in the first form that is there (vectors, token ids, raw text), and notes on it."""
+    if "text.values" in arrays:
+        note = "text is word vectors: a word is erased as a zero vector, and no text encoder is used"
+        return _stream(path, "text", arrays, len(raw_text), cleaning), [note]
+    if "text.token_ids" in arrays:
+        return _tokens(path, arrays, len(raw_text)), []
+    if any(raw_text):
+        return token_stream(str(path), raw_text.tolist())
+    return absent_stream(len(raw_text)), []
+
+
+def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
+    where = f"{path}: text.token_ids"
+    vocabulary = DEFAULT_VOCABULARY
+    if "text.vocabulary" in arrays:
+        vocabulary = " ".join(map(str, np.asarray(arrays["text.vocabulary"]).reshape(-1)[:2]))
+        if vocabulary not in VOCABULARIES:
+            raise unknown_name(f"vocabulary of {path}: text.vocabulary:", vocabulary, VOCABULARIES)
+    ids = whole_numbers(where, arrays["text.token_ids"], 2, 0, VOCABULARIES[vocabulary] - 1)
+    observed = _observed(path, "text", arrays)
+    if len(ids) != n or (observed is not None and observed.shape != ids.shape):
+        flags = "" if observed is None else f", {observed.shape}"
+        raise InputError(f"{where}: expected ({n}, T), and text.observed ({n}, T); found {ids.shape}{flags}")
+    lengths = _lengths(path, "text", arrays, n, ids.shape[1])
+    if lengths is None:  # [PAD] is no word: a text ends with its last other token
+        lengths = np.where(ids > 0, np.arange(1, ids.shape[1] + 1), 0).max(axis=1, initial=0)
+    inside = np.arange(ids.shape[1])[None, :] < lengths[:, None]
+    bad = np.argwhere(inside & np.isin(ids, _FRAME))
+    if len(bad) or lengths.max(initial=0) > _MOST_TOKENS:
+        found = f"{ids[tuple(bad[0])]} in sample {bad[0][0]}" if len(bad) else f"{lengths.max()} tokens"
+        raise InputError(
+            f"{where}: expected at most {_MOST_TOKENS} content tokens, without [PAD], [CLS] and [SEP] (0, 101, 102); "
+            f"found {found}"
+        )
+    if observed is not None:
+        inside &= observed
+    kept = np.maximum(lengths, 1)
+    if ids.shape[1] == 0:  # a text without tokens is one [UNK] that is not observed
+        ids, inside = np.full((n, 1), _UNK, np.int64), np.zeros((n, 1), np.bool_)
+    shown = np.arange(ids.shape[1])[None, :] < kept[:, None]
+    seen = inside[shown]
+    offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
+    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], _UNK), vocabulary=vocabulary)
 
 
 def _split(path: Path, key: str, value: Any, n: int) -> PartArray:

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmark.data.importers.assemble import strings
+from benchmark.data.importers.assemble import absent_stream, strings
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.splits import check_parts, choose_split, part_code
 from benchmark.data.importers.words import token_stream
@@ -38,11 +38,17 @@ _NAMES = {
 }
 _UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
+_NO_VIDEOS = "no column video_id: every sample counts as a video of its own"
 _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
 
 def read_csv(
-    path: Path, name: str, sha256: str, label_range: tuple[float, float] | None, options: ImportOptions
+    path: Path,
+    name: str,
+    sha256: str,
+    label_range: tuple[float, float] | None,
+    options: ImportOptions,
+    labelled: bool = True,
 ) -> Samples:
     """Samples of a CSV of texts and labels; see `import_file`.
 
@@ -52,13 +58,24 @@ def read_csv(
         sha256: Of the file.
         label_range: Lowest and highest label; by default the smaller of -1 to 1 and -3 to 3 that holds all labels.
         options: Split file, text and label column.
+        labelled: False for new samples: of the columns, text and ids alone are read.
     """
-    table = _Table(path, options)
+    table = _Table(path, options, ("text", "label") if labelled else ("text",))
     n = len(table.frame)
     texts = strings(f"{path}: column text", table.column("text"), n)
+    video_ids, ids, notes = _ids(table)
+    if not labelled:
+        streams, text_notes = _streams(path, texts)
+        source = Provenance(
+            source=path.name,
+            source_sha256=sha256,
+            layout="csv",
+            label_range=label_range or _RANGES[-1],
+            notes=(*(note for note in notes if note != _NO_VIDEOS), *text_notes),
+        )
+        return Samples(name, ids, video_ids, texts, np.full(n, np.nan, np.float32), streams, {}, source)
     label = table.numbers("label")
     unimodal = {m: table.numbers(role) for role, m in _UNIMODAL.items() if role in table.heads and table.filled(role)}
-    video_ids, ids, notes = _ids(table)
     bounds = label_range or _range(path, [label, *unimodal.values()])
     if label_range is None:
         notes.append(
@@ -73,18 +90,17 @@ def read_csv(
                 f"[{bounds[0]:g}, {bounds[1]:g}]; correct it, or state the range of these labels"
             )
     splits, split_notes = _splits(table, ids, video_ids, options)
-    text, text_notes = token_stream(str(path), texts.tolist())
+    streams, text_notes = _streams(path, texts)
     unread = [head for head in table.frame.columns if head not in table.heads.values()]
     if unread:
         notes.append(f"columns not read: {', '.join(unread)[:200]}")
-    absent = ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
     return Samples(
         name=name,
         ids=ids,
         video_ids=video_ids,
         raw_text=texts,
         label=label,
-        streams={"text": text, "audio": absent, "vision": absent},
+        streams=streams,
         splits=splits,
         provenance=Provenance(
             source=path.name,
@@ -97,15 +113,22 @@ def read_csv(
     )
 
 
+def _streams(path: Path, texts: StringArray) -> tuple[dict[Modality, ModalityStream], list[str]]:
+    """Token ids of the texts, nothing else, and notes on them."""
+    text, notes = token_stream(str(path), texts.tolist())
+    absent = absent_stream(len(texts))
+    return {"text": text, "audio": absent, "vision": absent}, notes
+
+
 class _Table:
     """The cells as text, and which column has which role."""
 
-    def __init__(self, path: Path, options: ImportOptions) -> None:
+    def __init__(self, path: Path, options: ImportOptions, required: Sequence[str]) -> None:
         self.path = path
         content = _decoded(path)
         first = next((line for line in content.splitlines() if line.strip()), "")
         self.separator, heads = _header(path, first)
-        self.heads = _roles(path, heads, options)
+        self.heads = _roles(path, heads, options, required)
         try:
             with warnings.catch_warnings():
                 # cells beyond the header are dropped with no more than a warning
@@ -206,7 +229,7 @@ def _header(path: Path, line: str) -> tuple[str, list[str]]:
     return best[2], best[3]
 
 
-def _roles(path: Path, heads: Sequence[str], options: ImportOptions) -> dict[str, str]:
+def _roles(path: Path, heads: Sequence[str], options: ImportOptions, required: Sequence[str]) -> dict[str, str]:
     shown = ", ".join(heads)[:160]
     lower = [head.lower() for head in heads]
     twice = next((head for head in lower if lower.count(head) > 1), None)
@@ -222,10 +245,10 @@ def _roles(path: Path, heads: Sequence[str], options: ImportOptions) -> dict[str
             if wanted not in heads:
                 raise InputError(f"{path}: has no column {wanted!r:.60}; found {shown}")
             roles = {r: head for r, head in roles.items() if head != wanted} | {role: wanted}
-        if role not in roles:
+        if role in required and role not in roles:
             raise InputError(
-                f"{path}: is text without a column '{role}' in its first line; found {shown}; expected a CSV with text "
-                f"and label, or name the column with --{role}-column"
+                f"{path}: is text without a column '{role}' in its first line; found {shown}; expected a CSV with "
+                f"{' and '.join(required)}, or name the column with --{role}-column"
             )
     return roles
 
@@ -249,7 +272,7 @@ def _ids(table: _Table) -> tuple[StringArray, StringArray, list[str]]:
                 f"{table.path}: row {row + 1}: id {sample!r:.80} is that of row {first[sample] + 1}; ids must be unique"
             )
     if videos is None:
-        notes.append("no column video_id: every sample counts as a video of its own")
+        notes.append(_NO_VIDEOS)
         videos = ids
     return videos, ids, notes
 

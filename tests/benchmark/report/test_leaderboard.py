@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from benchmark.metrics import score
-from benchmark.panel import Panel
-from benchmark.report import leaderboard as module
-from benchmark.report.leaderboard import count_text, duration_text, leaderboard, per_scenario, summary_tables
+from benchmark.panel import Gap, Panel
+from benchmark.report import remarks
+from benchmark.report.cells import count_text, duration_text
+from benchmark.report.leaderboard import leaderboard, per_scenario, summary_tables
 from benchmark.report.table import Table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
@@ -84,19 +85,91 @@ def test_models_told_the_mask_are_marked_in_every_table_and_format(panel: Panel)
             assert "lnln (mask-informed)" in text
 
 
-def test_a_hole_takes_the_aggregate_away_and_is_named(panel: Panel) -> None:
+def test_a_hole_takes_the_aggregate_away_and_is_named_with_what_fills_it(panel: Panel) -> None:
     holed = without(panel, model="mult", seed=1, scenario="drop(rate=0.3)")
-    holed = dataclasses.replace(holed, missing=("mult seed 1 failed: run sentibench run again",))
+    bare = leaderboard(holed, "inter-drop", draws=50)
+    assert "1 of 30 cells missing, such as drop(rate=0.3) for seed 1; run what is missing" in notes(bare)
+    gap = Gap("mult", 1, "", "not evaluated", ("drop(rate=0.3)",), "sentibench run study.yaml")
+    holed = dataclasses.replace(holed, missing=(gap,))
     table = leaderboard(holed, "inter-drop", draws=50)
     row = records(table)["mult"]
     assert row["mae"] == row["mae_low"] == row["f1_non0"] == row["rank"] == ""
-    assert "mult: no aggregate" in notes(table)
-    assert "1 of 30, such as drop(rate=0.3) for seed 1" in notes(table)
-    assert "run sentibench run again" in notes(table)
-    assert records(leaderboard(holed, "intra-random", draws=50))["mult"]["mae"] != ""
-    ticks = records(per_scenario(holed, "inter-drop"))["mult"]
+    assert "mult: no aggregate; seed 1 not evaluated under drop(rate=0.3)" in notes(table)
+    assert "filled by `sentibench run study.yaml`" in notes(table)
+    whole = leaderboard(holed, "intra-random", draws=50)
+    assert records(whole)["mult"]["mae"] != ""
+    assert "not evaluated" not in notes(whole)  # a gap of another protocol
+    assert "filled by" not in notes(whole)
+    ticks = records(per_scenario(holed, "inter-drop", draws=50))["mult"]
     assert ticks["drop(rate=0.3)"] == ticks["mean"] == ""
     assert float(ticks["drop(rate=0.2)"]) > 0
+
+
+def test_many_gaps_of_a_model_are_one_line(panel: Panel) -> None:
+    scenarios = tuple(panel.points["scenario"])
+    gaps = [Gap("lmf", seed, "", "not run", scenarios, "sentibench run s.yaml") for seed in range(5)]
+    gaps += [Gap("mfn", 3, split, "failed (ValueError: no)", scenarios, "sentibench run s.yaml") for split in "ab"]
+    lines = [
+        f.text for f in leaderboard(dataclasses.replace(panel, missing=tuple(gaps)), "complete", draws=20).footnotes
+    ]
+    assert "Missing: lmf: seeds 0 to 4 not run." in lines
+    assert "Missing: mfn: seed 3, splits a, b failed (ValueError: no)." in lines
+    assert [line for line in lines if "filled by" in line] == ["What is missing is filled by `sentibench run s.yaml`."]
+
+
+def test_reference_rows_that_are_not_there_are_named_with_what_adds_them(panel: Panel) -> None:
+    command = "`sentibench run STUDY --models constant,lnln,senti-ifusion,mult,text-only,audio-only,vision-only"
+    text = notes(leaderboard(panel, "complete", draws=20))
+    assert (
+        f"Without the reference rows text-only, audio-only, vision-only, late-fusion-dropout; added by {command}"
+        in text
+    )
+    assert "oracle;" not in text
+    full = fake_panel(samples=80, videos=5)
+    text = notes(leaderboard(full, "complete", draws=20))
+    assert "Without the reference row oracle; added by" in text
+    assert "oracle" not in notes(leaderboard(dataclasses.replace(full, dataset="mosi"), "complete", draws=20))
+    noisy = fake_panel(samples=80, videos=5, protocols=("complete",))
+    cells, points = (frame.assign(scenario="noise(snr_db=5)") for frame in (noisy.cells, noisy.points))
+    noisy = dataclasses.replace(noisy, cells=cells, points=points)
+    assert "not known where values are wrong" in notes(leaderboard(noisy, draws=20))
+
+
+def test_external_rows_are_marked_in_every_table_and_format(panel: Panel) -> None:
+    table = leaderboard(dataclasses.replace(panel, external=frozenset({"mult", "lnln"})), "complete", draws=20)
+    for text in (table.csv(), table.markdown(), table.latex(), table.html()):
+        assert "mult (external)" in text
+        assert "lnln (external, mask-informed)" in text
+    assert "made elsewhere" in notes(table)
+
+
+def test_bold_is_the_best_and_all_that_cannot_be_told_from_it(panel: Panel) -> None:
+    table = leaderboard(panel, "complete", draws=400)
+    names = [m for m in MODELS if m != "lnln"]
+    assert [m for m in names if cell(table, m, "mae")[2]] == ["mult"]
+    assert "cannot be told from it" in table.caption
+    twins = panel.cells["model"].eq("senti-ifusion").to_numpy()
+    predictions = panel.predictions.copy()
+    predictions[twins] = panel.predictions[panel.cells["model"].eq("mult").to_numpy()] + 0.001
+    table = leaderboard(dataclasses.replace(panel, predictions=predictions), "complete", draws=400)
+    assert {m for m in names if cell(table, m, "mae")[2]} == {"mult", "senti-ifusion"}
+    assert not cell(table, "oracle", "mae")[2]
+
+
+def test_every_metric_has_its_interval_in_the_csv_and_a_paper_its_columns(panel: Panel) -> None:
+    table = leaderboard(panel, "inter-drop", draws=100)
+    for row in records(table).values():
+        for name in ("mae", "corr", "acc7", "acc2_has0", "f1_non0"):
+            assert float(row[f"{name}_low"]) <= float(row[name]) <= float(row[f"{name}_high"])
+    assert [c.name for c in table.only(table.paper).columns] == [
+        "model", "mae", "corr", "acc7", "acc5", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "rank",
+    ]  # fmt: skip
+    head = "Model & MAE $\\downarrow$ [95 \\%] & Corr"
+    assert head in table.latex()
+    assert "Parameters" not in table.latex()
+    assert "Parameters" in table.latex(all_columns=True)
+    titles = [f"{c.group} {c.title}" for c in table.columns if c.name.startswith(("acc", "f1"))]
+    assert all("(%)" in title for title in titles)
 
 
 def test_a_model_without_any_cell_of_the_protocol_is_left_out_of_it(panel: Panel) -> None:
@@ -131,11 +204,12 @@ def test_constant_predictions_are_flagged(panel: Panel) -> None:
 
 def test_an_impossible_f1_is_marked(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "impossible" not in notes(leaderboard(panel, "complete", draws=20))
-    real = module.f1_is_possible
-    monkeypatch.setattr(module, "f1_is_possible", lambda acc, f1, counts, slack: real(acc, f1 + 0.05, counts, slack))
+    real = remarks.f1_is_possible
+    monkeypatch.setattr(remarks, "f1_is_possible", lambda acc, f1, counts, slack: real(acc, f1 + 0.05, counts, slack))
     table = leaderboard(panel, "complete", draws=20)
     assert "impossible" in notes(table)
     assert cell(table, "mult", "f1_non0")[1] != ""
+    assert "impossible" in notes(per_scenario(panel, "inter-drop", "f1_non0", draws=20))
 
 
 def test_a_protocol_must_be_named_when_there_are_several(panel: Panel) -> None:

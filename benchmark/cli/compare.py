@@ -1,0 +1,148 @@
+"""`sentibench compare`: whether two models really differ."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from benchmark.cli.options import chosen_study
+from benchmark.cli.run import OUT
+
+if TYPE_CHECKING:
+    from benchmark.compare import Comparison
+    from benchmark.panel import Panel
+
+#: More verdicts than this are counted, not listed.
+_LISTED = 8
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@OUT
+@click.option("--study", help="Name of a study under --out, a study file, or a folder of a measured study.")
+@click.option("--dataset", help="Where the study has several: mosi, or mosi/official.")
+@click.option("--protocol", "protocols", multiple=True, help="Only this protocol. Several: repeat.")
+@click.option("--metric", "metrics", multiple=True, help="Such as f1_non0, or all. Several: repeat.")
+@click.option("--by-scenario", is_flag=True, help="Every scenario for itself, instead of the mean over a protocol.")
+@click.option("--level", type=float, default=0.95, show_default=True, help="Of intervals and verdicts.")
+@click.option("--draws", type=click.IntRange(min=2), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def compare(
+    a: str,
+    b: str,
+    out: Path,
+    study: str | None,
+    dataset: str | None,
+    protocols: tuple[str, ...],
+    metrics: tuple[str, ...],
+    by_scenario: bool,
+    level: float,
+    draws: int,
+    as_json: bool,
+) -> None:
+    """Test whether models A and B of a study (by default the one that was run last) differ.
+
+    A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
+    Without --metric: MAE, and every metric where one protocol is named.
+    """
+    from benchmark.compare import compare_models, pair
+    from benchmark.metrics import metric_names
+
+    studies = [_study_of(given, study, out) for given in (a, b)]
+    found = [chosen_panel(chosen_panels(studies[0][0], out), dataset)]
+    same = studies[0][0] == studies[1][0]
+    found.append(found[0] if same else chosen_panel(chosen_panels(studies[1][0], out), dataset))
+    panel = pair(found[0], studies[0][1], found[1], studies[1][1], None if same else (a, b))
+    if "all" in metrics:
+        metrics = metric_names(panel.label_range)
+    result = compare_models(panel, protocols, metrics, by_scenario=by_scenario, draws=draws, level=level)
+    if as_json:
+        click.echo(json.dumps(_record(result), indent=2, allow_nan=False))
+    else:
+        _print(result)
+
+
+def _study_of(given: str, study: str | None, out: Path) -> tuple[str | None, str]:
+    """Study and model of `STUDY:MODEL`; of a bare name, the study of --study."""
+    name, colon, model = given.rpartition(":")
+    known = (out / "studies" / name / "study.yaml").is_file() or Path(name).exists()
+    return (name, model) if colon and name and known else (study, given)
+
+
+def chosen_panels(reference: str | None, out: Path) -> list[Panel]:
+    """Results of a study by name or file, of a folder of a measured study, or of the study that was run last."""
+    from benchmark.commands import read_panels
+    from benchmark.measured import is_measured, read_measured
+
+    if reference is not None and is_measured(Path(reference)):
+        return read_measured(Path(reference))
+    return read_panels(chosen_study(reference, out), out)
+
+
+def chosen_panel(panels: list[Panel], dataset: str | None) -> Panel:
+    """The panel of a data set (with or without its split); raises InputError when that is not one."""
+    from protocols import InputError, unknown_name
+
+    titles = [f"{panel.dataset}/{panel.split}" for panel in panels]
+    if dataset is None:
+        if len(panels) > 1:
+            raise InputError(f"the study has {len(panels)} data sets, {', '.join(titles)}; choose one with --dataset")
+        return panels[0]
+    fitting = [p for p, title in zip(panels, titles, strict=True) if dataset in (title, p.dataset)]
+    if len(fitting) != 1:
+        raise unknown_name("data set of the study", dataset, titles)
+    return fitting[0]
+
+
+def _print(result: Comparison) -> None:
+    from rich.console import Console
+
+    from benchmark.report.rendering.terminal import show
+
+    console = Console()
+    show(result.table(), console, caption=True)
+    verdicts = result.rows["verdict"].tolist()
+    click.echo()
+    if len(verdicts) > _LISTED:
+        click.echo(_count(result))
+        return
+    for row in result.rows.to_dict("records"):
+        where = row["scenario"] or row["protocol"]
+        click.echo(f"{where}: {row['verdict']}")
+
+
+def _count(result: Comparison) -> str:
+    total = len(result.rows)
+    if not result.rows["winner"].any():
+        return f"{result.a} and {result.b} cannot be told apart in any of {total} questions"
+    wins = {name: int((result.rows["winner"] == name).sum()) for name in (result.a, result.b)}
+    parts = [f"{name} is better in {count}" for name, count in wins.items()]
+    return f"of {total} questions, {', '.join(parts)}; in {total - sum(wins.values())} they cannot be told apart"
+
+
+def _record(result: Comparison) -> dict[str, Any]:
+    from math import isfinite
+
+    panel = result.panel
+    rows = [
+        {key: (None if isinstance(value, float) and not isfinite(value) else value) for key, value in row.items()}
+        for row in result.rows.to_dict("records")
+    ]
+    return {
+        "a": result.a,
+        "b": result.b,
+        "dataset": panel.dataset,
+        "split": panel.split,
+        "seeds": dict(zip(("a", "b"), result.seeds, strict=True)),
+        "samples": result.samples,
+        "videos": result.videos,
+        "draws": result.draws,
+        "level": result.level,
+        "rows": rows,
+        "cautions": list(result.cautions),
+        "left_out": list(result.left_out),
+    }

@@ -1,0 +1,54 @@
+"""What `sentibench report` does with folders of measured studies: `--check`, `--publish`, `--refresh`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from benchmark.study import Study
+
+
+def check_measured(folder: Path, *, as_json: bool = False) -> int:
+    """Recompute every number of a folder and print what differs; 1 when anything does."""
+    from benchmark.measured import check
+    from benchmark.measured.folder import read_manifest
+
+    found = check(folder)
+    if as_json:
+        click.echo(json.dumps({"folder": str(folder), "differences": found}, indent=2))
+    elif found:
+        for line in found:
+            click.echo(line)
+        click.echo(f"{folder}: {len(found)} difference{'s' if len(found) > 1 else ''}", err=True)
+    else:
+        files = read_manifest(folder).files
+        tables = sum(name.endswith(".md") for name in files)
+        click.echo(f"{folder}: {tables} tables recomputed from its predictions, all {len(files)} files as published")
+    return 1 if found else 0
+
+
+def publish_measured(study: Study, out: Path, folder: Path, *, draws: int = 2000, level: float = 0.95) -> int:
+    """Write a study as a folder that can be committed and checked."""
+    from benchmark.measured import publish
+    from benchmark.measured.folder import TableChoices
+
+    return _written(folder, publish(study, out, folder, choices=TableChoices(draws=draws, level=level)))
+
+
+def refresh_measured(folder: Path) -> int:
+    """Make the tables of a folder anew from its own predictions."""
+    from benchmark.measured import refresh
+
+    return _written(folder, refresh(folder))
+
+
+def _written(folder: Path, files: tuple[Path, ...]) -> int:
+    size = sum(path.stat().st_size for path in files)
+    click.echo(
+        f"{folder}: {len(files)} files, {size / 1000:.0f} kB; check it with `sentibench report --check {folder}`"
+    )
+    return 0

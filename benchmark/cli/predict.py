@@ -1,0 +1,129 @@
+"""`sentibench predict`: a trained run on new samples."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import check_device, load_plugins, plugin_option
+from benchmark.cli.run import OUT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from benchmark.prediction import TrainedRun
+
+
+@click.command()
+@click.argument("run")
+@click.argument("samples", type=click.Path(path_type=Path))
+@click.option(
+    "--output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    default=Path("-"),
+    help="CSV of the predictions; '-', the default, is standard output.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
+@click.option("--dataset", help="Of STUDY:MODEL, the runs trained on this data set (NAME or NAME/SPLIT).")
+@OUT
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@plugin_option
+@click.option("--json", "as_json", is_flag=True, help="JSON instead of CSV.")
+def predict(
+    run: str,
+    samples: Path,
+    output: Path,
+    seed: int | None,
+    dataset: str | None,
+    out: Path,
+    device: str,
+    plugins: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Predict the sentiment of new SAMPLES with a trained RUN.
+
+    RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged:
+    column prediction_sd says how far they lie apart. (Leaderboards rate single runs; --seed chooses one.)
+
+    SAMPLES is an npz archive or a CSV, as 'sentibench data import' reads them, without labels and with any modality
+    missing: altogether, in some samples, or in places.
+
+    Predictions are on the scale of the labels, and not clipped.
+    """
+    check_device(device)
+    from benchmark.predict import find_runs, open_run, read_new_samples, write_text
+    from benchmark.predict import predict as predict_samples
+    from protocols import InputError
+
+    if not output.parent.is_dir():
+        raise InputError(f"--output {output}: there is no folder {output.parent}; make it first")
+    load_plugins(plugins)
+    folders = find_runs(run, out, seed=seed, dataset=dataset)
+    given = read_new_samples(samples)
+    runs = [open_run(folder, device) for folder in folders]
+    with _progress() as tell:
+        table = predict_samples(runs, given, progress=tell)
+    text = _json(table, runs) if as_json else table.to_csv(index=False, lineterminator="\n")
+    for note in (*given.provenance.notes, *_notes(table, given.provenance.cleaning, runs[0])):
+        click.echo(f"note: {note}", err=True)
+    if str(output) == "-":
+        click.echo(text, nl=False)
+    else:
+        write_text(text, output)
+        click.echo(f"{output}: {len(table)} samples ({_counts(table)}), predicted by {_title(runs)}", err=True)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar with the time left, on a terminal; told (done, total)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("predict", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _counts(table: pd.DataFrame) -> str:
+    """How many samples have which modalities, the most frequent first."""
+    return ", ".join(f"{count} with {what}" for what, count in table["available"].value_counts().items())
+
+
+def _title(runs: Sequence[TrainedRun]) -> str:
+    first = runs[0].spec
+    if len(runs) == 1:
+        return first.title
+    seeds = ", ".join(str(run.spec.seed) for run in runs)
+    return f"{first.dataset}/{first.split} {first.model}, mean of seeds {seeds}"
+
+
+def _notes(table: pd.DataFrame, cleaning: Mapping[str, Mapping[str, int]], run: TrainedRun) -> list[str]:
+    """What a user may have overlooked: values that were replaced, and samples of which the model can read nothing."""
+    notes = []
+    for modality, counts in cleaning.items():
+        if any(counts.values()):
+            replaced = ", ".join(f"{count} {reason}" for reason, count in counts.items() if count)
+            notes.append(f"{modality}: replaced by 0: {replaced}")
+    read = run.model.info.modalities
+    blind = int((~table["available"].map(lambda has: any(m in has.split("+") for m in read))).sum())
+    if blind and read:
+        notes.append(
+            f"model '{run.spec.model}' reads {', '.join(read)}, and {blind} of {len(table)} samples have none of it: "
+            "what it predicts for them is a guess"
+        )
+    return notes
+
+
+def _json(table: pd.DataFrame, runs: Sequence[TrainedRun]) -> str:
+    content = {
+        "runs": [{"id": run.spec.id, "title": run.spec.title, "folder": str(run.folder)} for run in runs],
+        "samples": table.to_dict("records"),
+    }
+    return json.dumps(content, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

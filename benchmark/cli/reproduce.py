@@ -1,0 +1,170 @@
+"""`sentibench reproduce`: tables and figures of papers, reported beside measured."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import check_device, load_plugins, plugin_option, read_seeds, split_list
+from benchmark.cli.run import OUT
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmark.report.table import Table
+    from benchmark.reproduce import Setup
+
+_FORMATS = ("markdown", "csv", "latex", "html")
+
+
+@click.command()
+@click.argument("name", default="list", metavar="[NAME|list]")
+@OUT
+@click.option("--no-run", is_flag=True, help="Show what is there and say what is missing; train nothing.")
+@click.option("--dataset", help="Measure on this data set instead, such as synthetic:size=tiny; tables say so.")
+@click.option("--models", help="Comma-separated names, instead of the table's own.")
+@click.option("--seeds", help="How many (5), or which (0,3,7).")
+@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Print all tables in this format.")
+@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@plugin_option
+def reproduce(
+    name: str,
+    out: Path,
+    no_run: bool,
+    dataset: str | None,
+    models: str | None,
+    seeds: str | None,
+    epochs: int | None,
+    form: str | None,
+    workers: int | None,
+    device: str,
+    plugins: tuple[str, ...],
+) -> int:
+    """Run what is missing of a paper's table or figure and show reported beside measured; `list` shows which there are.
+
+    Runs are filed under --out like those of any study, so they are not done twice.
+    """
+    from rich.console import Console
+
+    from benchmark.reproduce import prepare_item, present
+
+    load_plugins(plugins)
+    console = Console(stderr=form is not None)
+    if name == "list":
+        _list(out, console)
+        return 0
+    if device != "cpu":
+        check_device(device)
+    with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
+        setup = prepare_item(
+            name, dataset=dataset, models=split_list(models), seeds=read_seeds(seeds), epochs=epochs, plugins=plugins
+        )
+    failed = 0 if no_run or setup.plan is None else _run(setup, out, console, workers, device)
+    with console.status("comparing") if console.is_terminal else contextlib.nullcontext():
+        made = present(setup, out)
+    if form:
+        for table in made.tables:
+            click.echo(getattr(table, form)())
+    else:
+        for table in made.first:
+            _print(table, console)
+        console.print()
+        said = dict.fromkeys(
+            text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
+        )
+        for text in said:  # what is about all tables is said once
+            console.print(text, style="dim", markup=False, highlight=False)
+        for path in made.files:
+            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+    for note in made.notes:
+        click.echo(f"note: {note}", err=True)
+    return 1 if failed else 0
+
+
+def _run(setup: Setup, out: Path, console: Console, workers: int | None, device: str) -> int:
+    """Run what is missing; returns how many runs failed."""
+    from benchmark.cli.progress import StudyDisplay
+    from benchmark.commands import pending
+    from benchmark.commands import run as run_study
+    from benchmark.executors import LocalExecutor
+
+    plan = setup.plan
+    if plan is None:
+        return 0
+    todo = pending(plan, out)
+    shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {len(todo)} to do"
+    console.print(f"study [bold]{plan.study.name}[/]: {shape}", highlight=False)
+    executor = LocalExecutor(workers if workers is not None else (1 if device != "cpu" else None))
+    with StudyDisplay(plan, todo, console) as display:
+        outcome = run_study(plan, out, executor, display.event, device, display.record)
+    for record in outcome.failed:
+        click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
+    return len(outcome.failed)
+
+
+def _list(out: Path, console: Console) -> None:
+    from rich.table import Table as RichTable
+
+    from benchmark.commands import pending
+    from benchmark.reproduce import ITEMS, NEEDS, prepare_item
+    from protocols import InputError
+
+    states = {name: need.state for name, need in NEEDS.items()}
+    table = RichTable(box=None, pad_edge=False, header_style="bold")
+    for column in ("name", "shows", "printed in", "data (at hand)", "runs missing"):
+        table.add_column(column, justify="right" if column == "runs missing" else "left", overflow="fold")
+    with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
+        for item in ITEMS.values():
+            data = ", ".join(f"{d} ({states[d]})" for d in item.datasets)
+            missing = "-"
+            with contextlib.suppress(InputError):  # no data at hand: the column before says so
+                plan = prepare_item(item.name).plan
+                missing = "none needed" if plan is None else f"{len(pending(plan, out))} of {len(plan.runs)}"
+            table.add_row(item.name, item.shows, item.paper, data, missing)
+    console.print(table)
+    console.print(
+        "data: yes = the published file, another file = a store of this name from another source", style="dim"
+    )
+    console.print(f"runs are looked for in {out}; missing on the data at hand", style="dim", highlight=False)
+    for need in NEEDS.values():
+        if states[need.name] == "no":
+            console.print(need.how_to_get, style="dim", highlight=False, soft_wrap=True)
+
+
+def _print(table: Table, console: Console) -> None:
+    """A table as far as it fits; columns that do not are in the files, and a line says which."""
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    headers, rows = table.plain()
+    widths = [max(len(line[i]) for line in (headers, *rows)) + 2 for i in range(len(headers))]
+    shown = [i for i in range(len(headers)) if sum(widths[: i + 1]) - 2 <= console.width or i < 3]
+    view = RichTable(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
+    view.header_style = "bold"
+    for i in shown:
+        view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
+    for number, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
+        if row.rule and number:
+            view.add_row(*("-" * len(headers[i]) for i in shown), style="dim")
+        elif row.space and number:
+            view.add_row()
+        view.add_row(*(Text(cells[i], style=_style(row.cells[1].text, i)) for i in shown))
+    console.print()
+    console.print(view)
+    left_out = [headers[i] for i in range(len(headers)) if i not in shown]
+    if left_out:
+        console.print(f"not shown for lack of room: {', '.join(left_out)}", style="dim", highlight=False)
+    for note in table.footnotes:
+        if note.mark:
+            console.print(f"({note.mark}) {note.text}", style="dim", markup=False, highlight=False)
+
+
+def _style(line: str, column: int) -> str:
+    if line.startswith("95 %"):
+        return "dim"
+    return "bold" if line.startswith("measured") and column else ""

@@ -1,0 +1,35 @@
+"""`sentibench site`: an interactive page of a study, in one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from benchmark.cli.options import chosen_study
+from benchmark.cli.run import OUT
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[STUDY] PAGE")
+@OUT
+def site(names: tuple[str, ...], out: Path) -> None:
+    """Write the interactive page of STUDY (by default the one that was run last) to the file PAGE.
+
+    PAGE is one HTML file with all data in it; it opens without a server and without a network.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from benchmark.site import build
+    from protocols import InputError
+
+    if not 1 <= len(names) <= 2:
+        raise InputError(f"site: expected [STUDY] PAGE, such as 'site demo page.html'; found {len(names)} names")
+    study, page = (names[0] if len(names) == 2 else None), Path(names[-1])
+    chosen = chosen_study(study, out)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("intervals and ranks", total=None)
+        path = build(chosen, out, page, progress=lambda done, total: bar.update(task, completed=done, total=total))
+    click.echo(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")

@@ -1,0 +1,93 @@
+"""A file of predictions as a table of texts and numbers, and where each row stands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from protocols import InputError, unknown_name
+
+#: What a file must have, and what it may have besides; other columns are left alone.
+COLUMNS = ("sample_id", "scenario", "seed", "prediction")
+OPTIONAL = ("model", "masks_sha256")
+
+
+def read_columns(path: Path) -> pd.DataFrame:
+    """The known columns of a CSV or parquet file; the index is the row's number as a reader counts.
+
+    In a CSV the head is line 1. Everything but numbers of a parquet file stays text, so that an id `007` is one.
+
+    Raises:
+        InputError: if the file is missing, of another kind, empty, or lacks a column.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; give a CSV or parquet file with columns {', '.join(COLUMNS)}")
+    kind = path.suffix.lower()
+    if kind not in {".csv", ".parquet"}:
+        raise InputError(f"{path}: expected a file that ends in .csv or .parquet, found '{path.suffix}'; convert it")
+    try:
+        if kind == ".csv":
+            table = pd.read_csv(
+                path, header=None, dtype=str, na_filter=False, encoding="utf-8-sig", skip_blank_lines=False
+            )
+            table = table.iloc[1:].set_axis(table.iloc[0], axis=1)  # pandas would rename a head that is there twice
+        else:
+            table = pd.read_parquet(path)
+    except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: cannot be read as {kind[1:]} ({reason}); write it again") from error
+    table.columns = pd.Index([str(name).strip() for name in table.columns])
+    for name in (*COLUMNS, *OPTIONAL):
+        if list(table.columns).count(name) > 1:
+            raise InputError(f"{path}: column '{name}' is there twice; keep one")
+    for name in COLUMNS:
+        if name not in table:
+            found = ", ".join(map(str, table.columns[:12])) or "none"
+            near = str(unknown_name("column", name, table.columns)).rpartition("; ")[2]
+            hint = f"; {near.replace('did you mean', 'is it called')}" if near.startswith("did") else ""
+            raise InputError(f"{path}: no column '{name}' (found {found}){hint}; expected {', '.join(COLUMNS)}")
+    table = table[[name for name in (*COLUMNS, *OPTIONAL) if name in table]]
+    table.index = pd.RangeIndex(2, len(table) + 2) if kind == ".csv" else pd.RangeIndex(1, len(table) + 1)
+    if kind == ".csv":
+        table = table[~(table == "").all(axis=1)]  # blank lines
+    for column in map(str, table.columns):
+        if column not in {"seed", "prediction"} or not pd.api.types.is_numeric_dtype(table[column].dtype):
+            table = table.assign(**{column: _texts(table[column])})
+    if table.empty:
+        raise InputError(f"{path}: has no rows; write one a (sample, scenario, seed), see sentibench score --template")
+    return table
+
+
+def _texts(column: pd.Series) -> pd.Series:
+    """Texts without surrounding blanks; what is missing is empty. Repeated texts are handled once."""
+    codes, values = pd.factorize(column, use_na_sentinel=True)
+    texts = np.array([*(_text(value) for value in values), ""], dtype=object)
+    return pd.Series(texts[codes], index=column.index, dtype=object)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace").strip()
+    return str(value).strip()
+
+
+def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
+    """`(rows,)`: the nearest double of every text, NaN where it is no number."""
+    if pd.api.types.is_numeric_dtype(column.dtype):
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    texts = column.to_numpy(dtype=object)
+    try:
+        return texts.astype(np.float64)  # as Python reads them: to the last digit
+    except ValueError:
+        return np.array([_number(text) for text in texts], dtype=np.float64)
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan

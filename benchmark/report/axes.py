@@ -1,0 +1,47 @@
+"""Axes that figures share: rates and other numbers from easy to hard, and the values above them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
+
+
+def falls(data: pd.DataFrame) -> bool:
+    """Whether an axis runs downwards: a protocol's points go from easy to hard (`order`), and so does the figure."""
+    ends = data.sort_values("order")["x"].to_numpy(np.float64)
+    return bool(ends[-1] < ends[0])
+
+
+def axis_label(axis: str, data: pd.DataFrame, *, narrow: bool = False) -> str:
+    """The name of an axis; one that runs downwards says which way it gets harder."""
+    if not falls(data):
+        return axis
+    return f"{axis}{chr(10) if narrow else ', '}{'clean → noisy' if axis.startswith('SNR') else 'easy → hard'}"
+
+
+def number_axis(ax: Axes, data: pd.DataFrame, *, margin: float = 0.03) -> None:
+    """Ticks at the points of the protocol, every second one with its number when there are many.
+
+    Args:
+        ax: A panel.
+        data: Columns `x` and `order` of what it shows.
+        margin: Room at both ends, as a share of the axis.
+    """
+    x = np.unique(data["x"].to_numpy(np.float64))
+    ax.set_xticks(x if len(x) <= 6 else x[::2], minor=False)
+    ax.set_xticks(x, minor=True)
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+    room = margin * (x[-1] - x[0])
+    ends = (x[0] - room, x[-1] + room)
+    ax.set_xlim(*(reversed(ends) if falls(data) else ends))
+
+
+def finish(ax: Axes, *, values: int = 6) -> None:
+    """Few, round ticks for the values, small tick marks, no box."""
+    ax.yaxis.set_major_locator(MaxNLocator(nbins=values, steps=[1, 2, 2.5, 5, 10], min_n_ticks=min(values, 4)))
+    ax.tick_params(length=2.5, width=0.7, pad=2)
+    ax.tick_params(which="minor", length=1.5)
+    sns.despine(ax=ax)

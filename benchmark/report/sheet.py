@@ -1,0 +1,124 @@
+"""The page of a figure: title, panels, legend and a note of what the marks mean, each in a strip of its own height."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+_TITLE, _NOTE, _LEGEND = 8.5, 6.5, 7.5  # points
+_EDGE = 0.05  # inches
+_HANDLE = 0.47  # inches that a legend entry takes beside its text
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A figure with empty panels.
+
+    Attributes:
+        figure: The figure.
+        axes: The panels in reading order, as many as asked for.
+        legend_at: Where the middle of the legend is, as shares of the figure.
+    """
+
+    figure: Figure
+    axes: list[Axes]
+    legend_at: tuple[float, float]
+
+
+def make_sheet(
+    width: float,
+    shape: tuple[int, int],
+    panel_height: float,
+    *,
+    count: int | None = None,
+    title: str = "",
+    note: str = "",
+    legend: Sequence[str] = (),
+    **options: Any,
+) -> Sheet:
+    """Lay a figure out.
+
+    Args:
+        width: Inches.
+        shape: Rows and columns of panels.
+        panel_height: Inches of a row, with its labels.
+        count: Panels to be used; the others stay empty.
+        title: Above, broken into lines.
+        note: Below, small, broken into lines.
+        legend: The labels that `draw_legend` will be given.
+        options: For `subplots`, such as `sharey`.
+    """
+    title_lines = _lines(title, width, _TITLE)
+    note_lines = _lines(note, width, _NOTE)
+    heights = {
+        "title": len(title_lines) * _TITLE * 1.25 / 72 + _EDGE if title else 0.0,
+        "panels": shape[0] * panel_height,
+        "legend": _legend_rows(legend, width) * 0.165 + 0.06 if legend else 0.0,
+        "note": len(note_lines) * _NOTE * 1.3 / 72 + _EDGE if note else 0.0,
+    }
+    heights = {name: height for name, height in heights.items() if height}
+    total = sum(heights.values())
+    tops = dict(zip(heights, total - np.cumsum([0.0, *heights.values()]), strict=False))  # of every strip, inches
+    figure = Figure(figsize=(width, total))
+    FigureCanvasAgg(figure)
+    bottom = (tops["panels"] - heights["panels"]) / total
+    figure.set_layout_engine("constrained", rect=(0.0, bottom, 1.0, heights["panels"] / total))
+    for name, lines, size in (("title", title_lines, _TITLE), ("note", note_lines, _NOTE)):
+        if name in heights:
+            colour = "#000000" if name == "title" else "#444444"
+            y, text = (tops[name] - 0.5 * _EDGE) / total, "\n".join(lines)
+            figure.text(_EDGE / width, y, text, fontsize=size, linespacing=1.2, color=colour, ha="left", va="top")
+    grid = figure.subplots(*shape, squeeze=False, **options)
+    axes: list[Axes] = list(grid.ravel())
+    used = len(axes) if count is None else count
+    for unused in axes[used:]:
+        unused.set_visible(False)
+    middle = (tops["legend"] - heights["legend"] / 2) / total if "legend" in heights else 0.0
+    return Sheet(figure, axes[:used], (0.5, middle))
+
+
+def draw_legend(sheet: Sheet, handles: Sequence[Any], labels: Sequence[str]) -> None:
+    """Put the legend into its strip; it is read line by line, not column by column."""
+    width = float(sheet.figure.get_size_inches()[0])
+    columns = _per_row(labels, width)
+    order = [i for first in range(columns) for i in range(first, len(labels), columns)]
+    sheet.figure.legend(
+        [handles[i] for i in order],
+        [labels[i] for i in order],
+        loc="center",
+        bbox_to_anchor=sheet.legend_at,
+        ncols=columns,
+        frameon=False,
+        handlelength=2.2,
+        columnspacing=1.1,
+        labelspacing=0.35,
+        borderpad=0.1,
+        borderaxespad=0.0,
+        fontsize=_LEGEND,
+    )
+
+
+def _per_row(labels: Sequence[str], width: float) -> int:
+    widest = max(_inches(label, _LEGEND) for label in labels)
+    return max(1, min(len(labels), int((width - 0.1) / (_HANDLE + widest))))
+
+
+def _legend_rows(labels: Sequence[str], width: float) -> int:
+    return -(-len(labels) // _per_row(labels, width))
+
+
+def _inches(text: str, size: float) -> float:
+    """About how wide a text is: DejaVu Sans takes 0.56 of the size a letter on average."""
+    return len(text) * 0.575 * size / 72
+
+
+def _lines(text: str, width: float, size: float) -> list[str]:
+    letters = int((width - 2 * _EDGE) / (0.56 * size / 72))
+    return textwrap.wrap(text, letters, break_on_hyphens=False)

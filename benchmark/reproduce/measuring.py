@@ -1,0 +1,76 @@
+"""Our numbers at the points of published ones, with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.panel import Panel
+from benchmark.report.estimates import estimate
+from benchmark.reported import Aggregate, plain_scenario
+from benchmark.statistics import DRAWS, Estimates, auilc, interval
+
+_COLUMNS = ("model", "point", "metric", "measured", "low", "high", "sd", "seeds", "flag")
+
+
+def measure(
+    panel: Panel,
+    aggregates: Mapping[str, Aggregate],
+    metrics: Sequence[str],
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Values of every model.
+
+    Args:
+        panel: Predictions.
+        aggregates: By point, what to sum up. An `auilc` is an area: it is not divided by the length of its axis.
+        metrics: Names.
+        draws: Bootstrap draws behind the intervals.
+        level: Of the intervals.
+
+    Returns:
+        One row a (model, point, metric): `measured` (mean over seeds; shares, not per cent; NaN where a cell is
+        missing), `low`, `high`, `sd` (over seeds), `seeds`, `flag` (what the interval leaves out, or `hole`). Points
+        none of whose scenarios was asked for are left out.
+    """
+    texts: dict[str, str] = {}
+    for text in dict.fromkeys(panel.cells["scenario"]):
+        texts.setdefault(plain_scenario(str(text)), str(text))
+    known = {point: a for point, a in aggregates.items() if all(s in texts for s in a.scenarios)}
+    wanted = list(dict.fromkeys(texts[s] for a in known.values() for s in a.scenarios))
+    if not wanted:
+        return pd.DataFrame(columns=list(_COLUMNS))
+    estimates = estimate(panel, wanted, metrics, draws=draws)
+    rows = []
+    for own in estimates.values():
+        for point, aggregate in known.items():
+            scenarios = [texts[s] for s in aggregate.scenarios]
+            for metric in metrics:
+                values = _values(own, aggregate, scenarios, metric, level)
+                rows.append((own.model, point, metric, *values))
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def _values(
+    own: Estimates, aggregate: Aggregate, scenarios: Sequence[str], metric: str, level: float
+) -> tuple[float, float, float, float, int, str]:
+    lacking = set(scenarios) - set(own.scenarios)
+    if lacking or own.holes(scenarios):
+        return np.nan, np.nan, np.nan, np.nan, len(own.seeds), "hole"
+    columns = [own.scenarios.index(s) for s in scenarios]
+    m = own.metrics.index(metric)
+    curves, drawn = own.values[:, columns, m], own.draws[:, columns, m]
+    if aggregate.kind == "auilc":
+        by_seed = auilc(aggregate.x, curves) * aggregate.length
+        by_draw = auilc(aggregate.x, drawn) * aggregate.length
+    else:
+        by_seed, by_draw = curves.mean(axis=1), drawn.mean(axis=1)
+    low = high = np.nan
+    if own.flag != "no interval":
+        low, high = (float(v) for v in interval(by_draw, level))
+    sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
+    return float(by_seed.mean()), low, high, sd, len(own.seeds), own.flag

@@ -1,0 +1,63 @@
+// Numbers and words as the suite's tables print them.
+
+const MINUS = "\u2212";
+const NONE = "\u2013";
+
+const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
+
+const fixedShort = (value) => String(value).replace("-", MINUS);
+
+// per cent with two decimals, or three decimals
+const formatMetric = (metric, value) => {
+  if (value === null || value === undefined) return NONE;
+  return DATA.metrics[metric].percent ? fixed(100 * value, 2) : fixed(value, 3);
+};
+
+const formatInterval = (metric, low, high) => {
+  if (low === null || high === null || low === undefined || high === undefined) return "";
+  return formatMetric(metric, low) + (low < 0 || high < 0 ? " to " : "\u2013") + formatMetric(metric, high);
+};
+
+const unitOf = (metric) => (DATA.metrics[metric].percent ? " (%)" : "");
+const better = (metric) => (DATA.metrics[metric].higher_is_better ? "higher is better" : "lower is better");
+const headingOf = (metric) => DATA.metrics[metric].title + unitOf(metric);
+
+const formatCount = (value) => {
+  if (value === null || value === undefined) return NONE;
+  for (const [unit, size] of [["G", 1e9], ["M", 1e6], ["k", 1e3]]) {
+    if (value >= size) return Number((value / size).toPrecision(3)) + " " + unit;
+  }
+  return String(Math.round(value));
+};
+
+const formatSeconds = (value) => {
+  if (value === null || value === undefined) return NONE;
+  for (const [unit, size] of [["h", 3600], ["min", 60]]) {
+    if (value >= size) return (value / size).toFixed(1) + " " + unit;
+  }
+  return value.toFixed(1) + " s";
+};
+
+const formatShort = (value) => (value === null || value === undefined ? NONE : String(Number(value.toPrecision(3))));
+
+const formatMemory = (value) => {
+  if (value === null || value === undefined) return NONE;
+  return value >= 1000 ? (value / 1000).toFixed(1) + " GB" : Math.round(value) + " MB";
+};
+
+const plural = (count, noun) => count + " " + noun + (count === 1 ? "" : "s");
+
+const levelText = () => Number((100 * DATA.level).toPrecision(4)) + " %";
+
+// round places for the ticks of an axis, about `count` of them
+const ticksOf = (low, high, count) => {
+  const span = high - low || 1;
+  const rough = span / Math.max(1, count);
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = [1, 2, 2.5, 5, 10].map((s) => s * power).find((s) => s >= rough);
+  const ticks = [];
+  for (let tick = Math.ceil(low / step) * step; tick <= high + step * 1e-6; tick += step) {
+    ticks.push(Number(tick.toPrecision(10)));
+  }
+  return ticks;
+};

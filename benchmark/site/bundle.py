@@ -1,0 +1,214 @@
+"""Everything that the page shows, as one JSON-ready mapping."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from benchmark.metrics import METRICS, metric_names
+from benchmark.panel import Gap, Panel
+from benchmark.report.emphasis import KEPT
+from benchmark.report.estimates import ORACLE, dataset_title, protocol_names
+from benchmark.selection import TEST_ORACLE, VALID
+from benchmark.site.colours import model_styles
+from benchmark.site.labels import KINDS, kind_of, visible
+from benchmark.site.numbers import costs, protocol_table
+from benchmark.site.runs import run_ids, run_tables
+from benchmark.statistics import DRAWS
+from benchmark.store import RunRecord
+from protocols import InputError, unknown_name
+
+#: Rises when a field of the bundle changes its meaning.
+SCHEMA_VERSION = 1
+
+Bundle: TypeAlias = dict[str, Any]
+#: Told how much is done, of how much.
+Progress: TypeAlias = Callable[[int, int], None]
+#: By data set and split, protocol and metric: every metric has chosen epochs of its own.
+Oracles: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Panel]]]
+
+_SELECTIONS = {
+    VALID: {
+        "title": "validation",
+        "text": "One checkpoint a run, that of the lowest validation MAE under the training regime, serves all metrics "
+        "and all scenarios. The test split is not read before training has ended.",
+        "honest": True,
+    },
+    TEST_ORACLE: {
+        "title": "test oracle",
+        "text": "For each run, metric and protocol, the epoch that is best on the test set itself. No one could have "
+        "chosen it honestly: read these numbers only beside papers that selected so, and as a measure of what that is "
+        "worth.",
+        "honest": False,
+    },
+}
+
+
+def make_bundle(
+    name: str,
+    panels: Sequence[Panel],
+    *,
+    oracles: Oracles | None = None,
+    models: Mapping[str, Mapping[str, Any]] | None = None,
+    records: Iterable[RunRecord] = (),
+    absent: Sequence[str] = (),
+    command: str = "",
+    version: str = "",
+    level: float = 0.95,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Bundle:
+    """Gather the data of a page.
+
+    Args:
+        name: Of the study.
+        panels: The results on the study's data sets.
+        oracles: What choosing epochs on the test set would have given, for comparison: by data set and split, as
+            `mosi/official`, then protocol, then metric.
+        models: What is known of the models, as `labels.describe_models` has it.
+        records: Of the run store; those of other studies are left out.
+        absent: Data sets of the study that nothing has been run on.
+        command: What runs what is missing.
+        version: Of sentibench.
+        level: Of the intervals, and of telling models apart.
+        draws: Bootstrap draws behind intervals and ranks.
+        seed: Of the draws.
+        progress: Told before every protocol of every data set: how many are done, of how many.
+
+    Raises:
+        InputError: if there is no panel, two are of one data set and split, or one is not of its selection.
+    """
+    chosen = {key: by for key, by in (oracles or {}).items() if any(by.values())}
+    compared = [panel for by in chosen.values() for own in by.values() for panel in own.values()]
+    _check(name, panels, compared, chosen)
+    everything = [*panels, *compared]
+    names = [str(m) for m in dict.fromkeys(m for panel in everything for m in panel.cells["model"])]
+    index = {model: i for i, model in enumerate(names)}
+    described = models or {}
+    used = list(dict.fromkeys(m for panel in everything for m in metric_names(panel.label_range)))
+    wanted = {i for panel in everything for ids in run_ids(panel).values() for i in ids}
+    informed = frozenset().union(*(panel.mask_informed for panel in everything))
+    external = frozenset().union(*(panel.external for panel in everything))
+    shown: list[tuple[Panel, Mapping[str, Mapping[str, Panel]]]] = [(panel, _results(panel)) for panel in panels]
+    shown += [(_any(by), by) for by in chosen.values()]
+    total, done = sum(bool(by) for _, sources in shown for by in sources.values()), itertools.count()
+
+    def table(by: Mapping[str, Panel], protocol: str) -> dict[str, Any]:
+        if progress:
+            progress(next(done), total)
+        return protocol_table(by, protocol, index, level=level, draws=draws, seed=seed)
+
+    bundle: Bundle = {
+        "schema_version": SCHEMA_VERSION,
+        "study": name,
+        "sentibench": version,
+        "level": level,
+        "draws": draws,
+        "absent": {"datasets": list(absent), "command": command},
+        "kinds": list(KINDS),
+        "metrics": {m: _metric(m) for m in used},
+        "selections": {s: dict(_SELECTIONS[s]) for s in (VALID, *([TEST_ORACLE] if chosen else []))},
+        "models": [
+            {
+                **described.get(model, {}),
+                "name": model,
+                "kind": kind_of(model, described, external),
+                "bound": model == ORACLE,
+                "kept": model in KEPT,
+                "external": model in external,
+                "mask_informed": model in informed,
+                "style": style,
+            }
+            for model, style in zip(names, model_styles(names), strict=True)
+        ],
+        "tables": [
+            _table(panel, {name: table(by, name) for name, by in sources.items() if by}, sources, index)
+            for panel, sources in shown
+        ],
+        **run_tables(records, wanted),
+    }
+    result: Bundle = visible(bundle)
+    return result
+
+
+def _check(name: str, panels: Sequence[Panel], compared: Sequence[Panel], keys: Iterable[str]) -> None:
+    if not panels:
+        raise InputError(f"study '{name}': no results to show; run it first")
+    titles = [_key(panel) for panel in panels]
+    twice = next((title for title in titles if titles.count(title) > 1), None)
+    if twice:
+        raise InputError(f"study '{name}': data set {twice} has two panels; give one for each")
+    for wanted, own in ((VALID, panels), (TEST_ORACLE, compared)):
+        wrong = next((panel for panel in own if panel.selection != wanted), None)
+        if wrong:
+            raise InputError(f"panel of {_key(wrong)}: selection is '{wrong.selection}', expected '{wanted}'")
+    unknown = next((key for key in keys if key not in titles), None)
+    if unknown:
+        raise unknown_name("data set with results", unknown, titles)
+
+
+def _key(panel: Panel) -> str:
+    return f"{panel.dataset}/{panel.split}"
+
+
+def _any(by: Mapping[str, Mapping[str, Panel]]) -> Panel:
+    return next(panel for own in by.values() for panel in own.values())
+
+
+def _results(panel: Panel) -> dict[str, dict[str, Panel]]:
+    """One checkpoint serves all metrics of all protocols."""
+    return {name: dict.fromkeys(metric_names(panel.label_range), panel) for name in protocol_names(panel)}
+
+
+def _table(
+    panel: Panel,
+    protocols: Mapping[str, dict[str, Any]],
+    sources: Mapping[str, Mapping[str, Panel]],
+    index: Mapping[str, int],
+) -> dict[str, Any]:
+    """One data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
+    every = [own for by in sources.values() for own in by.values()]
+    gaps = list(dict.fromkeys(gap for own in every for gap in own.missing))
+    notes = panel.notes if panel.selection == VALID else ()  # of each metric its own; the page says it once
+    return {
+        "selection": panel.selection,
+        "data": _key(panel),
+        "title": dataset_title(panel),
+        "dataset": panel.dataset,
+        "split": panel.split,
+        "regime": panel.regime,
+        "synthetic": panel.dataset.startswith("synthetic"),
+        "samples": len(panel.label),
+        "videos": len(set(panel.video_ids.tolist())),
+        "label_range": list(panel.label_range),
+        "metrics": list(dict.fromkeys(m for by in sources.values() for m in by)),
+        "notes": list(notes),
+        "missing": [_gap(gap) for gap in gaps],
+        "costs": costs(panel, index),
+        "runs": {str(index[m]): ids for m, ids in run_ids(panel).items() if m in index},
+        "protocols": list(protocols.values()),
+    }
+
+
+def _metric(name: str) -> dict[str, Any]:
+    metric = METRICS[name]
+    return {
+        "title": metric.title,
+        "higher_is_better": metric.higher_is_better,
+        "percent": metric.percent,
+        "definition": metric.definition,
+    }
+
+
+def _gap(gap: Gap) -> dict[str, Any]:
+    return {
+        "model": gap.model,
+        "seed": gap.seed,
+        "split": gap.split,
+        "reason": gap.reason,
+        "scenarios": len(gap.scenarios),
+        "first": gap.scenarios[0] if gap.scenarios else "",
+        "command": gap.command,
+    }

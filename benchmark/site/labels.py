@@ -1,0 +1,83 @@
+"""Names and words of the page: kinds of models, and texts in which nothing is hidden."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from baselines import model_class
+from benchmark.report.estimates import ORACLE
+from benchmark.study import Plan
+from protocols import InputError
+
+#: Rows that every table has for comparison: the floor, single modalities, the simplest fusion, and the bound.
+REFERENCES = frozenset({"constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", ORACLE})
+
+#: What a reader may filter by, in order.
+KINDS = ("reference", "baseline", "senti-ifusion", "external")
+
+# controls, marks and overrides of writing direction, zero-width spaces, line and paragraph separators, halves of
+# surrogate pairs, invisible tags; joiners stay, as some scripts need them
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def visible(value: Any) -> Any:
+    """The same value with every hidden character of its texts written out, as `⟨U+202E⟩`.
+
+    A name cannot pass for another one then, nor turn the text around it. Dictionaries and lists are walked through.
+    """
+    if isinstance(value, str):
+        return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", value)
+    if isinstance(value, Mapping):
+        return {visible(str(key)): visible(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [visible(item) for item in value]
+    return value
+
+
+def describe_models(plan: Plan) -> dict[str, dict[str, Any]]:
+    """What is known of every model of a study, by the name that tables give it.
+
+    Returns:
+        Fields `kind` (one of `KINDS`) and, but for the oracle, `model` (registered name), `title`, `paper`, `year`,
+        `url`, `modalities`, `differences`.
+    """
+    described: dict[str, dict[str, Any]] = {}
+    for run in plan.runs:
+        if run.label not in described:
+            described[run.label] = _describe(run.spec.model)
+    return described
+
+
+def _describe(name: str) -> dict[str, Any]:
+    if name == ORACLE:
+        return {"kind": "reference", "title": "the best possible prediction, known from the generator"}
+    try:
+        cls = model_class(name)
+    except InputError:  # of a plugin that is not at hand: its results are still readable
+        return {"kind": "baseline", "model": name}
+    info = cls.info
+    kind = "reference" if name in REFERENCES else "baseline"
+    if cls.__module__.partition(".")[0] == "senti_ifusion":
+        kind = "senti-ifusion"
+    return {
+        "kind": kind,
+        "model": name,
+        "title": info.title,
+        "paper": info.paper,
+        "year": info.year,
+        "url": info.url,
+        "modalities": list(info.modalities),
+        "differences": list(info.differences),
+    }
+
+
+def kind_of(model: str, described: Mapping[str, Mapping[str, Any]], external: Iterable[str]) -> str:
+    """The kind of a row: external when its predictions were read from a file, whatever it is called."""
+    if model in set(external):
+        return "external"
+    return str(described.get(model, {}).get("kind", "reference" if model in REFERENCES else "baseline"))

@@ -1,0 +1,180 @@
+"""The numbers of the page: values, intervals, ranks and ties of one panel, protocol by protocol."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
+from benchmark.panel import Panel
+from benchmark.report.estimates import ORACLE, estimate, protocol_points
+from benchmark.site.layout import views
+from benchmark.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
+from protocols import InputError, get_protocol
+
+#: Columns of `confidence_intervals` that the page shows.
+_STATISTICS = ("value", "low", "high", "sd")
+_COSTS = ("parameters", "flops", "train_seconds", "inference_ms", "inference_ms_p95", "peak_memory_mb", "epochs")
+
+
+def number(value: object) -> float | None:
+    """A number with 6 significant digits; None for what is not finite or not there."""
+    if value is None or not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
+        return None
+    short = float(f"{float(value):.6g}")
+    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+
+
+def protocol_table(
+    panels: Mapping[str, Panel], name: str, index: Mapping[str, int], *, level: float, draws: int, seed: int
+) -> dict[str, Any]:
+    """What the page shows of one protocol.
+
+    Args:
+        panels: By metric, the predictions that it is computed from: one panel for all where one checkpoint serves all
+            metrics, one for each where every metric chose its own.
+        name: Of the protocol.
+        index: Position of every model in the page's list of models.
+        level: Of the intervals, and of telling models apart.
+        draws: Bootstrap draws.
+        seed: Of the draws.
+
+    Returns:
+        `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry a model: `seeds`,
+        `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells` (by metric and statistic,
+        models x points), `means` (by metric: statistics of the mean over the points, `rank`, `above_next`, `best` and
+        `by_seed`).
+    """
+    groups: dict[int, list[str]] = {}
+    for metric, panel in panels.items():
+        groups.setdefault(id(panel), []).append(metric)
+    parts = [_part(panels[metrics[0]], name, metrics, index, level, draws, seed) for metrics in groups.values()]
+    first = parts[0]
+    for part in parts[1:]:
+        if part["models"] != first["models"] or part["seeds"] != first["seeds"]:
+            raise InputError(f"protocol '{name}': panels of different metrics hold different models or seeds")
+        first["cells"] |= part["cells"]
+        first["means"] |= part["means"]
+    return first
+
+
+def costs(panel: Panel, index: Mapping[str, int]) -> dict[str, dict[str, float | None]]:
+    """Mean cost of a run of every model, by its position: `parameters`, `train_seconds`, ..."""
+    columns = [name for name in _COSTS if name in panel.runs]
+    if panel.runs.empty:
+        return {}
+    means = panel.runs.groupby("model", sort=False)[columns].mean()
+    return {
+        str(index[str(model)]): {str(name): number(value) for name, value in row.items()}
+        for model, row in means.to_dict("index").items()
+    }
+
+
+def _part(
+    panel: Panel, name: str, metrics: Sequence[str], index: Mapping[str, int], level: float, draws: int, seed: int
+) -> dict[str, Any]:
+    points = protocol_points(panel, name).to_dict("records")
+    scenarios = [str(p["scenario"]) for p in points]
+    evaluated = panel.cells["scenario"].isin(scenarios).any()
+    found = estimate(panel, scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
+    models = list(found)
+    values = _values(found, models, scenarios, metrics, level)
+    return {
+        "name": str(points[0]["protocol"]),
+        "title": _title(str(points[0]["protocol"])),
+        "points": [_point(p) for p in points],
+        "views": views(points),
+        "models": [index[m] for m in models],
+        "seeds": [list(found[m].seeds) for m in models],
+        "flags": [found[m].flag for m in models],
+        "remarks": [_remarks(panel, found[m], scenarios) for m in models],
+        "impossible": [_impossible(panel, values["means"], i) for i in range(len(models))],
+        **values,
+    }
+
+
+def _values(
+    found: Mapping[str, Estimates],
+    models: Sequence[str],
+    scenarios: Sequence[str],
+    metrics: Sequence[str],
+    level: float,
+) -> dict[str, Any]:
+    mean = "mean over the points"  # scenarios are texts of another form
+    groups: dict[str, Sequence[str]] = {s: (s,) for s in scenarios} | {mean: tuple(scenarios)}
+    table = confidence_intervals(found, groups, level=level)
+    rows = zip(table["model"], table["group"], table["metric"], table[list(_STATISTICS)].to_numpy(), strict=True)
+    values = {(m, group, metric): [number(v) for v in own] for m, group, metric, own in rows}
+    contest = {m: own for m, own in found.items() if m != ORACLE}
+    cells: dict[str, Any] = {}
+    means: dict[str, Any] = {}
+    for metric in metrics:
+        for i, statistic in enumerate(_STATISTICS):
+            by_point = [[values[m, s, metric][i] for s in scenarios] for m in models]
+            cells.setdefault(metric, {})[statistic] = by_point
+            means.setdefault(metric, {})[statistic] = [values[m, mean, metric][i] for m in models]
+        places = ranks(contest, metric, scenarios, level=level).set_index("model") if contest else pd.DataFrame()
+        best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
+        means[metric] |= {
+            "rank": [number(places.at[m, "rank"]) if m in contest else None for m in models],
+            "above_next": [number(places.at[m, "above_next"]) if m in contest else None for m in models],
+            "best": [m in best for m in models],
+            "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
+        }
+    return {"cells": cells, "means": means}
+
+
+def _by_seed(own: Estimates, metric: str, scenarios: Sequence[str]) -> list[float | None]:
+    if set(scenarios) - set(own.scenarios):
+        return [None] * len(own.seeds)
+    return [number(value) for value in own.by_seed(metric, scenarios)]
+
+
+def _impossible(panel: Panel, means: Mapping[str, Any], model: int) -> list[str]:
+    """F1 metrics whose value no confusion matrix gives together with the accuracy of the same predictions."""
+    broken = []
+    for name in (n for n in means if n.startswith("f1_") and n.replace("f1_", "acc2_") in means):
+        accuracy, f1 = means[name.replace("f1_", "acc2_")]["value"][model], means[name]["value"][model]
+        if accuracy is None or f1 is None:
+            continue
+        # the numbers of the page have 6 digits
+        if not f1_is_possible(accuracy, f1, class_counts(panel.label, name, panel.label_range), 5e-7):
+            broken.append(METRICS[name].title)
+    return broken
+
+
+def _remarks(panel: Panel, own: Estimates, scenarios: Sequence[str]) -> list[str]:
+    remarks = []
+    holes = own.holes(scenarios)
+    if holes:
+        seed, scenario = holes[0]
+        whole = len(own.seeds) * len(scenarios)
+        remarks.append(f"no mean: {len(holes)} of {whole} cells are missing, such as {scenario} for seed {seed}")
+    if own.model == ORACLE:
+        return [*remarks, "the best possible prediction, known from the generator: a bound, not ranked"]
+    if len(own.seeds) < SEEDS_FOR_ORDER:
+        remarks.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
+    everyone = {int(s) for s in panel.cells.loc[panel.cells["model"] != ORACLE, "seed"]}
+    if len(own.seeds) < len(everyone) and own.model not in panel.external:
+        absent = ", ".join(str(s) for s in sorted(everyone - set(own.seeds)))
+        remarks.append(f"without seed {absent}, which other models have")
+    chosen = panel.cells["scenario"].isin(list(scenarios)) & (panel.cells["model"] == own.model)
+    if constant_predictions(panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]).any():
+        remarks.append("some of the predictions are constant, where Corr is 0 by definition")
+    return remarks
+
+
+def _point(point: Mapping[Any, Any]) -> dict[str, Any]:
+    texts = {k: str(point[k]) for k in ("scenario", "tick", "axis", "axis2")}
+    return texts | {"x": number(point["x"]), "y": number(point["y"])}
+
+
+def _title(name: str) -> str:
+    try:
+        return get_protocol(name).title
+    except InputError:  # a protocol of a plugin that is not at hand
+        return ""

@@ -1,0 +1,125 @@
+"""`sentibench site`: from a study that was run to a file, whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.cli.main import main
+from benchmark.commands import read_panels, run
+from benchmark.data.registered import is_registered, register_dataset
+from benchmark.executors import InlineExecutor
+from benchmark.site import build
+from benchmark.store import RunStore
+from benchmark.study import Study, make_study
+from protocols import InputError
+from tests.samples import make_samples
+
+DATASET = "site-toy"
+if not is_registered(DATASET):
+    register_dataset(DATASET)(lambda: make_samples(words=False))
+
+
+def study(**changes: object) -> Study:
+    fields: dict[str, object] = {
+        "name": "paged",
+        "datasets": [DATASET],
+        "models": ["constant", "late-fusion-dropout"],
+        "protocols": ["complete", "intra-random"],
+        "seeds": 2,
+        "optimisation": {"epochs": 2, "batch_size": 16},
+        "optimism": True,
+    }
+    return make_study({**fields, **changes})
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs")
+    outcome = run(study(), folder, InlineExecutor())
+    assert not outcome.failed
+    return folder
+
+
+def data_of(page: Path) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page.read_text("utf-8"), re.DOTALL)
+    assert found
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+def test_a_study_becomes_one_file_with_its_runs_and_both_selections(root: Path, tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    page = build(study(), root, tmp_path / "new" / "page.html", draws=40, progress=lambda *own: told.append(own))
+    assert [p.name for p in page.parent.iterdir()] == ["page.html"]
+    data = data_of(page)
+    assert data["study"] == "paged"
+    assert set(data["runs"]) == {r.id for r in RunStore(root).records()}
+    assert [t["selection"] for t in data["tables"]] == ["valid", "test-oracle"]
+    assert [p["name"] for p in data["tables"][1]["protocols"]] == ["complete", "intra-random"]
+    assert {m["name"]: m["kind"] for m in data["models"]} == {
+        "constant": "reference",
+        "late-fusion-dropout": "reference",
+    }
+    assert told == [(i, 4) for i in range(4)]
+    honest, oracle = (t["protocols"][1]["means"]["mae"]["value"] for t in data["tables"])
+    assert all(o <= h + 1e-5 for h, o in zip(honest, oracle, strict=True))
+
+
+def test_what_is_missing_is_told_with_its_command(root: Path, tmp_path: Path) -> None:
+    if not is_registered("site-other"):
+        register_dataset("site-other")(lambda: make_samples(words=False))
+    more = study(datasets=[DATASET, "site-other"], seeds=3)
+    data = data_of(build(more, root, tmp_path / "page.html", draws=20))
+    gaps = data["tables"][0]["missing"]
+    assert [(g["model"], g["seed"], g["reason"]) for g in gaps] == [
+        ("constant", 2, "not run"), ("late-fusion-dropout", 2, "not run"),
+    ]  # fmt: skip
+    assert gaps[0]["command"].startswith("sentibench run ")
+    assert data["absent"]["datasets"] == ["site-other"]
+    assert data["absent"]["command"] == gaps[0]["command"]
+
+
+def test_a_folder_gets_an_index_and_nothing_is_left_when_it_fails(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    panels = read_panels(study(), root)
+    page = build(study(), root, tmp_path, panels=panels, oracles={}, draws=20)
+    assert page == tmp_path / "index.html"
+    before = page.read_bytes()
+    for out, match in ((tmp_path / "page.pdf", r"ends in \.html"), (page / "x.html", "cannot be made a folder")):
+        with pytest.raises(InputError, match=match):
+            build(study(), root, out, panels=panels, oracles={}, draws=20)
+
+    def full(*_: object, **__: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", full)
+    with pytest.raises(InputError, match="No space left on device"):
+        build(study(), root, page, panels=panels, oracles={}, draws=20)
+    assert page.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["index.html"]
+
+
+def test_the_command_line(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def call(*arguments: str) -> tuple[object, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            main(["site", *arguments, "--out", str(root)])
+        return ended.value.code, *capsys.readouterr()
+
+    code, out, _ = call("paged", str(tmp_path / "page.html"))
+    assert not code
+    assert out.startswith(f"{tmp_path / 'page.html'} (0.")
+    assert data_of(tmp_path / "page.html")["draws"] == 2000
+    code, _, err = call()
+    assert code == 2
+    assert err.count("\n") == 1
+    assert "[STUDY] PAGE" in err
+    code, _, err = call("nowhere", str(tmp_path / "other.html"))
+    assert code == 2
+    assert "nowhere" in err
+    assert not (tmp_path / "other.html").exists()

@@ -1,0 +1,193 @@
+"""What the page is told: the numbers of the statistics, kinds, remarks, runs; and what is refused."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+
+import numpy as np
+import pytest
+
+from benchmark.metrics import metric_names
+from benchmark.report.estimates import estimate, protocol_points
+from benchmark.report.style import styles
+from benchmark.site import make_bundle, render
+from benchmark.site.layout import views
+from benchmark.site.numbers import number
+from benchmark.statistics import confidence_intervals, ranks, tied_with_best
+from protocols import InputError
+from tests.benchmark.fake_panel import fake_panel, without
+from tests.benchmark.site.made_pages import MODELS, oracles, record, small_bundle, small_panel
+
+
+def protocol_of(bundle: dict, name: str, selection: str = "valid") -> dict:  # type: ignore[type-arg]
+    table = next(t for t in bundle["tables"] if t["selection"] == selection)
+    return next(p for p in table["protocols"] if p["name"] == name)
+
+
+@pytest.mark.parametrize("metric", ["mae", "f1_non0"])
+def test_values_intervals_ranks_and_ties_are_those_of_the_statistics(metric: str) -> None:
+    panel = small_panel(("inter-drop",))
+    shown = protocol_of(make_bundle("demo", [panel], draws=60), "inter-drop")
+    scenarios = [str(s) for s in protocol_points(panel, "inter-drop")["scenario"]]
+    found = estimate(panel, scenarios, draws=60)
+    contest = {m: e for m, e in found.items() if m != "oracle"}
+    rank = ranks(contest, metric, scenarios).set_index("model")["rank"]
+    best = tied_with_best(contest, metric, scenarios)
+    groups = {s: (s,) for s in scenarios} | {"mean": tuple(scenarios)}
+    truth = confidence_intervals(found, groups).set_index(["model", "group", "metric"])
+    names = [MODELS[i] for i in shown["models"]]
+    assert set(names) == set(MODELS)
+    for at, model in enumerate(names):
+        for statistic in ("value", "low", "high", "sd"):
+            mean = shown["means"][metric][statistic][at]
+            cells = shown["cells"][metric][statistic][at]
+            for given, group in zip([mean, *cells], ["mean", *scenarios], strict=True):
+                wanted = truth.at[(model, group, metric), statistic]
+                assert (given is None and math.isnan(wanted)) or given == pytest.approx(wanted, rel=1e-5)
+        assert shown["means"][metric]["best"][at] == (model in best)
+        assert shown["means"][metric]["rank"][at] == (None if model == "oracle" else rank[model])
+        by_seed = shown["means"][metric]["by_seed"][at]
+        assert np.mean(by_seed) == pytest.approx(shown["means"][metric]["value"][at], rel=1e-5)
+
+
+def test_a_hole_leaves_no_mean_and_says_which_cell() -> None:
+    panel = without(small_panel(("inter-drop",)), model="lnln", seed=1, scenario="drop(rate=0.3)")
+    shown = protocol_of(make_bundle("demo", [panel], draws=20), "inter-drop")
+    at = shown["models"].index(MODELS.index("lnln"))
+    assert shown["means"]["mae"]["value"][at] is None
+    assert shown["means"]["mae"]["rank"][at] is None
+    point = [p["scenario"] for p in shown["points"]].index("drop(rate=0.3)")
+    values = shown["cells"]["mae"]["value"][at]
+    assert [v is None for v in values] == [i == point for i in range(10)]
+    assert any("1 of 30 cells are missing, such as drop(rate=0.3) for seed 1" in r for r in shown["remarks"][at])
+
+
+def test_a_protocol_that_nothing_was_evaluated_under_is_shown_empty() -> None:
+    panel = small_panel(("complete", "inter-subsets"))
+    subsets = panel.cells["scenario"].str.startswith("subset").to_numpy()
+    panel = dataclasses.replace(
+        panel, cells=panel.cells[~subsets].reset_index(drop=True), predictions=panel.predictions[~subsets]
+    )
+    shown = protocol_of(make_bundle("demo", [panel], draws=20), "inter-subsets")
+    assert shown["models"] == []
+    assert len(shown["points"]) == 7
+
+
+def test_kinds_marks_and_styles() -> None:
+    panel = small_panel(("complete",), external=frozenset({"constant"}), mask_informed=frozenset({"lnln"}))
+    models = {m["name"]: m for m in make_bundle("demo", [panel], draws=20)["models"]}
+    assert {m: models[m]["kind"] for m in MODELS} == {
+        "constant": "external", "text-only": "reference", "late-fusion-dropout": "reference", "lnln": "baseline",
+        "senti-ifusion": "baseline", "oracle": "reference",
+    }  # fmt: skip
+    assert {m["name"]: m["kind"] for m in small_bundle()["models"]}["senti-ifusion"] == "senti-ifusion"
+    assert [m for m in models if models[m]["mask_informed"]] == ["lnln"]
+    assert [m for m in models if models[m]["bound"]] == ["oracle"]
+    assert {m: models[m]["style"]["light"] for m in MODELS} == {m: s.colour for m, s in styles(MODELS).items()}
+
+
+def test_runs_of_the_study_are_there_and_shared_parts_once() -> None:
+    bundle = small_bundle()
+    assert set(bundle["runs"]) == {"lnln-0", "lnln-1", "lnln-2"}
+    assert len(bundle["configs"]) == len(bundle["provenance"]) == len(bundle["masks"]) == 1
+    run = bundle["runs"]["lnln-1"]
+    assert bundle["data"][run["data"]]["data_sha256"] == "ab" * 32
+    assert bundle["masks"][run["masks"]][0] == ["complete", "0123", "cd" * 32]
+    table = bundle["tables"][0]
+    assert table["runs"][str(MODELS.index("lnln"))] == ["lnln-0", "lnln-1", "lnln-2"]
+
+
+def test_selections_stand_apart() -> None:
+    bundle = small_bundle()
+    assert list(bundle["selections"]) == ["valid", "test-oracle"]
+    assert not bundle["selections"]["test-oracle"]["honest"]
+    oracle = protocol_of(bundle, "inter-drop", "test-oracle")
+    assert list(oracle["means"]) == ["mae", "acc7"]
+    at = oracle["models"].index(MODELS.index("lnln"))
+    honest = protocol_of(bundle, "inter-drop")
+    other = honest["models"].index(MODELS.index("lnln"))
+    assert oracle["means"]["mae"]["value"][at] == pytest.approx(0.9 * honest["means"]["mae"]["value"][other], rel=1e-4)
+    assert list(make_bundle("demo", [small_panel(("complete",))], draws=20)["selections"]) == ["valid"]
+
+
+def test_what_does_not_fit_is_refused_in_one_line() -> None:
+    panel = small_panel(("complete", "inter-drop"))
+    chosen = oracles(panel)
+    wrong = dataclasses.replace(panel, selection="test-oracle")
+    honest = {"synthetic/official": {"inter-drop": {"mae": panel}}}
+    for match, panels, compared in [
+        ("no results to show; run it first", [], None),
+        ("has two panels", [panel, panel], None),
+        ("selection is 'test-oracle', expected 'valid'", [wrong], None),
+        ("selection is 'valid', expected 'test-oracle'", [panel], honest),
+        ("unknown data set", [panel], {"elsewhere/official": chosen["synthetic/official"]}),
+    ]:  # fmt: skip
+        with pytest.raises(InputError, match=match) as raised:
+            make_bundle("demo", panels, oracles=compared, draws=20)
+        assert "\n" not in str(raised.value)
+
+
+def test_every_point_is_in_one_chart() -> None:
+    expected = {
+        "complete": [],
+        "inter-drop": ["curve"],
+        "inter-subsets": ["map"],
+        "uncertain": ["grid", "map"],
+        "noise": ["curve", "curve"],
+    }
+    points = fake_panel(("constant",), 1, tuple(expected), samples=8, videos=2).points
+    for name, kinds in expected.items():
+        own = points[points["protocol"] == name].to_dict("records")
+        found = views(own)
+        assert [v["kind"] for v in found] == kinds
+        if kinds:
+            assert sorted(i for v in found for i in v["points"]) == list(range(len(own)))
+    noise = points[points["protocol"] == "noise"].to_dict("records")
+    assert [noise[i]["x"] for i in views(noise)[0]["points"]] == [-5, 0, 5, 10, 20]
+
+
+def test_two_points_in_one_place_are_no_curve() -> None:
+    point = {"axis": "rate", "x": 0.5, "axis2": "", "y": math.nan}
+    assert [v["kind"] for v in views([point, point])] == ["map"]
+    assert [v["kind"] for v in views([point, {**point, "x": 0.6}])] == ["curve"]
+
+
+def test_numbers_keep_six_digits() -> None:
+    assert number(1 / 3) == 0.333333
+    assert number(np.float64(2.0)) == 2
+    assert [number(v) for v in (math.nan, math.inf, None)] == [None] * 3
+
+
+def test_a_large_study_stays_under_3_megabytes() -> None:
+    """20 models x 60 scenarios x 5 seeds with all their records; statistics of a smaller one are repeated."""
+    protocols = ("inter-drop", "intra-random", "intra-block", "intra-burst", "intra-aligned", "intra-informative")
+    names = [f"a-model-of-a-long-name-{i:02d}" for i in range(20)]
+    small = fake_panel(("lnln",), 3, protocols, samples=40, videos=5)
+    bundle = make_bundle("large", [small], draws=10)
+    (table,) = bundle["tables"]
+    bundle["models"] = [{**bundle["models"][0], "name": name} for name in names]
+    for protocol in table["protocols"]:
+        protocol["models"] = list(range(20))
+        for key in ("seeds", "flags", "remarks", "impossible"):
+            protocol[key] *= 20
+        for group in (protocol["cells"], protocol["means"]):
+            for own in group.values():
+                for statistic in own:
+                    own[statistic] = own[statistic] * 20
+    scenarios = [p["scenario"] for protocol in table["protocols"] for p in protocol["points"]]
+    assert len(scenarios) == 60
+    assert len(table["metrics"]) == len(metric_names())
+    bundle["masks"] = [[s, f"{i:016d}", f"{i:064d}"] for i, s in enumerate(scenarios)]
+    one = small_bundle()["runs"]["lnln-0"]
+    bundle["runs"] = {f"{i:016d}": one for i in range(100)}
+    bundle["configs"] = [{f"field {k}": i / 7 for k in range(40)} for i in range(20)]
+    page = render(bundle)
+    assert 300_000 < len(page.encode()) < 3_000_000
+
+
+def test_records_of_other_studies_are_left_out() -> None:
+    bundle = make_bundle("demo", [small_panel(("complete",))], records=[record("unheard-of", "lnln", 0)], draws=20)
+    assert bundle["runs"] == {}
+    json.dumps(bundle, allow_nan=False)
