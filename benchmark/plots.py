@@ -78,8 +78,9 @@ def plot(
         if not drawn and told:
             told(f"{kind} left out: {reasons[0]}")
         files += drawn
-        for path in drawn if written else ():
-            written(path)
+        if written:
+            for path in drawn:
+                written(path)
     if not files:
         raise InputError(f"study '{study.name}': there is nothing to draw of it yet; run it under some protocols")
     return tuple(files)

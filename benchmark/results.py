@@ -154,6 +154,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
             r.label for r in runs if r.spec.model != ORACLE and model_class(r.spec.model).info.mask_informed
         ),
         missing=tuple(missing),
+        label_range=runs[0].label_range,
         notes=source.notes,
         selection=source.selection,
     )

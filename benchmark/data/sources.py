@@ -29,12 +29,14 @@ class DatasetHeader:
         fingerprint: sha256 of the samples.
         splits: Named splits, the default first.
         text_is_tokens: Whether the text must be encoded.
+        label_range: Lowest and highest possible label.
     """
 
     name: str
     fingerprint: str
     splits: tuple[str, ...]
     text_is_tokens: bool
+    label_range: tuple[float, float] = (-3.0, 3.0)
 
 
 def load_samples(name: str) -> Samples:
@@ -81,9 +83,9 @@ def dataset_header(name: str) -> DatasetHeader:
     if _from_code(name):
         samples = load_samples(name)
         tokens = samples.streams["text"].token_ids is not None
-        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens)
+        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens, samples.provenance.label_range)
     info = store_info(find_store(name))
-    return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens)
+    return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens, info.provenance.label_range)
 
 
 def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, scaling: Scaling = "log") -> Dataset:

@@ -56,6 +56,11 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
         {m: [float(own.by_seed(metric, [s]).mean()) for s in scenarios] for m, own in whole.items()}, index=scenarios
     )
     blocks = values.drop_duplicates()
+    if len(blocks) < 2 or len(whole) < 3:
+        raise InputError(
+            f"ranks need at least 3 models evaluated for every seed under at least 2 scenarios that differ; found "
+            f"{len(whole)} and {len(blocks)}: run more protocols or models"
+        )
     found = critical_differences(blocks, higher_is_better=METRICS[metric].higher_is_better, level=level)
     rows = []
     for model in [*found.mean_ranks.index, *(m for m in contest if m not in whole)]:

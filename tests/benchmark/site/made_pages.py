@@ -100,7 +100,7 @@ def oracles(panel: Panel) -> dict[str, dict[str, dict[str, Panel]]]:
 def hostile_bundle() -> Bundle:
     """Every text of a page is hostile."""
     names = dict(zip(MODELS, HOSTILE, strict=True))
-    panel = small_panel(("complete", "inter-drop", "uncertain"))
+    panel = small_panel(("complete", "inter-drop", "inter-subsets"))
     cells = panel.cells.assign(model=panel.cells["model"].map(names))
     points = panel.points.assign(
         tick=[f"{HOSTILE[i % 6]}" for i in range(len(panel.points))],

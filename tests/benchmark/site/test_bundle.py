@@ -28,10 +28,9 @@ def protocol_of(bundle: dict, name: str, selection: str = "valid") -> dict:  # t
 
 @pytest.mark.parametrize("metric", ["mae", "f1_non0"])
 def test_values_intervals_ranks_and_ties_are_those_of_the_statistics(metric: str) -> None:
-    panel = small_panel(("inter-drop",))
-    shown = protocol_of(make_bundle("demo", [panel], draws=60), "inter-drop")
+    panel, shown = small_panel(), protocol_of(small_bundle(), "inter-drop")  # of the same panel with 60 draws
     scenarios = [str(s) for s in protocol_points(panel, "inter-drop")["scenario"]]
-    found = estimate(panel, scenarios, draws=60)
+    found = estimate(panel, scenarios, [metric], draws=60)
     contest = {m: e for m, e in found.items() if m != "oracle"}
     rank = ranks(contest, metric, scenarios).set_index("model")["rank"]
     best = tied_with_best(contest, metric, scenarios)
