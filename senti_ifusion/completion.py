@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from baselines.layers.transformer import Attention, feed_forward, learned_tokens
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
-from senti_ifusion.integrity import blend
+from senti_ifusion.integrity import blend, trust
 
 #: Added to the integrity before its logarithm: a donor that is gone weighs exp(-13.8 / tau) of one that is whole.
 EPSILON = 1e-6
@@ -47,7 +47,7 @@ class CrossModalCompletion(nn.Module):
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
         width, dropout = config.width, config.dropout
-        self.temperature = config.donor_temperature
+        self.config = config
         self.to_shared = nn.Sequential(nn.LayerNorm(width), feed_forward(width, width, dropout))
         self.to_private = (
             nn.ModuleList(nn.Sequential(nn.LayerNorm(width), feed_forward(width, width, dropout)) for _ in MODALITIES)
@@ -63,23 +63,19 @@ class CrossModalCompletion(nn.Module):
             for _ in MODALITIES
         )
 
-    def forward(self, mitigated: Tensor, integrity: Tensor, prior: Tensor) -> Completed:
-        """Complete a batch.
-
-        Args:
-            mitigated: H', `(B, 3, K, d)`.
-            integrity: I, `(B, 3)`.
-            prior: b, `(3, K, d)`: what remains when every donor is gone.
-        """
-        shared = self.to_shared(mitigated)
+    def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completed:
+        """Complete H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` is what remains when every donor is gone."""
+        # the proxy is made from what the encoders say and does not tell them what to say
+        given = tokens.detach() if self.config.detach_donors else tokens
+        shared = self.to_shared(given)
         private = None
         if self.to_private is not None and self.training:
-            private = torch.stack([part(mitigated[:, i]) for i, part in enumerate(self.to_private)], dim=1)
+            private = torch.stack([part(given[:, i]) for i, part in enumerate(self.to_private)], dim=1)
         donors = self.donor_weights(shared, integrity)
         context = torch.einsum("bmn,bnmkd->bmkd", donors, self._attend(shared))
         generated = torch.stack([make(context[:, i]) for i, make in enumerate(self.generators)], dim=1)
         proxy = blend(generated, prior.expand_as(generated), availability(integrity))
-        return Completed(blend(mitigated, proxy, integrity), proxy, shared, private, donors)
+        return Completed(blend(tokens, proxy, trust(integrity, self.config.trust_half)), proxy, shared, private, donors)
 
     def donor_weights(self, shared: Tensor, integrity: Tensor) -> Tensor:
         """`(B, 3, 3)`: softmax over donors n != m of `(log I_n + compatibility(S_n, m)) / tau`.
@@ -88,7 +84,7 @@ class CrossModalCompletion(nn.Module):
         """
         pooled = F.normalize(shared.mean(dim=2), dim=-1)
         compatibility = torch.einsum("md,bnd->bmn", F.normalize(self.wanted, dim=-1), pooled)
-        scores = ((integrity + EPSILON).log()[:, None, :] + compatibility) / self.temperature
+        scores = ((integrity + EPSILON).log()[:, None, :] + compatibility) / self.config.donor_temperature
         itself = torch.eye(len(MODALITIES), dtype=torch.bool, device=scores.device)
         return scores.masked_fill(itself, -math.inf).softmax(dim=-1)
 

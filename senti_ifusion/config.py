@@ -30,14 +30,13 @@ class SentiIFusionConfig(ModelConfig):
 
     # Encoders. READING throughout: the layout of ALMT and LNLN.
     width: int = Field(default=128, ge=8, description="d; READING")
-    tokens: int = Field(default=8, ge=1, description="K, tokens a modality is read out as; READING")
+    tokens: int = Field(default=4, ge=2, description="K, tokens of a modality: its mean, and K - 1 pooled; READING")
     heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
-    encoder_layers: int = Field(default=2, ge=1, description="depth of the audio and vision encoders; READING")
-    text_layers: int = Field(default=1, ge=1, description="depth on top of the text encoder's states; READING")
+    encoder_layers: int = Field(default=1, ge=0, description="depth of the audio and vision encoders; READING")
+    text_layers: int = Field(default=0, ge=0, description="depth on top of the text encoder's states; READING")
     text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
     stream_norm: InputNorm = Field(default="log", description="what is done to audio and vision first; READING")
     patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
-    from_mean: bool = Field(default=True, description="query tokens start from the mean input vector; READING")
     dropout: float = Field(default=0.3, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
@@ -45,8 +44,11 @@ class SentiIFusionConfig(ModelConfig):
     true_integrity: bool = Field(
         default=False, description="ablation: True weights by the true integrity, told at test time, not by an estimate"
     )
-    integrity_layers: int = Field(default=1, ge=1, description="depth of the estimator; READING")
-    integrity_weight: float = Field(default=1.0, ge=0, description="of the squared error of the estimate; READING")
+    integrity_hidden: int = Field(default=32, ge=1, description="width of the judge of a position; READING")
+    integrity_weight: float = Field(default=1.0, ge=0, description="of the losses of the estimate; READING")
+    integrity_dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="chance that training takes a modality for gone; READING"
+    )
     detach_integrity: bool = Field(
         default=True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
     )
@@ -56,11 +58,16 @@ class SentiIFusionConfig(ModelConfig):
     disentanglement: bool = Field(default=True, description="ablation: False drops the consistency and private losses")
     disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
     consistency_temperature: float = Field(default=0.2, gt=0, description="of the contrastive consistency; READING")
+    trust_half: float = Field(
+        default=0.1, gt=0, description="integrity at which own tokens and proxy weigh about the same; READING"
+    )
+    detach_donors: bool = Field(default=True, description="the proxy does not train the encoders; READING")
     donor_temperature: float = Field(default=0.5, gt=0, description="tau of the donor weights; READING")
 
     # Dual-depth validation. KNOWN: feature level and semantic level, training only.
     feature_validation: bool = Field(default=True, description="ablation: False drops the feature-level loss")
     semantic_validation: bool = Field(default=True, description="ablation: False drops the semantic-level loss")
+    validate_encoders: bool = Field(default=False, description="whether both losses train the encoders, too; READING")
     feature_weight: float = Field(default=0.5, ge=0, description="READING")
     semantic_weight: float = Field(default=0.3, ge=0, description="READING")
     target_momentum: float = Field(

@@ -1,46 +1,51 @@
-"""Part 1: each modality as K tokens (our reading: the layout of ALMT and LNLN)."""
+"""Part 1: each modality as K tokens (our reading)."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 
-from baselines import Batch, InputSpec
-from baselines.layers.token_encoder import TokenEncoder
+from baselines import Batch, InputSpec, Modality
+from baselines.layers.pooled_encoder import PooledEncoder
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
 
 
 class ModalityEncoders(nn.Module):
-    """Three token encoders. They see zero vectors at erased positions and no mask."""
+    """A modality's tokens: the mean of what is there, and K - 1 vectors of attention pooling beside it."""
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__()
+        self.tokens = config.tokens
         self.encoders = nn.ModuleDict(
             {
-                m: TokenEncoder(
+                m: PooledEncoder(
                     spec.width(m),
                     config.width,
-                    tokens=config.tokens,
                     layers=config.text_layers if m == "text" else config.encoder_layers,
                     heads=config.heads,
                     dropout=config.dropout,
                     norm=config.text_norm if m == "text" else config.stream_norm,
                     patch=1 if m == "text" else config.patch,
-                    from_mean=config.from_mean,
-                    final_norm=True,
+                    queries=config.tokens - 1,
                 )
                 for m in MODALITIES
             }
         )
 
-    def forward(self, batch: Batch) -> Tensor:
-        """H, `(B, 3, K, d)`."""
-        return torch.stack([self.encoders[m](batch[m]) for m in MODALITIES], dim=1)
+    def features(self, batch: Batch, modality: Modality) -> Tensor:
+        """`(B, T, D)`: one modality's vectors as the encoder reads them, normalised."""
+        return cast(PooledEncoder, self.encoders[modality]).input.features(batch[modality])
+
+    def forward(self, batch: Batch, presence: Mapping[Modality, Tensor] | None = None) -> Tensor:
+        """H, `(B, 3, K, d)`; positions count in proportion to their presence, `(B, T)` by modality."""
+        vectors = [self.encoders[m](batch[m], presence[m] if presence else None) for m in MODALITIES]
+        return torch.unflatten(torch.stack(vectors, dim=1), 2, (self.tokens, -1))
 
 
 class CompleteView(nn.Module):
@@ -55,10 +60,12 @@ class CompleteView(nn.Module):
         self.average = copy.deepcopy(encoders).requires_grad_(False) if momentum else None
 
     @torch.no_grad()
-    def forward(self, encoders: ModalityEncoders, batch: Batch) -> Tensor:
+    def forward(
+        self, encoders: ModalityEncoders, batch: Batch, presence: Mapping[Modality, Tensor] | None = None
+    ) -> Tensor:
         """H*, `(B, 3, K, d)`."""
         with _without_dropout(self.average or encoders) as view:
-            targets: Tensor = view(batch)
+            targets: Tensor = view(batch, presence)
         return targets
 
     @torch.no_grad()

@@ -2,47 +2,73 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor, nn
 
-from baselines.layers.transformer import TransformerEncoder, feed_forward, learned_tokens
+from baselines import Batch, InputSpec, Modality
+from baselines.layers.transformer import feed_forward
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.encoders import ModalityEncoders
+
+#: Logits are clamped short of saturation: float32 rounds the sigmoid of 17 to 1, and I must stay inside (0, 1).
+_EDGE = 12.0
+
+
+class Estimate(NamedTuple):
+    """What is there of a batch.
+
+    Attributes:
+        integrity: I, `(B, 3)` in (0, 1).
+        logits: By modality `(B, T)`: log odds that a position was observed.
+    """
+
+    integrity: Tensor
+    logits: dict[Modality, Tensor]
+
+    @property
+    def presence(self) -> dict[Modality, Tensor]:
+        """By modality `(B, T)`: the chance that a position was observed; carries no gradient."""
+        return {m: logits.detach().sigmoid() for m, logits in self.logits.items()}
 
 
 class IntegrityEstimator(nn.Module):
-    """How much of each modality is there, read from its tokens by one small Transformer for all modalities."""
+    """Whether each position is there, judged by what stands at it, and from that how much of each modality is.
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
+    Our reading. A position has two numbers: the log odds that it was observed, and how far it counts at all (`[CLS]`
+    and `[SEP]` are always there and say nothing of completeness). I is the mean of the first, weighted by the second.
+    What is judged absent then weighs nothing in the encoders, which is the mitigation of noise.
+    """
+
+    def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__()
-        width = config.width
-        self.read_out = learned_tokens(1, width)
-        self.modality = learned_tokens(len(MODALITIES), width)
-        self.transformer = TransformerEncoder(
-            width, config.integrity_layers, config.heads, dropout=config.dropout, final_norm=True
+        self.judges = nn.ModuleDict(
+            {m: feed_forward(spec.width(m) + 1, config.integrity_hidden, output=2) for m in MODALITIES}
         )
-        self.head = feed_forward(width, width // 2, config.dropout, output=1)
 
-    def forward(self, tokens: Tensor) -> Tensor:
-        """I, `(B, 3)` in (0, 1), from H `(B, 3, K, d)`."""
-        batch, modalities, _, width = tokens.shape
-        read_out = self.read_out.expand(batch, modalities, 1, width)
-        values = torch.cat([read_out, tokens], dim=2) + self.modality[:, None, :]
-        hidden = self.transformer(values.flatten(0, 1), keep=1)
-        # Clamped short of saturation: float32 rounds the sigmoid of 17 to 1, and the estimate must stay inside (0, 1).
-        return torch.unflatten(self.head(hidden).clamp(-12.0, 12.0).sigmoid().reshape(-1), 0, (batch, modalities))
+    def forward(self, batch: Batch, encoders: ModalityEncoders) -> Estimate:
+        """I and the judgement of every position; reads the encoders' normalised features and does not train them."""
+        shares, logits = [], {}
+        for m in MODALITIES:
+            features = encoders.features(batch, m).detach()
+            # erased frames are exact zeros, and a small network would not see so sharp a point without their level
+            level = (features.square().mean(dim=-1, keepdim=True) + 1e-6).log() / 3
+            there, counts = self.judges[m](torch.cat([features, level], dim=-1)).unbind(dim=-1)
+            there = there.clamp(-_EDGE, _EDGE)
+            weight = (counts.sigmoid() + 1e-3).masked_fill(batch[m].padding, 0.0)
+            shares.append((weight * there.sigmoid()).sum(dim=1) / weight.sum(dim=1))
+            logits[m] = there
+        return Estimate(torch.stack(shares, dim=1), logits)
 
 
-class NoiseMitigation(nn.Module):
-    """Noise gives way to a learned prior: `H' = I H + (1 - I) b` with one prior b a modality (our reading)."""
+def trust(integrity: Tensor, half: float) -> Tensor:
+    """How far a modality's own tokens are to be used: 0 at I = 0, 1 at I = 1, about a half at I = `half`.
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
-        super().__init__()
-        self.prior = nn.Parameter(torch.randn(len(MODALITIES), config.tokens, config.width) * 0.02)
-
-    def forward(self, tokens: Tensor, integrity: Tensor) -> Tensor:
-        """H' `(B, 3, K, d)` from H `(B, 3, K, d)` and I `(B, 3)`."""
-        return blend(tokens, self.prior.expand_as(tokens), integrity)
+    What is left of a modality is as good evidence as ever where the encoders leave gaps out, so trust rises fast.
+    """
+    return integrity * (1 + half) / (integrity + half)
 
 
 def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:

@@ -7,11 +7,13 @@ never carry a gradient. Distances are between layer-normalised tokens, so that n
 from __future__ import annotations
 
 import itertools
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from baselines import Modality, TrainBatch
 from protocols import MODALITIES
 
 
@@ -28,6 +30,15 @@ def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
 def integrity_loss(estimated: Tensor, true: Tensor) -> Tensor:
     """`sum over m of (I_m - rho_m)^2`, mean over the batch; both `(B, 3)`."""
     return (estimated - true).square().sum(dim=1).mean()
+
+
+def presence_loss(logits: Mapping[Modality, Tensor], batch: TrainBatch) -> Tensor:
+    """Cross-entropy of each position's log odds `(B, T)` against whether it was observed, mean over modalities."""
+    terms = []
+    for modality, odds in logits.items():
+        valid = ~batch.input[modality].padding
+        terms.append(F.binary_cross_entropy_with_logits(odds[valid], batch.observed[modality][valid].to(odds.dtype)))
+    return torch.stack(terms).mean()
 
 
 def distance(tokens: Tensor, target: Tensor) -> Tensor:
@@ -88,8 +99,8 @@ def consistency_loss(shared: Tensor, weight: Tensor, temperature: float) -> Tens
     return total / len(MODALITIES)
 
 
-def private_loss(shared: Tensor, private: Tensor, mitigated: Tensor, weight: Tensor) -> Tensor:
-    """Private parts P stand at right angles to shared ones S, and S + P make up the modality (H', no gradient)."""
+def private_loss(shared: Tensor, private: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
+    """Private parts P stand at right angles to shared ones S, and S + P make up the modality (H, no gradient)."""
     angle = F.cosine_similarity(shared, private, dim=-1).square().mean(dim=2)
-    lost = distance(shared + private, mitigated)
+    lost = distance(shared + private, tokens)
     return weighted_mean(angle + lost, weight)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 from baselines import (
     Batch,
     InputSpec,
+    Modality,
     ModelInfo,
     ParameterGroup,
     Prediction,
@@ -26,19 +27,22 @@ from baselines import (
     TrainingStatistics,
     register,
 )
+from baselines.late_fusion import keep_modalities
+from baselines.layers.transformer import learned_tokens
 from baselines.unimodal import RegressionHead
-from protocols import InputError
+from protocols import MODALITIES, InputError
 from senti_ifusion.completion import Completed, CrossModalCompletion
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import CompleteView, ModalityEncoders
 from senti_ifusion.fusion import AdaptiveFusion, Fused
-from senti_ifusion.integrity import IntegrityEstimator, NoiseMitigation
+from senti_ifusion.integrity import Estimate, IntegrityEstimator, blend, trust
 from senti_ifusion.losses import (
     SemanticValidation,
     consistency_loss,
     distance,
     feature_loss,
     integrity_loss,
+    presence_loss,
     private_loss,
     weighted_mean,
 )
@@ -51,19 +55,22 @@ class Representation(NamedTuple):
 
     Attributes:
         tokens: H, `(B, 3, K, d)`.
-        mitigated: H', `(B, 3, K, d)`.
-        estimated: The estimated integrity, `(B, 3)`; None without the estimator.
+        estimate: Of the integrity; None without the estimator.
         integrity: I that weighted everything, `(B, 3)`: estimated, given, or ones.
         completion: What the completion made; None without it.
         completed: C, `(B, 3, K, d)`.
     """
 
     tokens: Tensor
-    mitigated: Tensor
-    estimated: Tensor | None
+    estimate: Estimate | None
     integrity: Tensor
     completion: Completed | None
     completed: Tensor
+
+    @property
+    def estimated(self) -> Tensor | None:
+        """The estimated integrity, `(B, 3)`; None where nothing is estimated."""
+        return None if self.estimate is None else self.estimate.integrity
 
 
 @register(
@@ -80,8 +87,9 @@ class Representation(NamedTuple):
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
-            "the fusion corrects the light head of stage 1 (config field residual_head) and query tokens start from "
-            "the mean input vector (from_mean), for the sake of small training sets",
+            "the fusion corrects the light head of stage 1 (config field residual_head), and the encoders are a mean "
+            "and attention pooling, for the sake of small training sets",
+            "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
         ),
     ),
 )
@@ -91,14 +99,15 @@ class SentiIFusion(SentimentModel):
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__(spec, config)
         self.encoders = ModalityEncoders(spec, config)
-        self.mitigation = NoiseMitigation(config) if config.use_integrity else None
-        estimated = config.use_integrity and not config.true_integrity
-        self.estimator = IntegrityEstimator(config) if estimated else None
+        self.estimator = IntegrityEstimator(spec, config) if config.use_integrity else None
+        self.prior = learned_tokens(len(MODALITIES) * config.tokens, config.width) if config.use_integrity else None
         # With every modality taken for whole there is no gap to complete.
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
         self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
-        self.light_head = RegressionHead(3 * config.width, config.width, config.dropout)
+        self.light_head = RegressionHead(
+            len(MODALITIES) * (config.tokens * config.width + 1), config.width, config.dropout
+        )
         self.fusion = AdaptiveFusion(config)
         if config.residual_head:
             with torch.no_grad():  # the correction starts small
@@ -134,36 +143,36 @@ class SentiIFusion(SentimentModel):
         return [ParameterGroup(fusion), *([ParameterGroup(rest, scale)] if scale > 0 else [])]
 
     def represent(self, batch: Batch, integrity: Tensor | None = None) -> Representation:
-        """Encode, estimate, mitigate, complete.
+        """Estimate, encode, complete.
 
         Args:
             batch: B samples.
             integrity: `(B, 3)` to use in place of the estimate: the true one, or a permuted one.
         """
-        tokens = self.encoders(batch)
-        estimated = None if self.estimator is None else self.estimator(tokens)
+        if self.estimator is None or self.prior is None:
+            tokens = self.encoders(batch)
+            whole = tokens.new_ones(tokens.shape[:2])
+            return Representation(tokens, None, whole, None, tokens)
+        estimate = self.estimator(batch, self.encoders)
+        told = self.config.true_integrity
+        tokens = self.encoders(batch, _told(batch) if told else estimate.presence)
         if integrity is None:
-            integrity = self._integrity(batch, tokens, estimated)
-        if self.mitigation is None:
-            return Representation(tokens, tokens, estimated, integrity, None, tokens)
-        mitigated = self.mitigation(tokens, integrity)
+            integrity = _told_integrity(batch) if told else estimate.integrity
+            integrity = integrity.detach() if self.config.detach_integrity else integrity
+            integrity = self._drop(integrity)
+        prior = self.prior.view(tokens.shape[1:])
         if self.completion is None:
-            return Representation(tokens, mitigated, estimated, integrity, None, mitigated)
-        completion = self.completion(mitigated, integrity, self.mitigation.prior)
-        return Representation(tokens, mitigated, estimated, integrity, completion, completion.tokens)
+            completed = blend(tokens, prior.expand_as(tokens), trust(integrity, self.config.trust_half))
+            return Representation(tokens, estimate, integrity, None, completed)
+        completion = self.completion(tokens, integrity, prior)
+        return Representation(tokens, estimate, integrity, completion, completion.tokens)
 
-    def _integrity(self, batch: Batch, tokens: Tensor, estimated: Tensor | None) -> Tensor:
-        """`(B, 3)` that weights everything: estimated, told, or ones."""
-        if estimated is not None:
-            return estimated.detach() if self.config.detach_integrity else estimated
-        if not self.config.use_integrity:
-            return tokens.new_ones(tokens.shape[:2])
-        if batch.integrity is None:
-            raise InputError(
-                "true_integrity: the batch does not tell the integrity; use the registered variant "
-                "'senti-ifusion-true-integrity', which declares that it is told"
-            )
-        return batch.integrity
+    def _drop(self, integrity: Tensor) -> Tensor:
+        """Take modalities for gone at random in training, so that what stands in for them is used to it."""
+        rate = self.config.integrity_dropout
+        if not self.training or rate == 0:
+            return integrity
+        return integrity * keep_modalities(len(integrity), rate, integrity.device)
 
     def forward(self, batch: Batch) -> Prediction:
         """Sentiment `(B,)`, estimated integrity `(B, 3)`, dominant modality `(B,)`."""
@@ -173,13 +182,14 @@ class SentiIFusion(SentimentModel):
         """The same, weighted by an integrity `(B, 3)` from outside where one is given."""
         representation = self.represent(batch, integrity)
         fused = self.fusion(representation.completed, representation.integrity)
-        return Prediction(self._sentiment(representation, fused), representation.estimated, fused.dominant)
+        estimated = None if self.config.true_integrity else representation.estimated
+        return Prediction(self._sentiment(representation, fused), estimated, fused.dominant)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """The losses of the stage: those of stage 1 at full weight in it and jointly, reduced in stage 2."""
         self.complete_view.follow(self.encoders)
         representation = self.represent(batch.input)
-        target = self.complete_view(self.encoders, batch.complete)
+        target = self.complete_view(self.encoders, batch.complete, self._complete_presence(batch.complete))
         weight = self.config.stage2_weight if step.stage.name == FUSION else 1.0
         terms = {k: weight * v for k, v in self._completion_losses(batch, representation, target).items()}
         if step.stage.name == COMPLETION:
@@ -196,25 +206,40 @@ class SentiIFusion(SentimentModel):
     ) -> dict[str, Tensor]:
         config, present = self.config, batch.complete_integrity
         terms: dict[str, Tensor] = {}
-        if representation.estimated is not None:
-            error = integrity_loss(representation.estimated, batch.integrity)
+        if representation.estimate is not None:
+            error = integrity_loss(representation.estimate.integrity, batch.integrity)
+            error = error + presence_loss(representation.estimate.logits, batch)
             terms["integrity"] = config.integrity_weight * error
+        completed = self._validated(representation)
         if config.feature_validation:
-            terms["feature"] = config.feature_weight * feature_loss(representation.completed, target, present)
+            terms["feature"] = config.feature_weight * feature_loss(completed, target, present)
         if self.semantic is not None:
-            loss = self.semantic(representation.completed, target, batch.label, present)
+            loss = self.semantic(completed, target, batch.label, present)
             terms["semantic"] = config.semantic_weight * loss
         completion = representation.completion
         if self.completion is not None and completion is not None and completion.private is not None:
             shared = self.completion.to_shared(target)
             apart = consistency_loss(shared, present, config.consistency_temperature)
-            apart = apart + private_loss(completion.shared, completion.private, representation.mitigated, present)
+            apart = apart + private_loss(completion.shared, completion.private, representation.tokens.detach(), present)
             terms["disentanglement"] = config.disentanglement_weight * apart
         terms["light_task"] = self._task_loss(self._light_score(representation), batch.label)
         return terms
 
+    @torch.no_grad()
+    def _complete_presence(self, batch: Batch) -> dict[Modality, Tensor] | None:
+        return None if self.estimator is None else self.estimator(batch, self.encoders).presence
+
+    def _validated(self, representation: Representation) -> Tensor:
+        """C as the validation sees it: what the losses ask for is asked of the completion, not of the encoders."""
+        completion = representation.completion
+        if self.config.validate_encoders or completion is None:
+            return representation.completed
+        share = trust(representation.integrity, self.config.trust_half)
+        return blend(representation.tokens.detach(), completion.proxy, share)
+
     def _light_score(self, representation: Representation) -> Tensor:
-        score: Tensor = self.light_head(representation.completed.mean(dim=2).flatten(1))
+        read = torch.cat([representation.completed.flatten(1), representation.integrity], dim=1)
+        score: Tensor = self.light_head(read)
         return score
 
     def _sentiment(self, representation: Representation, fused: Fused) -> Tensor:
@@ -226,3 +251,22 @@ class SentiIFusion(SentimentModel):
         if self.config.task_loss == "mse":
             return F.mse_loss(sentiment, label)
         return F.l1_loss(sentiment, label) if self.config.task_loss == "l1" else F.smooth_l1_loss(sentiment, label)
+
+
+def _told(batch: Batch) -> dict[Modality, Tensor]:
+    if batch.observed is None:
+        raise _untold("what is observed")
+    return {m: flags.float() for m, flags in batch.observed.items()}
+
+
+def _told_integrity(batch: Batch) -> Tensor:
+    if batch.integrity is None:
+        raise _untold("the integrity")
+    return batch.integrity
+
+
+def _untold(what: str) -> InputError:
+    return InputError(
+        f"true_integrity: the batch does not tell {what}; use the registered variant 'senti-ifusion-true-integrity', "
+        "which declares that it is told"
+    )

@@ -50,6 +50,13 @@ class InputProjection(nn.Module):
         """Projected steps `(B, T', d)` and their padding `(B, T')`; a patch counts if any of its steps is valid."""
         return self.embed(self.features(sequences), sequences)
 
+    def joined(self, presence: Tensor) -> Tensor:
+        """`(B, T')`: the mean presence of the steps of every patch, from `(B, T)` with zeros on padding."""
+        if self.patch == 1:
+            return presence
+        gap = -presence.shape[1] % self.patch
+        return torch.unflatten(F.pad(presence, (0, gap)), 1, (-1, self.patch)).mean(dim=2)
+
     def embed(self, features: Tensor, sequences: Sequences) -> tuple[Tensor, Tensor]:
         """The same from what `features` returned."""
         padding = sequences.padding

@@ -25,6 +25,7 @@ class PooledEncoder(nn.Module):
         dropout: On the pooled vectors and inside the Transformer.
         norm: See `InputProjection`.
         patch: See `InputProjection`.
+        queries: Vectors of attention pooling.
     """
 
     def __init__(
@@ -37,21 +38,36 @@ class PooledEncoder(nn.Module):
         dropout: float = 0.0,
         norm: InputNorm = "layer",
         patch: int = 1,
+        queries: int = 1,
     ) -> None:
         super().__init__()
         self.input = InputProjection(input_width, width, norm, patch)
         self.mean = nn.Linear(input_width, width)
         self.positions = layers > 0
         self.transformer = TransformerEncoder(width, layers, heads, dropout=dropout, final_norm=True)
-        self.pool = AttentionPooling(width, heads)
+        self.pool = AttentionPooling(width, heads, queries)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(self, sequences: Sequences) -> Tensor:
-        """The vectors of a batch, `(B, 2 d)`: the mean's, then attention's."""
+    def forward(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
+        """The vectors of a batch, `(B, (1 + queries) d)`: the mean's, then attention's.
+
+        With a presence, `(B, T)` from 0 to 1, what is not there counts for nothing in either.
+        """
         features = self.input.features(sequences)
+        if presence is not None:
+            presence = presence.masked_fill(sequences.padding, 0.0)
+            features = features * presence.unsqueeze(-1)
         steps, padding = self.input.embed(features, sequences)
         if self.positions:
             steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
-        steps = self.transformer(steps, padding)
-        mean = self.mean(self.dropout(masked_mean(features, sequences.padding)))
-        return torch.cat([mean, self.dropout(self.pool(steps, padding))], dim=-1)
+        joined = None if presence is None else self.input.joined(presence)
+        steps = self.transformer(steps, padding, presence=joined)
+        mean = self.mean(self.dropout(self._mean(features, sequences, presence)))
+        return torch.cat([mean, self.dropout(self.pool(steps, padding, joined))], dim=-1)
+
+    @staticmethod
+    def _mean(features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:
+        if presence is None:
+            return masked_mean(features, sequences.padding)
+        total: Tensor = features.sum(dim=1) / (presence.sum(dim=1, keepdim=True) + 0.5)
+        return total

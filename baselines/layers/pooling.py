@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from baselines.layers.transformer import FAINTEST
+
 
 def masked_mean(values: Tensor, padding: Tensor) -> Tensor:
     """`(B, D)`: mean of `(B, T, D)` over the steps that are not padding (`(B, T)` bool; at least one a sample)."""
@@ -19,17 +21,23 @@ class AttentionPooling(nn.Module):
     Args:
         width: d; must be divisible by `heads`.
         heads: How many sets of weights.
+        queries: How many pooled vectors, each with weights of its own.
     """
 
-    def __init__(self, width: int, heads: int = 4) -> None:
+    def __init__(self, width: int, heads: int = 4, queries: int = 1) -> None:
         super().__init__()
         self.heads = heads
-        self.score = nn.Linear(width, heads)
+        self.score = nn.Linear(width, heads * queries)
 
-    def forward(self, values: Tensor, padding: Tensor) -> Tensor:
-        """Pool `(B, T, d)` with `(B, T)` padding to `(B, d)`."""
-        scores = self.score(values).masked_fill(padding.unsqueeze(-1), float("-inf"))
-        weights = scores.softmax(dim=1)
-        parts = torch.unflatten(values, -1, (self.heads, -1))
-        pooled: Tensor = torch.einsum("bth,bthd->bhd", weights, parts.masked_fill(padding[:, :, None, None], 0.0))
+    def forward(self, values: Tensor, padding: Tensor, presence: Tensor | None = None) -> Tensor:
+        """Pool `(B, T, d)` with `(B, T)` padding to `(B, queries * d)`.
+
+        With a presence, `(B, T)` from 0 to 1, weights are in proportion to it.
+        """
+        scores = self.score(values)
+        if presence is not None:
+            scores = scores + presence.clamp(min=FAINTEST).log().unsqueeze(-1)
+        weights = scores.masked_fill(padding.unsqueeze(-1), float("-inf")).softmax(dim=1)
+        parts = torch.unflatten(values, -1, (self.heads, -1)).masked_fill(padding[:, :, None, None], 0.0)
+        pooled: Tensor = torch.einsum("btqh,bthd->bqhd", torch.unflatten(weights, -1, (-1, self.heads)), parts)
         return pooled.flatten(1)

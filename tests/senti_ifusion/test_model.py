@@ -24,6 +24,8 @@ VARIANTS: dict[str, dict[str, object]] = {
     "without disentanglement": {"disentanglement": False},
     "single stage": {"progressive": False},
     "fusion alone": {"residual_head": False},
+    "donors train the encoders": {"detach_donors": False},
+    "validation trains the encoders": {"validate_encoders": True},
     "moving average": {"target_momentum": 0.9},
     "task gradient into the estimate": {"detach_integrity": False},
     "smooth": {"task_loss": "smooth_l1"},
@@ -76,7 +78,7 @@ def test_the_first_stage_leaves_the_fusion_untouched() -> None:
     update(model, batch, step_of(model, COMPLETION))
     changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
     assert not any(k.startswith("fusion.") for k in changed)
-    assert {"encoders", "estimator", "completion", "mitigation", "light_head", "semantic"} <= {
+    assert {"encoders", "estimator", "completion", "prior", "light_head", "semantic"} <= {
         k.split(".")[0] for k in changed
     }
 
@@ -173,7 +175,8 @@ def test_the_estimate_learns_what_is_there() -> None:
         estimate = torch.cat([model.represent(b.input).integrity for b in batches])
     true = torch.cat([b.integrity for b in batches])
     for modality in range(3):
-        assert torch.corrcoef(torch.stack([estimate[:, modality], true[:, modality]]))[0, 1] > 0.65
+        assert (estimate[:, modality] - true[:, modality]).abs().mean() < 0.15
+        assert torch.corrcoef(torch.stack([estimate[:, modality], true[:, modality]]))[0, 1] > 0.95
 
 
 def test_every_field_of_the_config_says_whether_it_is_known() -> None:

@@ -7,20 +7,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
+from torch.nn import functional as F
 
+from baselines import Batch, Sequences
+from protocols import MODALITIES
 from senti_ifusion.completion import CrossModalCompletion, availability
 from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.encoders import ModalityEncoders
 from senti_ifusion.fusion import AdaptiveFusion
-from senti_ifusion.integrity import IntegrityEstimator, NoiseMitigation, blend
+from senti_ifusion.integrity import IntegrityEstimator, blend, trust
 from senti_ifusion.losses import (
     SemanticValidation,
     consistency_loss,
     distance,
     feature_loss,
     integrity_loss,
+    presence_loss,
     private_loss,
     weighted_mean,
 )
+from tests.model_batches import SPEC, erased, make_batch, make_train_batch
 
 CONFIG = SentiIFusionConfig(width=16, tokens=3, heads=2)
 integrities = st.lists(st.floats(0, 1), min_size=3, max_size=3).map(lambda i: torch.tensor([i], dtype=torch.float32))
@@ -37,27 +43,74 @@ def completion() -> CrossModalCompletion:
     return CrossModalCompletion(CONFIG).eval()
 
 
-@pytest.mark.parametrize("scale", [0.0, 1.0, 1e6])
-def test_integrity_stays_inside_zero_and_one(scale: float) -> None:
+def estimator_and_encoders() -> tuple[IntegrityEstimator, ModalityEncoders]:
     torch.manual_seed(0)
-    estimator = IntegrityEstimator(CONFIG).eval()
+    return IntegrityEstimator(SPEC, CONFIG).eval(), ModalityEncoders(SPEC, CONFIG).eval()
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e3])
+def test_integrity_stays_inside_zero_and_one(scale: float) -> None:
+    estimator, encoders = estimator_and_encoders()
     with torch.no_grad():
-        for parameter in estimator.head.parameters():
-            parameter.mul_(1e3)  # far into saturation
-        estimate = estimator(tokens(8, scale=scale))
-    assert estimate.shape == (8, 3)
-    assert ((estimate > 0) & (estimate < 1)).all()
+        for parameter in estimator.parameters():
+            parameter.mul_(scale)  # far into saturation
+        for batch in (make_batch(8), erased(make_batch(8), "text", "audio", "vision")):
+            estimate = estimator(batch, encoders)
+            assert estimate.integrity.shape == (8, 3)
+            assert ((estimate.integrity > 0) & (estimate.integrity < 1)).all()
+            assert all(((p > 0) & (p < 1)).all() for p in estimate.presence.values())
+
+
+def test_the_estimate_does_not_depend_on_padding() -> None:
+    estimator, encoders = estimator_and_encoders()
+    batch = make_batch(6)
+    padded = Batch(*(Sequences(F.pad(batch[m].values, (0, 0, 0, 5)), batch[m].length) for m in MODALITIES))
+    with torch.no_grad():
+        torch.testing.assert_close(estimator(padded, encoders).integrity, estimator(batch, encoders).integrity)
+
+
+def test_what_is_judged_absent_weighs_nothing_in_the_encoders() -> None:
+    _, encoders = estimator_and_encoders()
+    batch = make_batch(4)
+    presence = {m: (torch.rand(batch[m].values.shape[:2]) < 0.5).float() for m in MODALITIES}
+    presence = {m: p.index_fill(1, torch.tensor([0]), 1.0) for m, p in presence.items()}
+    other = make_batch(4)
+    for m, there in presence.items():
+        other[m].values.add_(7 * (1 - there).unsqueeze(-1))  # type: ignore[index]
+    with torch.no_grad():
+        first, second = (encoders(b, presence) for b in (batch, other))
+    torch.testing.assert_close(first, second, atol=5e-3, rtol=0)
+    with torch.no_grad():
+        assert not torch.allclose(encoders(batch), encoders(other), atol=5e-2)
+
+
+def test_the_estimate_leaves_the_encoders_alone() -> None:
+    estimator, encoders = estimator_and_encoders()
+    batch = make_train_batch(6)
+    estimate = estimator(batch.input, encoders)
+    loss = integrity_loss(estimate.integrity, batch.integrity) + presence_loss(estimate.logits, batch)
+    loss.backward()  # type: ignore[no-untyped-call]
+    assert all(p.grad is None for p in encoders.parameters())
+    assert all(p.grad is not None and p.grad.any() for p in estimator.parameters())
 
 
 @settings(deadline=None, max_examples=30)
-@given(integrity=integrities)
-def test_mitigation_lies_between_the_tokens_and_the_prior(integrity: Tensor) -> None:
-    mitigation, given_tokens = NoiseMitigation(CONFIG), tokens()
-    mixed = mitigation(given_tokens, integrity)
-    prior = mitigation.prior.expand_as(given_tokens)
-    assert (mixed <= torch.maximum(given_tokens, prior) + 1e-5).all()
-    assert (mixed >= torch.minimum(given_tokens, prior) - 1e-5).all()
-    assert torch.equal(blend(given_tokens, prior, torch.ones(1, 3)), given_tokens)
+@given(first=st.floats(0, 1), second=st.floats(0, 1), half=st.floats(0.01, 1))
+def test_trust_rises_from_nothing_to_all(first: float, second: float, half: float) -> None:
+    low, high = (float(trust(torch.tensor(i), half)) for i in sorted((first, second)))
+    assert 0 <= low <= high <= 1 + 1e-6
+    assert float(trust(torch.tensor(0.0), half)) == 0
+    assert float(trust(torch.tensor(1.0), half)) == pytest.approx(1)
+
+
+@settings(deadline=None, max_examples=30)
+@given(share=integrities)
+def test_a_blend_lies_between_its_two(share: Tensor) -> None:
+    one, other = tokens(), tokens(seed=1)
+    mixed = blend(one, other, share)
+    assert (mixed <= torch.maximum(one, other) + 1e-5).all()
+    assert (mixed >= torch.minimum(one, other) - 1e-5).all()
+    assert torch.equal(blend(one, other, torch.ones(1, 3)), one)
 
 
 @settings(deadline=None, max_examples=40)
@@ -93,7 +146,15 @@ def test_completed_is_observed_where_whole_and_proxy_where_gone(completion: Cros
     assert torch.equal(result.tokens[0, 0], mitigated[0, 0])
     assert torch.equal(result.tokens[0, 1], result.proxy[0, 1])
     assert torch.equal(result.tokens[1, 0], result.proxy[1, 0])
-    torch.testing.assert_close(result.tokens[1, 2], 0.5 * mitigated[1, 2] + 0.5 * result.proxy[1, 2])
+    share = float(trust(torch.tensor(0.5), CONFIG.trust_half))
+    torch.testing.assert_close(result.tokens[1, 2], share * mitigated[1, 2] + (1 - share) * result.proxy[1, 2])
+
+
+def test_the_proxy_does_not_train_the_encoders(completion: CrossModalCompletion) -> None:
+    given_tokens = tokens(2).requires_grad_(True)
+    prior = torch.zeros(3, CONFIG.tokens, CONFIG.width)
+    completion(given_tokens, torch.full((2, 3), 0.5), prior).proxy.sum().backward()
+    assert given_tokens.grad is None
 
 
 def test_with_every_donor_gone_the_proxy_is_the_prior(completion: CrossModalCompletion) -> None:

@@ -7,11 +7,17 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines import create, model_class, models, register_variant, resolve_config
-from protocols import InputError
+from baselines import Batch, create, model_class, models, register_variant, resolve_config
+from protocols import MODALITIES, InputError
 from senti_ifusion.model import SentiIFusion
 from senti_ifusion.variants import ABLATION
 from tests.model_batches import SPEC, make_batch
+
+
+def told(batch: Batch, integrity: torch.Tensor) -> Batch:
+    """The batch, told that everything is observed and what the integrity is."""
+    return replace(batch, observed={m: ~batch[m].padding for m in MODALITIES}, integrity=integrity)
+
 
 SMALL = {"width": 16, "tokens": 2}
 VARIANTS = [name for name in ABLATION if name != "senti-ifusion"]
@@ -35,7 +41,7 @@ def test_a_variant_is_the_model_with_one_field_changed(name: str) -> None:
     made = create(name, SPEC, SMALL).eval()
     torch.manual_seed(0)
     same = create("senti-ifusion", SPEC, {**SMALL, **{k: changed[k] for k in changed if whole[k] != changed[k]}}).eval()
-    batch = replace(make_batch(4), integrity=torch.rand(4, 3))
+    batch = told(make_batch(4), torch.rand(4, 3))
     with torch.no_grad():
         assert torch.equal(made(batch).sentiment, same(batch).sentiment)
 
@@ -45,7 +51,7 @@ def test_the_true_integrity_is_used_and_must_be_told() -> None:
     model = create("senti-ifusion-true-integrity", SPEC, SMALL).eval()
     batch = make_batch(4)
     with torch.no_grad():
-        whole, poor = (model(replace(batch, integrity=torch.full((4, 3), v))).sentiment for v in (1.0, 0.1))
+        whole, poor = (model(told(batch, torch.full((4, 3), v))).sentiment for v in (1.0, 0.1))
     assert not torch.allclose(whole, poor)
     with pytest.raises(InputError, match="does not tell"):
         model(batch)
