@@ -70,6 +70,9 @@ class SentiIFusionConfig(ModelConfig):
     validate_encoders: bool = Field(default=False, description="whether both losses train the encoders, too; READING")
     feature_weight: float = Field(default=0.5, ge=0, description="READING")
     semantic_weight: float = Field(default=0.3, ge=0, description="READING")
+    alone_weight: float = Field(
+        default=0.3, ge=0, description="of each modality's own tokens saying the sentiment by themselves; READING"
+    )
     target_momentum: float = Field(
         default=0.0, ge=0, lt=1, description="0: targets by the encoder itself; else by its moving average; READING"
     )

@@ -65,6 +65,15 @@ class SemanticValidation(nn.Module):
         score: Tensor = self.head(self.norm(tokens.mean(dim=2))).squeeze(-1)
         return score
 
+    def alone(self, tokens: Tensor, label: Tensor, integrity: Tensor) -> Tensor:
+        """How far each modality's own tokens `(B, 3, K, d)` are from saying the label `(B,)`, by integrity `(B, 3)`.
+
+        Where language leads, audio and vision are otherwise hardly asked, and know little when they stand alone.
+        """
+        score = self.score(tokens)
+        apart = F.l1_loss(score, label[:, None].expand_as(score), reduction="none")
+        return weighted_mean(apart, integrity)
+
     def forward(self, completed: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
         """Loss of C `(B, 3, K, d)` against H* `(B, 3, K, d)`, labels `(B,)`, weights `(B, 3)`.
 

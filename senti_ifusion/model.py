@@ -216,6 +216,8 @@ class SentiIFusion(SentimentModel):
         if self.semantic is not None:
             loss = self.semantic(completed, target, batch.label, present)
             terms["semantic"] = config.semantic_weight * loss
+            alone = self.semantic.alone(representation.tokens, batch.label, batch.integrity)
+            terms["alone"] = config.alone_weight * alone
         completion = representation.completion
         if self.completion is not None and completion is not None and completion.private is not None:
             shared = self.completion.to_shared(target)
