@@ -55,11 +55,11 @@ def test_memory_of_a_large_study(benchmark: Any) -> None:
     """In a process of its own, whose peak nothing else has raised."""
     size = (4, 3, 60) if benchmark.disabled else (20, 5, 60)
     code = textwrap.dedent(f"""
-        import resource, sys
+        import sys, torch
+        from benchmark.memory import peak_memory_mb
         from tests.bench.test_statistics_speed import statistics_of
         statistics_of{size}
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        sys.stdout.write(str(peak * (1 if sys.platform == "darwin" else 1024)))
+        sys.stdout.write(str(int(2**20 * peak_memory_mb(torch.device("cpu")))))
     """)
 
     def measure() -> int:

@@ -1,4 +1,4 @@
-"""What a user adds: a scaffolded model and README's protocol as plugin files, a distribution by its entry points."""
+"""What a user adds: a scaffolded model and the pages' protocol as plugin files, a distribution by its entry points."""
 
 from __future__ import annotations
 
@@ -71,8 +71,9 @@ def toy(own_home: Path, tmp_path: Path) -> None:
     assert imported.code == 0, imported.err
 
 
-def readme_block(holding: str) -> str:
-    found = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S)
+def page_block(holding: str) -> str:
+    text = (ROOT / "docs" / "add-a-protocol.md").read_text(encoding="utf-8")
+    found = re.findall(r"```python\n(.*?)```", text, flags=re.S)
     (block,) = [text for text in found if holding in text]
     return str(block)
 
@@ -161,8 +162,8 @@ def test_the_file_keeps_the_style_and_the_types_of_the_suite(name: str, tmp_path
 
 @pytest.mark.usefixtures("toy")
 def test_ones_own_model_and_protocol_are_studied_as_plugins(tmp_path: Path) -> None:
-    """The README's way from nothing to a leaderboard, with its mechanism and protocol in a second file."""
-    (tmp_path / "late_start.py").write_text(readme_block("@register_mechanism("), encoding="utf-8")
+    """The pages' way from nothing to a leaderboard, with its mechanism and protocol in a second file."""
+    (tmp_path / "late_start.py").write_text(page_block("@register_mechanism("), encoding="utf-8")
     both = ["--plugin", "my_model.py", "--plugin", "late_start.py"]
     run = ["run", "--models", "my-model,text-only", "--protocols", "late-start", "--scenario", "late_start(rate=0.3)"]
     run = [*run, "--regime", "late-start", "--name", "own", *QUICK, *both, "--json"]
@@ -204,8 +205,8 @@ def test_ones_own_model_and_protocol_are_studied_as_plugins(tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("toy")
-def test_the_protocol_of_the_readme_is_listed_shown_and_exported(tmp_path: Path) -> None:
-    (tmp_path / "late_start.py").write_text(readme_block("@register_mechanism("), encoding="utf-8")
+def test_the_protocol_of_the_pages_is_listed_shown_and_exported(tmp_path: Path) -> None:
+    (tmp_path / "late_start.py").write_text(page_block("@register_mechanism("), encoding="utf-8")
     plugin = ["--plugin", "late_start.py"]
     without, listed, shown, exported, nowhere = session(
         tmp_path,
