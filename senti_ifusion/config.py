@@ -30,7 +30,7 @@ class SentiIFusionConfig(ModelConfig):
 
     # Encoders. READING throughout: the layout of ALMT and LNLN.
     width: int = Field(default=128, ge=8, description="d; READING")
-    tokens: int = Field(default=4, ge=2, description="K, tokens of a modality: its mean, and K - 1 pooled; READING")
+    tokens: int = Field(default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 pooled; READING")
     heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
     encoder_layers: int = Field(default=1, ge=0, description="depth of the audio and vision encoders; READING")
     text_layers: int = Field(default=0, ge=0, description="depth on top of the text encoder's states; READING")
@@ -93,8 +93,8 @@ class SentiIFusionConfig(ModelConfig):
 
     # Progressive training. KNOWN: two stages.
     progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
-    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="of the epochs; READING")
-    stage2_rate: float = Field(default=0.5, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
+    stage1_share: float = Field(default=0.2, gt=0, lt=1, description="of the epochs; READING")
+    stage2_rate: float = Field(default=1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
     stage2_weight: float = Field(default=0.5, ge=0, description="of the stage-1 losses in stage 2; READING")
 
     # The task. READING: MAE leads the paper's metrics.
