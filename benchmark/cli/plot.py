@@ -1,18 +1,40 @@
-"""`sentibench plot`: the figures of a study that was run."""
+"""`sentibench plot`: the figures of a study that was run, and the diagnostics of one of its models."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 
-from benchmark.cli.options import chosen_study, split_list
+from benchmark.cli.options import check_device, chosen_study, load_plugins, plugin_option, split_list
 from benchmark.cli.run import OUT
 
+_DIAGNOSTICS = "diagnostics"
+#: What is examined unless said otherwise: everything at once, whole modalities, positions.
+_EXAMINED = ("uncertain", "inter-drop", "intra-random")
+_FORMATS = ("png", "pdf", "svg")
 _KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integrity", "all")
 
+_format_option = click.option(
+    "--format", "formats", multiple=True, type=click.Choice(_FORMATS), help="Repeatable; default: all."
+)
 
-@click.command()
+
+class _Plot(click.Command):
+    """`plot [STUDY]` draws a study; the word `diagnostics` in its place starts a command of its own."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == [_DIAGNOSTICS]:
+            return diagnostics.make_context(f"{info_name} {_DIAGNOSTICS}", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+@click.command(cls=_Plot)
 @click.argument("study", required=False)
 @OUT
 @click.option(
@@ -28,9 +50,7 @@ _KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integri
 @click.option("--models", help="Shown in full, others grey or left out: `senti-ifusion,lnln`. Default: all of a few.")
 @click.option("--scenario", help="Of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
 @click.option("--width", type=click.Choice(("column", "text")), default="text", help="3.4 or 7 inches; default: text.")
-@click.option(
-    "--format", "formats", multiple=True, type=click.Choice(("png", "pdf", "svg")), help="Repeatable; default: all."
-)
+@_format_option
 def plot(
     study: str | None,
     out: Path,
@@ -42,13 +62,16 @@ def plot(
     width: str,
     formats: tuple[str, ...],
 ) -> None:
-    """Draw the figures of STUDY (by default the one that was run last), each with the CSV it is drawn from."""
+    """Draw the figures of STUDY (by default the one that was run last), each with the CSV it is drawn from.
+
+    'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
+    """
     from benchmark.plots import plot as draw
 
     draw(
         chosen_study(study, out),
         out,
-        formats or ("png", "pdf", "svg"),
+        formats or _FORMATS,
         kinds=kinds or ("all",),
         protocol=protocol,
         metrics=metrics,
@@ -58,3 +81,78 @@ def plot(
         told=lambda line: click.echo(line, err=True),
         written=click.echo,
     )
+
+
+@click.command(_DIAGNOSTICS)
+@click.argument("run")
+@OUT
+@click.option(
+    "--protocol",
+    "protocols",
+    multiple=True,
+    help=f"A protocol, or a scenario such as 'drop(rate=0.5)'; repeatable. Default: {', '.join(_EXAMINED)}.",
+)
+@click.option("--seed", type=click.IntRange(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
+@click.option("--dataset", help="Of STUDY:MODEL, the runs on this data set: NAME, NAME/SPLIT, NAME/fold*.")
+@click.option(
+    "--permutations", type=click.IntRange(min=1), default=20, show_default=True, help="Shufflings of the scores."
+)
+@click.option("--by-point", is_flag=True, help="Print the tables of every protocol, point by point, as well.")
+@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@plugin_option
+@_format_option
+def diagnostics(
+    run: str,
+    out: Path,
+    protocols: tuple[str, ...],
+    seed: int | None,
+    dataset: str | None,
+    permutations: int,
+    by_point: bool,
+    device: str,
+    plugins: tuple[str, ...],
+    formats: tuple[str, ...],
+) -> None:
+    """Examine a trained Senti-iFusion on its test part.
+
+    RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged.
+
+    Integrity permutation: what gets worse when the estimated integrity is shuffled among the samples (if nothing does,
+    the estimates are decoration), and what the true one would give. Recovery: how far completed features are from
+    those of the complete input, relative to leaving the gap. Calibration of the estimates. Which modality leads.
+
+    Tables and figures go into diagnostics/ in the run's folder or, of STUDY:MODEL, in the study's.
+    """
+    check_device(device)
+    from rich.console import Console
+
+    from benchmark.diagnostics import examine, runs_to_examine, write_diagnostics
+    from benchmark.predict import open_run
+    from benchmark.report.rendering.terminal import show
+    from protocols import get_protocol
+
+    load_plugins(plugins)
+    plans = [get_protocol(name) for name in protocols or _EXAMINED]
+    folders, folder, label = runs_to_examine(run, out, seed=seed, dataset=dataset)
+    opened = [open_run(path, device) for path in folders]
+    with _progress() as tell:
+        found = examine(opened, plans, permutations=permutations, name=label, progress=tell)
+    written = write_diagnostics(found, folder / found.file_name, formats or _FORMATS)
+    console = Console()
+    for table in (*written.tables, *(written.by_point if by_point else ())):
+        show(table, console, caption=True)
+    for line in written.absent:
+        click.echo(f"left out: {line}", err=True)
+    click.echo(f"\n{written.folder}/ ({len(written.files)} files; diagnostics.md has every table, point by point too)")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """A bar of scenarios with the time left, on a terminal; told (done, total)."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("examine", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.metrics import METRICS, metric_names
+from benchmark.report.placing import PLACE, place_of
 from benchmark.statistics import DRAWS, Estimates, compare, confidence_intervals, holm, resample
 from protocols import InputError, unknown_name
 
@@ -21,7 +22,7 @@ from protocols import InputError, unknown_name
 OWN, SHUFFLED, TRUE = "own", "shuffled", "true"
 GIVEN = (OWN, SHUFFLED, TRUE)
 PERMUTATION_COLUMNS = (
-    "protocol", "scenario", "axis", "x", "axis2", "y", "tick", "order", "metric", "given", "value", "low", "high",
+    "protocol", "scenario", *PLACE, "metric", "given", "value", "low", "high",
     "difference", "difference_low", "difference_high", "p", "p_holm", "change", "as_good", "permutations", "seeds",
     "samples", "videos", "level", "flag",
 )  # fmt: skip
@@ -29,7 +30,6 @@ PERMUTATION_NUMBERS = (
     "x", "y", "order", "value", "low", "high", "difference", "difference_low", "difference_high", "p", "p_holm",
     "change", "as_good", "permutations", "seeds", "samples", "videos", "level",
 )  # fmt: skip
-_PLACE = ("axis", "x", "axis2", "y", "tick", "order")
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +75,7 @@ def permutation_data(
     """What the model's own estimates are worth.
 
     A metric of `shuffled` is the mean of the metric over the permutations (not the metric of a mean prediction).
-    Differences are paired: same samples, same videos and seeds in every bootstrap draw (`benchmark.statistics.compare`).
+    Differences are paired: the same samples, videos and seeds in every draw (`benchmark.statistics.compare`).
 
     Args:
         answers: From `benchmark.diagnostics.examine`.
@@ -120,17 +120,17 @@ def permutation_data(
     for protocol, own_points in points.groupby("protocol", sort=False):
         scenarios = [str(s) for s in own_points["scenario"]]
         groups = {s: (s,) for s in scenarios} | {"": tuple(scenarios)}
-        found = confidence_intervals(together, groups, level=level).set_index(["model", "group", "metric"])
-        places = own_points.set_index("scenario")
+        intervals = confidence_intervals(together, groups, level=level).to_dict("records")
+        found = {(row["model"], row["group"], row["metric"]): row for row in intervals}
         for group, members in groups.items():
-            place = {name: places.at[group, name] for name in _PLACE} if group else dict(zip(_PLACE, _MEAN, strict=True))
             changes = answers.changes[answers.changes["scenario"].isin(list(members))]
-            common = {"protocol": str(protocol), "scenario": group, **place, "change": float(changes["change"].mean())}
+            common = {"protocol": str(protocol), "scenario": group, "change": float(changes["change"].mean())}
+            common |= place_of(own_points, group)
             common |= {"permutations": len(shuffles), "samples": len(answers.label), "level": level}
             for metric in names:
                 count = _as_good(single[OWN], shuffles, metric, members)
                 for given in GIVEN:
-                    one = found.loc[(given, group, metric)]
+                    one = found[given, group, metric]
                     row = common | {"metric": metric, "given": given, "as_good": count if given == SHUFFLED else np.nan}
                     row |= {name: one[name] for name in ("value", "low", "high", "seeds", "videos", "flag")}
                     rows.append(row | _difference(together, given, metric, members, level))
@@ -140,10 +140,6 @@ def permutation_data(
         whole = (table["scenario"] == "") & (table["given"] == given)
         table.loc[whole, "p_holm"] = holm(table.loc[whole, "p"].to_numpy(np.float64))
     return table[list(PERMUTATION_COLUMNS)]
-
-
-#: Where a mean over a protocol lies.
-_MEAN = ("", np.nan, "", np.nan, "mean", -1)
 
 
 def _resampled(answers: Answers, metrics: Sequence[str], draws: int, seed: int) -> dict[str, Estimates]:

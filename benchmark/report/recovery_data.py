@@ -1,46 +1,41 @@
-"""Recovery error as a table: how far completed features are from those of the complete input, next to leaving the gap."""
+"""Recovery error as a table: how far completed features are from complete ones, relative to leaving the gap."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
 
 import numpy as np
 import pandas as pd
 
-from benchmark.report.sample_means import MEAN, sample_means
-from benchmark.statistics import DRAWS, Estimates, FloatArray
-from benchmark.statistics.precision import quantity, widened
+from benchmark.report.placing import PLACE, place_of
+from benchmark.statistics import DRAWS, Estimates, FloatArray, draw_weights
+from benchmark.statistics.precision import Quantity, quantity, widened
 from protocols import MODALITIES, InputError
 
 #: What a sample lost of a modality: a part, all of it, or either.
 EXTENTS = ("part", "whole", "any")
 RECOVERY_COLUMNS = (
-    "protocol", "scenario", "axis", "x", "axis2", "y", "tick", "order", "modality", "lost", "samples", "left",
-    "completed", "ratio", "low", "high", "seeds", "videos", "level", "flag",
+    "protocol", "scenario", *PLACE, "modality", "lost", "samples", "left", "completed", "ratio", "low", "high",
+    "seeds", "videos", "level", "flag",
 )  # fmt: skip
 RECOVERY_NUMBERS = (
     "x", "y", "order", "samples", "left", "completed", "ratio", "low", "high", "seeds", "videos", "level",
 )  # fmt: skip
 #: A ratio over fewer videos has no interval: drawing them again says little.
 FEWEST_VIDEOS = 5
-_PLACE = ("axis", "x", "axis2", "y", "tick", "order")
 
 
 def recovery_data(
-    recovery: pd.DataFrame,
-    points: pd.DataFrame,
-    *,
-    draws: int = DRAWS,
-    level: float = 0.95,
-    seed: int = 0,
+    recovery: pd.DataFrame, points: pd.DataFrame, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
     """The distance of completed features to those of the complete input, relative to that of incomplete ones.
 
-    The ratio is one of means: the distances of all (seed, scenario, sample) triples that enter, summed, divided. Below
-    1 completion helps; 1 is as good as leaving the gap.
+    The ratio of a seed is one of sums over all (scenario, sample) pairs that enter. Seeds have features of their own,
+    in which distances have no common unit, so that their ratios are averaged, not their distances (by the geometric
+    mean: a half and twice make one). Below 1 completion helps; 1 is as good as leaving the gap.
 
     Args:
-        recovery: From `benchmark.diagnostics.examine`: one row a (seed, scenario, sample, modality) that lost something.
+        recovery: From `benchmark.diagnostics.examine`: a row a (seed, scenario, sample, modality) that lost something.
         points: As `Panel.points`, of the protocols that were examined.
         draws: Bootstrap draws.
         level: Of the intervals.
@@ -49,9 +44,9 @@ def recovery_data(
     Returns:
         One row a (protocol, point, modality, extent), and one with an empty `scenario` for all points of the protocol:
         the point's place; `lost` (`part` of the modality, the `whole` of it, or `any` of the two); `samples` that lost
-        so much (counted under every scenario), `left` and `completed` (mean distances), `ratio` with `low`, `high` (over
-        videos and seeds; NaN over fewer than 5 videos: `flag` says so), `seeds`, `videos`, `level`. Where no sample
-        lost so much there is no row.
+        so much (under each scenario counted anew), `left` and `completed` (mean distances), `ratio` with `low`, `high`
+        (over videos and seeds; NaN over fewer than 5 videos), `seeds`, `videos`, `level`, `flag` (what the interval
+        leaves out, or why there is none). Where no sample lost so much there is no row.
 
     Raises:
         InputError: when nothing was lost under any scenario.
@@ -59,14 +54,27 @@ def recovery_data(
     known = recovery[recovery["scenario"].isin(set(points["scenario"]))]
     if known.empty:
         raise InputError("no sample loses anything under these scenarios; examine one that erases, such as inter-drop")
+    videos = sorted(set(known["video_id"]))
+    weights = draw_weights(draws, len(videos), seed, "videos")
+    whole = known["lost"] >= 1
     rows: list[dict[str, object]] = []
-    for extent in EXTENTS:
-        whole = known["lost"] >= 1
-        chosen = known if extent == "any" else known[whole if extent == "whole" else ~whole]
+    ratios: list[Quantity] = []
+    for extent, chosen in (("part", known[~whole]), ("whole", known[whole]), ("any", known)):
         for modality in MODALITIES:
             own = chosen[chosen["modality"] == modality]
-            if not own.empty:
-                rows += _rows(own, known, points, draws, level, seed, modality=modality, lost=extent)
+            for protocol, its_points in points.groupby("protocol", sort=False):
+                for group, members in _groups(its_points, set(own["scenario"])):
+                    here = own[own["scenario"].isin(members)]
+                    estimates = _log_ratios(here, videos, weights, seed)
+                    ratios.append(quantity(_only, [(estimates, _KEY)], "ratio", level))
+                    few = here["video_id"].nunique() < FEWEST_VIDEOS
+                    place = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
+                    sizes = {"modality": modality, "lost": extent, "level": level, **_sizes(here)}
+                    flag = "few videos" if few else estimates.flag
+                    rows.append({**place, **sizes, "ratio": float(np.exp(ratios[-1].value)), "flag": flag})
+    for row, low, high in zip(rows, *widened(ratios, level), strict=True):
+        unknown = row["flag"] in ("few videos", "no interval")
+        row["low"], row["high"] = (np.nan, np.nan) if unknown else (float(np.exp(low)), float(np.exp(high)))
     table = pd.DataFrame(rows)
     ranked = {name: i for i, name in enumerate((*dict.fromkeys(points["protocol"]), *MODALITIES, *EXTENTS))}
     keys = ["protocol", "order", "modality", "lost"]
@@ -74,42 +82,51 @@ def recovery_data(
     return table.reset_index(drop=True)[list(RECOVERY_COLUMNS)]
 
 
-def _rows(
-    own: pd.DataFrame,
-    known: pd.DataFrame,
-    points: pd.DataFrame,
-    draws: int,
-    level: float,
-    seed: int,
-    **common: object,
-) -> list[dict[str, object]]:
-    """A modality and an extent under every scenario and protocol."""
-    # samples that lost nothing weigh nothing in either sum, but their videos are drawn all the same
-    silent = known.drop_duplicates("sample_id").merge(own[["seed", "scenario"]].drop_duplicates().head(1), how="cross")
-    silent = silent.rename(columns={"seed_y": "seed", "scenario_y": "scenario"})[["seed", "scenario", "sample_id", "video_id"]]
-    names = ["seed", "scenario", "sample_id", "video_id"]
-    both = {}
-    for kind in ("completed", "left"):
-        table = own[[*names, kind]].rename(columns={kind: "value"})
-        both[kind] = pd.concat([table, silent.assign(value=0.0)]).drop_duplicates(names[:3])
-    estimates = sample_means(both, draws=draws, seed=seed, absent=0.0)
-    there = set(estimates["left"].scenarios)
-    rows: list[dict[str, object]] = []
-    found = []
-    for protocol, own_points in points.groupby("protocol", sort=False):
-        places = own_points.set_index("scenario")
-        scenarios = [str(s) for s in own_points["scenario"] if s in there]
-        for group, members in [*((s, [s]) for s in scenarios), *([("", scenarios)] if scenarios else [])]:
-            here = own[own["scenario"].isin(members)]
-            seeds, videos = here["seed"].nunique(), here["video_id"].nunique()
-            place = {n: places.at[group, n] for n in _PLACE} if group else dict(zip(_PLACE, _ALL, strict=True))
-            flag = f"fewer than {FEWEST_VIDEOS} videos" if videos < FEWEST_VIDEOS else estimates["left"].flag
-            row = {"protocol": str(protocol), "scenario": group, **place, **common, "level": level, "flag": flag}
-            row |= {"samples": len(here) // seeds, "seeds": seeds, "videos": videos}
-            row |= {kind: float(here[kind].mean()) for kind in ("left", "completed")}
-            found.append(_ratio(estimates, members, level))
-            rows.append(row | {"ratio": found[-1].value, "low": np.nan, "high": np.nan})
-    for row, low, high in zip(rows, *widened(found, level), strict=True):
-        if not row["flag"] or row["flag"] == "videos only":
-            row |= {"low": float(np.maximum(low, 0.0)), "high": float(high)}
-    return rows
+def _groups(points: pd.DataFrame, there: set[str]) -> list[tuple[str, list[str]]]:
+    """Every scenario by itself, then all of the protocol, where anything was lost."""
+    scenarios = [str(s) for s in points["scenario"] if s in there]
+    return [*((s, [s]) for s in scenarios), *([("", scenarios)] if scenarios else [])]
+
+
+def _sizes(here: pd.DataFrame) -> dict[str, object]:
+    seeds = int(here["seed"].nunique())
+    means = {kind: float(here[kind].mean()) for kind in ("left", "completed")}
+    return {"samples": len(here) // seeds, "seeds": seeds, "videos": int(here["video_id"].nunique()), **means}
+
+
+#: The one scenario of the estimates of a ratio.
+_KEY = ("",)
+
+
+def _log_ratios(here: pd.DataFrame, videos: list[str], weights: FloatArray, seed: int) -> Estimates:
+    """The logarithm of every seed's ratio; draws as those of `benchmark.statistics.resample`, over videos and seeds."""
+    sums = here.groupby(["seed", "video_id"])[["completed", "left"]].sum()
+    seeds = tuple(int(number) for number in sums.index.get_level_values("seed").unique())
+    wide = {kind: sums[kind].unstack("video_id").reindex(columns=videos).fillna(0.0) for kind in ("completed", "left")}
+    completed, left = (wide[kind].to_numpy(np.float64) for kind in ("completed", "left"))
+    values = _log_quotient(completed.sum(axis=1), left.sum(axis=1))
+    drawn = _log_quotient(weights @ completed.T, weights @ left.T).mean(axis=1)  # NaN without a sample that lost
+    if len(seeds) > 1:
+        normals = np.stack([_generator(seed, number).standard_normal(len(weights)) for number in seeds], axis=1)
+        deviations = normals - normals.mean(axis=1, keepdims=True)
+        drawn = drawn + deviations @ (values - values.mean()) / np.sqrt(len(seeds) * (len(seeds) - 1))
+    present = np.ones((len(seeds), 1), dtype=np.bool_)
+    shape = values[:, None, None], drawn[:, None, None]
+    return Estimates("completion", seeds, _KEY, ("ratio",), *shape, len(videos), present)
+
+
+def _log_quotient(above: FloatArray, below: FloatArray) -> FloatArray:
+    defined = (above > 0) & (below > 0)
+    parts = (np.log(np.where(defined, values, 1.0)) for values in (above, below))
+    result: FloatArray = np.where(defined, next(parts) - next(parts), np.nan)
+    return result
+
+
+def _generator(seed: int, number: int) -> np.random.Generator:
+    key = int.from_bytes(hashlib.blake2b(f"recovery {number}".encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, key])
+
+
+def _only(curve: FloatArray) -> FloatArray:
+    result: FloatArray = curve[..., 0]
+    return result

@@ -14,37 +14,33 @@ from protocols import InputError
 MEAN = "mae"
 
 
-def sample_means(
-    tables: Mapping[str, pd.DataFrame], *, draws: int, seed: int = 0, absent: float | None = None
-) -> dict[str, Estimates]:
+def sample_means(tables: Mapping[str, pd.DataFrame], *, draws: int, seed: int = 0) -> dict[str, Estimates]:
     """Means over samples, and their bootstrap draws.
 
     Args:
         tables: By name of a quantity, one row a (`seed`, `scenario`, `sample_id`) with `video_id` and `value`, which is
-            not below 0. All quantities are of the same samples and are drawn together: videos and seeds are paired.
+            not below 0. All quantities are drawn together: videos and seeds are paired.
         draws: Bootstrap draws.
         seed: Of the draws.
-        absent: The value of a sample that has no row; None: every sample must have one.
 
     Returns:
         By quantity, the estimates of `MEAN`.
 
     Raises:
-        InputError: for a sample without a row, where that is not allowed.
+        InputError: for a sample without a row.
     """
     joined = pd.concat([table.assign(model=name) for name, table in tables.items()], ignore_index=True)
     wide = joined.pivot(index=["model", "seed", "scenario"], columns="sample_id", values="value")
+    owner = joined.drop_duplicates("sample_id").set_index("sample_id")["video_id"]
     gaps = np.argwhere(wide.isna().to_numpy())
-    if len(gaps) and absent is None:
+    if len(gaps):
         (model, number, scenario), sample = wide.index[gaps[0][0]], wide.columns[gaps[0][1]]
         raise InputError(f"{model}, seed {number}: sample '{sample}' lacks under {scenario}; examine the runs again")
-    owner = joined.drop_duplicates("sample_id").set_index("sample_id")["video_id"]
-    values = wide.to_numpy(np.float64)
     return resample(
         np.zeros(wide.shape[1]),
         owner.loc[wide.columns].to_numpy(),
         wide.index.to_frame(index=False),
-        values if absent is None else np.where(np.isnan(values), absent, values),
+        wide.to_numpy(np.float64),
         metrics=[MEAN],
         draws=draws,
         seed=seed,

@@ -1,0 +1,207 @@
+"""One trained Senti-iFusion under one scenario: predictions with other integrity scores, and distances of features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from baselines import Batch
+from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.encoding import TextEncoder
+from benchmark.prediction import TrainedRun
+from benchmark.training import EVALUATION_BATCH
+from protocols import InputError
+from senti_ifusion.losses import distance
+from senti_ifusion.model import SentiIFusion
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a run answers under a scenario, for the n test samples in their order.
+
+    Attributes:
+        own: `(n,)` predictions with the model's own scores.
+        observed: `(n, 3)` true integrity.
+        lost: `(n, 3)`: share of what the complete sample has that the scenario took; 0 where it has nothing.
+        left: `(n, 3)`: distance of H to H*.
+        completed: `(n, 3)`: distance of C to H*.
+        change: By how much shuffling changes a score: mean absolute difference.
+        estimated: `(n, 3)` estimated integrity; None where the model estimates none.
+        dominant: `(n,)`: the modality that leads; None where none is chosen.
+        shuffled: `(permutations, n)` predictions with shuffled scores; None where the model weighs by no integrity.
+        true: `(n,)` predictions with the true scores; None likewise.
+    """
+
+    own: FloatArray
+    observed: FloatArray
+    lost: FloatArray
+    left: FloatArray
+    completed: FloatArray
+    change: float
+    estimated: FloatArray | None
+    dominant: FloatArray | None
+    shuffled: FloatArray | None
+    true: FloatArray | None
+
+
+@torch.inference_mode()
+def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
+    """H*, `(n, 3, K, d)` on the run's device: the tokens of a part before anything is erased."""
+    model = _model(run)
+    _settle(part)
+    tokens: list[Tensor] = []
+    order: list[Tensor] = []
+    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+        tokens.append(model.represent(part.batch(rows)).tokens)
+        order.append(rows)
+    return torch.cat(tokens)[torch.argsort(torch.cat(order)).to(run.device)]
+
+
+@torch.inference_mode()
+def ask(
+    run: TrainedRun,
+    part: MaskedPart,
+    whole: Tensor,
+    target: Tensor,
+    permutations: int,
+    rng: np.random.Generator,
+) -> Asked:
+    """Ask a run about its test part under a scenario.
+
+    Args:
+        run: Of a Senti-iFusion.
+        part: The test part under the masks of the scenario.
+        whole: `(n, 3)`: integrity of the samples before anything is erased.
+        target: From `complete_view`.
+        permutations: How often scores are shuffled among the samples.
+        rng: Draws the permutations.
+
+    Raises:
+        InputError: when a prediction is not finite.
+    """
+    model = _model(run)
+    _settle(part)
+    n = len(part)
+    own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
+    used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
+    estimates = chooses = True
+    batches = list(batches_by_length(part.part, EVALUATION_BATCH))
+    for rows in batches:
+        batch = part.batch(rows)
+        prediction, view = model.predict(batch), model.represent(batch)
+        own[rows] = prediction.sentiment.float().cpu()
+        left[rows] = distance(view.tokens, target[rows.to(run.device)]).float().cpu()
+        completed[rows] = distance(view.completed, target[rows.to(run.device)]).float().cpu()
+        used[rows] = view.integrity.float().cpu()
+        if estimates := prediction.integrity is not None:
+            estimated[rows] = prediction.integrity.float().cpu()
+        if chooses := prediction.dominant is not None:
+            dominant[rows] = prediction.dominant.float().cpu()
+    observed = part.integrity.cpu()
+    shuffled = true = None
+    change = 0.0
+    if model.config.use_integrity:
+        orders = torch.from_numpy(np.stack([rng.permutation(n) for _ in range(permutations)]))
+        change = float((used[orders] - used).abs().mean())
+        exchanged = _with_scores(model, part, batches, [*used[orders], observed])
+        shuffled, true = exchanged[:-1], exchanged[-1]
+    whole = whole.cpu()
+    lost = torch.where(whole > 0, 1 - observed / whole.clamp(min=1e-9), 0.0)
+    result = Asked(
+        own=_array(own),
+        observed=_array(observed),
+        lost=_array(lost.clamp(min=0.0)),
+        left=_array(left),
+        completed=_array(completed),
+        change=change,
+        estimated=_array(estimated) if estimates else None,
+        dominant=_array(dominant) if chooses else None,
+        shuffled=shuffled,
+        true=true,
+    )
+    for values in (result.own, result.shuffled, result.true, result.left, result.completed):
+        if values is not None and not np.isfinite(values).all():
+            raise InputError(f"{run.folder}: an answer is not finite; its weights may be damaged: train it again")
+    return result
+
+
+def joined(asked: Sequence[Asked]) -> Asked:
+    """The answers of the folds of a family, one after the other."""
+    if len(asked) == 1:
+        return asked[0]
+    sizes = [len(one.own) for one in asked]
+    merged: dict[str, object] = {}
+    for field in fields(Asked):
+        values = [getattr(one, field.name) for one in asked]
+        if field.name == "change":
+            merged[field.name] = float(np.average(values, weights=sizes))
+        elif any(value is None for value in values):
+            merged[field.name] = None
+        else:
+            merged[field.name] = np.concatenate(values, axis=1 if field.name == "shuffled" else 0)
+    return Asked(**merged)  # type: ignore[arg-type]
+
+
+def _with_scores(
+    model: SentiIFusion, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]
+) -> FloatArray:
+    """`(len(scores), n)`: predictions weighted by integrity `(n, 3)` from outside."""
+    result = torch.zeros(len(scores), len(part))
+    with _encoding_once(model):
+        for rows in batches:
+            batch = part.batch(rows)
+            for i, given in enumerate(scores):
+                result[i, rows] = model.predict(batch, given[rows].to(part.device)).sentiment.float().cpu()
+    return _array(result)
+
+
+@contextmanager
+def _encoding_once(model: SentiIFusion) -> Iterator[None]:
+    """Within, a batch is encoded once, however often it is asked about: half of the work.
+
+    An integrity from outside weighs what encoders and estimator find; it does not enter them.
+    """
+    modules = [module for module in (model.encoders, model.estimator) if module is not None]
+    for module in modules:
+        module.forward = _remembering(module.forward)  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for module in modules:
+            del module.forward
+
+
+def _remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, which keeps its answer for the batch it was last given."""
+    known: list[Any] = [None, None]
+
+    def answer(batch: Batch, *others: Any) -> Any:
+        if known[0] is not batch:
+            known[:] = batch, forward(batch, *others)
+        return known[1]
+
+    return answer
+
+
+def _model(run: TrainedRun) -> SentiIFusion:
+    if not isinstance(run.model, SentiIFusion):
+        raise InputError(f"{run.folder}: model '{run.spec.model}' is no Senti-iFusion; name a run of one")
+    return run.model.eval()
+
+
+def _settle(part: MaskedPart) -> None:
+    if isinstance(part.text, TextEncoder):
+        part.text.eval()
+
+
+def _array(values: Tensor) -> FloatArray:
+    return values.double().numpy()

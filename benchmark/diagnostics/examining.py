@@ -1,0 +1,254 @@
+"""A trained Senti-iFusion asked again under masks, with other integrity scores, and compared with the complete input.
+
+>>> runs = [open_run(folder) for folder in find_runs("demo:senti-ifusion", Path("results/runs"))]
+>>> found = examine(runs, ["inter-drop", "random_positions(rate=0.5)"])
+>>> permutation_data(found.answers, found.points)
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from benchmark.data.batches import MaskedPart
+from benchmark.data.encoding import TextEncoder
+from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, joined
+from benchmark.diagnostics.stored import DOMINANT, ESTIMATED, OBSERVED
+from benchmark.prediction import TrainedRun
+from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.results import protocol_table
+from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
+from senti_ifusion.model import SentiIFusion
+
+#: Shufflings of the integrity scores.
+PERMUTATIONS = 20
+#: Told how many of all (run, scenario) pairs are examined.
+Progress: TypeAlias = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, eq=False)
+class Examination:
+    """What a trained model answers under the scenarios of some protocols.
+
+    Attributes:
+        model: Name of the model.
+        dataset: Name of the data set.
+        split: Named split, or the pattern of a pooled family, whose samples are called `fold0/ID` here.
+        regime: Training regime.
+        seeds: Of the runs.
+        points: As `Panel.points`.
+        answers: Its predictions with its own integrity scores, shuffled ones and the true ones. None for a model that
+            weighs by no integrity.
+        statements: As `Diagnostics.table`: estimated and true integrity, and the modality that leads.
+        recovery: One row a (`seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`, `lost` (share
+            of what the complete sample has, above 0), `left` (distance of the incomplete features H to H*, those of
+            the complete input), `completed` (of the completed ones C). Distances are those of training:
+            `senti_ifusion.losses.distance`.
+    """
+
+    model: str
+    dataset: str
+    split: str
+    regime: str
+    seeds: tuple[int, ...]
+    points: pd.DataFrame
+    answers: Answers | None
+    statements: pd.DataFrame
+    recovery: pd.DataFrame
+
+    @property
+    def file_name(self) -> str:
+        """Data set, split and model, as the name of a folder."""
+        name = f"{self.dataset}/{self.split}-{self.model}"
+        return "".join(c if c.isalnum() or c in "-_=," else "_" for c in name)
+
+
+def examine(
+    runs: Sequence[TrainedRun],
+    protocols: Sequence[str | Protocol],
+    *,
+    permutations: int = PERMUTATIONS,
+    seed: int = 0,
+    name: str | None = None,
+    progress: Progress | None = None,
+) -> Examination:
+    """Ask a trained Senti-iFusion again on its test part.
+
+    Under every scenario the model predicts with its own integrity scores, with those scores shuffled among the test
+    samples (the three of a sample stay together), and with the true ones. Only the scores are exchanged
+    (`SentiIFusion.predict`); weights and inputs stay as they are. What completion recovers is measured against the
+    features of the complete input, H*, which the same encoders give.
+
+    Args:
+        runs: Opened runs of one model: its seeds; of a family of folds, every fold of every seed.
+        protocols: Names, protocols, or texts of scenarios.
+        permutations: How often the scores are shuffled.
+        seed: Of the shuffling, which depends on it, the run's seed, split and scenario only.
+        name: What to call the model; by default as it is registered.
+        progress: Told after every scenario of a run.
+
+    Raises:
+        InputError: for a model that is no Senti-iFusion, runs that are not seeds of one model, an unknown protocol, or
+            predictions that are not finite.
+    """
+    if permutations < 1:
+        raise InputError(f"permutations is {permutations}, expected at least 1 (20 for a published table)")
+    groups = _by_seed(runs)
+    plans = [get_protocol(p) if isinstance(p, str) else p for p in protocols]
+    if not plans:
+        raise InputError("no protocol was given; name at least one, such as uncertain")
+    scenarios = list(dict.fromkeys(s for plan in plans for s in plan.scenarios))
+    first = next(iter(groups.values()))
+    found: dict[tuple[int, str], list[Asked]] = defaultdict(list)
+    for i in range(len(first)):  # fold by fold, so that all seeds of one are shown the same batches
+        members = {number: group[i] for number, group in groups.items()}
+        complete = _shown(members, None)
+        targets = {number: complete_view(run, complete[number]) for number, run in members.items()}
+        for scenario in scenarios:
+            parts = _shown(members, scenario)
+            for number, run in members.items():
+                rng = _generator(seed, f"{number} {run.spec.split} {scenario}")
+                whole, target = complete[number].integrity, targets[number]
+                found[number, str(scenario)].append(ask(run, parts[number], whole, target, permutations, rng))
+                if progress is not None:
+                    progress(sum(map(len, found.values())), len(runs) * len(scenarios))
+    spec, splits = first[0].spec, [run.spec.split for run in first]
+    tests = [run.dataset.part("test") for run in first]
+    samples = pd.DataFrame(
+        {
+            "sample_id": [
+                sample if len(tests) == 1 else f"{split}/{sample}"  # a sample may be in the test part of two folds
+                for split, part in zip(splits, tests, strict=True)
+                for sample in part.layout.sample_ids
+            ],
+            "video_id": np.concatenate([np.asarray(part.video_ids, dtype=np.str_) for part in tests]),
+            "label": np.concatenate([part.label.cpu().numpy().astype(np.float64) for part in tests]),
+        }
+    )
+    asked = {key: joined(own) for key, own in found.items()}
+    return Examination(
+        model=name or spec.model,
+        dataset=spec.dataset,
+        split=splits[0] if len(splits) == 1 else _pattern(splits),
+        regime=spec.regime,
+        seeds=tuple(groups),
+        points=protocol_table(plans),
+        answers=_answers(asked, samples, first[0].dataset.label_range),
+        statements=_statements(asked, samples, name or spec.model),
+        recovery=_recovery(asked, samples),
+    )
+
+
+def _by_seed(runs: Sequence[TrainedRun]) -> dict[int, list[TrainedRun]]:
+    """The runs by seed, the splits of each in one order; raises InputError unless they are one model's."""
+    if not runs:
+        raise InputError("no run was given; name at least one")
+    first = runs[0].spec
+    groups: dict[int, list[TrainedRun]] = defaultdict(list)
+    for run in runs:
+        if not isinstance(run.model, SentiIFusion):
+            raise InputError(
+                f"{run.folder}: model '{run.spec.model}' is no Senti-iFusion, whose integrity estimates and completion "
+                "are examined here; name a run of senti-ifusion or of a variant"
+            )
+        if run.spec.model_copy(update={"seed": first.seed, "split": first.split}) != first:
+            raise InputError(
+                f"{run.folder}: is not {first.title} with another seed or fold (model, settings or data differ); "
+                "examine it by itself"
+            )
+        groups[run.spec.seed].append(run)
+    for members in groups.values():
+        members.sort(key=lambda run: run.spec.split)
+    wanted = sorted({run.spec.split for run in runs})
+    for number, members in groups.items():
+        splits = [run.spec.split for run in members]
+        if splits != wanted:
+            raise InputError(
+                f"seed {number} of {first.model} has splits {', '.join(splits)}, expected {', '.join(wanted)}, each "
+                "once; give every fold of every seed"
+            )
+    return dict(groups)
+
+
+def _shown(members: Mapping[int, TrainedRun], scenario: Scenario | None) -> dict[int, MaskedPart]:
+    """By seed, the test part under a scenario (None: as it is); made once for seeds that share the text's states."""
+    first = next(iter(members.values()))
+    masks = None if scenario is None else scenario.masks(first.dataset, "test")  # replicate 0, as in every evaluation
+    shared = first.masked_part(masks)
+    return {
+        number: shared if run.text is first.text and not isinstance(run.text, TextEncoder) else run.masked_part(masks)
+        for number, run in members.items()
+    }
+
+
+def _pattern(splits: Sequence[str]) -> str:
+    """`fold*` of `fold0`, `fold1` ..."""
+    same = 0
+    while len({split[: same + 1] for split in splits}) == 1:
+        same += 1
+    return f"{splits[0][:same]}*"
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    key = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, key])
+
+
+def _answers(
+    asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, label_range: tuple[float, float]
+) -> Answers | None:
+    cells: list[tuple[str, int, int, str]] = []
+    predictions: list[FloatArray] = []
+    changes = []
+    for (seed, scenario), one in asked.items():
+        if one.shuffled is None or one.true is None:
+            return None
+        cells += [(OWN, 0, seed, scenario), (TRUE, 0, seed, scenario)]
+        cells += [(SHUFFLED, k, seed, scenario) for k in range(len(one.shuffled))]
+        predictions += [one.own, one.true, *one.shuffled]
+        changes.append((seed, scenario, one.change))
+    return Answers(
+        sample_ids=samples["sample_id"].to_numpy(dtype=object),
+        video_ids=samples["video_id"].to_numpy(dtype=object),
+        label=samples["label"].to_numpy(dtype=np.float64),
+        label_range=label_range,
+        cells=pd.DataFrame(cells, columns=["given", "permutation", "seed", "scenario"]),
+        predictions=np.stack(predictions),
+        changes=pd.DataFrame(changes, columns=["seed", "scenario", "change"]),
+    )
+
+
+def _statements(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, model: str) -> pd.DataFrame:
+    tables = []
+    for (seed, scenario), one in asked.items():
+        table = samples[["sample_id", "video_id"]].assign(model=model, seed=seed, scenario=scenario)
+        table[list(ESTIMATED)] = np.nan if one.estimated is None else one.estimated
+        table[list(OBSERVED)] = one.observed
+        table[DOMINANT] = np.nan if one.dominant is None else one.dominant
+        tables.append(table)
+    columns = ["model", "seed", "scenario", "sample_id", "video_id", *ESTIMATED, *OBSERVED, DOMINANT]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _recovery(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame) -> pd.DataFrame:
+    tables = []
+    for (seed, scenario), one in asked.items():
+        for column, modality in enumerate(MODALITIES):
+            lost = one.lost[:, column]
+            table = samples[["sample_id", "video_id"]].assign(
+                seed=seed,
+                scenario=scenario,
+                modality=modality,
+                lost=lost,
+                left=one.left[:, column],
+                completed=one.completed[:, column],
+            )
+            tables.append(table[lost > 0])
+    columns = ["seed", "scenario", "sample_id", "video_id", "modality", "lost", "left", "completed"]
+    return pd.concat(tables, ignore_index=True)[columns]

@@ -1,0 +1,157 @@
+"""Tables and figures of an examination, written into a folder: what `sentibench plot diagnostics` does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.diagnostics.examining import Examination
+from benchmark.report.curves import on_axes
+from benchmark.report.figures import FORMATS, check_formats
+from benchmark.report.integrity_data import calibration_data, decay_data
+from benchmark.report.integrity_figure import plot_calibration, plot_decay
+from benchmark.report.integrity_points import integrity_points
+from benchmark.report.integrity_table import calibration_table, dominance_table
+from benchmark.report.permutation_data import permutation_data
+from benchmark.report.permutation_figure import plot_permutation
+from benchmark.report.permutation_table import permutation_table
+from benchmark.report.placing import along_axes
+from benchmark.report.recovery_data import recovery_data
+from benchmark.report.recovery_figure import plot_recovery
+from benchmark.report.recovery_table import recovery_table
+from benchmark.report.table import Table
+from benchmark.statistics import DRAWS
+from benchmark.store import replace_file
+from protocols import InputError
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was made.
+
+    Attributes:
+        folder: Where it is.
+        tables: Over all protocols: permutation, recovery, calibration, dominance, those of them that there are.
+        by_point: The same of every protocol, point by point.
+        files: Everything written.
+        absent: Why a diagnostic is not there, a line each.
+    """
+
+    folder: Path
+    tables: tuple[Table, ...]
+    by_point: tuple[Table, ...]
+    files: tuple[Path, ...]
+    absent: tuple[str, ...]
+
+
+def write_diagnostics(
+    found: Examination,
+    folder: Path,
+    formats: Sequence[str] = FORMATS,
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> Written:
+    """Make every table and figure of an examination.
+
+    `permutation.csv`, `recovery.csv` and `integrity.csv` hold all numbers, tidy; `diagnostics.md` and `diagnostics.tex`
+    the tables for readers; each figure has the CSV that it is drawn from beside it.
+
+    Args:
+        found: From `examine`.
+        folder: Made when it is not there.
+        formats: Of the figures: png, pdf, svg.
+        draws: Bootstrap draws.
+        level: Of the intervals.
+
+    Raises:
+        InputError: for an unknown format, or a file that cannot be written.
+    """
+    check_formats(formats)
+    made: dict[str, pd.DataFrame] = {}
+    absent = []
+    if found.answers is None:
+        absent.append(f"permutation: {found.model} weighs by no integrity")
+    else:
+        made["permutation"] = permutation_data(found.answers, found.points, draws=draws, level=level)
+    for name, make, source in (
+        ("recovery", recovery_data, found.recovery),
+        ("integrity", integrity_points, found.statements),
+    ):
+        try:
+            made[name] = make(source, found.points, draws=draws, level=level)
+        except InputError as error:
+            absent.append(f"{name}: {error}")
+    subject = f"{found.model} on {found.dataset}/{found.split}"
+    subject += " (generated data)" if found.dataset.startswith("synthetic") else ""
+    makers = _makers(made)
+    tables = tuple(make(data, subject, None) for make, data in makers)
+    by_point = tuple(
+        make(data, subject, str(protocol))
+        for protocol in dict.fromkeys(found.points["protocol"])
+        for make, data in makers
+        if (data["protocol"] == protocol).any()
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
+    files = [
+        _write(folder / f"{name}.csv", data.to_csv(index=False, lineterminator="\n")) for name, data in made.items()
+    ]
+    files.append(_write(folder / "diagnostics.md", "\n".join(table.markdown() for table in (*tables, *by_point))))
+    files.append(_write(folder / "diagnostics.tex", "\n".join(table.latex() for table in (*tables, *by_point))))
+    return Written(folder, tables, by_point, (*files, *_figures(found, made, folder, formats, subject)), tuple(absent))
+
+
+def _makers(
+    made: dict[str, pd.DataFrame],
+) -> list[tuple[Callable[[pd.DataFrame, str, str | None], Table], pd.DataFrame]]:
+    makers: list[tuple[Callable[[pd.DataFrame, str, str | None], Table], pd.DataFrame]] = []
+    for name, make in (("permutation", permutation_table), ("recovery", recovery_table)):
+        if name in made:
+            makers.append((make, made[name]))
+    integrity = made.get("integrity")
+    if integrity is not None and integrity["mae"].notna().any():
+        makers.append((calibration_table, integrity))
+    if integrity is not None and integrity["leads"].notna().any():
+        makers.append((dominance_table, integrity))
+    return makers
+
+
+def _figures(
+    found: Examination, made: dict[str, pd.DataFrame], folder: Path, formats: Sequence[str], subject: str
+) -> list[Path]:
+    files: list[Path] = []
+    integrity = made.get("integrity")
+    for protocol, points in found.points.groupby("protocol", sort=False):
+        stem = "".join(c if c.isalnum() or c in "-_=," else "_" for c in str(protocol))
+        under = f"{subject}, {protocol}"
+        for name, plot, head in (
+            ("permutation", plot_permutation, "what the integrity scores are worth"),
+            ("recovery", plot_recovery, "recovery error"),
+        ):
+            own = made[name][made[name]["protocol"] == protocol] if name in made else pd.DataFrame()
+            if len(own) and len(along_axes(own[own["scenario"].ne("")])):
+                files += plot(own, folder / f"{stem}-{name}", f"{under}: {head}", formats=formats)
+        if integrity is not None and integrity["mae"].notna().any():
+            data = calibration_data(found.statements, points)
+            files += plot_calibration(
+                data, folder / f"{stem}-calibration", f"{under}: estimated integrity", formats=formats
+            )
+        if integrity is not None and on_axes(points):
+            data = decay_data(found.statements, points)
+            title = f"{under}: error of the estimates, and dominance"
+            files += plot_decay(data, folder / f"{stem}-integrity", title, formats=formats)
+    return files
+
+
+def _write(path: Path, text: str) -> Path:
+    try:
+        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+    return path

@@ -1,0 +1,66 @@
+"""Recovery error relative to leaving the gap, as a table for readers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from benchmark.report.cells import NOTHING, level_text, ratio
+from benchmark.report.placing import table_rows
+from benchmark.report.recovery_data import FEWEST_VIDEOS
+from benchmark.report.table import Cell, Column, Footnote, Row, Table
+from protocols import MODALITIES
+
+#: At most this: three tenths of what separates incomplete features from complete ones are recovered.
+GOAL = 0.7
+_HEADS = {"part": "a part lost", "whole": "all lost"}
+
+
+def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
+    """The distance of completed features to those of the complete input, relative to that of incomplete ones.
+
+    Args:
+        data: From `recovery_data`.
+        subject: What was examined, for the title.
+        protocol: None: a row a protocol; else every point of this protocol.
+
+    Raises:
+        InputError: for a protocol that is not there.
+    """
+    level = float(data["level"].iloc[0])
+    first, rows = table_rows(data, protocol)
+    shown = [part for _, part, _ in rows]
+    there = {(str(m), str(e)) for part in shown for m, e in zip(part["modality"], part["lost"], strict=True)}
+    pairs = [(m, e) for m in MODALITIES for e in _HEADS if (m, e) in there]
+    columns = (
+        first,
+        *(Column(f"{m}_{e}", f"{_HEADS[e]} {level_text(level)}", group=m, interval="shown") for m, e in pairs),
+    )
+    made, few = [], False
+    for name, part, rule in rows:
+        cells = [Cell(name)]
+        for modality, extent in pairs:
+            own = part[(part["modality"] == modality) & (part["lost"] == extent)]
+            cells.append(_cell(own))
+            few = few or cells[-1].note == "a"
+        made.append(Row(tuple(cells), rule))
+    seeds = int(data["seeds"].max())
+    caption = (
+        f"{seeds} seed{'' if seeds == 1 else 's'}. Distance of completed features to those of the complete input, "
+        "divided by the distance of the incomplete features: 1 is as good as leaving the gap, and below 1 completion "
+        f"helps; at {GOAL:.2f} it recovers {100 * (1 - GOAL):.0f} %. Over the samples that lost a part of the "
+        "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1."
+    )
+    notes = [Footnote(f"of fewer than {FEWEST_VIDEOS} videos: no interval", "a")] if few else []
+    under = f" under {protocol}" if protocol else ""
+    title = f"Recovery error relative to leaving the gap{under}: {subject}"
+    return Table(title, columns, tuple(made), tuple(notes), caption)
+
+
+def _cell(own: pd.DataFrame) -> Cell:
+    if own.empty:
+        return Cell(NOTHING, np.nan)
+    row = own.iloc[0]
+    cell = ratio(float(row["ratio"]), float(row["low"]), float(row["high"]))
+    note = "a" if row["flag"] == "few videos" else ""
+    return Cell(cell.text, cell.value, bold=bool(row["high"] < 1), note=note, interval=cell.interval)
