@@ -39,24 +39,24 @@ class IntegrityEstimator(nn.Module):
 
     Our reading. A position has two numbers: the log odds that it was observed, and how far it counts at all (`[CLS]`
     and `[SEP]` are always there and say nothing of completeness). I is the mean of the first, weighted by the second.
-    What is judged absent then weighs nothing in the encoders, which is the mitigation of noise.
+    What is judged absent then weighs nothing in the encoders, which is the mitigation of noise. That a position holds
+    nothing but zeros speaks against it from the start; how much is learned.
     """
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__()
         self.judges = nn.ModuleDict(
-            {m: feed_forward(spec.width(m) + 1, config.integrity_hidden, output=2) for m in MODALITIES}
+            {m: feed_forward(spec.width(m), config.integrity_hidden, output=2) for m in MODALITIES}
         )
+        self.emptiness = nn.Parameter(torch.tensor([2.0 if m == "text" else 4.0 for m in MODALITIES]))
 
     def forward(self, batch: Batch, encoders: ModalityEncoders) -> Estimate:
         """I and the judgement of every position; reads the encoders' normalised features and does not train them."""
         shares, logits = [], {}
-        for m in MODALITIES:
-            features = encoders.features(batch, m).detach()
-            # erased frames are exact zeros, and a small network would not see so sharp a point without their level
-            level = (features.square().mean(dim=-1, keepdim=True) + 1e-6).log() / 3
-            there, counts = self.judges[m](torch.cat([features, level], dim=-1)).unbind(dim=-1)
-            there = there.clamp(-_EDGE, _EDGE)
+        for m, emptiness in zip(MODALITIES, self.emptiness, strict=True):
+            there, counts = self.judges[m](encoders.features(batch, m).detach()).unbind(dim=-1)
+            full = (batch[m].values != 0).any(dim=-1).to(there.dtype)
+            there = (there + emptiness * (2 * full - 1)).clamp(-_EDGE, _EDGE)
             weight = (counts.sigmoid() + 1e-3).masked_fill(batch[m].padding, 0.0)
             shares.append((weight * there.sigmoid()).sum(dim=1) / weight.sum(dim=1))
             logits[m] = there
