@@ -179,7 +179,7 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
         fold = all_columns or entry.name != "leaderboard"
         show(entry.table, console, fold=fold, all_columns=all_columns, caption=caption)
     if not caption:
-        note = "Bold: the best and all that cannot be told from it. The files say what every number is."
+        note = "Bold: the best and all up to the first that can be told from it. The files say what every number is."
         console.print(f"\n{note}", style="dim")
 
 

@@ -120,7 +120,7 @@ def values_of(
 def embolden(
     rows: Mapping[str, Cells], results: ProtocolResults, column: str, metric: str, scenarios: Sequence[str]
 ) -> None:
-    """Set in bold the best of a column and all that cannot be told from it, when there are two to choose from.
+    """Set in bold the best of a column and all up to the first that can be told from it, where there are two.
 
     Args:
         rows: By model, only those that compete; their cells are replaced.
@@ -141,7 +141,9 @@ def bold_caption(results: ProtocolResults) -> str:
     if all(len(own.seeds) < SEEDS_FOR_ORDER for own in results.contest.values()):
         return f"Bold: the best printed value; with fewer than {SEEDS_FOR_ORDER} seeds nothing can be told apart."
     level = f"{100 * (1 - results.level):.3g} %"
-    return f"Bold: the best and all that cannot be told from it (paired bootstrap, Holm-corrected, {level})."
+    return (
+        f"Bold: the best and all up to the first that can be told from it (paired bootstrap, Holm-corrected, {level})."
+    )
 
 
 def interval_caption(results: ProtocolResults) -> str:

@@ -50,10 +50,11 @@ def ranks(
 def tied_with_best(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
 ) -> frozenset[str]:
-    """The best model and all that cannot be told from it: what a table prints in bold.
+    """The best model and those after it up to the first that can be told from it: what a table prints in bold.
 
-    Every model is compared with the best by `compare`, and p is corrected by Holm over these comparisons. A model with
-    a hole, or whose value is not defined, is never in the set.
+    Every model is compared with the best by `compare`, and p is corrected by Holm over these comparisons: this is the
+    first rank of `ranks`. A model behind one that can be told from the best is never in the set, even where its own
+    comparison is too uncertain to say so. A model with a hole, or whose value is not defined, never is either.
 
     Models with fewer than three seeds support no claim of order: where others have three or more, the best is the best
     of those, and the rest stays out of the set even when a printed value looks better. Where no model has three, the
@@ -76,7 +77,8 @@ def tied_with_best(
     with_order = [m for m in contestants if len(known[m].seeds) >= SEEDS_FOR_ORDER]
     if not with_order:
         return frozenset(contestants[:1])
-    return frozenset(with_order) - _apart(known, with_order, metric, scenarios, level)
+    apart = _apart(known, with_order, metric, scenarios, level)
+    return frozenset(itertools.takewhile(lambda model: model not in apart, with_order))
 
 
 def _ordered(

@@ -94,7 +94,7 @@ const metricCell = (protocol, column, row, range) => {
   const chosen = column.metric === state.metric;
   const impossible = protocol.impossible[row.at].includes(DATA.metrics[column.metric].title);
   const numbers = h("span", { class: "numbers" },
-    means.best[row.at] ? h("strong", null, value, unseen(" (best, or not to be told from it)")) : impossible ? h("s", null, value) : value,
+    means.best[row.at] ? h("strong", null, value, unseen(" (best, or not told from it)")) : impossible ? h("s", null, value) : value,
     h("small", null, formatInterval(column.metric, means.low[row.at], means.high[row.at])));
   return h("td", { class: "number" + (chosen ? " chosen" : "") }, numbers, chosen && whisker(protocol, row, range));
 };
