@@ -29,6 +29,7 @@ def plot(
     models: Sequence[str] = (),
     scenario: str | None = None,
     width: str = "text",
+    required: bool = True,
     told: Callable[[str], None] | None = None,
     written: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
@@ -45,7 +46,8 @@ def plot(
         models: To be shown in full; by default all of a few, else a choice (see `emphasis`).
         scenario: Of the confusion matrices; `complete` by default.
         width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
-        told: Is given a line for every kind that `all` leaves out, and why.
+        required: Each kind asked for by name must have something to show; else those without are left out.
+        told: Is given a line for every kind that is left out, and why.
         written: Is given each file, kind by kind, as they are written.
 
     Returns:
@@ -53,7 +55,7 @@ def plot(
 
     Raises:
         InputError: when nothing of the study has been run, something asked for is unknown, or a kind has nothing to
-            show (unless it is one of `all`).
+            show (unless it is one of `all`, or not required).
     """
     for kind in kinds:
         if kind not in (*KINDS, "all"):
@@ -68,12 +70,13 @@ def plot(
     folder.mkdir(parents=True, exist_ok=True)
     wish = Wish(folder, formats, protocol, metrics, models, wanted, width)
     files: list[Path] = []
+    named = required and "all" not in kinds
     for kind in KINDS if "all" in kinds else dict.fromkeys(kinds):
         try:
             drawn, reasons = draw_integrity(study, root, wish) if kind == "integrity" else _draw(kind, panels, wish)
         except InputError as error:
             drawn, reasons = [], [str(error)]
-        if not drawn and "all" not in kinds:
+        if not drawn and named:
             raise InputError(reasons[0])
         if not drawn and told:
             told(f"{kind} left out: {reasons[0]}")
@@ -81,7 +84,7 @@ def plot(
         if written:
             for path in drawn:
                 written(path)
-    if not files:
+    if not files and required:
         raise InputError(f"study '{study.name}': there is nothing to draw of it yet; run it under some protocols")
     return tuple(files)
 

@@ -109,14 +109,14 @@ def report(
     return 0
 
 
-def show_results(study: Study, out: Path, console: Console, figures: bool = True) -> None:
-    """Write tables (and figures) of a study and print its leaderboards."""
+def show_results(study: Study, out: Path, console: Console) -> None:
+    """Write the tables of a study and the curves it has, and print its leaderboards."""
     from benchmark.plots import plot as draw
     from benchmark.publish import report as write
 
     written = write(study, out)
     _print(written.chosen(), console)
-    _print_files([*written.files, *(draw(study, out) if figures else ())], console)
+    _print_files([*written.files, *draw(study, out, required=False)], console)
 
 
 def _optimism(

@@ -127,6 +127,17 @@ def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert out.strip().splitlines()[-1].endswith(".svg")
 
 
+def test_a_run_of_one_scenario_ends_well_and_has_no_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    study = ["--dataset", "synthetic:size=tiny", "--models", "constant", "--scenario", "drop(rate=0.5)", "--seeds", "1"]
+    code, out, err = call(capsys, "run", *study, "--workers", "1", "--out", str(tmp_path))
+    assert (code, err) == (0, "")
+    assert "leaderboard.md" in out
+    assert not list(tmp_path.rglob("*.png"))
+    code, _, err = call(capsys, "plot", "--kind", "curves", "--out", str(tmp_path))
+    assert code == 2
+    assert "numeric axis" in err
+
+
 @pytest.mark.parametrize(
     "arguments", [["models", "list"], ["protocols", "list"], ["protocols", "show", "uncertain"], ["doctor"]]
 )
