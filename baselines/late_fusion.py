@@ -40,6 +40,8 @@ class LateFusionConfig(ModelConfig):
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 128, 256),
         "stream_layers": Choice(0, 1, 2),
+        "patch": Choice(1, 4),
+        "stream_norm": Choice("log", "none"),
         "dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
     }

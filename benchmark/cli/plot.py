@@ -119,7 +119,8 @@ def diagnostics(
 
     Integrity permutation: what gets worse when the estimated integrity is shuffled among the samples (if nothing does,
     the estimates are decoration), and what the true one would give. Recovery: how far completed features are from
-    those of the complete input, relative to leaving the gap. Calibration of the estimates. Which modality leads.
+    those of the complete input, relative to leaving the gap, token by token and in what the shared sentiment head reads
+    in them. Calibration of the estimates. Which modality leads.
 
     Tables and figures go into diagnostics/ in the run's folder or, of STUDY:MODEL, in the study's.
     """

@@ -32,8 +32,11 @@ class Asked:
         own: `(n,)` predictions with the model's own scores.
         observed: `(n, 3)` true integrity.
         lost: `(n, 3)`: share of what the complete sample has that the scenario took; 0 where it has nothing.
-        left: `(n, 3)`: distance of H to H*.
-        completed: `(n, 3)`: distance of C to H*.
+        left: `(n, 3)`: distance of H to H* at feature level.
+        completed: `(n, 3)`: distance of C to H* at feature level.
+        left_meaning: `(n, 3)`: how far what the shared sentiment head reads in H is from what it reads in H*, in units
+            of the label; None where the model has no such head.
+        completed_meaning: `(n, 3)`: the same of C; None likewise.
         change: By how much shuffling changes a score: mean absolute difference.
         estimated: `(n, 3)` estimated integrity; None where the model estimates none.
         dominant: `(n,)`: the modality that leads; None where none is chosen.
@@ -46,6 +49,8 @@ class Asked:
     lost: FloatArray
     left: FloatArray
     completed: FloatArray
+    left_meaning: FloatArray | None
+    completed_meaning: FloatArray | None
     change: float
     estimated: FloatArray | None
     dominant: FloatArray | None
@@ -86,21 +91,27 @@ def ask(
         rng: Draws the permutations.
 
     Raises:
-        InputError: when a prediction is not finite.
+        InputError: when an answer is not finite.
     """
     model = _model(run)
     _settle(part)
     n = len(part)
     own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
+    left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
     estimates = chooses = True
     batches = list(batches_by_length(part.part, EVALUATION_BATCH))
     for rows in batches:
         batch = part.batch(rows)
         prediction, view = model.predict(batch), model.represent(batch)
+        wanted = target[rows.to(run.device)]
         own[rows] = prediction.sentiment.float().cpu()
-        left[rows] = distance(view.tokens, target[rows.to(run.device)]).float().cpu()
-        completed[rows] = distance(view.completed, target[rows.to(run.device)]).float().cpu()
+        left[rows] = distance(view.tokens, wanted).float().cpu()
+        completed[rows] = distance(view.completed, wanted).float().cpu()
+        if model.semantic is not None:
+            meant = model.semantic.score(wanted)
+            left_meaning[rows] = (model.semantic.score(view.tokens) - meant).abs().float().cpu()
+            completed_meaning[rows] = (model.semantic.score(view.completed) - meant).abs().float().cpu()
         used[rows] = view.integrity.float().cpu()
         if estimates := prediction.integrity is not None:
             estimated[rows] = prediction.integrity.float().cpu()
@@ -122,13 +133,16 @@ def ask(
         lost=_array(lost.clamp(min=0.0)),
         left=_array(left),
         completed=_array(completed),
+        left_meaning=None if model.semantic is None else _array(left_meaning),
+        completed_meaning=None if model.semantic is None else _array(completed_meaning),
         change=change,
         estimated=_array(estimated) if estimates else None,
         dominant=_array(dominant) if chooses else None,
         shuffled=shuffled,
         true=true,
     )
-    for values in (result.own, result.shuffled, result.true, result.left, result.completed):
+    distances = (result.left, result.completed, result.left_meaning, result.completed_meaning)
+    for values in (result.own, result.shuffled, result.true, *distances):
         if values is not None and not np.isfinite(values).all():
             raise InputError(f"{run.folder}: an answer is not finite; its weights may be damaged: train it again")
     return result

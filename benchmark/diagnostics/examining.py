@@ -22,6 +22,7 @@ from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, 
 from benchmark.diagnostics.stored import DOMINANT, ESTIMATED, OBSERVED
 from benchmark.prediction import TrainedRun
 from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.report.recovery_data import FEATURE, SEMANTIC
 from benchmark.results import protocol_table
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
 from senti_ifusion.model import SentiIFusion
@@ -46,10 +47,11 @@ class Examination:
         answers: Its predictions with its own integrity scores, shuffled ones and the true ones. None for a model that
             weighs by no integrity.
         statements: As `Diagnostics.table`: estimated and true integrity, and the modality that leads.
-        recovery: One row a (`seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`, `lost` (share
-            of what the complete sample has, above 0), `left` (distance of the incomplete features H to H*, those of
-            the complete input), `completed` (of the completed ones C). Distances are those of training:
-            `senti_ifusion.losses.distance`.
+        recovery: One row a (`depth`, `seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`,
+            `lost` (share of what the complete sample has, above 0), `left` (distance of the incomplete features H to
+            H*, those of the complete input), `completed` (of the completed ones C). Depth `feature` is
+            `senti_ifusion.losses.distance`; `semantic` is the absolute difference between what the sentiment head of
+            `SemanticValidation` reads in them, in units of the label, and has no rows for a model without that head.
     """
 
     model: str
@@ -83,7 +85,7 @@ def examine(
     Under every scenario the model predicts with its own integrity scores, with those scores shuffled among the test
     samples (the three of a sample stay together), and with the true ones. Only the scores are exchanged
     (`SentiIFusion.predict`); weights and inputs stay as they are. What completion recovers is measured against the
-    features of the complete input, H*, which the same encoders give.
+    features of the complete input, H*, which the same encoders give, at the two depths at which training validates it.
 
     Args:
         runs: Opened runs of one model: its seeds; of a family of folds, every fold of every seed.
@@ -239,16 +241,21 @@ def _statements(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, m
 def _recovery(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame) -> pd.DataFrame:
     tables = []
     for (seed, scenario), one in asked.items():
-        for column, modality in enumerate(MODALITIES):
-            lost = one.lost[:, column]
-            table = samples[["sample_id", "video_id"]].assign(
-                seed=seed,
-                scenario=scenario,
-                modality=modality,
-                lost=lost,
-                left=one.left[:, column],
-                completed=one.completed[:, column],
-            )
-            tables.append(table[lost > 0])
-    columns = ["seed", "scenario", "sample_id", "video_id", "modality", "lost", "left", "completed"]
+        distances = {FEATURE: (one.left, one.completed)}
+        if one.left_meaning is not None and one.completed_meaning is not None:
+            distances[SEMANTIC] = one.left_meaning, one.completed_meaning
+        for depth, (left, completed) in distances.items():
+            for column, modality in enumerate(MODALITIES):
+                lost = one.lost[:, column]
+                table = samples[["sample_id", "video_id"]].assign(
+                    depth=depth,
+                    seed=seed,
+                    scenario=scenario,
+                    modality=modality,
+                    lost=lost,
+                    left=left[:, column],
+                    completed=completed[:, column],
+                )
+                tables.append(table[lost > 0])
+    columns = ["depth", "seed", "scenario", "sample_id", "video_id", "modality", "lost", "left", "completed"]
     return pd.concat(tables, ignore_index=True)[columns]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -12,11 +13,14 @@ from benchmark.statistics import DRAWS, Estimates, FloatArray, draw_weights
 from benchmark.statistics.precision import Quantity, quantity, widened
 from protocols import MODALITIES, InputError
 
+#: How deep features are compared: token by token, or by what the model's shared sentiment head reads in them.
+FEATURE, SEMANTIC = "feature", "semantic"
+DEPTHS = (FEATURE, SEMANTIC)
 #: What a sample lost of a modality: a part, all of it, or either.
 EXTENTS = ("part", "whole", "any")
 RECOVERY_COLUMNS = (
-    "protocol", "scenario", *PLACE, "modality", "lost", "samples", "left", "completed", "ratio", "low", "high",
-    "seeds", "videos", "level", "flag",
+    "protocol", "scenario", *PLACE, "depth", "modality", "lost", "samples", "left", "completed", "ratio", "low",
+    "high", "seeds", "videos", "level", "flag",
 )  # fmt: skip
 RECOVERY_NUMBERS = (
     "x", "y", "order", "samples", "left", "completed", "ratio", "low", "high", "seeds", "videos", "level",
@@ -30,23 +34,26 @@ def recovery_data(
 ) -> pd.DataFrame:
     """The distance of completed features to those of the complete input, relative to that of incomplete ones.
 
+    At both depths: between tokens (`feature`), and between what the shared sentiment head reads in them (`semantic`).
     The ratio of a seed is one of sums over all (scenario, sample) pairs that enter. Seeds have features of their own,
     in which distances have no common unit, so that their ratios are averaged, not their distances (by the geometric
     mean: a half and twice make one). Below 1 completion helps; 1 is as good as leaving the gap.
 
     Args:
-        recovery: From `benchmark.diagnostics.examine`: a row a (seed, scenario, sample, modality) that lost something.
+        recovery: From `benchmark.diagnostics.examine`: a row a (depth, seed, scenario, sample, modality) that lost
+            something.
         points: As `Panel.points`, of the protocols that were examined.
         draws: Bootstrap draws.
         level: Of the intervals.
         seed: Of the draws.
 
     Returns:
-        One row a (protocol, point, modality, extent), and one with an empty `scenario` for all points of the protocol:
-        the point's place; `lost` (`part` of the modality, the `whole` of it, or `any` of the two); `samples` that lost
-        so much (under each scenario counted anew), `left` and `completed` (mean distances), `ratio` with `low`, `high`
-        (over videos and seeds; NaN over fewer than 5 videos), `seeds`, `videos`, `level`, `flag` (what the interval
-        leaves out, or why there is none). Where no sample lost so much there is no row.
+        One row a (protocol, point, depth, modality, extent), and one with an empty `scenario` for all points of the
+        protocol: the point's place; `depth` (of `DEPTHS`, those that there are); `lost` (`part` of the modality, the
+        `whole` of it, or `any` of the two); `samples` that lost so much (under each scenario counted anew), `left` and
+        `completed` (mean distances), `ratio` with `low`, `high` (over videos and seeds; NaN over fewer than 5 videos),
+        `seeds`, `videos`, `level`, `flag` (what the interval leaves out, or why there is none). Where no sample lost so
+        much there is no row.
 
     Raises:
         InputError: when nothing was lost under any scenario.
@@ -60,8 +67,8 @@ def recovery_data(
     rows: list[dict[str, object]] = []
     ratios: list[Quantity] = []
     for extent, chosen in (("part", known[~whole]), ("whole", known[whole]), ("any", known)):
-        for modality in MODALITIES:
-            own = chosen[chosen["modality"] == modality]
+        for depth, modality in itertools.product(DEPTHS, MODALITIES):
+            own = chosen[(chosen["depth"] == depth) & (chosen["modality"] == modality)]
             for protocol, its_points in points.groupby("protocol", sort=False):
                 for group, members in _groups(its_points, set(own["scenario"])):
                     here = own[own["scenario"].isin(members)]
@@ -69,15 +76,15 @@ def recovery_data(
                     ratios.append(quantity(_only, [(estimates, _KEY)], "ratio", level))
                     few = here["video_id"].nunique() < FEWEST_VIDEOS
                     place = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
-                    sizes = {"modality": modality, "lost": extent, "level": level, **_sizes(here)}
+                    sizes = {"depth": depth, "modality": modality, "lost": extent, "level": level, **_sizes(here)}
                     flag = "few videos" if few else estimates.flag
                     rows.append({**place, **sizes, "ratio": float(np.exp(ratios[-1].value)), "flag": flag})
     for row, low, high in zip(rows, *widened(ratios, level), strict=True):
         unknown = row["flag"] in ("few videos", "no interval")
         row["low"], row["high"] = (np.nan, np.nan) if unknown else (float(np.exp(low)), float(np.exp(high)))
     table = pd.DataFrame(rows)
-    ranked = {name: i for i, name in enumerate((*dict.fromkeys(points["protocol"]), *MODALITIES, *EXTENTS))}
-    keys = ["protocol", "order", "modality", "lost"]
+    ranked = {name: i for i, name in enumerate((*dict.fromkeys(points["protocol"]), *DEPTHS, *MODALITIES, *EXTENTS))}
+    keys = ["protocol", "order", "depth", "modality", "lost"]
     table = table.sort_values(keys, key=lambda c: c if c.name == "order" else c.map(ranked), kind="stable")
     return table.reset_index(drop=True)[list(RECOVERY_COLUMNS)]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from benchmark.report.axes import finish, number_axis
 from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.placing import along_axes, skipped
 from benchmark.report.recovery_data import RECOVERY_COLUMNS, RECOVERY_NUMBERS
-from benchmark.report.recovery_table import GOAL
+from benchmark.report.recovery_table import GOAL, depth_caption, depths_of
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
 from protocols import MODALITIES, InputError
@@ -38,8 +38,9 @@ def plot_recovery(
 ) -> list[Path]:
     """Write `recovery_data` as CSV and the figure: the ratio against the rate, a line a modality.
 
-    Samples that lost a part of a modality and those that lost all of it have a row each; a grid of two rates has a
-    panel for each value of the first.
+    Samples that lost a part of a modality and those that lost all of it have panels of their own, and so has each
+    depth. A grid of two rates has a panel for each value of the first, too many for one figure of both depths: it has
+    a figure a depth, whose file names end in `-feature` and `-semantic`.
 
     Args:
         data: From `recovery_data`, the rows of one protocol.
@@ -54,15 +55,26 @@ def plot_recovery(
     """
     if "axis" in data and along_axes(_lines(data)).empty:
         raise InputError("recovery along an axis: the protocol has no numeric axis; use the table")
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, note),
-        formats,
-        columns=RECOVERY_COLUMNS,
-        numbers=RECOVERY_NUMBERS,
-        maker="recovery_data",
-    )
+    figures = {Path(out): data}
+    if {"axis", "depth"} <= set(data.columns) and data["depth"].nunique() > 1 and _panels(data) > 1:
+        figures = {Path(f"{out}-{depth}"): data[data["depth"] == depth] for depth in depths_of(data)}
+    return [
+        file
+        for stem, own in figures.items()
+        for file in write_figure(
+            own,
+            stem,
+            lambda table: _draw(table, title, width, note),
+            formats,
+            columns=RECOVERY_COLUMNS,
+            numbers=RECOVERY_NUMBERS,
+            maker="recovery_data",
+        )
+    ]
+
+
+def _panels(data: pd.DataFrame) -> int:
+    return int(along_axes(_lines(data))["panel"].nunique())
 
 
 def _lines(data: pd.DataFrame) -> pd.DataFrame:
@@ -71,43 +83,50 @@ def _lines(data: pd.DataFrame) -> pd.DataFrame:
 
 def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
     lines = along_axes(_lines(data))
-    extents = [name for name in _HEADS if (lines["lost"] == name).any()]
-    panels = list(dict.fromkeys(lines["panel"]))
     wide = width >= 5
-    across, down = (panels, extents) if wide and len(panels) > 1 else (extents, panels)
+    there = {
+        "depth": depths_of(lines),
+        "lost": [name for name in _HEADS if (lines["lost"] == name).any()],
+        "panel": list(dict.fromkeys(lines["panel"])),
+    }
+    down, across = _arranged(there, wide)
+    columns = len(there[across])
     seeds, level = int(lines["seeds"].max()), float(lines["level"].iloc[0])
     meaning = (
         f"{seeds} seed{'' if seeds == 1 else 's'}. Distance to the features of the complete input after completion, "
-        f"divided by that before. Dashed: leaving the gap (1); dotted: {100 * (1 - GOAL):.0f} % recovered. Bands: "
-        f"{100 * level:g} % bootstrap interval over videos and seeds."
+        f"divided by that before. {depth_caption(lines)} Dashed: leaving the gap (1); dotted: {100 * (1 - GOAL):.0f} % "
+        f"recovered. Bands: {100 * level:g} % bootstrap interval over videos and seeds."
     )
     sheet = make_sheet(
         width,
-        (len(down), len(across)),
+        (len(there[down]), columns),
         1.95 if wide else 1.6,
-        title=title,
+        title=title if not title or len(there["depth"]) > 1 else f"{title}, {there['depth'][0]} level",
         note=" ".join(filter(None, (note, meaning, skipped(_lines(data), lines)))),
         legend=MODALITIES,
         sharey=True,
     )
     low, high = _limits(lines)
     for i, ax in enumerate(sheet.axes):
-        row, column = down[i // len(across)], across[i % len(across)]
-        extent, panel = (row, column) if across is panels else (column, row)
-        own = lines[(lines["lost"] == extent) & (lines["panel"] == panel)]
+        row, column = divmod(i, columns)
+        shown = {name: values[0] for name, values in there.items()}
+        shown |= {down: there[down][row], across: there[across][column]}
+        own = lines[(lines[list(shown)] == pd.Series(shown)).all(axis=1)]
         if own.empty:
             ax.set_visible(False)
             continue
         _panel(ax, own)
         ax.set_yscale("log")
         ax.set_ylim(low, high)
-        named = i < len(across) if across is extents else i % len(across) == 0
-        head = [_HEADS[extent]] if named else []
-        ax.set_title("\n".join([*head, *([panel] if len(panels) > 1 else [])]), loc="left", pad=3, fontsize=7.5)
+        named = len(there["panel"]) == 1 or (row if across == "lost" else column) == 0
+        head = [f"{shown['depth']} level"] if len(there["depth"]) > 1 else []
+        head += [_HEADS[shown["lost"]]] if named else []
+        head += [shown["panel"]] if len(there["panel"]) > 1 else []
+        ax.set_title("\n".join(head), loc="left", pad=3, fontsize=7.5)
         ax.set_xlabel(str(own["along"].iloc[0]), labelpad=2)
-        if i % len(across) == 0:
-            ax.set_ylabel("error relative to the gap ↓", labelpad=2)
-        here = lines[lines["panel"] == panel]
+        if column == 0:
+            ax.set_ylabel("recovery error ↓", labelpad=2)
+        here = lines[lines["panel"] == shown["panel"]]
         number_axis(ax, here.assign(x=here["at"]))
         finish(ax)
         ticks = _TICKS if high < 8 * low else _FEW_TICKS
@@ -120,6 +139,13 @@ def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
     ]
     draw_legend(sheet, handles, MODALITIES)
     return sheet.figure
+
+
+def _arranged(there: Mapping[str, Sequence[str]], wide: bool) -> tuple[str, str]:
+    """What the rows of panels are, and what the columns; the third has one value."""
+    if len(there["panel"]) > 1:
+        return ("lost", "panel") if wide else ("panel", "lost")
+    return ("depth", "lost") if len(there["lost"]) > 1 else ("lost", "depth")
 
 
 def _limits(lines: pd.DataFrame) -> tuple[float, float]:

@@ -7,22 +7,28 @@ import pandas as pd
 
 from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
-from benchmark.report.recovery_data import FEWEST_VIDEOS
+from benchmark.report.recovery_data import DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
 from protocols import MODALITIES
 
 #: At most this: three tenths of what separates incomplete features from complete ones are recovered.
 GOAL = 0.7
 _HEADS = {"part": "a part lost", "whole": "all lost"}
+_DISTANCES = {
+    FEATURE: "smooth L1 between standardised tokens",
+    SEMANTIC: "difference between what the shared sentiment head reads in them",
+}
 
 
 def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
     """The distance of completed features to those of the complete input, relative to that of incomplete ones.
 
+    A row a depth, those of one protocol or point below each other.
+
     Args:
         data: From `recovery_data`.
         subject: What was examined, for the title.
-        protocol: None: a row a protocol; else every point of this protocol.
+        protocol: None: the protocols; else every point of this protocol.
 
     Raises:
         InputError: for a protocol that is not there.
@@ -34,27 +40,44 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
     pairs = [(m, e) for m in MODALITIES for e in _HEADS if (m, e) in there]
     columns = (
         first,
+        Column("depth", "Depth", "left"),
         *(Column(f"{m}_{e}", f"{_HEADS[e]} {level_text(level)}", group=m, interval="shown") for m, e in pairs),
     )
-    made, few = [], False
+    made: list[Row] = []
+    few = False
+    several = data["depth"].nunique() > 1
     for name, part, rule in rows:
-        cells = [Cell(name)]
-        for modality, extent in pairs:
-            own = part[(part["modality"] == modality) & (part["lost"] == extent)]
-            cells.append(_cell(own))
-            few = few or cells[-1].note == "a"
-        made.append(Row(tuple(cells), rule))
+        for i, depth in enumerate(depths_of(part)):
+            cells = [Cell("" if i else name, name), Cell(depth)]
+            for modality, extent in pairs:
+                chosen = (part["depth"] == depth) & (part["modality"] == modality) & (part["lost"] == extent)
+                cells.append(_cell(part[chosen]))
+                few = few or cells[-1].note == "a"
+            made.append(Row(tuple(cells), rule and not i, space=several and not i and not rule and bool(made)))
     seeds = int(data["seeds"].max())
     caption = (
         f"{seeds} seed{'' if seeds == 1 else 's'}. Distance of completed features to those of the complete input, "
         "divided by the distance of the incomplete features: 1 is as good as leaving the gap, and below 1 completion "
         f"helps; at {GOAL:.2f} it recovers {100 * (1 - GOAL):.0f} %. Over the samples that lost a part of the "
-        "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1."
+        "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1. "
+        f"{depth_caption(data)}"
     )
     notes = [Footnote(f"of fewer than {FEWEST_VIDEOS} videos: no interval", "a")] if few else []
     under = f" under {protocol}" if protocol else ""
     title = f"Recovery error relative to leaving the gap{under}: {subject}"
     return Table(title, columns, tuple(made), tuple(notes), caption)
+
+
+def depths_of(data: pd.DataFrame) -> list[str]:
+    """The depths that there are, in their order."""
+    there = set(data["depth"])
+    return [depth for depth in DEPTHS if depth in there]
+
+
+def depth_caption(data: pd.DataFrame) -> str:
+    """What distance each depth of `recovery_data` is, as a sentence."""
+    said = "; ".join(f"{depth} level: {_DISTANCES[depth]}" for depth in depths_of(data))
+    return f"{said[0].upper()}{said[1:]}."
 
 
 def _cell(own: pd.DataFrame) -> Cell:

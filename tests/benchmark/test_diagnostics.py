@@ -18,6 +18,7 @@ from benchmark.commands import run
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.diagnostics import Examination, examine, runs_to_examine, write_diagnostics
+from benchmark.diagnostics.asking import ask
 from benchmark.executors import InlineExecutor
 from benchmark.metrics import integrity_scores
 from benchmark.prediction import open_run
@@ -27,7 +28,7 @@ from benchmark.report.permutation_data import GIVEN, OWN, SHUFFLED, TRUE, Answer
 from benchmark.report.permutation_figure import plot_permutation
 from benchmark.report.permutation_table import permutation_table, verdicts
 from benchmark.report.placing import along_axes
-from benchmark.report.recovery_data import recovery_data
+from benchmark.report.recovery_data import DEPTHS, FEATURE, SEMANTIC, recovery_data
 from benchmark.report.recovery_figure import plot_recovery
 from benchmark.report.recovery_table import recovery_table
 from benchmark.results import protocol_table
@@ -37,7 +38,9 @@ from senti_ifusion.model import SentiIFusion
 from tests.samples import make_samples
 
 PLAIN, TOLD, WHOLE = "senti-ifusion", "senti-ifusion-true-integrity", "senti-ifusion-without-integrity"
+UNREAD = "senti-ifusion-without-semantic-validation"
 SMALL = {"width": 16, "tokens": 2, "heads": 2}
+COLUMN = {modality: i for i, modality in enumerate(MODALITIES)}
 HALF, GONE = "random_positions(rate=0.5)", "drop(rate=0.5)"
 
 
@@ -61,7 +64,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pla
         "encoder": {"name": str(tiny_encoder)},
         "optimisation": {"epochs": 2, "batch_size": 16},
     }
-    small = [{"name": name, "config": SMALL} for name in (PLAIN, TOLD, WHOLE)]
+    small = [{"name": name, "config": SMALL} for name in (PLAIN, TOLD, WHOLE, UNREAD)]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIBENCH_HOME", str(home))
         write_store(make_samples(), store_path("toy"))
@@ -152,8 +155,61 @@ def test_recovery_is_of_what_was_lost(place: Place) -> None:
     # what is missing in the data already is not lost
     gone = found.statements[(found.statements["scenario"] == GONE) & (found.statements["seed"] == 0)]
     own = found.recovery[(found.recovery["scenario"] == GONE) & (found.recovery["seed"] == 0)]
-    counts = own["modality"].value_counts()
-    assert all(counts[m] <= (gone[f"observed_{m}"] == 0).sum() for m in MODALITIES)
+    counts = own.groupby("depth")["modality"].value_counts()
+    assert all(counts[d, m] <= (gone[f"observed_{m}"] == 0).sum() for d in DEPTHS for m in MODALITIES)
+
+
+def test_semantic_recovery_is_what_the_shared_head_reads(place: Place) -> None:
+    found = place.examine(protocols=(GONE,))
+    for seed, folder in enumerate(runs_to_examine(f"small:{PLAIN}", place.runs)[0]):
+        opened = open_run(folder)
+        assert isinstance(opened.model, SentiIFusion)
+        assert opened.model.semantic is not None
+        complete = opened.masked_part(None)
+        part = opened.masked_part(parse(GONE).masks(opened.dataset, "test"))
+        rows = torch.arange(len(part))
+        with torch.inference_mode():
+            view = opened.model.represent(part.batch(rows))
+            tokens = (view.tokens, view.completed, opened.model.represent(complete.batch(rows)).tokens)
+            left, completed, whole = (opened.model.semantic.score(own).numpy() for own in tokens)
+        own = found.recovery[(found.recovery["depth"] == SEMANTIC) & (found.recovery["seed"] == seed)]
+        at = (
+            own["sample_id"].map({s: i for i, s in enumerate(part.part.layout.sample_ids)}),
+            own["modality"].map(COLUMN),
+        )
+        assert len(own)
+        assert np.allclose(own["left"], np.abs(left - whole)[at], atol=1e-5)
+        assert np.allclose(own["completed"], np.abs(completed - whole)[at], atol=1e-5)
+
+
+def test_each_depth_sees_what_the_other_does_not(place: Place) -> None:
+    (folder, *_), _, _ = runs_to_examine(f"small:{PLAIN}", place.runs)
+    opened = open_run(folder)
+    assert isinstance(opened.model, SentiIFusion)
+    part = opened.masked_part(parse(HALF).masks(opened.dataset, "test"))
+    with torch.inference_mode():
+        completed = opened.model.represent(part.batch(torch.arange(len(part)))).completed
+    # other tokens of one mean, which is all that the head reads; one token enlarged, which standardising undoes
+    exchanged, enlarged = completed.flip(2), completed * torch.tensor([5.0, 1.0])[:, None]
+    one, other = (
+        ask(opened, part, part.integrity, target, 1, np.random.default_rng(0)) for target in (exchanged, enlarged)
+    )
+    assert one.completed_meaning is not None
+    assert other.completed_meaning is not None
+    assert one.completed_meaning.max() < 1e-4 < 0.01 < one.completed.mean()
+    assert other.completed.max() < 1e-4 < 0.01 < other.completed_meaning.mean()
+
+
+def test_without_semantic_validation_there_is_feature_level_only(place: Place, tmp_path: Path) -> None:
+    found = place.examine(UNREAD)
+    assert set(found.recovery["depth"]) == {FEATURE}
+    data = recovery_data(found.recovery, found.points, draws=50)
+    assert set(data["depth"]) == {FEATURE}
+    written = write_diagnostics(found, tmp_path, ("svg",), draws=50)
+    assert not written.absent
+    (table,) = (table for table in written.tables if table.title.startswith("Recovery error"))
+    assert {row.cells[1].text for row in table.rows} == {FEATURE}
+    assert "semantic level" not in table.caption
 
 
 def test_folds_are_examined_as_one(place: Place) -> None:
@@ -260,19 +316,29 @@ def made_answers(shuffled_error: float, seeds: int = 3, n: int = 200, change: fl
     )
 
 
-def made_recovery(factor: float, seeds: int = 3, scale: tuple[float, ...] = (1.0, 1.0, 1.0)) -> pd.DataFrame:
+def made_recovery(
+    factor: float,
+    seeds: int = 3,
+    scale: tuple[float, ...] = (1.0, 1.0, 1.0),
+    *,
+    semantic: float | None = None,
+    protocols: tuple[str, ...] = ("inter-drop", "intra-random"),
+) -> pd.DataFrame:
+    """Distances after completion that are `factor` times, at semantic level `semantic` times, those before."""
     rng = np.random.default_rng(5)
-    points = made_points("inter-drop", "intra-random")
-    scenarios = [s for s, x in zip(points["scenario"], points["x"], strict=True) if x in (0.2, 0.5, 0.9)]
+    points = made_points(*protocols)
+    chosen = points["x"].isin((0.2, 0.5, 0.9)) | points["axis2"].ne("")
+    factors = {FEATURE: factor, SEMANTIC: factor if semantic is None else semantic}
     index = pd.MultiIndex.from_product(
-        [range(seeds), scenarios, range(24), MODALITIES], names=["seed", "scenario", "sample", "modality"]
+        [factors, range(seeds), points.loc[chosen, "scenario"], range(24), MODALITIES],
+        names=["depth", "seed", "scenario", "sample", "modality"],
     )
     table = index.to_frame(index=False)
     table = table[rng.random(len(table)) < 0.5]  # which samples lost something
     table["sample_id"], table["video_id"] = "s" + table["sample"].astype(str), "v" + (table["sample"] // 4).astype(str)
     table["lost"] = np.where(table["scenario"].str.startswith("drop"), 1.0, 0.5)
     table["left"] = rng.uniform(0.5, 1.5, len(table)) * np.asarray(scale)[table["seed"]]
-    table["completed"] = factor * table["left"]
+    table["completed"] = table["depth"].map(factors) * table["left"]
     return table.drop(columns="sample")
 
 
@@ -284,8 +350,28 @@ def test_the_ratio_is_that_of_the_distances_whatever_their_unit(factor: float, s
     assert set(zip(found["protocol"], found["lost"], strict=True)) == {
         ("inter-drop", "whole"), ("inter-drop", "any"), ("intra-random", "part"), ("intra-random", "any")
     }  # fmt: skip
-    bold = [cell.bold for row in recovery_table(found, "x").rows for cell in row.cells[1:] if cell.text != "–"]
-    assert bold == [factor < 1 - 1e-9] * 6
+    bold = [cell.bold for row in recovery_table(found, "x").rows for cell in row.cells[2:] if cell.text != "–"]
+    assert bold == [factor < 1 - 1e-9] * 12
+
+
+def test_both_depths_are_told_apart_in_data_table_and_caption() -> None:
+    found = recovery_data(made_recovery(0.5, semantic=1.25), made_points("inter-drop", "intra-random"), draws=40)
+    assert np.allclose(found["ratio"], found["depth"].map({FEATURE: 0.5, SEMANTIC: 1.25}))
+    sizes = found.groupby("depth")["samples"].sum()
+    assert sizes[FEATURE] > 0
+    assert sizes[SEMANTIC] > 0
+    for protocol in (None, "inter-drop"):
+        table = recovery_table(found, "x", protocol)
+        assert [row.cells[1].text for row in table.rows] == list(DEPTHS) * (len(table.rows) // 2)
+        for row in table.rows:
+            numbers = [cell for cell in row.cells[2:] if cell.text != "–"]
+            assert numbers
+            assert {cell.text for cell in numbers} == {"0.500" if row.cells[1].text == FEATURE else "1.250"}
+            assert all(cell.bold == (row.cells[1].text == FEATURE) for cell in numbers)
+        names = [row["protocol" if protocol is None else "point"] for row in table.records()]
+        assert names[::2] == names[1::2]  # for machines, every row says what it is about
+        assert "Feature level: smooth L1 between standardised tokens" in table.caption
+        assert "semantic level: difference between what the shared sentiment head reads" in table.caption
 
 
 def test_recovery_over_few_videos_has_no_interval_and_nothing_lost_is_an_error() -> None:
@@ -386,17 +472,34 @@ def test_a_grid_has_a_panel_for_every_value_of_its_first_axis() -> None:
     assert along_axes(made_points("inter-subsets")).empty
 
 
+def test_a_grid_has_a_figure_of_recovery_for_each_depth(tmp_path: Path) -> None:
+    data = made_recovery(0.6, semantic=0.8, protocols=("uncertain",))
+    recovery = recovery_data(data, made_points("uncertain"), draws=30)
+    files = plot_recovery(recovery, tmp_path / "r", "title", formats=("svg",))
+    assert [path.name for path in files] == [f"r-{depth}.{form}" for depth in DEPTHS for form in ("csv", "svg")]
+    for depth, file in zip(DEPTHS, files[::2], strict=True):
+        assert set(pd.read_csv(file)["depth"]) == {depth}
+        assert f"title, {depth} level" in file.with_suffix(".svg").read_text()
+    one = plot_recovery(recovery[recovery["depth"] == FEATURE], tmp_path / "f", formats=("svg",))
+    assert [path.name for path in one] == ["f.csv", "f.svg"]
+
+
 @pytest.mark.parametrize("width", [3.4, 7.0])
 def test_figures_are_drawn_from_the_csv_beside_them(width: float, tmp_path: Path) -> None:
     permutation = permutation_data(made_answers(0.5), made_points(), draws=30)
     recovery = recovery_data(made_recovery(0.6), made_points(), draws=30)
     files = plot_permutation(permutation, tmp_path / "p", "title", width=width, formats=("svg",))
     files += plot_recovery(recovery, tmp_path / "r", "title", width=width, formats=("svg",))
-    assert [path.name for path in files] == ["p.csv", "p.svg", "r.csv", "r.svg"]
+    files += plot_recovery(
+        recovery[recovery["depth"] == SEMANTIC], tmp_path / "s", "title", width=width, formats=("svg",)
+    )
+    assert [path.name for path in files] == ["p.csv", "p.svg", "r.csv", "r.svg", "s.csv", "s.svg"]
     for label in ("own estimates", "shuffled estimates", "true integrity", "drop rate"):
         assert label in files[1].read_text()
-    for label in (*MODALITIES, "all of the modality lost"):
+    for label in (*MODALITIES, "all of the modality lost", "feature level", "semantic level", "smooth L1"):
         assert label in files[3].read_text()
+    assert "title, semantic level" in files[5].read_text()
+    assert "smooth L1" not in files[5].read_text()
     nowhere = permutation.assign(axis="available", x=np.nan)
     with pytest.raises(InputError, match="no numeric axis"):
         plot_permutation(nowhere, tmp_path / "n", formats=("svg",))
