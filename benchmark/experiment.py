@@ -16,10 +16,10 @@ import pandas as pd
 import torch
 from safetensors.torch import load_file, save_file
 
-from baselines import InputSpec, SentimentModel, create, load_plugin, model_class, resolve_config
+from baselines import SentimentModel, create, load_plugin, resolve_config
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import TrainingData
-from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.encoding import TextEncoder
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.data.synthetic import oracle, parse_synthetic
@@ -27,7 +27,7 @@ from benchmark.epochs import EpochWeights, predict_epochs
 from benchmark.inference import flops_per_sample, predict
 from benchmark.memory import peak_memory_mb, reset_peak_memory
 from benchmark.provenance import provenance
-from benchmark.run_data import run_data
+from benchmark.run_data import model_sizes, run_data, text_side
 from benchmark.runs import ORACLE, RunSpec
 from benchmark.store import EPOCHS, EpochEvaluations, Evaluation, RunRecord, RunStore, write_predictions, write_record
 from benchmark.training import TrainingOutcome, forked_rng, train
@@ -98,13 +98,8 @@ class RunWorker:
         self.device = torch.device(job.device)
         self.text: StateCache | TextEncoder | None
         self.dataset, self.text = run_data(job.spec, job.root / ".states", self.device)
-        if job.spec.model != ORACLE and model_class(job.spec.model).info.needs_encoder:
-            if self.text is None:
-                raise InputError(
-                    f"model '{job.spec.model}' works inside a text encoder, and the text of '{job.spec.dataset}' is "
-                    "word vectors; leave this pair out"
-                )
-            self.text = WordEmbeddings(self.text.encoder if isinstance(self.text, StateCache) else self.text)
+        if job.spec.model != ORACLE:
+            self.text = text_side(job.spec, self.text)
         self.scenarios = tuple(map(parse, job.scenarios))
         self.seconds: dict[str, float] = {}
         self.milliseconds = np.zeros(0)  # of each prediction made
@@ -223,15 +218,8 @@ class RunWorker:
 
     def model(self) -> SentimentModel:
         """The untrained model, on the device."""
-        widths = dict(self.dataset.widths)
-        if self.text is not None:
-            widths["text"] = (self.text.encoder if isinstance(self.text, StateCache) else self.text).width
-        spec = InputSpec(
-            **widths,
-            label_range=self.dataset.label_range,
-            train_samples=len(self.dataset.part("train")),
-            encoder=self.text.inner() if isinstance(self.text, WordEmbeddings) else None,
-        )
+        train = len(self.dataset.part("train"))
+        spec = model_sizes(self.dataset.widths, self.dataset.label_range, train, self.text)
         return create(self.spec.model, spec, self.spec.config).to(self.device)
 
     def evaluate(

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import time
-import warnings
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.encoding import TextEncoder
+from benchmark.operations import count_flops
 from benchmark.training import EVALUATION_BATCH
 from protocols import MODALITIES
 
@@ -70,18 +68,7 @@ def flops_per_sample(model: SentimentModel, part: MaskedPart) -> int | None:
         part.text.eval()
     batches = list(batches_by_length(part.part, EVALUATION_BATCH))
     rows = batches[len(batches) // 2]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # switching a backend off and on mentions devices that are not there
-        try:
-            # fused kernels are kept away: the counter knows the operations that they are made of
-            with (
-                torch.backends.mkldnn.flags(enabled=False),
-                torch.backends.cudnn.flags(enabled=False),
-                sdpa_kernel(SDPBackend.MATH),
-                FlopCounterMode(display=False) as counter,
-            ):
-                model(part.batch(rows))
-        except Exception:  # noqa: BLE001 - the number is welcome, but no reason to lose a trained run
-            return None
-    found: int = counter.get_total_flops()
-    return found // len(rows)
+    try:
+        return count_flops(lambda: model(part.batch(rows))) // len(rows)
+    except Exception:  # noqa: BLE001 - the number is welcome, but no reason to lose a trained run
+        return None

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 
 import torch
 
+from baselines import InputSpec, model_class
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, build_dataset
-from benchmark.data.encoding import TextEncoder
+from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.runs import RunSpec
-from protocols import InputError
+from protocols import InputError, Modality
 
 
 def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[Dataset, StateCache | TextEncoder | None]:
@@ -28,6 +30,43 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[Dataset
     if isinstance(text, TextEncoder):
         return build_dataset(load_samples(spec.dataset), spec.split, encoder, spec.scaling), text
     return _dataset(spec.dataset, spec.split, spec.data_sha256, spec.scaling, encoder), text
+
+
+def text_side(spec: RunSpec, text: StateCache | TextEncoder | None) -> StateCache | TextEncoder | None:
+    """What the text of a run's model comes from: for one that works inside the encoder its word embeddings.
+
+    Raises:
+        InputError: when the model works inside an encoder and the text is word vectors (`text` is None).
+    """
+    if not model_class(spec.model).info.needs_encoder:
+        return text
+    if text is None:
+        raise InputError(
+            f"model '{spec.model}' works inside a text encoder, and the text of '{spec.dataset}' is word vectors; "
+            "leave this pair out"
+        )
+    return WordEmbeddings(text.encoder if isinstance(text, StateCache) else text)
+
+
+def model_sizes(
+    widths: Mapping[Modality, int],
+    label_range: tuple[float, float],
+    train_samples: int,
+    text: StateCache | TextEncoder | None,
+) -> InputSpec:
+    """What a model is made for.
+
+    Args:
+        widths: Of the values of each modality; that of text counts where it is values.
+        label_range: Lowest and highest label.
+        train_samples: Of the training part.
+        text: From `text_side`.
+    """
+    known = dict(widths)
+    if text is not None:
+        known["text"] = (text.encoder if isinstance(text, StateCache) else text).width
+    inner = text.inner() if isinstance(text, WordEmbeddings) else None
+    return InputSpec(**known, label_range=label_range, train_samples=train_samples, encoder=inner)
 
 
 @lru_cache(maxsize=2)

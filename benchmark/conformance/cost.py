@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import statistics
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import torch
 from pydantic import BaseModel, ConfigDict
-from torch.nn.attention import SDPBackend, sdpa_kernel
-from torch.utils.flop_counter import FlopCounterMode
 
 from baselines import InputSpec, ModelConfig, SentimentModel, Step, TrainBatch, TrainingStatistics
 from baselines.standin import StandInLayers
@@ -24,6 +21,7 @@ from benchmark.conformance.batches import make_train_batch
 from benchmark.conformance.isolation import contained
 from benchmark.conformance.live_memory import LiveMemory
 from benchmark.conformance.subject import optimisers, update
+from benchmark.operations import count_flops
 
 #: Widths of the default text encoder and of MOSI's audio and vision; its typical lengths; the size of a batch.
 COST_SPEC = InputSpec(text=384, audio=5, vision=20, train_samples=1284)
@@ -87,7 +85,9 @@ def measure_cost(
         peaks, quarters, times, flops = [own + _bytes(batch)], [own + _bytes(quarter)], [0.0], [0]
         for stage, sweep in sweeps:
             optimiser, step = optimisers(model.train(), stage, 1e-4)[sweep], Step(stage, 0, 0.0, sweep)
-            flops.append(_flops(partial(update, model, few, step, optimiser)))  # the optimiser has its state after it
+            flops.append(
+                count_flops(partial(update, model, few, step, optimiser))
+            )  # the optimiser has its state after it
             fixed = own + _state(optimiser)
             quarters.append(fixed + _bytes(quarter) + _peak(partial(update, model, quarter, step, optimiser)))
             peaks.append(fixed + _bytes(batch) + _peak(partial(update, model, batch, step, optimiser)))
@@ -95,7 +95,7 @@ def measure_cost(
             for parameter in model.parameters():
                 parameter.grad = None
         model.eval()
-        forward = _flops(lambda: model(few.input))
+        forward = count_flops(lambda: model(few.input))
         with torch.inference_mode():
             model(batch.input)
             predict = _milliseconds(lambda: model(batch.input), share)
@@ -114,20 +114,6 @@ def measure_cost(
 def _state(optimiser: torch.optim.Optimizer) -> int:
     """Bytes of what an optimiser remembers."""
     return sum(t.nbytes for kept in optimiser.state.values() for t in kept.values() if isinstance(t, torch.Tensor))
-
-
-def _flops(act: Callable[[], object]) -> int:
-    """Of one call. Fused kernels are kept away: the counter knows the operations they are made of."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # switching a backend off and on mentions devices that are not there
-        with (
-            torch.backends.mkldnn.flags(enabled=False),
-            sdpa_kernel(SDPBackend.MATH),
-            FlopCounterMode(display=False) as counter,
-        ):
-            act()
-    found: int = counter.get_total_flops()
-    return found
 
 
 def _peak(act: Callable[[], object]) -> int:

@@ -18,18 +18,19 @@ import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError
 
-from baselines import InputSpec, SentimentModel, create, model_class
+from baselines import SentimentModel, create, model_class
 from benchmark.data.batches import MaskedPart
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, Part, build_dataset
 from benchmark.data.encoder_files import encoder_revision
-from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.encoding import TextEncoder
 from benchmark.data.ragged import HostRagged
 from benchmark.data.samples import PARTS, IntArray, Samples
 from benchmark.data.scaling import Scaler
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.inference import predict
+from benchmark.run_data import model_sizes, text_side
 from benchmark.runs import ORACLE, RunSpec
 from benchmark.store import SCHEMA_VERSION, RunRecord
 from benchmark.training import forked_rng
@@ -145,17 +146,10 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
     _check_code(folder, spec)
     samples = _training_samples(folder, spec)
     text = _text(folder, spec, place)
-    if model_class(spec.model).info.needs_encoder and text is not None:
-        text = WordEmbeddings(text.encoder if isinstance(text, StateCache) else text)
+    text = text_side(spec, text)
     widths = {m: samples.streams[m].width for m in MODALITIES}
-    if text is not None:
-        widths["text"] = (text.encoder if isinstance(text, StateCache) else text).width
-    sizes = InputSpec(
-        **widths,
-        label_range=samples.provenance.label_range,
-        train_samples=int((samples.splits[spec.split] == PARTS["train"]).sum()),
-        encoder=text.inner() if isinstance(text, WordEmbeddings) else None,
-    )
+    train = int((samples.splits[spec.split] == PARTS["train"]).sum())
+    sizes = model_sizes(widths, samples.provenance.label_range, train, text)
     with forked_rng(spec.seed, place):
         model = create(spec.model, sizes, spec.config).to(place)
     _load(folder, model, text, place)
