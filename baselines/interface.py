@@ -221,6 +221,12 @@ class Optimisation(BaseModel):
         "adamw", description="adam: weight decay is part of the gradient, as in papers before AdamW"
     )
     schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate, after the warm-up")
+    ema_decay: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="a step, of a moving average of the weights that is validated, selected and used; 0: none is kept",
+    )
 
 
 class ModelConfig(BaseModel):

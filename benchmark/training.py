@@ -102,7 +102,8 @@ def train(
         candidate(0)
         return TrainingOutcome(valid_mae=validation_mae(model, valid))
     complete = MaskedPart(train_part, None, text, device, info) if info.uses_complete_view else None
-    keeper = _Keeper(nn.ModuleList([model, *([encoder] if encoder else [])]))
+    modules = nn.ModuleList([model, *([encoder] if encoder else [])])
+    keeper, average = _Keeper(modules), _Average(modules, optimisation.ema_decay)
     history: list[dict[str, float | str]] = []
     total, done, mae = sum(s.epochs for s in stages), 0, math.nan
     for stage in stages:
@@ -128,28 +129,32 @@ def train(
                     terms = model.training_loss(_train_batch(draw, complete or draw, rows), sweep.step(epoch))
                     means.add(terms, len(rows))
                     sweep.update(terms, done + 1)
+                    average.follow()
             done += 1
-            mae = validation_mae(model, valid)
-            if not math.isfinite(mae):
-                raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
+            with average.used():
+                mae = validation_mae(model, valid)
+                if not math.isfinite(mae):
+                    raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
+                seconds = time.perf_counter() - started
+                if stage.selects:
+                    candidate(done)
+                    keeper.offer(mae, done)
             history.append(
                 {
                     "stage": stage.name,
                     "epoch": done,
                     "valid_mae": mae,
                     "learning_rate": sweeps[-1].learning_rate,
-                    "seconds": time.perf_counter() - started,
+                    "seconds": seconds,
                     **means.result(),
                 }
             )
             if progress:
                 progress(done, total, mae)
-            if not stage.selects:
-                continue
-            candidate(done)
-            if keeper.offer(mae, done) >= optimisation.patience:
+            if stage.selects and keeper.since >= optimisation.patience:
                 break
     if not keeper.epoch:
+        average.use()
         candidate(done)
     keeper.restore()
     return TrainingOutcome(history, keeper.epoch or done, keeper.mae if keeper.epoch else mae)
@@ -261,24 +266,61 @@ class _Keeper:
     def __init__(self, modules: nn.Module) -> None:
         self._modules = modules
         self._state: dict[str, Tensor] | None = None
-        self.mae, self.epoch, self._since = math.inf, 0, 0
+        self.mae, self.epoch, self.since = math.inf, 0, 0
 
     def start(self) -> None:
         """A new stage: patience starts anew."""
-        self._since = 0
+        self.since = 0
 
-    def offer(self, mae: float, epoch: int) -> int:
-        """Keep the current weights if they are better; epochs since the best."""
+    def offer(self, mae: float, epoch: int) -> None:
+        """Keep the current weights if they are better; `since` counts the epochs since the best."""
         if mae < self.mae:
             self._state = {k: v.detach().clone() for k, v in self._modules.state_dict().items()}
-            self.mae, self.epoch, self._since = mae, epoch, 0
+            self.mae, self.epoch, self.since = mae, epoch, 0
         else:
-            self._since += 1
-        return self._since
+            self.since += 1
 
     def restore(self) -> None:
         if self._state is not None:
             self._modules.load_state_dict(self._state)
+
+
+class _Average:
+    """A moving average of the weights (Polyak and Juditsky, 1992); with a decay of 0 it is the weights themselves.
+
+    Only parameters are averaged: statistics that a model keeps as buffers are averages already.
+    """
+
+    def __init__(self, modules: nn.Module, decay: float) -> None:
+        self._weights = [p for p in modules.parameters() if p.is_floating_point()] if decay else []
+        multi = torch.optim.swa_utils.get_ema_multi_avg_fn(decay)  # type: ignore[no-untyped-call]
+        # Deep copies, of the parameters alone: a model's encoder may be large and is shared.
+        self._mean = torch.optim.swa_utils.AveragedModel(nn.ParameterList(self._weights), multi_avg_fn=multi)
+
+    def follow(self) -> None:
+        """One step towards the weights."""
+        if self._weights:
+            self._mean.update_parameters(nn.ParameterList(self._weights))
+
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """Within it, the model has the average; after it, its own weights."""
+        own = [p.detach().clone() for p in self._weights]
+        self.use()
+        try:
+            yield
+        finally:
+            _copy(own, self._weights)
+
+    def use(self) -> None:
+        """The model has the average from now on."""
+        _copy(list(self._mean.module.parameters()), self._weights)
+
+
+@torch.no_grad()
+def _copy(source: list[Tensor], target: list[nn.Parameter]) -> None:
+    for mine, theirs in zip(target, source, strict=True):
+        mine.copy_(theirs)
 
 
 class _Means:

@@ -16,17 +16,16 @@ from torch.nn import functional as F
 from baselines.layers.transformer import Attention, feed_forward, learned_tokens
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
-from senti_ifusion.integrity import blend, trust
+from senti_ifusion.integrity import blend
 
 #: Added to the integrity before its logarithm: a donor that is gone weighs exp(-13.8 / tau) of one that is whole.
 EPSILON = 1e-6
 
 
-class Completed(NamedTuple):
+class Completion(NamedTuple):
     """What completion makes of a batch.
 
     Attributes:
-        tokens: C, `(B, 3, K, d)`.
         proxy: What stands in where a modality is gone, `(B, 3, K, d)`.
         shared: S, `(B, 3, K, d)`.
         private: P, `(B, 3, K, d)`; read by the loss only: None outside training and without
@@ -34,7 +33,6 @@ class Completed(NamedTuple):
         donors: `(B, 3, 3)`: weight of donor n (last axis) for modality m; rows sum to 1, the diagonal is 0.
     """
 
-    tokens: Tensor
     proxy: Tensor
     shared: Tensor
     private: Tensor | None
@@ -59,12 +57,11 @@ class CrossModalCompletion(nn.Module):
         self.norm_shared = nn.LayerNorm(width)
         self.attention = Attention(width, config.heads)
         self.generators = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), feed_forward(width, 2 * width, dropout), nn.LayerNorm(width))
-            for _ in MODALITIES
+            nn.Sequential(nn.LayerNorm(width), feed_forward(width, 2 * width, dropout)) for _ in MODALITIES
         )
 
-    def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completed:
-        """Complete H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` is what remains when every donor is gone."""
+    def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completion:
+        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` is what remains when all donors are gone."""
         # the proxy is made from what the encoders say and does not tell them what to say
         given = tokens.detach() if self.config.detach_donors else tokens
         shared = self.to_shared(given)
@@ -74,8 +71,8 @@ class CrossModalCompletion(nn.Module):
         donors = self.donor_weights(shared, integrity)
         context = torch.einsum("bmn,bnmkd->bmkd", donors, self._attend(shared))
         generated = torch.stack([make(context[:, i]) for i, make in enumerate(self.generators)], dim=1)
-        proxy = blend(generated, prior.expand_as(generated), availability(integrity))
-        return Completed(blend(tokens, proxy, trust(integrity, self.config.trust_half)), proxy, shared, private, donors)
+        proxy = blend(generated, prior.expand_as(generated), availability(integrity).unsqueeze(-1))
+        return Completion(proxy, shared, private, donors)
 
     def donor_weights(self, shared: Tensor, integrity: Tensor) -> Tensor:
         """`(B, 3, 3)`: softmax over donors n != m of `(log I_n + compatibility(S_n, m)) / tau`.

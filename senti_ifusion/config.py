@@ -29,10 +29,11 @@ class SentiIFusionConfig(ModelConfig):
         "semantic_weight": Interval(0.05, 1.0, log=True),
         "stage1_share": Interval(0.1, 0.6),
         "stage2_rate": Interval(0.1, 1.0),
+        "task_loss": Choice("l1", "smooth_l1", "mse"),
     }
 
     # Encoders. READING throughout: the layout of ALMT and LNLN.
-    width: int = Field(default=128, ge=8, description="d; READING")
+    width: int = Field(default=192, ge=8, description="d; READING")
     tokens: int = Field(default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 pooled; READING")
     heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
     encoder_layers: int = Field(default=0, ge=0, description="depth of the audio and vision encoders; READING")
@@ -40,7 +41,7 @@ class SentiIFusionConfig(ModelConfig):
     text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
     stream_norm: InputNorm = Field(default="none", description="what is done to audio and vision first; READING")
     patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
     use_integrity: bool = Field(default=True, description="ablation: False takes every modality for whole (I = 1)")
@@ -62,7 +63,7 @@ class SentiIFusionConfig(ModelConfig):
     disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
     consistency_temperature: float = Field(default=0.2, gt=0, description="of the contrastive consistency; READING")
     trust_half: float = Field(
-        default=0.1, gt=0, description="integrity at which own tokens and proxy weigh about the same; READING"
+        default=0.1, gt=0, description="where own tokens and proxy weigh about the same, before it is learned; READING"
     )
     detach_donors: bool = Field(default=True, description="the proxy does not train the encoders; READING")
     donor_temperature: float = Field(default=0.5, gt=0, description="tau of the donor weights; READING")
@@ -72,7 +73,7 @@ class SentiIFusionConfig(ModelConfig):
     semantic_validation: bool = Field(default=True, description="ablation: False drops the semantic-level loss")
     validate_encoders: bool = Field(default=False, description="whether both losses train the encoders, too; READING")
     feature_weight: float = Field(default=0.5, ge=0, description="READING")
-    semantic_weight: float = Field(default=0.3, ge=0, description="READING")
+    semantic_weight: float = Field(default=0.25, ge=0, description="READING")
     alone_weight: float = Field(
         default=0.3, ge=0, description="of each modality's own tokens saying the sentiment by themselves; READING"
     )
@@ -96,14 +97,14 @@ class SentiIFusionConfig(ModelConfig):
 
     # Progressive training. KNOWN: two stages.
     progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
-    stage1_share: float = Field(default=0.2, gt=0, lt=1, description="of the epochs; READING")
-    stage2_rate: float = Field(default=1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
+    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="of the epochs; READING")
+    stage2_rate: float = Field(default=0.3, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
     stage2_weight: float = Field(default=0.5, ge=0, description="of the stage-1 losses in stage 2; READING")
 
-    # The task. READING: MAE leads the paper's metrics.
-    task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="l1", description="READING")
+    # The task. READING.
+    task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3, weight_decay=1e-2, batch_size=32, epochs=40, patience=15
+        learning_rate=2e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=15, ema_decay=0.98
     )
 
     @model_validator(mode="after")

@@ -63,15 +63,29 @@ class IntegrityEstimator(nn.Module):
         return Estimate(torch.stack(shares, dim=1), logits)
 
 
-def trust(integrity: Tensor, half: float) -> Tensor:
-    """How far a modality's own tokens are to be used: 0 at I = 0, 1 at I = 1, about a half at I = `half`.
+class Trust(nn.Module):
+    """How far a modality's own tokens are used in place of the proxy, by its integrity: `I (1 + h) / (I + h)`.
 
-    What is left of a modality is as good evidence as ever where the encoders leave gaps out, so trust rises fast.
+    0 at I = 0, 1 at I = 1, about a half at I = h. What is left of a modality is good evidence where the encoders leave
+    gaps out, so trust rises fast from the start; how fast is learned for every token (our reading).
     """
-    return integrity * (1 + half) / (integrity + half)
+
+    #: Of the logarithm of h, so that h can move by its own size within an epoch.
+    RATE = 8.0
+
+    def __init__(self, config: SentiIFusionConfig) -> None:
+        super().__init__()
+        self.start = config.trust_half
+        self.growth = nn.Parameter(torch.zeros(len(MODALITIES), config.tokens))
+
+    def forward(self, integrity: Tensor) -> Tensor:
+        """`(B, 3, K)` in [0, 1] from I `(B, 3)`."""
+        half = self.start * (self.RATE * self.growth).exp()
+        integrity = integrity.unsqueeze(-1)
+        return integrity * (1 + half) / (integrity + half)
 
 
 def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    """`share * first + (1 - share) * second` with `(B, 3)` shares of `(B, 3, K, d)` tokens."""
-    share = share[:, :, None, None]
+    """`share * first + (1 - share) * second` of tokens `(B, 3, K, d)`; shares `(B, 3, K)`."""
+    share = share.unsqueeze(-1)
     return share * first + (1 - share) * second

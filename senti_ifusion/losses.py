@@ -1,7 +1,8 @@
 """Part 4: dual-depth validation, and the losses of integrity and disentanglement. Used in training only.
 
 Known: completed features are validated at feature level and at semantic level. The formulas are our reading. Targets
-never carry a gradient. Distances are between layer-normalised tokens, so that no loss is lowered by shrinking features.
+never carry a gradient. Distances are in units of the target, so that no loss is lowered by shrinking features, and what
+cannot be known is best met by what is likely.
 """
 
 from __future__ import annotations
@@ -15,11 +16,6 @@ from torch.nn import functional as F
 
 from baselines import Modality, TrainBatch
 from protocols import MODALITIES
-
-
-def standardised(tokens: Tensor) -> Tensor:
-    """Each token with mean 0 and variance 1."""
-    return F.layer_norm(tokens, tokens.shape[-1:])
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
@@ -42,9 +38,10 @@ def presence_loss(logits: Mapping[Modality, Tensor], batch: TrainBatch) -> Tenso
 
 
 def distance(tokens: Tensor, target: Tensor) -> Tensor:
-    """`(B, 3)`: mean smooth L1 between standardised tokens `(B, 3, K, d)`."""
-    difference = F.smooth_l1_loss(standardised(tokens), standardised(target.detach()), reduction="none")
-    return difference.mean(dim=(2, 3))
+    """`(B, 3)`: mean smooth L1 between tokens `(B, 3, K, d)`, in standard deviations of the target token's values."""
+    target = target.detach()
+    unit = target.std(dim=-1, keepdim=True).clamp(min=1e-4)
+    return F.smooth_l1_loss(tokens / unit, target / unit, reduction="none").mean(dim=(2, 3))
 
 
 def feature_loss(completed: Tensor, target: Tensor, weight: Tensor) -> Tensor:

@@ -31,11 +31,11 @@ from baselines.late_fusion import keep_modalities
 from baselines.layers.transformer import learned_tokens
 from baselines.unimodal import RegressionHead
 from protocols import MODALITIES, InputError
-from senti_ifusion.completion import Completed, CrossModalCompletion
+from senti_ifusion.completion import Completion, CrossModalCompletion
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import CompleteView, ModalityEncoders
 from senti_ifusion.fusion import AdaptiveFusion, Fused
-from senti_ifusion.integrity import Estimate, IntegrityEstimator, blend, trust
+from senti_ifusion.integrity import Estimate, IntegrityEstimator, Trust, blend
 from senti_ifusion.losses import (
     SemanticValidation,
     consistency_loss,
@@ -64,7 +64,7 @@ class Representation(NamedTuple):
     tokens: Tensor
     estimate: Estimate | None
     integrity: Tensor
-    completion: Completed | None
+    completion: Completion | None
     completed: Tensor
 
     @property
@@ -83,7 +83,7 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=3,
+        version=4,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
@@ -105,6 +105,7 @@ class SentiIFusion(SentimentModel):
         # With every modality taken for whole there is no gap to complete.
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
+        self.trust = Trust(config) if config.use_integrity else None
         self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
         self.light_head = RegressionHead(
             len(MODALITIES) * (config.tokens * config.width + 1), config.width, config.dropout
@@ -150,7 +151,7 @@ class SentiIFusion(SentimentModel):
             batch: B samples.
             integrity: `(B, 3)` to use in place of the estimate: the true one, or a permuted one.
         """
-        if self.estimator is None or self.prior is None:
+        if self.estimator is None or self.prior is None or self.trust is None:
             tokens = self.encoders(batch)
             whole = tokens.new_ones(tokens.shape[:2])
             return Representation(tokens, None, whole, None, tokens)
@@ -162,11 +163,10 @@ class SentiIFusion(SentimentModel):
             integrity = integrity.detach() if self.config.detach_integrity else integrity
             integrity = self._drop(integrity)
         prior = self.prior.view(tokens.shape[1:])
-        if self.completion is None:
-            completed = blend(tokens, prior.expand_as(tokens), trust(integrity, self.config.trust_half))
-            return Representation(tokens, estimate, integrity, None, completed)
-        completion = self.completion(tokens, integrity, prior)
-        return Representation(tokens, estimate, integrity, completion, completion.tokens)
+        completion = None if self.completion is None else self.completion(tokens, integrity, prior)
+        proxy = prior.expand_as(tokens) if completion is None else completion.proxy
+        completed = blend(tokens, proxy, self.trust(integrity))
+        return Representation(tokens, estimate, integrity, completion, completed)
 
     def _drop(self, integrity: Tensor) -> Tensor:
         """Take modalities for gone at random in training, so that what stands in for them is used to it."""
@@ -235,10 +235,9 @@ class SentiIFusion(SentimentModel):
     def _validated(self, representation: Representation) -> Tensor:
         """C as the validation sees it: what the losses ask for is asked of the completion, not of the encoders."""
         completion = representation.completion
-        if self.config.validate_encoders or completion is None:
+        if self.config.validate_encoders or completion is None or self.trust is None:
             return representation.completed
-        share = trust(representation.integrity, self.config.trust_half)
-        return blend(representation.tokens.detach(), completion.proxy, share)
+        return blend(representation.tokens.detach(), completion.proxy, self.trust(representation.integrity))
 
     def _light_score(self, representation: Representation) -> Tensor:
         read = torch.cat([representation.completed.flatten(1), representation.integrity], dim=1)

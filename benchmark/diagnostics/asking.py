@@ -34,6 +34,7 @@ class Asked:
         lost: `(n, 3)`: share of what the complete sample has that the scenario took; 0 where it has nothing.
         left: `(n, 3)`: distance of H to H* at feature level.
         completed: `(n, 3)`: distance of C to H* at feature level.
+        constant: `(n, 3)`: distance to H* of its mean over the samples that have the modality.
         left_meaning: `(n, 3)`: how far what the shared sentiment head reads in H is from what it reads in H*, in units
             of the label; None where the model has no such head.
         completed_meaning: `(n, 3)`: the same of C; None likewise.
@@ -49,6 +50,7 @@ class Asked:
     lost: FloatArray
     left: FloatArray
     completed: FloatArray
+    constant: FloatArray
     left_meaning: FloatArray | None
     completed_meaning: FloatArray | None
     change: float
@@ -118,6 +120,8 @@ def ask(
         if chooses := prediction.dominant is not None:
             dominant[rows] = prediction.dominant.float().cpu()
     observed = part.integrity.cpu()
+    there = (whole > 0).to(target.device, target.dtype)[..., None, None]
+    mean = (there * target).sum(dim=0) / there.sum(dim=0).clamp(min=1.0)
     shuffled = true = None
     change = 0.0
     if model.config.use_integrity:
@@ -133,6 +137,7 @@ def ask(
         lost=_array(lost.clamp(min=0.0)),
         left=_array(left),
         completed=_array(completed),
+        constant=_array(distance(mean, target).float().cpu()),
         left_meaning=None if model.semantic is None else _array(left_meaning),
         completed_meaning=None if model.semantic is None else _array(completed_meaning),
         change=change,
@@ -141,7 +146,7 @@ def ask(
         shuffled=shuffled,
         true=true,
     )
-    distances = (result.left, result.completed, result.left_meaning, result.completed_meaning)
+    distances = (result.left, result.completed, result.constant, result.left_meaning, result.completed_meaning)
     for values in (result.own, result.shuffled, result.true, *distances):
         if values is not None and not np.isfinite(values).all():
             raise InputError(f"{run.folder}: an answer is not finite; its weights may be damaged: train it again")

@@ -22,7 +22,7 @@ from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, 
 from benchmark.diagnostics.stored import DOMINANT, ESTIMATED, OBSERVED
 from benchmark.prediction import TrainedRun
 from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE, Answers
-from benchmark.report.recovery_data import FEATURE, SEMANTIC
+from benchmark.report.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.results import protocol_table
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
 from senti_ifusion.model import SentiIFusion
@@ -50,7 +50,7 @@ class Examination:
         recovery: One row a (`depth`, `seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`,
             `lost` (share of what the complete sample has, above 0), `left` (distance of the incomplete features H to
             H*, those of the complete input), `completed` (of the completed ones C). Depth `feature` is
-            `senti_ifusion.losses.distance`; `semantic` is the absolute difference between what the sentiment head of
+            `senti_ifusion.losses.distance`; so is `constant`, of the mean of H* instead of C; `semantic` is the absolute difference between what the sentiment head of
             `SemanticValidation` reads in them, in units of the label, and has no rows for a model without that head.
     """
 
@@ -241,7 +241,7 @@ def _statements(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, m
 def _recovery(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame) -> pd.DataFrame:
     tables = []
     for (seed, scenario), one in asked.items():
-        distances = {FEATURE: (one.left, one.completed)}
+        distances = {FEATURE: (one.left, one.completed), CONSTANT: (one.left, one.constant)}
         if one.left_meaning is not None and one.completed_meaning is not None:
             distances[SEMANTIC] = one.left_meaning, one.completed_meaning
         for depth, (left, completed) in distances.items():

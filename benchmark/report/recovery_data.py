@@ -13,9 +13,10 @@ from benchmark.statistics import DRAWS, Estimates, FloatArray, draw_weights
 from benchmark.statistics.precision import Quantity, quantity, widened
 from protocols import MODALITIES, InputError
 
-#: How deep features are compared: token by token, or by what the model's shared sentiment head reads in them.
-FEATURE, SEMANTIC = "feature", "semantic"
-DEPTHS = (FEATURE, SEMANTIC)
+#: How deep features are compared: token by token, or by what the model's shared sentiment head reads in them. Between
+#: the two, what the best constant in the place of every completed feature would reach token by token.
+FEATURE, CONSTANT, SEMANTIC = "feature", "constant", "semantic"
+DEPTHS = (FEATURE, CONSTANT, SEMANTIC)
 #: What a sample lost of a modality: a part, all of it, or either.
 EXTENTS = ("part", "whole", "any")
 RECOVERY_COLUMNS = (
@@ -34,7 +35,9 @@ def recovery_data(
 ) -> pd.DataFrame:
     """The distance of completed features to those of the complete input, relative to that of incomplete ones.
 
-    At both depths: between tokens (`feature`), and between what the shared sentiment head reads in them (`semantic`).
+    At both depths: between tokens (`feature`), and between what the shared sentiment head reads in them (`semantic`);
+    and, as a reference, of the mean complete features instead of completed ones (`constant`): who does not get below it
+    has not used what is left of the sample.
     The ratio of a seed is one of sums over all (scenario, sample) pairs that enter. Seeds have features of their own,
     in which distances have no common unit, so that their ratios are averaged, not their distances (by the geometric
     mean: a half and twice make one). Below 1 completion helps; 1 is as good as leaving the gap.

@@ -15,7 +15,7 @@ from matplotlib.ticker import FixedLocator, NullLocator
 from benchmark.report.axes import finish, number_axis
 from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.placing import along_axes, skipped
-from benchmark.report.recovery_data import RECOVERY_COLUMNS, RECOVERY_NUMBERS
+from benchmark.report.recovery_data import CONSTANT, RECOVERY_COLUMNS, RECOVERY_NUMBERS
 from benchmark.report.recovery_table import GOAL, depth_caption, depths_of
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
@@ -36,7 +36,7 @@ def plot_recovery(
     formats: Sequence[str] = FORMATS,
     note: str = "",
 ) -> list[Path]:
-    """Write `recovery_data` as CSV and the figure: the ratio against the rate, a line a modality.
+    """Write `recovery_data` as CSV and the figure: the ratio against the rate, a line a modality; without constants.
 
     Samples that lost a part of a modality and those that lost all of it have panels of their own, and so has each
     depth. A grid of two rates has a panel for each value of the first, too many for one figure of both depths: it has
@@ -53,6 +53,7 @@ def plot_recovery(
     Raises:
         InputError: as `write_figure`, and where no point lies on a numeric axis.
     """
+    data = data[data["depth"] != CONSTANT] if "depth" in data else data
     if "axis" in data and along_axes(_lines(data)).empty:
         raise InputError("recovery along an axis: the protocol has no numeric axis; use the table")
     figures = {Path(out): data}

@@ -7,7 +7,7 @@ import pandas as pd
 
 from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
-from benchmark.report.recovery_data import DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
+from benchmark.report.recovery_data import CONSTANT, DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
 from protocols import MODALITIES
 
@@ -15,8 +15,9 @@ from protocols import MODALITIES
 GOAL = 0.7
 _HEADS = {"part": "a part lost", "whole": "all lost"}
 _DISTANCES = {
-    FEATURE: "smooth L1 between standardised tokens",
-    SEMANTIC: "difference between what the shared sentiment head reads in them",
+    FEATURE: "feature level: smooth L1 between tokens in standard deviations of the complete token",
+    CONSTANT: "constant: the same with the mean complete tokens of the test part in place of the completed ones",
+    SEMANTIC: "semantic level: difference between what the shared sentiment head reads in them",
 }
 
 
@@ -76,7 +77,7 @@ def depths_of(data: pd.DataFrame) -> list[str]:
 
 def depth_caption(data: pd.DataFrame) -> str:
     """What distance each depth of `recovery_data` is, as a sentence."""
-    said = "; ".join(f"{depth} level: {_DISTANCES[depth]}" for depth in depths_of(data))
+    said = "; ".join(_DISTANCES[depth] for depth in depths_of(data))
     return f"{said[0].upper()}{said[1:]}."
 
 
@@ -86,4 +87,4 @@ def _cell(own: pd.DataFrame) -> Cell:
     row = own.iloc[0]
     cell = ratio(float(row["ratio"]), float(row["low"]), float(row["high"]))
     note = "a" if row["flag"] == "few videos" else ""
-    return Cell(cell.text, cell.value, bold=bool(row["high"] < 1), note=note, interval=cell.interval)
+    return Cell(cell.text, cell.value, bold=bool(row["high"] < 1 and row["depth"] != CONSTANT), note=note, interval=cell.interval)

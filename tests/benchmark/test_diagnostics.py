@@ -28,7 +28,7 @@ from benchmark.report.permutation_data import GIVEN, OWN, SHUFFLED, TRUE, Answer
 from benchmark.report.permutation_figure import plot_permutation
 from benchmark.report.permutation_table import permutation_table, verdicts
 from benchmark.report.placing import along_axes
-from benchmark.report.recovery_data import DEPTHS, FEATURE, SEMANTIC, recovery_data
+from benchmark.report.recovery_data import CONSTANT, DEPTHS, FEATURE, SEMANTIC, recovery_data
 from benchmark.report.recovery_figure import plot_recovery
 from benchmark.report.recovery_table import recovery_table
 from benchmark.results import protocol_table
@@ -116,9 +116,10 @@ def test_a_model_that_is_told_the_truth_answers_the_same_when_given_it(place: Pl
 def test_a_model_without_integrity_has_nothing_to_shuffle_and_recovers_nothing(place: Place, tmp_path: Path) -> None:
     found = place.examine(WHOLE)
     assert found.answers is None
-    assert np.array_equal(found.recovery["completed"], found.recovery["left"])
+    own = found.recovery[found.recovery["depth"] != CONSTANT]
+    assert np.array_equal(own["completed"], own["left"])
     ratios = recovery_data(found.recovery, found.points, draws=50)
-    assert np.allclose(ratios["ratio"], 1)
+    assert np.allclose(ratios.loc[ratios["depth"] != CONSTANT, "ratio"], 1)
     written = write_diagnostics(found, tmp_path, ("svg",), draws=50)
     assert written.absent == (f"permutation: {WHOLE} weighs by no integrity",)
     assert not (tmp_path / "permutation.csv").exists()
@@ -189,26 +190,38 @@ def test_each_depth_sees_what_the_other_does_not(place: Place) -> None:
     part = opened.masked_part(parse(HALF).masks(opened.dataset, "test"))
     with torch.inference_mode():
         completed = opened.model.represent(part.batch(torch.arange(len(part)))).completed
-    # other tokens of one mean, which is all that the head reads; one token enlarged, which standardising undoes
-    exchanged, enlarged = completed.flip(2), completed * torch.tensor([5.0, 1.0])[:, None]
-    one, other = (
-        ask(opened, part, part.integrity, target, 1, np.random.default_rng(0)) for target in (exchanged, enlarged)
-    )
-    assert one.completed_meaning is not None
-    assert other.completed_meaning is not None
-    assert one.completed_meaning.max() < 1e-4 < 0.01 < one.completed.mean()
-    assert other.completed.max() < 1e-4 < 0.01 < other.completed_meaning.mean()
+    exchanged = completed.flip(2)  # other tokens of one mean, which is all that the head reads
+    found = ask(opened, part, part.integrity, exchanged, 1, np.random.default_rng(0))
+    assert found.completed_meaning is not None
+    assert found.completed_meaning.max() < 1e-4 < 0.01 < found.completed.mean()
+
+
+def test_the_constant_is_the_mean_of_those_that_have_the_modality(place: Place) -> None:
+    (folder, *_), _, _ = runs_to_examine(f"small:{PLAIN}", place.runs)
+    opened = open_run(folder)
+    assert isinstance(opened.model, SentiIFusion)
+    part = opened.masked_part(parse(GONE).masks(opened.dataset, "test"))
+    config = opened.model.config
+    target = torch.randn(len(part), 3, config.tokens, config.width, generator=torch.Generator().manual_seed(0))
+    target[:, 1] = target[0, 1]
+    whole = torch.ones(len(part), 3)
+    whole[::2, 2] = 0
+    target[1::2, 2] = target[1, 2]
+    found = ask(opened, part, whole, target, 1, np.random.default_rng(0))
+    assert found.constant[:, 1].max() < 1e-6
+    assert found.constant[1::2, 2].max() < 1e-6 < 0.1 < found.constant[::2, 2].min()
+    assert 0.1 < found.constant[:, 0].mean() < 0.6
 
 
 def test_without_semantic_validation_there_is_feature_level_only(place: Place, tmp_path: Path) -> None:
     found = place.examine(UNREAD)
-    assert set(found.recovery["depth"]) == {FEATURE}
+    assert set(found.recovery["depth"]) == {FEATURE, CONSTANT}
     data = recovery_data(found.recovery, found.points, draws=50)
-    assert set(data["depth"]) == {FEATURE}
+    assert set(data["depth"]) == {FEATURE, CONSTANT}
     written = write_diagnostics(found, tmp_path, ("svg",), draws=50)
     assert not written.absent
     (table,) = (table for table in written.tables if table.title.startswith("Recovery error"))
-    assert {row.cells[1].text for row in table.rows} == {FEATURE}
+    assert {row.cells[1].text for row in table.rows} == {FEATURE, CONSTANT}
     assert "semantic level" not in table.caption
 
 
@@ -328,7 +341,7 @@ def made_recovery(
     rng = np.random.default_rng(5)
     points = made_points(*protocols)
     chosen = points["x"].isin((0.2, 0.5, 0.9)) | points["axis2"].ne("")
-    factors = {FEATURE: factor, SEMANTIC: factor if semantic is None else semantic}
+    factors = {FEATURE: factor, CONSTANT: factor, SEMANTIC: factor if semantic is None else semantic}
     index = pd.MultiIndex.from_product(
         [factors, range(seeds), points.loc[chosen, "scenario"], range(24), MODALITIES],
         names=["depth", "seed", "scenario", "sample", "modality"],
@@ -351,26 +364,27 @@ def test_the_ratio_is_that_of_the_distances_whatever_their_unit(factor: float, s
         ("inter-drop", "whole"), ("inter-drop", "any"), ("intra-random", "part"), ("intra-random", "any")
     }  # fmt: skip
     bold = [cell.bold for row in recovery_table(found, "x").rows for cell in row.cells[2:] if cell.text != "–"]
-    assert bold == [factor < 1 - 1e-9] * 12
+    row = [factor < 1 - 1e-9] * 3
+    assert bold == [*row, False, False, False, *row] * 2  # no reference is bold
 
 
 def test_both_depths_are_told_apart_in_data_table_and_caption() -> None:
     found = recovery_data(made_recovery(0.5, semantic=1.25), made_points("inter-drop", "intra-random"), draws=40)
-    assert np.allclose(found["ratio"], found["depth"].map({FEATURE: 0.5, SEMANTIC: 1.25}))
+    assert np.allclose(found["ratio"], found["depth"].map({FEATURE: 0.5, CONSTANT: 0.5, SEMANTIC: 1.25}))
     sizes = found.groupby("depth")["samples"].sum()
     assert sizes[FEATURE] > 0
     assert sizes[SEMANTIC] > 0
     for protocol in (None, "inter-drop"):
         table = recovery_table(found, "x", protocol)
-        assert [row.cells[1].text for row in table.rows] == list(DEPTHS) * (len(table.rows) // 2)
+        assert [row.cells[1].text for row in table.rows] == list(DEPTHS) * (len(table.rows) // 3)
         for row in table.rows:
             numbers = [cell for cell in row.cells[2:] if cell.text != "–"]
             assert numbers
-            assert {cell.text for cell in numbers} == {"0.500" if row.cells[1].text == FEATURE else "1.250"}
+            assert {cell.text for cell in numbers} == {"1.250" if row.cells[1].text == SEMANTIC else "0.500"}
             assert all(cell.bold == (row.cells[1].text == FEATURE) for cell in numbers)
         names = [row["protocol" if protocol is None else "point"] for row in table.records()]
-        assert names[::2] == names[1::2]  # for machines, every row says what it is about
-        assert "Feature level: smooth L1 between standardised tokens" in table.caption
+        assert names[::3] == names[1::3] == names[2::3]  # for machines, every row says what it is about
+        assert "Feature level: smooth L1 between tokens" in table.caption
         assert "semantic level: difference between what the shared sentiment head reads" in table.caption
 
 
@@ -476,8 +490,8 @@ def test_a_grid_has_a_figure_of_recovery_for_each_depth(tmp_path: Path) -> None:
     data = made_recovery(0.6, semantic=0.8, protocols=("uncertain",))
     recovery = recovery_data(data, made_points("uncertain"), draws=30)
     files = plot_recovery(recovery, tmp_path / "r", "title", formats=("svg",))
-    assert [path.name for path in files] == [f"r-{depth}.{form}" for depth in DEPTHS for form in ("csv", "svg")]
-    for depth, file in zip(DEPTHS, files[::2], strict=True):
+    assert [path.name for path in files] == [f"r-{depth}.{form}" for depth in (FEATURE, SEMANTIC) for form in ("csv", "svg")]
+    for depth, file in zip((FEATURE, SEMANTIC), files[::2], strict=True):
         assert set(pd.read_csv(file)["depth"]) == {depth}
         assert f"title, {depth} level" in file.with_suffix(".svg").read_text()
     one = plot_recovery(recovery[recovery["depth"] == FEATURE], tmp_path / "f", formats=("svg",))

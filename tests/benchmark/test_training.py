@@ -244,6 +244,37 @@ def test_candidates_are_the_epochs_of_which_one_is_selected(
         assert torch.equal(value, plain.state_dict()[name])  # and looking on changed nothing
 
 
+class Tracked(Mean):
+    """Writes down its head's weights before every step."""
+
+    def __init__(self, spec: InputSpec, config: ModelConfig) -> None:
+        super().__init__(spec, config)
+        self.heads: list[Tensor] = []
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        self.heads.append(self.head.weight.detach().clone())
+        return super().training_loss(batch, step)
+
+
+class TrackedUnselected(Tracked, Unselected):
+    """The last epoch is taken."""
+
+
+@pytest.mark.parametrize("cls", [Tracked, TrackedUnselected])
+def test_a_moving_average_is_validated_and_kept_and_does_not_touch_training(data: Dataset, cls: type[Mean]) -> None:
+    plain, without = fit(TrackedUnselected, data)
+    averaged, outcome = fit(cls, data, ema_decay=0.7)
+    losses = lambda o: [r["loss_task"] for r in o.history]  # noqa: E731
+    assert losses(outcome) == losses(without)
+    assert [r["valid_mae"] for r in outcome.history] != [r["valid_mae"] for r in without.history]
+    assert isinstance(plain, Tracked)
+    after = [*plain.heads[1:], plain.head.weight.detach()]
+    mean = after[0]
+    for weight in after[1 : outcome.best_epoch * len(after) // len(outcome.history)]:
+        mean = 0.7 * mean + 0.3 * weight
+    torch.testing.assert_close(averaged.head.weight.detach(), mean)
+
+
 def test_candidates_end_where_patience_does(data: Dataset) -> None:
     optimisation = Optimisation(epochs=200, batch_size=8, learning_rate=0.1, patience=2)
     seen: list[int] = []
