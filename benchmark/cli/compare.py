@@ -85,6 +85,7 @@ def chosen_panels(reference: str | None, out: Path) -> list[Panel]:
 
 def chosen_panel(panels: list[Panel], dataset: str | None) -> Panel:
     """The panel of a data set (with or without its split); raises InputError when that is not one."""
+    from benchmark.data.sources import filed_name
     from protocols import InputError, unknown_name
 
     titles = [f"{panel.dataset}/{panel.split}" for panel in panels]
@@ -92,7 +93,8 @@ def chosen_panel(panels: list[Panel], dataset: str | None) -> Panel:
         if len(panels) > 1:
             raise InputError(f"the study has {len(panels)} data sets, {', '.join(titles)}; choose one with --dataset")
         return panels[0]
-    fitting = [p for p, title in zip(panels, titles, strict=True) if dataset in (title, p.dataset)]
+    filed = filed_name(dataset)
+    fitting = [p for p, title in zip(panels, titles, strict=True) if filed in (title, p.dataset)]
     if len(fitting) != 1:
         raise unknown_name("data set of the study", dataset, titles)
     return fitting[0]

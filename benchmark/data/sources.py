@@ -39,6 +39,12 @@ class DatasetHeader:
     label_range: tuple[float, float] = (-3.0, 3.0)
 
 
+def filed_name(reference: str) -> str:
+    """A data set, with or without a split, as runs are filed under it: options of the generator in one order."""
+    name, slash, split = reference.partition("/")
+    return f"{parse_synthetic(name) if is_synthetic(name) else name}{slash}{split}"
+
+
 def load_samples(name: str) -> Samples:
     """The samples called `name`; kept for the next caller of this process as long as the store stays as it is."""
     if is_synthetic(name):

@@ -200,6 +200,10 @@ def test_the_command_compares_models_runs_and_studies(tmp_path: Path, capsys: py
     code, out, err = call(capsys, "lnln", "constant", *where, "--protocol", "complete", "--metric", "mae")
     assert code == 0, err
     assert "complete: lnln is better than constant by" in out
+    code, _, err = call(
+        capsys, "lnln", "constant", *where, "--protocol", "complete", "--dataset", "synthetic:max_length=16,size=tiny"
+    )
+    assert code == 0, err  # the options of the generator in any order
     code, out, _ = call(capsys, "lnln", "text-only", *where, "--by-scenario")
     assert code == 0
     assert "questions" in out
