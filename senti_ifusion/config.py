@@ -24,6 +24,7 @@ class SentiIFusionConfig(ModelConfig):
         "encoder_layers": Choice(0, 1),
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
+        "gated": Choice(0, 32),
         "dropout": Interval(0.0, 0.5),
         "feature_weight": Interval(0.05, 1.0, log=True),
         "semantic_weight": Interval(0.05, 1.0, log=True),
@@ -41,6 +42,9 @@ class SentiIFusionConfig(ModelConfig):
     text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
     stream_norm: InputNorm = Field(default="none", description="what is done to audio and vision first; READING")
     patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
+    gated: int = Field(
+        default=32, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean; READING"
+    )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.

@@ -15,7 +15,9 @@ from baselines.layers.transformer import TransformerEncoder
 class PooledEncoder(nn.Module):
     """Mean of the input vectors beside attention pooling of a small Transformer's states.
 
-    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it.
+    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it. Gated
+    units (a gated linear unit without its sigmoid: Dauphin et al., 2017; Shazeer, 2020) add means of products of two
+    readings of a vector: whether a frame is an event, times what it shows, which no mean of the vectors holds.
 
     Args:
         input_width: D of the modality's vectors.
@@ -26,6 +28,7 @@ class PooledEncoder(nn.Module):
         norm: See `InputProjection`.
         patch: See `InputProjection`.
         queries: Vectors of attention pooling.
+        gated: Gated units whose means join the mean of the vectors; 0: none.
     """
 
     def __init__(
@@ -39,10 +42,12 @@ class PooledEncoder(nn.Module):
         norm: InputNorm = "layer",
         patch: int = 1,
         queries: int = 1,
+        gated: int = 0,
     ) -> None:
         super().__init__()
         self.input = InputProjection(input_width, width, norm, patch)
-        self.mean = nn.Linear(input_width, width)
+        self.gates = nn.Linear(input_width, 2 * gated) if gated else None
+        self.mean = nn.Linear(input_width + gated, width)
         self.positions = layers > 0
         self.transformer = TransformerEncoder(width, layers, heads, dropout=dropout, final_norm=True)
         self.pool = AttentionPooling(width, heads, queries)
@@ -62,7 +67,12 @@ class PooledEncoder(nn.Module):
             steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
         joined = None if presence is None else self.input.joined(presence)
         steps = self.transformer(steps, padding, presence=joined)
-        mean = self.mean(self.dropout(self._mean(features, sequences, presence)))
+        read = [self._mean(features, sequences, presence)]
+        if self.gates is not None:
+            gate, value = self.gates(features).chunk(2, dim=-1)
+            units = gate * value if presence is None else gate * value * presence.unsqueeze(-1)
+            read.append(self._mean(units, sequences, presence))
+        mean = self.mean(self.dropout(torch.cat(read, dim=-1)))
         return torch.cat([mean, self.dropout(self.pool(steps, padding, joined))], dim=-1)
 
     @staticmethod

@@ -6,10 +6,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import nn
+from torch import Tensor, nn
 
 from baselines import Sequences
 from baselines.layers.inputs import InputProjection, signed_log
+from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.layers.pooling import AttentionPooling, masked_mean
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.reversal import reverse_gradient
@@ -110,3 +111,35 @@ def test_tokens_see_the_order_of_steps() -> None:
     encoder = TokenEncoder(5, 16, tokens=2, heads=2).eval()
     values, length = torch.randn(1, 6, 5), torch.tensor([6])
     assert not torch.allclose(encoder(Sequences(values, length)), encoder(Sequences(values.flip(1), length)), atol=1e-4)
+
+
+def gated_means(encoder: PooledEncoder, values: Tensor, presence: Tensor | None = None) -> Tensor:
+    """The part of the output that comes from the means, `(B, d)`."""
+    length = torch.full((len(values),), values.shape[1])
+    with torch.no_grad():
+        out: Tensor = encoder(Sequences(values, length), presence)
+    return out[:, : out.shape[1] // 2]
+
+
+def test_gated_units_tell_what_no_mean_of_the_vectors_holds() -> None:
+    torch.manual_seed(0)
+    event = torch.tensor([[[1.0, 1.0], [-1.0, -1.0]], [[1.0, -1.0], [-1.0, 1.0]]])  # equal means, other pairs
+    plain, gated = (PooledEncoder(2, 8, norm="none", gated=units).eval() for units in (0, 4))
+    first, second = gated_means(plain, event)
+    torch.testing.assert_close(first, second)
+    first, second = gated_means(gated, event)
+    assert not torch.allclose(first, second, atol=1e-3)
+
+
+def test_gated_units_leave_out_what_is_not_there() -> None:
+    torch.manual_seed(0)
+    encoder = PooledEncoder(3, 8, norm="none", gated=4).eval()
+    values, presence = torch.randn(5, 6, 3), torch.ones(5, 6)
+    presence[:, 4:] = 0
+    other = values.clone()
+    other[:, 4:] = 7.0
+    torch.testing.assert_close(gated_means(encoder, values, presence), gated_means(encoder, other, presence))
+    padded = torch.cat([values, torch.full((5, 2, 3), 9.0)], dim=1)
+    with torch.no_grad():
+        short, long = (encoder(Sequences(v, torch.full((5,), 6))) for v in (values, padded))
+    torch.testing.assert_close(short, long)

@@ -490,7 +490,9 @@ def test_a_grid_has_a_figure_of_recovery_for_each_depth(tmp_path: Path) -> None:
     data = made_recovery(0.6, semantic=0.8, protocols=("uncertain",))
     recovery = recovery_data(data, made_points("uncertain"), draws=30)
     files = plot_recovery(recovery, tmp_path / "r", "title", formats=("svg",))
-    assert [path.name for path in files] == [f"r-{depth}.{form}" for depth in (FEATURE, SEMANTIC) for form in ("csv", "svg")]
+    assert [path.name for path in files] == [
+        f"r-{depth}.{form}" for depth in (FEATURE, SEMANTIC) for form in ("csv", "svg")
+    ]
     for depth, file in zip((FEATURE, SEMANTIC), files[::2], strict=True):
         assert set(pd.read_csv(file)["depth"]) == {depth}
         assert f"title, {depth} level" in file.with_suffix(".svg").read_text()
