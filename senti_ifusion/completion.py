@@ -61,7 +61,7 @@ class CrossModalCompletion(nn.Module):
         )
 
     def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completion:
-        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` is what is left when all donors are gone."""
+        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` stands in when all donors are gone."""
         # the proxy is made from what the encoders say and does not tell them what to say
         given = tokens.detach() if self.config.detach_donors else tokens
         shared = self.to_shared(given)

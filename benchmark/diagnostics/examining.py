@@ -50,8 +50,9 @@ class Examination:
         recovery: One row a (`depth`, `seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`,
             `lost` (share of what the complete sample has, above 0), `left` (distance of the incomplete features H to
             H*, those of the complete input), `completed` (of the completed ones C). Depth `feature` is
-            `senti_ifusion.losses.distance`; so is `constant`, of the mean of H* instead of C; `semantic` is the absolute difference between what the sentiment head of
-            `SemanticValidation` reads in them, in units of the label, and has no rows for a model without that head.
+            `senti_ifusion.losses.distance`, and so is `constant`, of the mean of H* in the place of C; `semantic` is
+            the absolute difference between what the sentiment head of `SemanticValidation` reads in them, in units of
+            the label, and has no rows for a model without that head.
     """
 
     model: str

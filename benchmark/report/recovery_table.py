@@ -87,10 +87,5 @@ def _cell(own: pd.DataFrame) -> Cell:
     row = own.iloc[0]
     cell = ratio(float(row["ratio"]), float(row["low"]), float(row["high"]))
     note = "a" if row["flag"] == "few videos" else ""
-    return Cell(
-        cell.text,
-        cell.value,
-        bold=bool(row["high"] < 1 and row["depth"] != CONSTANT),
-        note=note,
-        interval=cell.interval,
-    )
+    bold = bool(row["high"] < 1 and row["depth"] != CONSTANT)
+    return Cell(cell.text, cell.value, bold=bold, note=note, interval=cell.interval)
