@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from benchmark.commands import prepare, read_study
+from benchmark.data.sources import filed_name
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import PlannedRun
 from protocols import InputError, unknown_name
@@ -87,7 +88,8 @@ def _on_one_dataset(reference: str, runs: list[PlannedRun], dataset: str | None)
     """Models of different training data are no seeds of one another."""
     places = dict.fromkeys(f"{run.spec.dataset}/{run.spec.split}" for run in runs)
     if dataset is not None:
-        chosen = [r for r in runs if dataset in (r.spec.dataset, f"{r.spec.dataset}/{r.spec.split}")]
+        filed = filed_name(dataset)
+        chosen = [r for r in runs if filed in (r.spec.dataset, f"{r.spec.dataset}/{r.spec.split}")]
         if not chosen:
             names = dict.fromkeys(run.spec.dataset for run in runs)
             raise unknown_name(f"data set of {reference}:", dataset, [*names, *places])

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.data.samples import Samples
+from benchmark.data.sources import filed_name
 from benchmark.data.synthetic import SIZES, SyntheticConfig, generate, is_synthetic, parse_synthetic
 from benchmark.data.synthetic.composition import (
     CLAUSE_MAX,
@@ -298,3 +299,16 @@ def test_is_synthetic_knows_its_name() -> None:
     assert is_synthetic("synthetic:seed=2")
     assert not is_synthetic("synthetic2")
     assert not is_synthetic("mosi")
+
+
+@pytest.mark.parametrize(
+    ("written", "filed"),
+    [
+        ("synthetic:size=tiny,seed=3/official", "synthetic:seed=3,size=tiny/official"),
+        ("synthetic:seed=3,size=tiny", "synthetic:seed=3,size=tiny"),
+        ("mosi/official", "mosi/official"),
+        ("mmmo/fold*", "mmmo/fold*"),
+    ],
+)
+def test_a_data_set_is_filed_under_one_name(written: str, filed: str) -> None:
+    assert filed_name(written) == filed
