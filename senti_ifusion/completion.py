@@ -16,7 +16,6 @@ from torch.nn import functional as F
 from baselines.layers.transformer import Attention, feed_forward, learned_tokens
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
-from senti_ifusion.integrity import blend
 
 #: Added to the integrity before its logarithm: a donor that is gone weighs exp(-13.8 / tau) of one that is whole.
 EPSILON = 1e-6
@@ -39,6 +38,41 @@ class Completion(NamedTuple):
     donors: Tensor
 
 
+class Prior(nn.Module):
+    """A modality's tokens when nothing is known of them: those of complete inputs on average, and what is learned.
+
+    The average follows H* through training and is stored with the model, so that what stands in for a gap starts at
+    the best constant and not at noise (our reading).
+    """
+
+    #: Least share of the newest batch in the average; before that, all batches count alike.
+    NEWEST = 0.05
+
+    mean: Tensor
+    batches: Tensor
+
+    def __init__(self, config: SentiIFusionConfig) -> None:
+        super().__init__()
+        shape = (len(MODALITIES), config.tokens, config.width)
+        self.register_buffer("mean", torch.zeros(shape))
+        self.register_buffer("batches", torch.zeros(len(MODALITIES)))
+        self.offset = nn.Parameter(torch.zeros(shape))
+
+    @torch.no_grad()
+    def follow(self, target: Tensor, weight: Tensor) -> None:
+        """Take H* `(B, 3, K, d)` into the average, by how much of each modality the complete view has `(B, 3)`."""
+        total = weight.sum(dim=0)
+        batch = torch.einsum("bm,bmkd->mkd", weight, target) / total.clamp(min=EPSILON)[:, None, None]
+        there = total > EPSILON
+        self.batches += there
+        share = (1 / self.batches.clamp(min=1.0)).clamp(min=self.NEWEST) * there
+        self.mean.lerp_(batch, share[:, None, None].expand_as(batch))
+
+    def forward(self) -> Tensor:
+        """`(3, K, d)`."""
+        return self.mean + self.offset
+
+
 class CrossModalCompletion(nn.Module):
     """Shared and private parts, donors weighted by integrity, a proxy for what is missing."""
 
@@ -56,12 +90,10 @@ class CrossModalCompletion(nn.Module):
         self.queries = nn.Parameter(torch.randn(len(MODALITIES), config.tokens, width) * 0.02)
         self.norm_shared = nn.LayerNorm(width)
         self.attention = Attention(width, config.heads)
-        self.generators = nn.ModuleList(
-            nn.Sequential(nn.LayerNorm(width), feed_forward(width, 2 * width, dropout)) for _ in MODALITIES
-        )
+        self.generators = nn.ModuleList(_correction(width, dropout) for _ in MODALITIES)
 
     def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completion:
-        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`; the prior `(3, K, d)` stands in when all donors are gone."""
+        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`: the prior `(3, K, d)`, corrected by what donors say."""
         # the proxy is made from what the encoders say and does not tell them what to say
         given = tokens.detach() if self.config.detach_donors else tokens
         shared = self.to_shared(given)
@@ -71,7 +103,7 @@ class CrossModalCompletion(nn.Module):
         donors = self.donor_weights(shared, integrity)
         context = torch.einsum("bmn,bnmkd->bmkd", donors, self._attend(shared))
         generated = torch.stack([make(context[:, i]) for i, make in enumerate(self.generators)], dim=1)
-        proxy = blend(generated, prior.expand_as(generated), availability(integrity).unsqueeze(-1))
+        proxy = prior + availability(integrity)[:, :, None, None] * generated
         return Completion(proxy, shared, private, donors)
 
     def donor_weights(self, shared: Tensor, integrity: Tensor) -> Tensor:
@@ -91,6 +123,15 @@ class CrossModalCompletion(nn.Module):
         queries = self.queries.flatten(0, 1).expand(batch * modalities, -1, -1)
         found: Tensor = self.attention(queries, self.norm_shared(shared).flatten(0, 1))
         return found.reshape(batch, modalities, modalities, count, width)
+
+
+def _correction(width: int, dropout: float) -> nn.Sequential:
+    """Starts small: what it corrects is a good guess already."""
+    generate = feed_forward(width, 2 * width, dropout)
+    with torch.no_grad():
+        for parameter in generate[-1].parameters():
+            parameter.mul_(0.1)
+    return nn.Sequential(nn.LayerNorm(width), generate)
 
 
 def availability(integrity: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ class SentiIFusionConfig(ModelConfig):
     )
 
     # Integrity-weighted completion. KNOWN: it weights, disentangles shared from private, recovers what is missing.
-    use_completion: bool = Field(default=True, description="ablation: False leaves gaps to the learned prior")
+    use_completion: bool = Field(default=True, description="ablation: False leaves gaps to the prior")
     disentanglement: bool = Field(default=True, description="ablation: False drops the consistency and private losses")
     disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
     consistency_temperature: float = Field(default=0.2, gt=0, description="of the contrastive consistency; READING")

@@ -28,10 +28,9 @@ from baselines import (
     register,
 )
 from baselines.late_fusion import keep_modalities
-from baselines.layers.transformer import learned_tokens
 from baselines.unimodal import RegressionHead
 from protocols import MODALITIES, InputError
-from senti_ifusion.completion import Completion, CrossModalCompletion
+from senti_ifusion.completion import Completion, CrossModalCompletion, Prior
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import CompleteView, ModalityEncoders
 from senti_ifusion.fusion import AdaptiveFusion, Fused
@@ -83,7 +82,7 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=5,
+        version=6,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
@@ -101,7 +100,7 @@ class SentiIFusion(SentimentModel):
         super().__init__(spec, config)
         self.encoders = ModalityEncoders(spec, config)
         self.estimator = IntegrityEstimator(spec, config) if config.use_integrity else None
-        self.prior = learned_tokens(len(MODALITIES) * config.tokens, config.width) if config.use_integrity else None
+        self.prior = Prior(config) if config.use_integrity else None
         # With every modality taken for whole there is no gap to complete.
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
@@ -162,7 +161,7 @@ class SentiIFusion(SentimentModel):
             integrity = _told_integrity(batch) if told else estimate.integrity
             integrity = integrity.detach() if self.config.detach_integrity else integrity
             integrity = self._drop(integrity)
-        prior = self.prior.view(tokens.shape[1:])
+        prior = self.prior()
         completion = None if self.completion is None else self.completion(tokens, integrity, prior)
         proxy = prior.expand_as(tokens) if completion is None else completion.proxy
         completed = blend(tokens, proxy, self.trust(integrity))
@@ -189,8 +188,10 @@ class SentiIFusion(SentimentModel):
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """The losses of the stage: those of stage 1 at full weight in it and jointly, reduced in stage 2."""
         self.complete_view.follow(self.encoders)
-        representation = self.represent(batch.input)
         target = self.complete_view(self.encoders, batch.complete, self._complete_presence(batch.complete))
+        if self.prior is not None:
+            self.prior.follow(target, batch.complete_integrity)
+        representation = self.represent(batch.input)
         weight = self.config.stage2_weight if step.stage.name == FUSION else 1.0
         terms = {k: weight * v for k, v in self._completion_losses(batch, representation, target).items()}
         if step.stage.name == COMPLETION:

@@ -14,7 +14,7 @@ from senti_ifusion.model import SentiIFusion
 
 _VARIANTS: dict[str, tuple[str, Mapping[str, object]]] = {
     "without-integrity": ("without integrity estimation: I = 1, and so no gap to complete", {"use_integrity": False}),
-    "without-completion": ("without completion: gaps are left to the learned prior", {"use_completion": False}),
+    "without-completion": ("without completion: gaps are left to the prior", {"use_completion": False}),
     "without-fusion": ("without adaptive fusion: all modalities weigh the same", {"adaptive_fusion": False}),
     "text-dominant": ("language always dominant", {"dominant": "text"}),
     "without-feature-validation": ("without the feature-level loss", {"feature_validation": False}),

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from baselines import Batch, Sequences
+from baselines import Batch, Sequences, Step
 from protocols import MODALITIES
-from senti_ifusion.completion import CrossModalCompletion, availability
+from senti_ifusion.completion import CrossModalCompletion, Prior, availability
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import ModalityEncoders
 from senti_ifusion.fusion import AdaptiveFusion
@@ -187,6 +187,37 @@ def test_with_every_donor_gone_the_proxy_is_the_prior(completion: CrossModalComp
     prior = torch.randn(3, CONFIG.tokens, CONFIG.width)
     result = completion(tokens(2), torch.zeros(2, 3), prior)
     torch.testing.assert_close(result.proxy, prior.expand(2, -1, -1, -1))
+
+
+def test_the_prior_starts_at_the_mean_complete_tokens_and_follows_them() -> None:
+    prior, weight = Prior(CONFIG), torch.tensor([[1.0, 1.0, 0.0], [0.5, 0.0, 0.0]])
+    first = tokens(2, seed=1)
+    prior.follow(first, weight)
+    torch.testing.assert_close(prior()[0], (first[0, 0] + 0.5 * first[1, 0]) / 1.5)
+    torch.testing.assert_close(prior()[1], first[0, 1])
+    assert torch.equal(prior()[2], torch.zeros_like(prior()[2]))  # never seen
+    constant = tokens(2, seed=2)[:1].expand(2, -1, -1, -1)
+    for _ in range(200):
+        prior.follow(constant, torch.ones(2, 3))
+    torch.testing.assert_close(prior(), constant[0], atol=1e-3, rtol=0)
+    prior.follow(torch.full_like(constant, 1e6), torch.zeros(2, 3))  # nothing is there to be followed
+    torch.testing.assert_close(prior(), constant[0], atol=1e-3, rtol=0)
+    again = Prior(CONFIG)
+    again.load_state_dict(prior.state_dict())
+    assert torch.equal(again(), prior())
+
+
+def test_training_keeps_the_mean_complete_tokens() -> None:
+    torch.manual_seed(0)
+    model, batch = SentiIFusion(SPEC, CONFIG).train(), make_train_batch(8)
+    assert model.prior is not None
+    with torch.no_grad():
+        target = model.complete_view(model.encoders, batch.complete, model._complete_presence(batch.complete))
+    model.training_loss(batch, Step(model.stages(10)[0], 0, 0.0))
+    weight = batch.complete_integrity
+    mean = torch.einsum("bm,bmkd->mkd", weight, target) / weight.sum(dim=0)[:, None, None]
+    torch.testing.assert_close(model.prior.mean, mean)
+    assert not model.prior.mean.requires_grad
 
 
 def test_no_gradient_is_nan_with_everything_gone(completion: CrossModalCompletion) -> None:
