@@ -42,6 +42,7 @@ class LateFusionConfig(ModelConfig):
         "stream_layers": Choice(0, 1, 2),
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
+        "gated": Choice(0, 32),
         "dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
     }
@@ -58,6 +59,7 @@ class LateFusionConfig(ModelConfig):
     text_norm: InputNorm = "layer"
     stream_norm: InputNorm = "log"
     patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
+    gated: int = Field(default=0, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
@@ -91,6 +93,7 @@ class LateFusion(SentimentModel):
                     dropout=config.dropout,
                     norm=config.text_norm if m == "text" else config.stream_norm,
                     patch=1 if m == "text" else config.patch,
+                    gated=0 if m == "text" else config.gated,
                 )
                 for m in MODALITIES
             }
