@@ -225,7 +225,8 @@ class Optimisation(BaseModel):
         0.0,
         ge=0,
         lt=1,
-        description="a step, of a moving average of the weights that is validated, selected and used; 0: none is kept",
+        description="a step, of a moving average of the weights that is validated, selected and used; 0: none is kept. "
+        "After n steps it is at most (1 + n) / (10 + n)",
     )
 
 

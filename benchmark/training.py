@@ -288,6 +288,7 @@ class _Keeper:
 class _Average:
     """A moving average of the weights (Polyak and Juditsky, 1992); with a decay of 0 it is the weights themselves.
 
+    The decay grows to its value with the steps taken, so that a short training is not weighed down by where it began.
     Only parameters are averaged: statistics that a model keeps as buffers are averages already.
     """
 
@@ -298,9 +299,9 @@ class _Average:
 
     @torch.no_grad()
     def follow(self) -> None:
-        """One step towards the weights; the first step leaves where training started behind."""
+        """One step towards the weights."""
         if self._weights:
-            decay = self._decay if self._steps else 0.0
+            decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
             torch.optim.swa_utils.get_ema_multi_avg_fn(decay)(self._mean, self._weights, 0)  # type: ignore[no-untyped-call]
             self._steps += 1
 
