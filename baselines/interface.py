@@ -228,6 +228,12 @@ class Optimisation(BaseModel):
         description="a step, of a moving average of the weights that is validated, selected and used; 0: none is kept. "
         "After n steps it is at most (1 + n) / (10 + n)",
     )
+    tolerance: float = Field(
+        0.0,
+        ge=0,
+        description="the latest epoch is selected whose validation MAE is no more than so many paired standard errors "
+        "above the lowest; 0: the lowest",
+    )
 
 
 class ModelConfig(BaseModel):

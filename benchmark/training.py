@@ -1,8 +1,9 @@
 """The one training loop, for all models: stages, parameter groups, warm-up and cosine, early stopping, selection.
 
-A checkpoint is selected by the lowest validation MAE under the training regime's own corruption, with one fixed draw.
-The test part is not within reach. Everything random is a function of the seed and of torch's generator, which is forked
-and seeded for the run and left as it was.
+A checkpoint is selected by validation MAE under the training regime's own corruption, with one fixed draw: the lowest,
+or with a tolerance the latest of those that the validation part cannot tell from it. The test part is not within reach.
+Everything random is a function of the seed and of torch's generator, which is forked and seeded for the run and left as
+it was.
 """
 
 from __future__ import annotations
@@ -100,10 +101,10 @@ def train(
     candidate = on_candidate or (lambda _: None)
     if not any(stage.epochs for stage in stages):
         candidate(0)
-        return TrainingOutcome(valid_mae=validation_mae(model, valid))
+        return TrainingOutcome(valid_mae=float(_errors(model, valid).mean()))
     complete = MaskedPart(train_part, None, text, device, info) if info.uses_complete_view else None
     modules = nn.ModuleList([model, *([encoder] if encoder else [])])
-    keeper, average = _Keeper(modules), _Average(modules, optimisation.ema_decay)
+    keeper, average = _Keeper(modules, optimisation.tolerance), _Average(modules, optimisation.ema_decay)
     history: list[dict[str, float | str]] = []
     total, done, mae = sum(s.epochs for s in stages), 0, math.nan
     for stage in stages:
@@ -132,13 +133,14 @@ def train(
                     average.follow()
             done += 1
             with average.used():
-                mae = validation_mae(model, valid)
+                errors = _errors(model, valid)
+                mae = float(errors.mean())
                 if not math.isfinite(mae):
                     raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
                 seconds = time.perf_counter() - started
                 if stage.selects:
                     candidate(done)
-                    keeper.offer(mae, done)
+                    keeper.offer(errors, done)
             history.append(
                 {
                     "stage": stage.name,
@@ -161,9 +163,9 @@ def train(
 
 
 @torch.inference_mode()
-def validation_mae(model: SentimentModel, part: MaskedPart) -> float:
-    """MAE of a model on a masked part, at full precision."""
-    return float((predict_sentiment(model, part) - part.part.label.double()).abs().mean())
+def _errors(model: SentimentModel, part: MaskedPart) -> Tensor:
+    """`(n,)` float64 absolute errors of a model on a masked part, in its order."""
+    return (predict_sentiment(model, part) - part.part.label.double()).abs()
 
 
 @torch.inference_mode()
@@ -261,24 +263,38 @@ def _rate(step: int, steps: int, warmup: float, schedule: str = "cosine") -> flo
 
 
 class _Keeper:
-    """The best weights so far."""
+    """The weights selected so far.
 
-    def __init__(self, modules: nn.Module) -> None:
-        self._modules = modules
+    With a tolerance, the rule of one standard error (Breiman et al., 1984) for the length of training: of the epochs
+    whose errors cannot be told from the lowest, the latest is kept. Chance decides between those, and the rate of
+    learning falls towards the end.
+    """
+
+    def __init__(self, modules: nn.Module, tolerance: float) -> None:
+        self._modules, self._tolerance = modules, tolerance
         self._state: dict[str, Tensor] | None = None
+        self._lowest: Tensor | None = None
         self.mae, self.epoch, self.since = math.inf, 0, 0
 
     def start(self) -> None:
         """A new stage: patience starts anew."""
         self.since = 0
 
-    def offer(self, mae: float, epoch: int) -> None:
-        """Keep the current weights if they are better; `since` counts the epochs since the best."""
-        if mae < self.mae:
-            self._state = {k: v.detach().clone() for k, v in self._modules.state_dict().items()}
-            self.mae, self.epoch, self.since = mae, epoch, 0
+    def offer(self, errors: Tensor, epoch: int) -> None:
+        """Keep the current weights if their errors `(n,)` say so; `since` counts the epochs since the lowest MAE."""
+        if self._lowest is None or errors.mean() < self._lowest.mean():
+            self._lowest, self.since = errors, 0
         else:
             self.since += 1
+            if not self._tied(errors - self._lowest):
+                return
+        self._state = {k: v.detach().clone() for k, v in self._modules.state_dict().items()}
+        self.mae, self.epoch = float(errors.mean()), epoch
+
+    def _tied(self, more: Tensor) -> bool:
+        if self._tolerance == 0 or len(more) < 2:
+            return False
+        return bool(more.mean() <= self._tolerance * more.std() / math.sqrt(len(more)))
 
     def restore(self) -> None:
         if self._state is not None:

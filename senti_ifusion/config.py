@@ -108,7 +108,7 @@ class SentiIFusionConfig(ModelConfig):
     # The task. READING.
     task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
-        learning_rate=2e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=15, ema_decay=0.98
+        learning_rate=2e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=15, ema_decay=0.98, tolerance=1.0
     )
 
     @model_validator(mode="after")

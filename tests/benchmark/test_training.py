@@ -22,11 +22,12 @@ from baselines import (
     Step,
     TrainBatch,
 )
+from benchmark.data.batches import MaskedPart
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.states import StateCache
-from benchmark.training import TrainingDiverged, TrainingOutcome, forked_rng, train
+from benchmark.training import TrainingDiverged, TrainingOutcome, forked_rng, predict_sentiment, train
 from protocols import get_regime
 from tests.samples import make_samples
 
@@ -242,6 +243,30 @@ def test_candidates_are_the_epochs_of_which_one_is_selected(
     for name, value in model.state_dict().items():
         assert torch.equal(value, seen[outcome.best_epoch][name])  # they are those of that epoch
         assert torch.equal(value, plain.state_dict()[name])  # and looking on changed nothing
+
+
+def test_with_a_tolerance_the_latest_epoch_that_cannot_be_told_from_the_lowest_is_selected(data: Dataset) -> None:
+    regime, valid = get_regime("uncertain"), data.part("valid")
+    part = MaskedPart(valid, regime.validation_masks(TrainingData(data)), None, CPU, Mean.info)
+    chosen = []
+    for tolerance in (0.0, 1.0, 1e9):
+        optimisation = Optimisation(epochs=12, batch_size=8, learning_rate=0.3, patience=12, tolerance=tolerance)
+        errors: list[Tensor] = []
+        with forked_rng(0, CPU):
+            model = Mean(SPEC, ModelConfig())
+
+            def keep(_: int, of: SentimentModel = model, to: list[Tensor] = errors) -> None:
+                to.append((predict_sentiment(of, part) - valid.label.double()).abs())
+
+            outcome = train(model, TrainingData(data), regime, optimisation, 0, None, CPU, on_candidate=keep)
+        lowest = min(range(12), key=lambda e, of=errors: float(of[e].mean()))  # type: ignore[misc]
+        more = [e - errors[lowest] for e in errors]
+        tied = [e for e in range(lowest, 12) if more[e].mean() <= tolerance * more[e].std() / len(valid) ** 0.5]
+        assert outcome.best_epoch == 1 + tied[-1]
+        assert outcome.valid_mae == float(errors[tied[-1]].mean())
+        assert torch.equal((predict_sentiment(model, part) - valid.label.double()).abs(), errors[tied[-1]])
+        chosen.append(outcome.best_epoch)
+    assert chosen[0] < chosen[1] < chosen[2] == 12  # or nothing was tested
 
 
 class Tracked(Mean):
