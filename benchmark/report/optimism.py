@@ -78,7 +78,7 @@ def optimism(
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
     title = f"Optimism ({MARK}). {dataset_title(honest)}: {protocol}"
     caption = (
-        f"Test-oracle values are no results: they are selected on the test set. Honest: the epoch with the lowest "
+        f"Test-oracle values are no results: they are selected on the test set. Honest: the epoch chosen by "
         f"validation MAE, one for all metrics. Test-oracle: for each metric, the epoch of the same training that is "
         f"best on the test set. Optimism: test-oracle minus honest, what selecting on the test set is worth; by "
         f"construction, no run is worse off where its epoch is chosen. Mean over the scenarios, then over seeds. "

@@ -213,7 +213,7 @@ def _notes(setup: Setup, rows: pd.DataFrame, papers: Papers) -> list[str]:
         )
     kind = "fine-tuned" if study.encoder.mode == "finetune" else "frozen"
     here = (
-        f"Conventions here: one checkpoint for all metrics and scenarios, of the lowest validation MAE; one model for "
+        f"Conventions here: one checkpoint for all metrics and scenarios, by validation MAE; one model for "
         f"all rates, trained under '{study.regime}'; text encoder {study.encoder.name} ({kind})."
     )
     differs = []

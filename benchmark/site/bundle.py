@@ -31,7 +31,7 @@ Oracles: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Panel]]]
 _SELECTIONS = {
     VALID: {
         "title": "validation",
-        "text": "One checkpoint a run, that of the lowest validation MAE under the training regime, serves all metrics "
+        "text": "One checkpoint a run, chosen by validation MAE under the training regime, serves all metrics "
         "and all scenarios. The test split is not read before training has ended.",
         "honest": True,
     },
