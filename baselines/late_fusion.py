@@ -43,6 +43,7 @@ class LateFusionConfig(ModelConfig):
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
         "gated": Choice(0, 32),
+        "events": Choice(0, 16),
         "dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
     }
@@ -60,6 +61,8 @@ class LateFusionConfig(ModelConfig):
     stream_norm: InputNorm = "log"
     patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
     gated: int = Field(default=0, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean")
+    events: int = Field(default=0, ge=0, description="kinds of events in audio and vision, in place of gated units")
+    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of events")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
@@ -94,6 +97,8 @@ class LateFusion(SentimentModel):
                     norm=config.text_norm if m == "text" else config.stream_norm,
                     patch=1 if m == "text" else config.patch,
                     gated=0 if m == "text" else config.gated,
+                    events=0 if m == "text" else config.events,
+                    event_dropout=config.event_dropout,
                 )
                 for m in MODALITIES
             }

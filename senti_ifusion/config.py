@@ -24,7 +24,8 @@ class SentiIFusionConfig(ModelConfig):
         "encoder_layers": Choice(0, 1),
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
-        "gated": Choice(0, 32),
+        "events": Choice(0, 16),
+        "readers": Choice(1, 4),
         "dropout": Interval(0.0, 0.5),
         "feature_weight": Interval(0.05, 1.0, log=True),
         "semantic_weight": Interval(0.05, 1.0, log=True),
@@ -42,9 +43,13 @@ class SentiIFusionConfig(ModelConfig):
     text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
     stream_norm: InputNorm = Field(default="none", description="what is done to audio and vision first; READING")
     patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
-    gated: int = Field(
-        default=32, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean; READING"
+    events: int = Field(
+        default=16,
+        ge=0,
+        description="kinds of events read in audio and in vision beside the mean, both drawn to zero where little is "
+        "there; 0: the plain mean; READING",
     )
+    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of events; READING")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
@@ -95,8 +100,12 @@ class SentiIFusionConfig(ModelConfig):
         default=0.1, gt=0, description="of the softmax behind the straight-through choice; READING"
     )
     quality_weight: float = Field(default=0.3, ge=0, description="of the loss of the quality head; READING")
+    readers: int = Field(
+        default=4, ge=1, description="light heads that answer alone, each from its part of the width; READING"
+    )
+    reader_hidden: int = Field(default=64, ge=1, description="width inside a light head; READING")
     residual_head: bool = Field(
-        default=True, description="the fusion corrects the light head of stage 1 instead of replacing it; READING"
+        default=True, description="the fusion corrects the light heads of stage 1 instead of replacing it; READING"
     )
 
     # Progressive training. KNOWN: two stages.
@@ -112,7 +121,9 @@ class SentiIFusionConfig(ModelConfig):
     )
 
     @model_validator(mode="after")
-    def _heads_divide_width(self) -> SentiIFusionConfig:
+    def _heads_and_readers_divide_width(self) -> SentiIFusionConfig:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be divisible by heads {self.heads}")
+        if self.width % self.readers:
+            raise ValueError(f"width {self.width} must be divisible by readers {self.readers}")
         return self

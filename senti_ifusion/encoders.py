@@ -33,7 +33,8 @@ class ModalityEncoders(nn.Module):
                     norm=config.text_norm if m == "text" else config.stream_norm,
                     patch=1 if m == "text" else config.patch,
                     queries=config.tokens - 1,
-                    gated=0 if m == "text" else config.gated,
+                    events=0 if m == "text" else config.events,
+                    event_dropout=config.event_dropout,
                 )
                 for m in MODALITIES
             }

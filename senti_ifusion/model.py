@@ -28,8 +28,7 @@ from baselines import (
     register,
 )
 from baselines.late_fusion import keep_modalities
-from baselines.unimodal import RegressionHead
-from protocols import MODALITIES, InputError
+from protocols import InputError
 from senti_ifusion.completion import Completion, CrossModalCompletion, Prior
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import CompleteView, ModalityEncoders
@@ -45,6 +44,7 @@ from senti_ifusion.losses import (
     private_loss,
     weighted_mean,
 )
+from senti_ifusion.readers import Readers
 
 COMPLETION, FUSION, JOINT = "completion", "fusion", "joint"
 
@@ -82,13 +82,13 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=6,
+        version=7,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
-            "the fusion corrects the light head of stage 1 (config field residual_head), and the encoders are a mean "
-            "and attention pooling, for the sake of small training sets",
+            "the fusion corrects the light heads of stage 1 (config field residual_head), and the encoders are a mean, "
+            "events and attention pooling, for the sake of small training sets",
             "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
         ),
     ),
@@ -106,9 +106,7 @@ class SentiIFusion(SentimentModel):
         self.completion = CrossModalCompletion(config) if complete else None
         self.trust = Trust(config) if config.use_integrity else None
         self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
-        self.light_head = RegressionHead(
-            len(MODALITIES) * (config.tokens * config.width + 1), config.width, config.dropout
-        )
+        self.light_head = Readers(config)
         self.fusion = AdaptiveFusion(config)
         if config.residual_head:
             with torch.no_grad():  # the correction starts small
@@ -226,7 +224,8 @@ class SentiIFusion(SentimentModel):
             apart = consistency_loss(shared, present, config.consistency_temperature)
             apart = apart + private_loss(completion.shared, completion.private, representation.tokens.detach(), present)
             terms["disentanglement"] = config.disentanglement_weight * apart
-        terms["light_task"] = self._task_loss(self._light_score(representation), batch.label)
+        answers = self._light_scores(representation)
+        terms["light_task"] = self._task_loss(answers, batch.label[:, None].expand_as(answers))
         return terms
 
     @torch.no_grad()
@@ -240,15 +239,14 @@ class SentiIFusion(SentimentModel):
             return representation.completed
         return blend(representation.tokens.detach(), completion.proxy, self.trust(representation.integrity))
 
-    def _light_score(self, representation: Representation) -> Tensor:
-        read = torch.cat([representation.completed.flatten(1), representation.integrity], dim=1)
-        score: Tensor = self.light_head(read)
-        return score
+    def _light_scores(self, representation: Representation) -> Tensor:
+        scores: Tensor = self.light_head(representation.completed, representation.integrity)
+        return scores
 
     def _sentiment(self, representation: Representation, fused: Fused) -> Tensor:
         if not self.config.residual_head:
             return fused.sentiment
-        return fused.sentiment + self._light_score(representation)
+        return fused.sentiment + self._light_scores(representation).mean(dim=1)
 
     def _task_loss(self, sentiment: Tensor, label: Tensor) -> Tensor:
         if self.config.task_loss == "mse":

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from baselines.interface import Sequences
 from baselines.layers.inputs import InputNorm, InputProjection
-from baselines.layers.pooling import AttentionPooling, masked_mean
+from baselines.layers.pooling import AttentionPooling, EventPooling, masked_mean
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.transformer import TransformerEncoder
 
@@ -29,6 +29,9 @@ class PooledEncoder(nn.Module):
         patch: See `InputProjection`.
         queries: Vectors of attention pooling.
         gated: Gated units whose means join the mean of the vectors; 0: none.
+        events: Kinds of events that are read beside the mean, which then is drawn to zero where little is there
+            (`EventPooling`); in place of gated units; 0: none.
+        event_dropout: On what is read of the mean and of events; None: `dropout`.
     """
 
     def __init__(
@@ -43,15 +46,19 @@ class PooledEncoder(nn.Module):
         patch: int = 1,
         queries: int = 1,
         gated: int = 0,
+        events: int = 0,
+        event_dropout: float | None = None,
     ) -> None:
         super().__init__()
         self.input = InputProjection(input_width, width, norm, patch)
-        self.gates = nn.Linear(input_width, 2 * gated) if gated else None
-        self.mean = nn.Linear(input_width + gated, width)
+        self.gates = nn.Linear(input_width, 2 * gated) if gated and not events else None
+        self.events = EventPooling(input_width, events) if events else None
+        self.mean = nn.Linear(self.events.width if self.events else input_width + gated, width)
         self.positions = layers > 0
         self.transformer = TransformerEncoder(width, layers, heads, dropout=dropout, final_norm=True)
         self.pool = AttentionPooling(width, heads, queries)
         self.dropout = nn.Dropout(dropout)
+        self.read_dropout = nn.Dropout(event_dropout if events and event_dropout is not None else dropout)
 
     def forward(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
         """The vectors of a batch, `(B, (1 + queries) d)`: the mean's, then attention's.
@@ -67,13 +74,21 @@ class PooledEncoder(nn.Module):
             steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
         joined = None if presence is None else self.input.joined(presence)
         steps = self.transformer(steps, padding, presence=joined)
-        read = [self._mean(features, sequences, presence)]
-        if self.gates is not None:
-            gate, value = self.gates(features).chunk(2, dim=-1)
-            units = gate * value if presence is None else gate * value * presence.unsqueeze(-1)
-            read.append(self._mean(units, sequences, presence))
-        mean = self.mean(self.dropout(torch.cat(read, dim=-1)))
+        mean = self.mean(self.read_dropout(self._read(features, sequences, presence)))
         return torch.cat([mean, self.dropout(self.pool(steps, padding, joined))], dim=-1)
+
+    def _read(self, features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:
+        """What is read of all steps alike, `(B, R)`: their mean, and gated units or events beside it."""
+        if self.events is not None:
+            there = (~sequences.padding).to(features.dtype) if presence is None else presence
+            read: Tensor = self.events(features, there)
+            return read
+        mean = self._mean(features, sequences, presence)
+        if self.gates is None:
+            return mean
+        gate, value = self.gates(features).chunk(2, dim=-1)
+        units = gate * value if presence is None else gate * value * presence.unsqueeze(-1)
+        return torch.cat([mean, self._mean(units, sequences, presence)], dim=-1)
 
     @staticmethod
     def _mean(features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:

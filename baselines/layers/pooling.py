@@ -41,3 +41,39 @@ class AttentionPooling(nn.Module):
         parts = torch.unflatten(values, -1, (self.heads, -1)).masked_fill(padding[:, :, None, None], 0.0)
         pooled: Tensor = torch.einsum("btqh,bthd->bqhd", torch.unflatten(weights, -1, (-1, self.heads)), parts)
         return pooled.flatten(1)
+
+
+class EventPooling(nn.Module):
+    """What is seen where something happens, how much happens, and the mean of all: drawn to zero where little is there.
+
+    A step is an event to a degree from 0 to 1, `g = sigmoid(gate(x))`, and shows `v = value(x)`. Read are
+
+        sum(p x) / (n + a),    sum(p g v) / (sum(p g) + b),    sum(p g) / (n + a),    n = sum(p)
+
+    with p the presence of a step. a and b are learned: so many steps, and so much of an event, must be there before
+    half of what they say is believed. A few steps that are left then say little, and do not say it loudly.
+
+    Args:
+        width: D.
+        units: E, kinds of events.
+    """
+
+    #: a and b before they are learned, in steps.
+    NEEDED = (10.0, 1.0)
+
+    def __init__(self, width: int, units: int) -> None:
+        super().__init__()
+        self.gate, self.value = nn.Linear(width, units), nn.Linear(width, units)
+        nn.init.constant_(self.gate.bias, -1.0)  # most steps are no event
+        self.needed = nn.Parameter(torch.tensor(self.NEEDED).log())
+        self.width = width + 2 * units
+
+    def forward(self, values: Tensor, presence: Tensor) -> Tensor:
+        """`(B, D + 2 E)` from `(B, T, D)` values and `(B, T)` presence from 0 to 1, zero on padding."""
+        presence = presence.unsqueeze(-1)
+        there = presence.sum(dim=1)
+        steps, event = self.needed.exp()
+        degree = self.gate(values).sigmoid() * presence
+        amount = degree.sum(dim=1)
+        shown = (degree * self.value(values)).sum(dim=1) / (amount + event)
+        return torch.cat([(values * presence).sum(dim=1) / (there + steps), shown, amount / (there + steps)], dim=-1)

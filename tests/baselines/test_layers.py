@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from baselines import Sequences
 from baselines.layers.inputs import InputProjection, signed_log
 from baselines.layers.pooled_encoder import PooledEncoder
-from baselines.layers.pooling import AttentionPooling, masked_mean
+from baselines.layers.pooling import AttentionPooling, EventPooling, masked_mean
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.reversal import reverse_gradient
 from baselines.layers.token_encoder import TokenEncoder
@@ -143,3 +143,42 @@ def test_gated_units_leave_out_what_is_not_there() -> None:
     with torch.no_grad():
         short, long = (encoder(Sequences(v, torch.full((5,), 6))) for v in (values, padded))
     torch.testing.assert_close(short, long)
+
+
+def pooled_events(values: Tensor, presence: Tensor) -> Tensor:
+    torch.manual_seed(0)
+    with torch.no_grad():
+        read: Tensor = EventPooling(values.shape[-1], 4)(values, presence)
+    return read
+
+
+def test_events_leave_out_what_is_not_there() -> None:
+    values, presence = torch.randn(5, 6, 3), torch.ones(5, 6)
+    presence[:, 4:] = 0
+    other = torch.where(presence[..., None] > 0, values, torch.tensor(7.0))
+    assert pooled_events(values, presence).shape == (5, 3 + 2 * 4)
+    torch.testing.assert_close(pooled_events(values, presence), pooled_events(other, presence))
+    torch.testing.assert_close(pooled_events(values, presence), pooled_events(values[:, :4], presence[:, :4]))
+
+
+def test_the_less_is_there_the_less_events_say() -> None:
+    values = torch.randn(1, 1, 3).expand(1, 40, 3)  # all steps say the same
+    said = [pooled_events(values[:, :steps], torch.ones(1, steps)).abs() for steps in (1, 5, 40)]
+    assert (said[0] < said[1]).all()
+    assert (said[1] < said[2]).all()
+    assert not pooled_events(values, torch.zeros(1, 40)).any()
+    # a step weighs 1 / 11 against the ten that are asked for, forty weigh 40 / 50
+    torch.testing.assert_close(said[0][:, :3] * 11, said[2][:, :3] * 50 / 40)
+
+
+def test_an_encoder_reads_events_in_place_of_gated_units() -> None:
+    torch.manual_seed(0)
+    encoder = PooledEncoder(3, 8, norm="none", gated=4, events=2, patch=2).eval()
+    assert encoder.gates is None
+    values, length = torch.randn(2, 5, 3), torch.tensor([5, 3])
+    padded = torch.cat([values, torch.full((2, 3, 3), 9.0)], dim=1)
+    short, long = (encoder(Sequences(v, length)) for v in (values, padded))
+    assert short.shape == (2, 16)
+    torch.testing.assert_close(short, long)
+    # without a presence, everything is there
+    torch.testing.assert_close(encoder(Sequences(values, length), torch.ones(2, 5))[:, :8], short[:, :8])

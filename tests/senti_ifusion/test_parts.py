@@ -27,6 +27,7 @@ from senti_ifusion.losses import (
     weighted_mean,
 )
 from senti_ifusion.model import SentiIFusion
+from senti_ifusion.readers import Readers
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch
 
 CONFIG = SentiIFusionConfig(width=16, tokens=3, heads=2)
@@ -318,3 +319,25 @@ def test_what_an_unreliable_modality_holds_does_not_matter() -> None:
 def test_the_variants_of_the_choice(fields: dict[str, object], lead: list[float]) -> None:
     fusion = AdaptiveFusion(SentiIFusionConfig(width=16, heads=2, **fields))  # type: ignore[arg-type]
     assert fusion.choose(torch.tensor([[0.1, 0.9, 0.5]]))[0].tolist() == [pytest.approx(lead)]
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_a_reader_answers_from_its_own_part_alone(count: int) -> None:
+    torch.manual_seed(0)
+    readers = Readers(CONFIG.model_copy(update={"readers": count})).eval()
+    completed, integrity = tokens(5), torch.rand(5, 3)
+    before = readers(completed, integrity)
+    assert before.shape == (5, count)
+    changed = completed.clone()
+    changed[..., : CONFIG.width // count] += 1.0
+    apart = (readers(changed, integrity) - before).abs().amax(dim=0)
+    assert apart[0] > 1e-4
+    assert not apart[1:].any()
+
+
+def test_readers_start_near_the_median_and_divide_the_width() -> None:
+    readers = Readers(CONFIG).eval()
+    readers.start_at(torch.tensor([-1.0, 2.0, 2.5]))
+    assert all(head.linear.bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
+    with pytest.raises(ValueError, match="width 16 must be divisible by readers 3"):
+        SentiIFusionConfig(width=16, heads=2, readers=3)
