@@ -15,7 +15,8 @@ from senti_ifusion.config import SentiIFusionConfig
 class Readers(nn.Module):
     """A committee: each member reads its own part of the width, is trained to answer alone, and their mean counts.
 
-    Members start apart and share no weights, so that their errors are not the same; together they cost what one costs.
+    They start apart and share no weights, and the parts of the tokens that they read share few, so that their errors
+    are not the same. Together they cost less than one that reads everything.
     """
 
     def __init__(self, config: SentiIFusionConfig) -> None:
