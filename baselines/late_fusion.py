@@ -62,7 +62,7 @@ class LateFusionConfig(ModelConfig):
     patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
     gated: int = Field(default=0, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean")
     events: int = Field(default=0, ge=0, description="kinds of events in audio and vision, in place of gated units")
-    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of events")
+    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of mean and events")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 

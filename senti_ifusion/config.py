@@ -49,7 +49,9 @@ class SentiIFusionConfig(ModelConfig):
         description="kinds of events read in audio and in vision beside the mean, both drawn to zero where little is "
         "there; 0: the plain mean; READING",
     )
-    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of events; READING")
+    event_dropout: float = Field(
+        default=0.2, ge=0, lt=1, description="on what is read of mean and events, where events are read; READING"
+    )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.

@@ -80,6 +80,7 @@ class PooledEncoder(nn.Module):
     def _read(self, features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:
         """What is read of all steps alike, `(B, R)`: their mean, and gated units or events beside it."""
         if self.events is not None:
+            # features carry the presence already: a step in doubt counts by its square
             there = (~sequences.padding).to(features.dtype) if presence is None else presence
             read: Tensor = self.events(features, there)
             return read
