@@ -42,7 +42,6 @@ class LateFusionConfig(ModelConfig):
         "stream_layers": Choice(0, 1, 2),
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
-        "gated": Choice(0, 32),
         "events": Choice(0, 16),
         "dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
@@ -60,8 +59,7 @@ class LateFusionConfig(ModelConfig):
     text_norm: InputNorm = "layer"
     stream_norm: InputNorm = "log"
     patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
-    gated: int = Field(default=0, ge=0, description="gated units in the mean of audio and of vision; 0: the plain mean")
-    events: int = Field(default=0, ge=0, description="kinds of events in audio and vision, in place of gated units")
+    events: int = Field(default=0, ge=0, description="kinds of events read in audio and vision; 0: the plain mean")
     event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of mean and events")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
@@ -75,6 +73,7 @@ class LateFusionConfig(ModelConfig):
         year=2016,
         url="https://arxiv.org/abs/1501.00102",
         licence="MIT",
+        version=2,
         differences=(
             "ours is a sentiment model of our own with the paper's rule, not a reimplementation of its gesture network",
             "a modality is silenced as its encoded vector, not as its input",
@@ -96,7 +95,6 @@ class LateFusion(SentimentModel):
                     dropout=config.dropout,
                     norm=config.text_norm if m == "text" else config.stream_norm,
                     patch=1 if m == "text" else config.patch,
-                    gated=0 if m == "text" else config.gated,
                     events=0 if m == "text" else config.events,
                     event_dropout=config.event_dropout,
                 )

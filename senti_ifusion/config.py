@@ -26,6 +26,7 @@ class SentiIFusionConfig(ModelConfig):
         "stream_norm": Choice("log", "none"),
         "events": Choice(0, 16),
         "readers": Choice(1, 4),
+        "fusion_share": Interval(0.1, 0.8),
         "dropout": Interval(0.0, 0.5),
         "feature_weight": Interval(0.05, 1.0, log=True),
         "semantic_weight": Interval(0.05, 1.0, log=True),
@@ -106,14 +107,17 @@ class SentiIFusionConfig(ModelConfig):
         default=4, ge=1, description="light heads that answer alone, each from its part of the width; READING"
     )
     reader_hidden: int = Field(default=64, ge=1, description="width inside a light head; READING")
-    residual_head: bool = Field(
-        default=True, description="the fusion corrects the light heads of stage 1 instead of replacing it; READING"
+    fusion_share: float = Field(
+        default=0.3, gt=0, le=1, description="of the fusion in the answer; the light heads have the rest; READING"
+    )
+    fusion_weight: float = Field(
+        default=1.0, ge=0, description="of the loss of what the fusion answers by itself; READING"
     )
 
     # Progressive training. KNOWN: two stages.
     progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
     stage1_share: float = Field(default=0.3, gt=0, lt=1, description="of the epochs; READING")
-    stage2_rate: float = Field(default=0.3, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
+    stage2_rate: float = Field(default=1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
     stage2_weight: float = Field(default=0.5, ge=0, description="of the stage-1 losses in stage 2; READING")
 
     # The task. READING.

@@ -82,13 +82,13 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=7,
+        version=8,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
-            "the fusion corrects the light heads of stage 1 (config field residual_head), and the encoders are a mean, "
-            "events and attention pooling, for the sake of small training sets",
+            "the light heads of stage 1 keep a say beside the fusion (config field fusion_share), and the encoders are "
+            "a mean, events and attention pooling, for the sake of small training sets",
             "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
         ),
     ),
@@ -108,18 +108,13 @@ class SentiIFusion(SentimentModel):
         self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
         self.light_head = Readers(config)
         self.fusion = AdaptiveFusion(config)
-        if config.residual_head:
-            with torch.no_grad():  # the correction starts small
-                self.fusion.head.weight.mul_(0.1)
-                self.fusion.head.bias.zero_()
         self.complete_view = CompleteView(self.encoders, config.target_momentum)
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Start from the training median."""
+        """Every answer starts from the training median."""
         self.light_head.start_at(statistics.label)
-        if not self.config.residual_head:
-            with torch.no_grad():
-                self.fusion.head.bias.fill_(float(statistics.label.float().quantile(0.5)))
+        with torch.no_grad():
+            self.fusion.head.bias.fill_(float(statistics.label.float().quantile(0.5)))
 
     def stages(self, epochs: int) -> list[Stage]:
         """`completion`, then `fusion`, where the checkpoint is chosen; or one `joint` stage without the progression.
@@ -198,6 +193,7 @@ class SentiIFusion(SentimentModel):
         true_quality = torch.exp(-distance(representation.completed.detach(), target))
         error = weighted_mean((fused.quality - true_quality).square(), batch.complete_integrity)
         terms["quality"] = self.config.quality_weight * error
+        terms["fused_task"] = self.config.fusion_weight * self._task_loss(fused.sentiment, batch.label)
         terms["task"] = self._task_loss(self._sentiment(representation, fused), batch.label)
         return terms
 
@@ -244,9 +240,8 @@ class SentiIFusion(SentimentModel):
         return scores
 
     def _sentiment(self, representation: Representation, fused: Fused) -> Tensor:
-        if not self.config.residual_head:
-            return fused.sentiment
-        return fused.sentiment + self._light_scores(representation).mean(dim=1)
+        light = self._light_scores(representation).mean(dim=1)
+        return light.lerp(fused.sentiment, self.config.fusion_share)
 
     def _task_loss(self, sentiment: Tensor, label: Tensor) -> Tensor:
         if self.config.task_loss == "mse":

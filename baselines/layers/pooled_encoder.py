@@ -15,9 +15,8 @@ from baselines.layers.transformer import TransformerEncoder
 class PooledEncoder(nn.Module):
     """Mean of the input vectors beside attention pooling of a small Transformer's states.
 
-    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it. Gated
-    units (a gated linear unit without its sigmoid: Dauphin et al., 2017; Shazeer, 2020) add means of products of two
-    readings of a vector: whether a frame is an event, times what it shows, which no mean of the vectors holds.
+    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it.
+    Events (`EventPooling`) add what no mean of vectors holds: what is seen where something happens, how much happens.
 
     Args:
         input_width: D of the modality's vectors.
@@ -28,9 +27,7 @@ class PooledEncoder(nn.Module):
         norm: See `InputProjection`.
         patch: See `InputProjection`.
         queries: Vectors of attention pooling.
-        gated: Gated units whose means join the mean of the vectors; 0: none.
-        events: Kinds of events that are read beside the mean, which then is drawn to zero where little is there
-            (`EventPooling`); in place of gated units; 0: none.
+        events: Kinds of events that are read beside the mean, which then is drawn to zero where little is there.
         event_dropout: On what is read of the mean and of events; None: `dropout`.
     """
 
@@ -45,15 +42,13 @@ class PooledEncoder(nn.Module):
         norm: InputNorm = "layer",
         patch: int = 1,
         queries: int = 1,
-        gated: int = 0,
         events: int = 0,
         event_dropout: float | None = None,
     ) -> None:
         super().__init__()
         self.input = InputProjection(input_width, width, norm, patch)
-        self.gates = nn.Linear(input_width, 2 * gated) if gated and not events else None
         self.events = EventPooling(input_width, events) if events else None
-        self.mean = nn.Linear(self.events.width if self.events else input_width + gated, width)
+        self.mean = nn.Linear(self.events.width if self.events else input_width, width)
         self.positions = layers > 0
         self.transformer = TransformerEncoder(width, layers, heads, dropout=dropout, final_norm=True)
         self.pool = AttentionPooling(width, heads, queries)
@@ -68,8 +63,7 @@ class PooledEncoder(nn.Module):
         features = self.input.features(sequences)
         if presence is not None:
             presence = presence.masked_fill(sequences.padding, 0.0)
-            features = features * presence.unsqueeze(-1)
-        steps, padding = self.input.embed(features, sequences)
+        steps, padding = self.input.embed(_present(features, presence), sequences)
         if self.positions:
             steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
         joined = None if presence is None else self.input.joined(presence)
@@ -78,22 +72,16 @@ class PooledEncoder(nn.Module):
         return torch.cat([mean, self.dropout(self.pool(steps, padding, joined))], dim=-1)
 
     def _read(self, features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:
-        """What is read of all steps alike, `(B, R)`: their mean, and gated units or events beside it."""
+        """What is read of all steps alike, `(B, R)`: their mean, and events beside it."""
         if self.events is not None:
-            # features carry the presence already: a step in doubt counts by its square
             there = (~sequences.padding).to(features.dtype) if presence is None else presence
             read: Tensor = self.events(features, there)
             return read
-        mean = self._mean(features, sequences, presence)
-        if self.gates is None:
-            return mean
-        gate, value = self.gates(features).chunk(2, dim=-1)
-        units = gate * value if presence is None else gate * value * presence.unsqueeze(-1)
-        return torch.cat([mean, self._mean(units, sequences, presence)], dim=-1)
-
-    @staticmethod
-    def _mean(features: Tensor, sequences: Sequences, presence: Tensor | None) -> Tensor:
         if presence is None:
             return masked_mean(features, sequences.padding)
-        total: Tensor = features.sum(dim=1) / (presence.sum(dim=1, keepdim=True) + 0.5)
+        total: Tensor = _present(features, presence).sum(dim=1) / (presence.sum(dim=1, keepdim=True) + 0.5)
         return total
+
+
+def _present(features: Tensor, presence: Tensor | None) -> Tensor:
+    return features if presence is None else features * presence.unsqueeze(-1)

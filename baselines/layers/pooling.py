@@ -60,19 +60,21 @@ class EventPooling(nn.Module):
 
     #: a and b before they are learned, in steps.
     NEEDED = (10.0, 1.0)
+    #: Of the logarithms of a and b, so that both can move by their own size within an epoch.
+    RATE = 8.0
 
     def __init__(self, width: int, units: int) -> None:
         super().__init__()
         self.gate, self.value = nn.Linear(width, units), nn.Linear(width, units)
         nn.init.constant_(self.gate.bias, -1.0)  # most steps are no event
-        self.needed = nn.Parameter(torch.tensor(self.NEEDED).log())
+        self.needed = nn.Parameter(torch.tensor(self.NEEDED).log() / self.RATE)
         self.width = width + 2 * units
 
     def forward(self, values: Tensor, presence: Tensor) -> Tensor:
         """`(B, D + 2 E)` from `(B, T, D)` values and `(B, T)` presence from 0 to 1, zero on padding."""
         presence = presence.unsqueeze(-1)
         there = presence.sum(dim=1)
-        steps, event = self.needed.exp()
+        steps, event = (self.RATE * self.needed).exp()
         degree = self.gate(values).sigmoid() * presence
         amount = degree.sum(dim=1)
         shown = (degree * self.value(values)).sum(dim=1) / (amount + event)

@@ -113,36 +113,43 @@ def test_tokens_see_the_order_of_steps() -> None:
     assert not torch.allclose(encoder(Sequences(values, length)), encoder(Sequences(values.flip(1), length)), atol=1e-4)
 
 
-def gated_means(encoder: PooledEncoder, values: Tensor, presence: Tensor | None = None) -> Tensor:
-    """The part of the output that comes from the means, `(B, d)`."""
+def first_vectors(encoder: PooledEncoder, values: Tensor, presence: Tensor | None = None) -> Tensor:
+    """The part of the output that comes from the mean and the events, `(B, d)`."""
     length = torch.full((len(values),), values.shape[1])
     with torch.no_grad():
         out: Tensor = encoder(Sequences(values, length), presence)
     return out[:, : out.shape[1] // 2]
 
 
-def test_gated_units_tell_what_no_mean_of_the_vectors_holds() -> None:
+def test_events_tell_what_no_mean_of_the_vectors_holds() -> None:
     torch.manual_seed(0)
     event = torch.tensor([[[1.0, 1.0], [-1.0, -1.0]], [[1.0, -1.0], [-1.0, 1.0]]])  # equal means, other pairs
-    plain, gated = (PooledEncoder(2, 8, norm="none", gated=units).eval() for units in (0, 4))
-    first, second = gated_means(plain, event)
+    plain, reading = (PooledEncoder(2, 8, norm="none", events=kinds).eval() for kinds in (0, 4))
+    first, second = first_vectors(plain, event)
     torch.testing.assert_close(first, second)
-    first, second = gated_means(gated, event)
+    first, second = first_vectors(reading, event)
     assert not torch.allclose(first, second, atol=1e-3)
 
 
-def test_gated_units_leave_out_what_is_not_there() -> None:
+@pytest.mark.parametrize("events", [0, 4])
+def test_a_pooled_encoder_leaves_out_what_is_not_there(events: int) -> None:
     torch.manual_seed(0)
-    encoder = PooledEncoder(3, 8, norm="none", gated=4).eval()
+    encoder = PooledEncoder(3, 8, norm="none", events=events).eval()
     values, presence = torch.randn(5, 6, 3), torch.ones(5, 6)
     presence[:, 4:] = 0
     other = values.clone()
     other[:, 4:] = 7.0
-    torch.testing.assert_close(gated_means(encoder, values, presence), gated_means(encoder, other, presence))
-    padded = torch.cat([values, torch.full((5, 2, 3), 9.0)], dim=1)
+    torch.testing.assert_close(first_vectors(encoder, values, presence), first_vectors(encoder, other, presence))
+
+
+def test_a_step_in_doubt_counts_in_proportion() -> None:
+    torch.manual_seed(0)
+    encoder = PooledEncoder(3, 8, norm="none", events=4).eval()
+    assert encoder.events is not None
+    values, presence = torch.randn(5, 6, 3), torch.rand(5, 6)
     with torch.no_grad():
-        short, long = (encoder(Sequences(v, torch.full((5,), 6))) for v in (values, padded))
-    torch.testing.assert_close(short, long)
+        expected = encoder.mean(encoder.events(values, presence))
+    torch.testing.assert_close(first_vectors(encoder, values, presence), expected)
 
 
 def pooled_events(values: Tensor, presence: Tensor) -> Tensor:
@@ -171,14 +178,14 @@ def test_the_less_is_there_the_less_events_say() -> None:
     torch.testing.assert_close(said[0][:, :3] * 11, said[2][:, :3] * 50 / 40)
 
 
-def test_an_encoder_reads_events_in_place_of_gated_units() -> None:
+@pytest.mark.parametrize("events", [0, 2])
+def test_a_pooled_encoder_does_not_see_padding(events: int) -> None:
     torch.manual_seed(0)
-    encoder = PooledEncoder(3, 8, norm="none", gated=4, events=2, patch=2).eval()
-    assert encoder.gates is None
+    encoder = PooledEncoder(3, 8, norm="none", events=events, patch=2).eval()
     values, length = torch.randn(2, 5, 3), torch.tensor([5, 3])
     padded = torch.cat([values, torch.full((2, 3, 3), 9.0)], dim=1)
     short, long = (encoder(Sequences(v, length)) for v in (values, padded))
     assert short.shape == (2, 16)
     torch.testing.assert_close(short, long)
-    # without a presence, everything is there
-    torch.testing.assert_close(encoder(Sequences(values, length), torch.ones(2, 5))[:, :8], short[:, :8])
+    if events:  # without a presence, everything is there
+        torch.testing.assert_close(encoder(Sequences(values, length), torch.ones(2, 5))[:, :8], short[:, :8])

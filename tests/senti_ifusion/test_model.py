@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch.nn import functional as F
 
 from baselines import Stage, Step, TrainBatch, create, resolve_config
 from protocols import InputError
@@ -23,7 +24,7 @@ VARIANTS: dict[str, dict[str, object]] = {
     "without both levels": {"feature_validation": False, "semantic_validation": False},
     "without disentanglement": {"disentanglement": False},
     "single stage": {"progressive": False},
-    "fusion alone": {"residual_head": False},
+    "fusion alone": {"fusion_share": 1.0},
     "donors train the encoders": {"detach_donors": False},
     "validation trains the encoders": {"validate_encoders": True},
     "moving average": {"target_momentum": 0.9},
@@ -109,6 +110,24 @@ def test_the_losses_of_the_first_stage_are_reduced_in_the_second() -> None:
         torch.testing.assert_close(second[name], 0.25 * first[name])
     assert "task" in second
     assert "task" not in first
+
+
+@pytest.mark.parametrize("share", [0.25, 1.0])
+def test_fusion_and_light_heads_answer_by_their_shares(share: float) -> None:
+    model, batch = build(fusion_share=share).eval(), make_batch(6)
+    with torch.no_grad():
+        representation = model.represent(batch)
+        fused = model.fusion(representation.completed, representation.integrity).sentiment
+        light = model.light_head(representation.completed, representation.integrity).mean(dim=1)
+        torch.testing.assert_close(model(batch).sentiment, share * fused + (1 - share) * light)
+
+
+def test_the_fusion_is_asked_for_an_answer_of_its_own() -> None:
+    model, batch = build(fusion_weight=0.5).eval(), make_train_batch(8)  # eval: no dropout
+    terms = model.training_loss(batch, step_of(model, FUSION))
+    representation = model.represent(batch.input)
+    fused = model.fusion(representation.completed, representation.integrity).sentiment
+    torch.testing.assert_close(terms["fused_task"], 0.5 * F.smooth_l1_loss(fused, batch.label))
 
 
 def test_the_complete_view_is_a_target_without_gradient() -> None:
