@@ -113,8 +113,7 @@ class SentiIFusion(SentimentModel):
     def initialise(self, statistics: TrainingStatistics) -> None:
         """Every answer starts from the training median."""
         self.light_head.start_at(statistics.label)
-        with torch.no_grad():
-            self.fusion.head.bias.fill_(float(statistics.label.float().quantile(0.5)))
+        self.fusion.start_at(statistics.label)
 
     def stages(self, epochs: int) -> list[Stage]:
         """`completion`, then `fusion`, where the checkpoint is chosen; or one `joint` stage without the progression.

@@ -27,7 +27,7 @@ class PooledEncoder(nn.Module):
         norm: See `InputProjection`.
         patch: See `InputProjection`.
         queries: Vectors of attention pooling.
-        events: Kinds of events that are read beside the mean, which then is drawn to zero where little is there.
+        events: Kinds of events read beside the mean, which then is drawn to zero where little is there; 0: none.
         event_dropout: On what is read of the mean and of events; None: `dropout`.
     """
 
