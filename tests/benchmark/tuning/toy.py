@@ -1,0 +1,98 @@
+"""A model that trains in no time, searches of it, and workers that count."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmark.tuning.journal import TrainingRecord
+from benchmark.tuning.search import Tuning
+from benchmark.tuning.training import Training
+from benchmark.tuning.trials import Trial
+from benchmark.tuning.workers import InlineWorkers
+
+PLUGIN = """
+import os
+from typing import ClassVar
+import torch
+from pydantic import BaseModel, ConfigDict
+from baselines import Choice, Interval, ModelConfig, ModelInfo, Prediction, SentimentModel, register
+from protocols import InputError
+
+class Inner(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    gain: float = 1.0
+    other: int = 3
+
+class Config(ModelConfig):
+    width: int = 4
+    way: str = "train"
+    inner: Inner = Inner(gain=1.5, other=5)
+    search: ClassVar = SEARCH
+
+@register("toy", config=Config, info=ModelInfo("toy", "none", 2026))
+class Toy(SentimentModel):
+    def __init__(self, spec, config):
+        super().__init__(spec, config)
+        if config.way == "reject":
+            raise InputError("toy: these settings do not go together")
+        self.first = torch.nn.Linear(spec.text, config.width)
+        self.head = torch.nn.Linear(config.width, 1)
+    def forward(self, batch):
+        mean = batch.text.values.sum(1) / batch.text.length[:, None]
+        return Prediction(self.head(self.config.inner.gain * self.first(mean)).squeeze(1))
+    def training_loss(self, batch, step):
+        if self.config.way == "die":
+            os._exit(7)
+        if self.config.way == "raise":
+            raise RuntimeError("out of something")
+        factor = float("nan") if self.config.way == "diverge" else 1.0
+        return {"task": factor * (self(batch.input).sentiment - batch.label).abs().mean()}
+"""
+USUAL = '{"width": Choice(2, 4, 8), "inner.gain": Interval(0.5, 2.0, log=True)}'
+
+
+def plugin(folder: Path, search: str = USUAL) -> str:
+    path = folder / "toy_model.py"
+    path.write_text(PLUGIN.replace("SEARCH", search))
+    return str(path)
+
+
+def tuning(folder: Path, search: str = USUAL, /, **changes: Any) -> Tuning:
+    fields: dict[str, Any] = {
+        "model": "toy",
+        "dataset": "toy",
+        "seeds": (0, 1),
+        "optimisation": {"epochs": 2, "batch_size": 16},
+        "plugins": (plugin(folder, search),),
+    }
+    return Tuning.model_validate({**fields, **changes})
+
+
+def facts(trials: Sequence[Trial]) -> list[object]:
+    """All that does not depend on the clock."""
+    return [
+        (t.number, t.fields, [r.model_copy(update={"seconds": 0.0}) for _, r in sorted(t.trainings.items())])
+        for t in trials
+    ]
+
+
+class Counting(InlineWorkers):
+    """Counts what is trained, and stops the search after so many."""
+
+    def __init__(self, stop: int | None = None) -> None:
+        super().__init__()
+        self.trained: list[Training] = []
+        self._stop = stop
+
+    def add(self, training: Training) -> None:
+        self.trained.append(training)
+        super().add(training)
+
+    def next(self, listener: Any) -> tuple[Training, TrainingRecord]:
+        if self._stop is not None:
+            self._stop -= 1
+            if self._stop < 0:
+                raise KeyboardInterrupt
+        return super().next(listener)
