@@ -267,13 +267,13 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
 
 def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
     """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
-    note = entry.tuning
-    other = next((s for s in splits if note and note.data_sha256 == header.fingerprint and s != note.split), None)
-    if note and other:
-        raise InputError(
-            f"model '{entry.title}': its settings were found on {note.dataset}/{note.split}, whose training and "
-            f"validation parts may hold test samples of {header.name}/{other}; tune on that split, or leave it out"
-        )
+    for seen in entry.tuning.datasets if entry.tuning else ():
+        other = next((s for s in splits if seen.data_sha256 == header.fingerprint and s != seen.split), None)
+        if other:
+            raise InputError(
+                f"model '{entry.title}': its settings were found on {seen.dataset}/{seen.split}, whose training and "
+                f"validation parts may hold test samples of {header.name}/{other}; tune on that split, or leave it out"
+            )
 
 
 def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:

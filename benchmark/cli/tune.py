@@ -16,6 +16,7 @@ from rich.table import Table
 from benchmark.cli.options import plugin_option
 
 if TYPE_CHECKING:
+    from benchmark.tuning.journal import Key
     from benchmark.tuning.search import TuningOutcome, TuningPlan
     from benchmark.tuning.space import Fields
     from benchmark.tuning.training import Training
@@ -27,10 +28,13 @@ SHOWN = 5
 
 @click.command()
 @click.argument("model")
-@click.option("--dataset", required=True, help="Data set, one split of it: mosi, mosi/official, synthetic.")
+@click.option(
+    "--dataset", "datasets", multiple=True, required=True,
+    help="Data set, one split of it: mosi, mosi/official, synthetic. Several, to judge every trial on all: repeat.",
+)  # fmt: skip
 @click.option("--regime", default="uncertain", show_default=True, help="Training regime, also of the validation.")
 @click.option("--budget", type=click.IntRange(min=1), default=20, show_default=True, help="Trials altogether.")
-@click.option("--seeds", default="3", show_default=True, help="Trainings of a trial: how many (3), or which (0,3,7).")
+@click.option("--seeds", default="3", show_default=True, help="Of a trial, on each data set: number (3) or list (0,3).")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Most epochs of a training; default: the model's own.")
@@ -51,7 +55,7 @@ SHOWN = 5
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def tune(
     model: str,
-    dataset: str,
+    datasets: tuple[str, ...],
     regime: str,
     budget: int,
     seeds: str,
@@ -69,10 +73,11 @@ def tune(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Search the hyper-parameters of MODEL on the validation part of a data set.
+    """Search the hyper-parameters of MODEL on the validation part of one or more data sets.
 
-    The first trial has the published settings; each trial is judged by the mean validation MAE over the seeds. The same
-    command goes on after an interruption, and with a larger budget where it ended. The test part is never read.
+    The first trial has the published settings; each trial is judged by the mean validation MAE over all data sets and
+    seeds. The same command goes on after an interruption, and with a larger budget where it ended. The test part is
+    never read.
     """
     from benchmark.cli.options import check_device, read_seeds
     from benchmark.executors.local import usable_cores
@@ -87,7 +92,7 @@ def tune(
     chosen = read_seeds(seeds)
     fields: dict[str, Any] = {
         "model": model,
-        "dataset": dataset,
+        "datasets": datasets,
         "regime": regime,
         "seeds": tuple(range(chosen)) if isinstance(chosen, int) else tuple(chosen or ()),
         "encoder": {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"},
@@ -109,8 +114,8 @@ def tune(
         return 0
     if not as_json:
         there = budget - len(todo)
-        shape = f"{budget} trials x {len(plan.specs)} seeds, {there} trials there already, {len(todo)} to do"
-        console.print(f"tuning [bold]{model}[/] on {dataset}: {shape}", highlight=False)
+        shape = f"{budget} trials x {plan.shape}, {there} trials there already, {len(todo)} to do"
+        console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False)
     lanes = LocalWorkers(workers or (usable_cores() if device == "cpu" else 1))
     with TuningDisplay(plan, todo, console) as display:
         outcome = search(plan, out, budget, lanes, device, display.event, display.trial)
@@ -138,7 +143,7 @@ class TuningDisplay:
     def __init__(self, plan: TuningPlan, todo: Sequence[int], console: Console) -> None:
         self._plan, self._todo, self._console = plan, len(todo), console
         self._ended = 0
-        self._running: dict[int, dict[int, float]] = {}
+        self._running: dict[int, dict[Key, float]] = {}
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn(), console=console, transient=True,
@@ -156,9 +161,10 @@ class TuningDisplay:
     def event(self, training: Training, done: int, total: int, mae: float | None) -> None:
         """Show what a training is doing."""
         shares = self._running.setdefault(training.trial, {})
-        shares[training.spec.seed] = done / max(total, 1)
+        dataset, seed = training.spec.dataset, training.spec.seed
+        shares[dataset, seed] = done / max(total, 1)
         at = f" epoch {done}/{total}" if total else ""
-        text = f"trial {training.trial} seed {training.spec.seed}{at}" + (f" MAE {mae:.3f}" if mae is not None else "")
+        text = f"trial {training.trial} {dataset} seed {seed}{at}" + (f" MAE {mae:.3f}" if mae is not None else "")
         self._update(text)
 
     def trial(self, trial: Trial) -> None:
@@ -166,8 +172,8 @@ class TuningDisplay:
         self._ended += 1
         self._running.pop(trial.number, None)
         if trial.valid_mae is not None:
-            seeds = " ".join(f"{value:.4f}" for value in trial.by_seed.values())
-            how = f"validation MAE {trial.valid_mae:.4f} ({seeds})"
+            each = " ".join(f"{value:.4f}" for value in trial.by_training.values())
+            how = f"validation MAE {trial.valid_mae:.4f} ({each})"
         else:
             how = f"{trial.state}: {trial.reason}"
         cost = f"{trial.epochs} epochs, {trial.seconds:.0f} s"
@@ -176,8 +182,8 @@ class TuningDisplay:
         self._update("searching")
 
     def _update(self, text: str) -> None:
-        seeds = len(self._plan.specs)
-        part = sum(sum(shares.values()) / seeds for shares in self._running.values())
+        trainings = len(self._plan.specs)
+        part = sum(sum(shares.values()) / trainings for shares in self._running.values())
         self._progress.update(self._task, description=text, completed=min(self._ended + part, self._todo))
 
 
@@ -201,7 +207,7 @@ def _show_space(plan: TuningPlan, out: Path, budget: int, todo: list[int], as_js
     for name, search in plan.space.items():
         table.add_row(name, str(plan.published[name]), describe(search))
     console.print(table)
-    shape = f"{budget} trials x {len(plan.specs)} seeds, {budget - len(todo)} trials there already, {len(todo)} to do"
+    shape = f"{budget} trials x {plan.shape}, {budget - len(todo)} trials there already, {len(todo)} to do"
     console.print(f"{shape}; in {folder}", highlight=False, soft_wrap=True)
 
 
@@ -215,7 +221,7 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("trial", justify="right")
     table.add_column("validation MAE", justify="right", no_wrap=True)
-    table.add_column("gain (sd over seeds)", justify="right", no_wrap=True)
+    table.add_column("gain (sd over trainings)", justify="right", no_wrap=True)
     table.add_column("settings", overflow="fold")
     for trial in [*best, *([] if published in best else [published])]:
         value = f"{trial.valid_mae:.4f}" if trial.valid_mae is not None else str(trial.state)
@@ -226,8 +232,8 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
         table.add_row(name, value, shown, _settings(trial.fields))
     console.print(table)
     console.print(
-        f"gain: by how much validation MAE is below that of trial 0 (its {start} settings), seed by seed; the search "
-        "chose on this very data, so expect less on other data",
+        f"gain: by how much validation MAE is below that of trial 0 (its {start} settings), training by training; the "
+        "search chose on this very data, so expect less on other data",
         style="dim",
         highlight=False,
     )
@@ -242,12 +248,11 @@ def _content(outcome: TuningOutcome) -> dict[str, Any]:
     """The outcome for machines."""
     from benchmark.tuning.files import trial_row, usage
 
-    space = list(outcome.plan.space)
     return {
         "folder": str(outcome.folder),
         "best_file": str(outcome.best_file),
         "best": outcome.best.number if outcome.best else None,
         "trained": outcome.trained,
         "use": usage(outcome.plan, outcome.folder),
-        "trials": [trial_row(trial, space) for trial in outcome.trials],
+        "trials": [trial_row(outcome.plan, trial) for trial in outcome.trials],
     }

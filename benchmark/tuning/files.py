@@ -12,17 +12,17 @@ from benchmark.store import replace_file
 from benchmark.tuning.plan import TuningPlan
 from benchmark.tuning.space import differing, space_sha256
 from benchmark.tuning.trials import Trial, gain, ranked
-from benchmark.tuning.tuned import TunedConfig, TuningNote, tuned_text
+from benchmark.tuning.tuned import TunedConfig, TunedOn, TuningNote, tuned_text
 
 
-def trial_row(trial: Trial, space: Sequence[str]) -> dict[str, Any]:
+def trial_row(plan: TuningPlan, trial: Trial) -> dict[str, Any]:
     """A trial as plain values: what `trials.csv` and `--json` say of it. None: there is no such value."""
     return {
         "trial": trial.number,
         "state": trial.state or "open",
-        **{field: trial.fields.get(field) for field in space},
+        **{field: trial.fields.get(field) for field in plan.space},
         "valid_mae": trial.valid_mae,
-        **{f"valid_mae_seed{seed}": trial.by_seed.get(seed) for seed in trial.seeds},
+        **{f"valid_mae {dataset} seed {seed}": trial.by_training.get((dataset, seed)) for dataset, seed in trial.keys},
         "epochs": trial.epochs,
         "seconds": round(trial.seconds, 3),
         "reason": trial.reason,
@@ -31,7 +31,7 @@ def trial_row(trial: Trial, space: Sequence[str]) -> dict[str, Any]:
 
 def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> None:
     """Write `trials.csv`, and `best.yaml` where a trial is done; each replaces its predecessor at once."""
-    rows = [trial_row(trial, list(plan.space)) for trial in trials]
+    rows = [trial_row(plan, trial) for trial in trials]
 
     def table(path: Path) -> None:
         with path.open("w", encoding="utf-8", newline="") as file:
@@ -50,30 +50,30 @@ def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> No
 
 def usage(plan: TuningPlan, folder: Path) -> str:
     """The command that trains and evaluates a study with the settings found."""
-    spec = plan.specs[0]
-    parts = [f"sentibench run --dataset {quote(plan.tuning.dataset)}"]
+    parts = ["sentibench run", *(f"--dataset {quote(dataset)}" for dataset in plan.tuning.datasets)]
     parts += [f"--plugin {quote(plugin)}" for plugin in plan.tuning.plugins]
-    if spec.regime != "uncertain":
-        parts.append(f"--regime {quote(spec.regime)}")
-    if spec.encoder is not None and spec.encoder.name != "minilm":
-        parts.append(f"--encoder {quote(spec.encoder.name)}")
-    if spec.encoder is not None and spec.encoder.mode == "finetune":
+    regime, encoder = plan.specs[0].regime, plan.encoder
+    if regime != "uncertain":
+        parts.append(f"--regime {quote(regime)}")
+    if encoder is not None and encoder.name != "minilm":
+        parts.append(f"--encoder {quote(encoder.name)}")
+    if encoder is not None and encoder.mode == "finetune":
         parts.append("--finetune")
     model = plan.tuning.model
     return " ".join([*parts, "--models", quote(f"{model},{model}={folder / 'best.yaml'}")])
 
 
 def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Trial) -> str:
-    spec, published = plan.specs[0], trials[0]
+    published = trials[0]
     note = TuningNote(
-        dataset=spec.dataset,
-        split=spec.split,
-        data_sha256=spec.data_sha256,
-        regime=spec.regime,
-        encoder=spec.encoder.name if spec.encoder else None,
+        datasets=tuple(
+            TunedOn(dataset=spec.dataset, split=spec.split, data_sha256=spec.data_sha256) for spec in plan.datasets
+        ),
+        regime=plan.specs[0].regime,
+        encoder=plan.encoder.name if plan.encoder else None,
         budget=sum(t.ended for t in trials),
         trial=best.number,
-        seeds=best.seeds,
+        seeds=plan.seeds,
         valid_mae=best.valid_mae or 0.0,
         default_valid_mae=published.valid_mae,
         space_sha256=space_sha256(plan.space),
@@ -84,7 +84,7 @@ def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Tr
     than = f", {better[0]:.4f} below the settings it began with" if better and best.number else ""
     comments = [
         f"Found by 'sentibench tune {plan.tuning.model}' on validation data only: trial {best.number} of "
-        f"{note.budget}, mean validation MAE {best.valid_mae:.4f} over {len(best.seeds)} seeds{than}.",
+        f"{note.budget}, mean validation MAE {best.valid_mae:.4f} over {plan.shape}{than}.",
         f"To use it: {usage(plan, folder)}",
         "Epochs and patience of the search, where they are not the model's own, are part of the settings:",
         "learning rates go with the length of training.",

@@ -22,6 +22,9 @@ from protocols import InputError
 #: it again, while the others are what these settings come to.
 Status = Literal["done", "pruned", "diverged", "rejected", "failed"]
 
+#: Which training of a trial: the data set, by the name that runs are filed under, and the seed.
+Key = tuple[str, int]
+
 
 class Suggestion(BaseModel):
     """The settings of a trial."""
@@ -34,10 +37,12 @@ class Suggestion(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """How the training of a trial with one seed ended.
+    """How the training of a trial on one data set with one seed ended.
 
     Attributes:
-        trial, seed, run: The trial, and the identity of the run that a study would make of the same settings.
+        trial: Its number.
+        dataset, seed: Which of the trial's trainings.
+        run: The identity of the run that a study would make of the same settings.
         valid_mae: Of the selected weights; None unless done.
         curve: Validation MAE by epoch; None in stages that no checkpoint may be chosen from.
         best_epoch: From 1.
@@ -49,6 +54,7 @@ class TrainingRecord(BaseModel):
 
     kind: Literal["training"] = "training"
     trial: int
+    dataset: str
     seed: int
     run: str
     status: Status
@@ -57,6 +63,11 @@ class TrainingRecord(BaseModel):
     best_epoch: int = 0
     seconds: float = 0.0
     error: str | None = None
+
+    @property
+    def key(self) -> Key:
+        """Which of the trial's trainings."""
+        return self.dataset, self.seed
 
     @property
     def final(self) -> bool:
@@ -82,7 +93,7 @@ class Journal:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.suggestions: dict[int, Fields] = {}
-        self.trainings: dict[tuple[int, int], TrainingRecord] = {}
+        self.trainings: dict[tuple[int, Key], TrainingRecord] = {}
         self._length = 0
         if path.exists():
             self._read()
@@ -117,4 +128,4 @@ class Journal:
         if isinstance(entry, Suggestion):
             self.suggestions[entry.trial] = entry.fields
         else:
-            self.trainings[entry.trial, entry.seed] = entry
+            self.trainings[entry.trial, entry.key] = entry

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,12 +16,16 @@ from baselines import load_plugin, model_class, resolve_config
 from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.runs import ORACLE, RunSpec
-from benchmark.study import make_study, plan
+from benchmark.study import PlannedRun, make_study, plan
+from benchmark.tuning.journal import Key
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
 from protocols import InputError
 
 #: Rises when the meaning of a search changes, so that old ones are not taken up.
-SEARCH_VERSION = 1
+SEARCH_VERSION = 2
+
+#: Fields of a run that come from its data set.
+_OF_DATA = {"split", "data_sha256", "encoder", "encoder_revision"}
 
 
 class Tuning(BaseModel):
@@ -28,10 +33,11 @@ class Tuning(BaseModel):
 
     Attributes:
         model: Registered name.
-        dataset: `mosi` (its first split), `mosi/official`, `synthetic:size=tiny`. One split: settings found with the
-            validation part of one must not be used on another, whose test part it may contain.
+        datasets: Each `mosi` (its first split), `mosi/official` or `synthetic:size=tiny`: what every trial is judged
+            on, by the mean of errors in units of the labels. One split of each: settings found with the validation part
+            of one must not be used on another, whose test part it may contain.
         regime, encoder, scaling: As in a study.
-        seeds: Of the trainings of every trial.
+        seeds: Of the trainings of every trial on every data set.
         config: Fields that the search starts from, instead of the model's defaults.
         optimisation: Such as `{epochs: 10}`: what the trainings are given.
         plugins: Python files that register models.
@@ -42,7 +48,7 @@ class Tuning(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     model: str
-    dataset: str
+    datasets: tuple[str, ...] = Field(min_length=1)
     regime: str = "uncertain"
     encoder: EncoderConfig = EncoderConfig()
     scaling: Scaling = "log"
@@ -60,7 +66,7 @@ class TuningPlan:
 
     Attributes:
         tuning: What was asked for.
-        specs: The runs of the published settings, one a seed.
+        specs: The runs of the published settings, one a data set and seed; the first ones are of the first data set.
         space: What varies.
         published: The values of these fields that the search starts from.
     """
@@ -71,13 +77,40 @@ class TuningPlan:
     published: Fields
 
     @cached_property
+    def datasets(self) -> tuple[RunSpec, ...]:
+        """The run of each data set with the first seed."""
+        return tuple(spec for spec in self.specs if spec.seed == self.specs[0].seed)
+
+    @cached_property
+    def seeds(self) -> tuple[int, ...]:
+        """Of the trainings of every trial on every data set."""
+        return tuple(dict.fromkeys(spec.seed for spec in self.specs))
+
+    @cached_property
+    def keys(self) -> tuple[Key, ...]:
+        """The trainings of a trial, in order."""
+        return tuple((spec.dataset, spec.seed) for spec in self.specs)
+
+    @property
+    def encoder(self) -> EncoderConfig | None:
+        """The text encoder; None where all data has word vectors."""
+        return next((spec.encoder for spec in self.specs if spec.encoder), None)
+
+    @property
+    def shape(self) -> str:
+        """What a trial is trained on: `3 seeds`, `2 data sets x 3 seeds`."""
+        several = f"{len(self.datasets)} data sets x " if len(self.datasets) > 1 else ""
+        return f"{several}{len(self.seeds)} seeds"
+
+    @cached_property
     def content(self) -> dict[str, Any]:
         """Everything that the search depends on; neither budget nor workers are part of it."""
         return {
             "search_version": SEARCH_VERSION,
-            "run": self.specs[0].model_dump(mode="json", exclude={"regime", "dataset", "seed"}),
+            "run": self.specs[0].model_dump(mode="json", exclude={"regime", "dataset", "seed", *_OF_DATA}),
+            "data": [spec.model_dump(mode="json", include=_OF_DATA) for spec in self.datasets],
             "space": space_content(self.space),
-            "seeds": [spec.seed for spec in self.specs],
+            "seeds": list(self.seeds),
             "prune": self.tuning.prune,
             "search_seed": self.tuning.search_seed,
         }
@@ -101,14 +134,15 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     """Load the plugins of a search and resolve it; trains nothing.
 
     Raises:
-        InputError: for anything unknown or misspelt, a family of splits, or a model that has nothing to train.
+        InputError: for anything unknown or misspelt, several splits of one data set, or a model that has nothing to
+            train.
     """
     for plugin in tuning.plugins:
         load_plugin(plugin)
     cls = model_class(tuning.model)
     study = make_study(
         {
-            "datasets": [tuning.dataset],
+            "datasets": list(tuning.datasets),
             "models": [{"name": tuning.model, "config": tuning.config}],
             "protocols": ["complete"],
             "seeds": list(dict.fromkeys(tuning.seeds)),
@@ -119,21 +153,39 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
         },
         "search",
     )
-    specs = tuple(run.spec for run in plan(study).runs if run.spec.model != ORACLE)
-    splits = sorted({spec.split for spec in specs})
-    if len(splits) > 1:
-        raise InputError(
-            f"dataset '{tuning.dataset}': {len(splits)} splits; name one, such as "
-            f"{specs[0].dataset}/{splits[0]}, as the validation part of one may be the test part of another"
-        )
+    runs = [run for run in plan(study).runs if run.spec.model != ORACLE]
+    _check_splits(tuning.datasets, runs)
+    specs = tuple(run.spec for run in runs)
     base = resolve_config(tuning.model, specs[0].config)
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
-    if cls.info.needs_encoder and specs[0].encoder is None:
+    words = next((spec.dataset for spec in specs if spec.encoder is None), None)
+    if cls.info.needs_encoder and words is not None:
         raise InputError(
-            f"model '{tuning.model}' works inside a text encoder, and the text of '{specs[0].dataset}' is word vectors"
+            f"model '{tuning.model}' works inside a text encoder, and the text of '{words}' is word vectors"
         )
-    finetune = specs[0].encoder is not None and specs[0].encoder.mode == "finetune"
+    finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
     space = search_space(tuning.model, base, finetune)
     published = {name: read(specs[0].config, name) for name in space}
     return TuningPlan(tuning, specs, space, published)
+
+
+def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
+    """Refuse several splits of one data set, and data that would count twice."""
+    reason = "as the validation part of one may be the test part of another"
+    named: dict[str, tuple[str, str]] = {}
+    for reference in datasets:
+        specs = [run.spec for run in runs if run.dataset == reference]
+        spec, splits = specs[0], sorted({spec.split for spec in specs})
+        if len(splits) > 1:
+            raise InputError(
+                f"dataset '{reference}': {len(splits)} splits; name one, such as {spec.dataset}/{splits[0]}, {reason}"
+            )
+        if spec.data_sha256 in named:
+            before, split = named[spec.data_sha256]
+            if split == spec.split:
+                raise InputError(f"datasets: '{before}' and '{reference}' are the same data; name it once")
+            raise InputError(
+                f"datasets: '{before}' and '{reference}' are two splits of one data set; name one, {reason}"
+            )
+        named[spec.data_sha256] = reference, spec.split

@@ -1,11 +1,12 @@
 """`tune`: search the hyper-parameters of a model on validation data, under a fixed budget, resumable.
 
->>> outcome = tune(Tuning(model="lnln", dataset="mosi"), Path("results/tuning"), budget=20)
+>>> outcome = tune(Tuning(model="lnln", datasets=("mosi", "mosei")), Path("results/tuning"), budget=20)
 >>> outcome.best.fields, outcome.best.valid_mae
 
-A trial is one point of the space, trained with each seed; its value is the mean validation MAE under the regime's own
-validation draw. The first trial has the published settings. A search goes on where it was when it is asked for again,
-with any budget and any number of workers, and comes to the same on the processor.
+A trial is one point of the space, trained on each data set with each seed; its value is the mean validation MAE under
+the regime's own validation draw, each training with equal weight. The first trial has the published settings. A search
+goes on where it was when it is asked for again, with any budget and any number of workers, and comes to the same on the
+processor.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmark.executors.local import usable_cores
+from benchmark.runs import RunSpec
 from benchmark.store import replace_file
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord
@@ -129,7 +131,6 @@ class _Search:
         self.plan, self._folder, self._device = resolved, folder, device
         self._listener, self._on_trial = listener, on_trial
         self._journal = Journal(folder / "journal.jsonl")
-        self._seeds = tuple(spec.seed for spec in resolved.specs)
         self._plugins = tuple(str(Path(p).resolve()) for p in resolved.tuning.plugins)
         self._ceiling: tuple[float, ...] = ()
         self._waiting: Counter[int] = Counter()
@@ -138,8 +139,9 @@ class _Search:
     def trial(self, number: int) -> Trial:
         """A trial as the journal has it; one that was not suggested yet has no fields."""
         records = self._journal.trainings
-        trainings = {s: records[number, s] for s in self._seeds if (number, s) in records}
-        return Trial(number, self._journal.suggestions.get(number, {}), self._seeds, trainings)
+        keys = self.plan.keys
+        trainings = {key: records[number, key] for key in keys if (number, key) in records}
+        return Trial(number, self._journal.suggestions.get(number, {}), keys, trainings)
 
     def trials(self, count: int) -> tuple[Trial, ...]:
         """The first trials."""
@@ -156,45 +158,45 @@ class _Search:
                 self._journal.add([Suggestion(trial=number, fields=fields)])
         self._ceiling = limits(earlier) if self.plan.tuning.prune else ()
         for number in range(start, stop):
-            first = self._journal.trainings.get((number, self._seeds[0]))
+            first = self._journal.trainings.get((number, self.plan.keys[0]))
             if first is None or not first.final:
-                self._begin(number, self._seeds[:1], workers)
+                self._begin(number, self.plan.specs[:1], workers)
             elif first.status == "done":
-                self._begin(number, self._seeds[1:], workers)
+                self._begin(number, self.plan.specs[1:], workers)
         while self._waiting.total():
             training, record = workers.next(self._listener)
             self._waiting[training.trial] -= 1
             self.trained += 1
             self._file(record, workers)
 
-    def _begin(self, number: int, seeds: Sequence[int], workers: Workers) -> None:
-        """Queue the trainings of a trial that have no lasting result."""
+    def _begin(self, number: int, published: Sequence[RunSpec], workers: Workers) -> None:
+        """Queue those trainings of a trial that have no lasting result, given as the runs of the published settings."""
         fields = self._journal.suggestions[number]
-        for seed in seeds:
-            there = self._journal.trainings.get((number, seed))
+        for base in published:
+            which = {"trial": number, "dataset": base.dataset, "seed": base.seed}
+            there = self._journal.trainings.get((number, (base.dataset, base.seed)))
             if there is not None and there.final:
                 continue
-            published = next(spec for spec in self.plan.specs if spec.seed == seed)
             try:
                 config = self.plan.config(fields)
             except InputError as error:
-                rejected = TrainingRecord(trial=number, seed=seed, run="", status="rejected", error=str(error))
+                rejected = TrainingRecord(**which, run="", status="rejected", error=str(error))
                 self._file(rejected, workers)
                 continue
-            spec = published.model_copy(update={"config": config})
+            spec = base.model_copy(update={"config": config})
             known = next((r for r in self._journal.trainings.values() if r.run == spec.id and r.final), None)
-            if known is not None:  # the space is small and the same settings came up again
-                self._file(known.model_copy(update={"trial": number, "seconds": 0.0}), workers)
+            if known is not None:  # the space is small and the same settings came up again, or the data set was renamed
+                self._file(known.model_copy(update={**which, "seconds": 0.0}), workers)
                 continue
-            ceiling = self._ceiling if seed == self._seeds[0] else ()
+            ceiling = self._ceiling if base is self.plan.specs[0] else ()
             self._waiting[number] += 1
             workers.add(Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins))
 
     def _file(self, record: TrainingRecord, workers: Workers) -> None:
-        """Keep how a training ended; the other seeds of a trial are trained once its first ended well."""
+        """Keep how a training ended; the others of its trial are trained once the first ended well."""
         self._journal.add([record])
-        if record.seed == self._seeds[0] and record.status == "done":
-            self._begin(record.trial, self._seeds[1:], workers)
+        if record.key == self.plan.keys[0] and record.status == "done":
+            self._begin(record.trial, self.plan.specs[1:], workers)
         trial = self.trial(record.trial)
         if trial.ended and not self._waiting[record.trial]:
             self._on_trial(trial)

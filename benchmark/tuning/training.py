@@ -50,7 +50,10 @@ class Training:
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
         """A record of this training."""
-        return TrainingRecord(trial=self.trial, seed=self.spec.seed, run=self.spec.id, status=status, error=error)
+        spec = self.spec
+        return TrainingRecord(
+            trial=self.trial, dataset=spec.dataset, seed=spec.seed, run=spec.id, status=status, error=error
+        )
 
 
 class _Hopeless(Exception):

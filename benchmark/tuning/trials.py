@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
-from benchmark.tuning.journal import Status, TrainingRecord
+from benchmark.tuning.journal import Key, Status, TrainingRecord
 from benchmark.tuning.space import Fields
 
 #: Trials that must have ended well before any other is ended early.
@@ -21,45 +21,45 @@ class Trial:
     Attributes:
         number: From 0, the published settings.
         fields: Settings.
-        seeds: Of its trainings.
-        trainings: Those that have ended, by seed.
+        keys: Its trainings, in order: data set and seed. The first says whether the others are worth it.
+        trainings: Those that have ended.
     """
 
     number: int
     fields: Fields
-    seeds: tuple[int, ...]
-    trainings: Mapping[int, TrainingRecord]
+    keys: tuple[Key, ...]
+    trainings: Mapping[Key, TrainingRecord]
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to train: all seeds, or the first where that one went wrong."""
-        first = self.trainings.get(self.seeds[0])
+        """Whether nothing is left to train: all have ended, or the first went wrong."""
+        first = self.trainings.get(self.keys[0])
         if first is None:
             return False
-        return first.status != "done" or all(s in self.trainings for s in self.seeds)
+        return first.status != "done" or all(key in self.trainings for key in self.keys)
 
     @property
     def state(self) -> Status | None:
-        """`done` when every seed is; else how the first seed that went wrong ended; None while trainings are left."""
+        """`done` when every training is; else how the first that went wrong ended; None while trainings are left."""
         if not self.ended:
             return None
-        statuses = [self.trainings[s].status for s in self.seeds if s in self.trainings]
+        statuses = [training.status for training in self._in_order]
         return next((s for s in statuses if s != "done"), "done")
 
     @property
-    def to_repeat(self) -> list[int]:
-        """Seeds whose trainings failed by accident."""
-        return [s for s, t in self.trainings.items() if not t.final]
+    def to_repeat(self) -> list[Key]:
+        """Trainings that failed by accident."""
+        return [training.key for training in self._in_order if not training.final]
 
     @property
-    def by_seed(self) -> dict[int, float]:
-        """Validation MAE of the seeds that are done."""
-        return {s: t.valid_mae for s, t in sorted(self.trainings.items()) if t.valid_mae is not None}
+    def by_training(self) -> dict[Key, float]:
+        """Validation MAE of the trainings that are done, in order."""
+        return {training.key: training.valid_mae for training in self._in_order if training.valid_mae is not None}
 
     @property
     def valid_mae(self) -> float | None:
-        """Mean over the seeds; None unless all are done."""
-        return fmean(self.by_seed.values()) if self.state == "done" else None
+        """Mean over the trainings, each with equal weight; None unless all are done."""
+        return fmean(self.by_training.values()) if self.state == "done" else None
 
     @property
     def epochs(self) -> int:
@@ -74,16 +74,20 @@ class Trial:
     @property
     def reason(self) -> str:
         """Why it did not end well, in one line; else empty."""
-        return next((t.error for _, t in sorted(self.trainings.items()) if t.error), "")
+        return next((training.error for training in self._in_order if training.error), "")
 
     def running_minimum(self) -> list[float]:
-        """Best validation MAE of the first seed up to each epoch; infinite before a checkpoint may be chosen."""
-        first = self.trainings.get(self.seeds[0])
+        """Best validation MAE of the first training up to each epoch; infinite before a checkpoint may be chosen."""
+        first = self.trainings.get(self.keys[0])
         best, minima = math.inf, []
         for value in first.curve if first else ():
             best = best if value is None else min(best, value)
             minima.append(best)
         return minima
+
+    @property
+    def _in_order(self) -> list[TrainingRecord]:
+        return [self.trainings[key] for key in self.keys if key in self.trainings]
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
@@ -93,19 +97,19 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
 
 
 def gain(trial: Trial, published: Trial) -> tuple[float, float | None] | None:
-    """By how much a trial's validation MAE is below the published settings', seed by seed.
+    """By how much a trial's validation MAE is below the published settings', training by training.
 
     Returns:
-        Mean and standard deviation over seeds (None for a single seed); None unless both are done.
+        Mean and standard deviation over the trainings (None for a single one); None unless both are done.
     """
     if trial.valid_mae is None or published.valid_mae is None:
         return None
-    differences = [published.by_seed[s] - trial.by_seed[s] for s in trial.seeds]
+    differences = [published.by_training[key] - trial.by_training[key] for key in trial.keys]
     return fmean(differences), stdev(differences) if len(differences) > 1 else None
 
 
 def limits(earlier: Sequence[Trial]) -> tuple[float, ...]:
-    """The median rule (Golovin et al. 2017), on the first seed: by epoch, what a training's best must not be above.
+    """The median rule (Golovin et al. 2017), on the first training: by epoch, what a training's best must not be above.
 
     The median over the finished trials of the best validation MAE up to that epoch; one that ended before keeps its
     last. Empty while too few have ended well.

@@ -2,7 +2,7 @@
 
     model: lnln
     config: {optimisation: {learning_rate: 0.0003}}
-    tuning: {dataset: mosi, split: official, budget: 40, ...}
+    tuning: {datasets: [{dataset: mosi, split: official, ...}], budget: 40, ...}
 
 A study names it as `lnln=results/tuning/lnln-.../best.yaml`, or as `{name: lnln, config: FILE, label: ...}`; a file
 written by hand needs no `tuning`.
@@ -14,31 +14,39 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from protocols import InputError
 
 
-class TuningNote(BaseModel):
-    """How settings were found: no part of a run's identity, which has the resolved config.
-
-    Attributes:
-        dataset, split, data_sha256: On which data. No other split of it may be used with these settings, as its test
-            samples may have been trained on or validated with.
-        regime, encoder: Under what training.
-        budget: Trials that were done when the file was written.
-        trial: The one that was best, from 0, which has the published settings.
-        seeds: Of the trainings of each trial.
-        valid_mae, default_valid_mae: Means over these seeds; the published settings' is None where they failed.
-        space_sha256: Of the search space.
-        search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
-    """
+class TunedOn(BaseModel):
+    """A data set whose training and validation parts a search has seen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     dataset: str
     split: str
     data_sha256: str
+
+
+class TuningNote(BaseModel):
+    """How settings were found: no part of a run's identity, which has the resolved config.
+
+    Attributes:
+        datasets: On which data. No other split of any of it may be used with these settings, as its test samples may
+            have been trained on or validated with.
+        regime, encoder: Under what training.
+        budget: Trials that were done when the file was written.
+        trial: The one that was best, from 0, which has the published settings.
+        seeds: Of the trainings of each trial on each data set.
+        valid_mae, default_valid_mae: Means over these trainings; the published settings' is None where they failed.
+        space_sha256: Of the search space.
+        search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    datasets: tuple[TunedOn, ...] = Field(min_length=1)
     regime: str
     encoder: str | None
     budget: int

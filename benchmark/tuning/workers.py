@@ -1,6 +1,6 @@
 """Where trainings run: in this process, or in worker processes of this machine, one thread each.
 
-Trainings may be added while others run: whether a trial's other seeds are worth it is known after its first.
+Trainings may be added while others run: whether a trial's other trainings are worth it is known after its first.
 """
 
 from __future__ import annotations

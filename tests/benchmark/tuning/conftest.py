@@ -40,3 +40,10 @@ def inline(monkeypatch: pytest.MonkeyPatch) -> None:
 def toy(own_home: Path) -> str:
     write_store(make_samples(words=False), store_path("toy"))
     return "toy"
+
+
+@pytest.fixture
+def toys(toy: str) -> tuple[str, str]:
+    """Two data sets."""
+    write_store(make_samples(words=False, seed=1, name="toy-two"), store_path("toy-two"))
+    return toy, "toy-two"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -64,6 +65,29 @@ def test_the_command_from_dry_run_to_a_study(toy: str, tmp_path: Path, capsys: p
     assert all(began[field] == best[field] for field in began)
 
 
+@pytest.mark.usefixtures("inline")
+def test_data_sets_are_named_one_by_one_with_the_commas_of_their_options(
+    tiny_encoder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = ["synthetic:size=tiny,seed=1", "synthetic:seed=2,size=tiny"]
+    arguments = ["tune", "toy", *(word for name in named for word in ("--dataset", name)), "--plugin", plugin(tmp_path)]
+    arguments += ["--encoder", str(tiny_encoder), "--epochs", "1", "--seeds", "2", "--budget", "2", "--workers", "1"]
+    arguments += ["--out", str(tmp_path / "tuned")]
+    code, text, err = call(capsys, *arguments)
+    assert code == 0, err
+    assert f"on {named[0]} and {named[1]}: 2 trials x 2 data sets x 2 seeds" in " ".join(text.split())
+    assert "sd over trainings" in text
+    content = json.loads(call(capsys, *arguments, "--json")[1])
+    assert content["trained"] == 0
+    row = content["trials"][1]
+    filed = ["synthetic:seed=1,size=tiny", "synthetic:seed=2,size=tiny"]
+    each = [row[f"valid_mae {name} seed {seed}"] for name in filed for seed in (0, 1)]
+    assert len(set(each)) == 4
+    assert row["valid_mae"] == pytest.approx(sum(each) / 4)
+    command = shlex.split(content["use"])
+    assert [command[at + 1] for at, word in enumerate(command) if word == "--dataset"] == named
+
+
 def test_mistakes_are_one_line_and_exit_code_2(toy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad"
     bad.mkdir()
@@ -76,6 +100,8 @@ def test_mistakes_are_one_line_and_exit_code_2(toy: str, tmp_path: Path, capsys:
         (["lf-dnn"], "--dataset"),
         (["constant", "--dataset", toy], "no parameters to train"),
         (["cenet", "--dataset", toy], "works inside a text encoder"),
+        (["lf-dnn", "--dataset", toy, "--dataset", "tyo"], "did you mean toy"),
+        (["lf-dnn", "--dataset", toy, "--dataset", "toy/fold0"], "two splits of one data set"),
         (["lf-dnn", "--dataset", toy, "--regime", "uncertian"], "did you mean uncertain"),
         (["lf-dnn", "--dataset", toy, "--budget", "0"], "--budget"),
         (["lf-dnn", "--dataset", toy, "--seeds", "few"], "--seeds"),

@@ -51,14 +51,14 @@ def test_what_is_in_the_test_part_changes_nothing(toy: str, tmp_path: Path, monk
     assert "train" in asked
     assert "test" not in asked
     assert clean.plan.id != dirty.plan.id  # the data is not the same
-    assert [(t.fields, t.by_seed) for t in clean.trials] == [(t.fields, t.by_seed) for t in dirty.trials]
+    assert [(t.fields, t.by_training) for t in clean.trials] == [(t.fields, t.by_training) for t in dirty.trials]
 
 
 @pytest.mark.usefixtures("toy")
 def test_a_family_of_splits_is_refused_and_settings_stay_with_their_split(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="name one, such as toy/fold0"):
-        plan_tuning(tuning(tmp_path, dataset="toy/fold*"))
-    outcome = tune(tuning(tmp_path, dataset="toy/fold0"), tmp_path / "out", 2, Counting())
+        plan_tuning(tuning(tmp_path, datasets=("toy/fold*",)))
+    outcome = tune(tuning(tmp_path, datasets=("toy/fold0",)), tmp_path / "out", 2, Counting())
     entry = f"toy={outcome.best_file}"
     fields = {"models": [entry], "protocols": ["complete"], "plugins": [plugin(tmp_path)]}
     assert prepare(make_study({**fields, "datasets": ["toy/fold0"]})).runs
@@ -77,8 +77,8 @@ def test_a_study_with_the_settings_found_reproduces_the_validation_error(tmp_pat
     outcome = run(study, tmp_path / "runs", InlineExecutor())
     by_label = {(p.label, p.spec.seed): r for p, r in zip(outcome.plan.runs, outcome.records, strict=True)}
     for label, trial in (("toy", found.trials[0]), ("toy-tuned", found.best)):
-        assert {seed: by_label[label, seed].valid_mae for seed in (0, 1)} == trial.by_seed
-        assert all(by_label[label, s].id == trial.trainings[s].run for s in (0, 1))
+        assert {("toy", seed): by_label[label, seed].valid_mae for seed in (0, 1)} == trial.by_training
+        assert all(by_label[label, s].id == trial.trainings["toy", s].run for s in (0, 1))
     found.best_file.unlink()  # a study that was run stands for itself
     kept = last_study(tmp_path / "runs")
     assert kept == study

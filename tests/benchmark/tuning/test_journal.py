@@ -16,7 +16,9 @@ from tests.benchmark.tuning.toy import Counting, tuning
 def test_the_journal_keeps_what_it_is_told_and_drops_a_line_cut_short(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     first = Suggestion(trial=0, fields={"a": 1, "b": 1.0, "c": True, "d": None, "e": "x"})
-    second = TrainingRecord(trial=0, seed=2, run="r", status="done", valid_mae=0.1 + 0.2, curve=(None, 0.5))
+    second = TrainingRecord(
+        trial=0, dataset="toy", seed=2, run="r", status="done", valid_mae=0.1 + 0.2, curve=(None, 0.5)
+    )
     Journal(path).add([first, second])
     whole = path.read_bytes()
     for cut in range(1, 40):
@@ -27,7 +29,7 @@ def test_the_journal_keeps_what_it_is_told_and_drops_a_line_cut_short(tmp_path: 
         assert journal.trainings == {}
         journal.add([second])
         assert path.read_bytes() == whole
-    assert Journal(path).trainings == {(0, 2): second}
+    assert Journal(path).trainings == {(0, ("toy", 2)): second}
     path.write_bytes(b"{}\n" + whole)
     with pytest.raises(InputError, match="line 1 cannot be read"):
         Journal(path)

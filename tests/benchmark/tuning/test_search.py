@@ -39,12 +39,12 @@ def test_the_first_trial_is_the_published_one_and_the_files_say_what_was_found(t
     }
     assert outcome.best is not None
     assert outcome.best.valid_mae == min(t.valid_mae for t in outcome.trials if t.valid_mae is not None)
-    assert outcome.best.valid_mae == pytest.approx(np.mean([*outcome.best.by_seed.values()]))
+    assert outcome.best.valid_mae == pytest.approx(np.mean([*outcome.best.by_training.values()]))
     with (outcome.folder / "trials.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert len(rows) == 6
     assert float(rows[outcome.best.number]["valid_mae"]) == outcome.best.valid_mae
-    assert float(rows[2]["valid_mae_seed1"]) == outcome.trials[2].by_seed[1]
+    assert float(rows[2]["valid_mae toy seed 1"]) == outcome.trials[2].by_training["toy", 1]
     assert {row["state"] for row in rows} == {"done"}
     assert all(row["epochs"] == "4" for row in rows)
     tuned = read_tuned(outcome.best_file, "toy")
@@ -118,10 +118,11 @@ def test_a_killed_search_goes_on_and_worker_processes_come_to_the_same(tmp_path:
     assert facts(resumed.trials) == facts(tune(wanted, tmp_path / "b", 6, Counting()).trials)
 
 
-@pytest.mark.usefixtures("toy")
+@pytest.mark.usefixtures("toys")
 def test_what_matters_makes_another_search_and_nothing_else_does(tmp_path: Path) -> None:
     base = plan_tuning(tuning(tmp_path)).id
     assert plan_tuning(tuning(tmp_path)).id == base
+    seen = {base}
     for changes in (
         {"seeds": (0, 2)},
         {"regime": "complete"},
@@ -130,9 +131,13 @@ def test_what_matters_makes_another_search_and_nothing_else_does(tmp_path: Path)
         {"config": {"width": 8}},
         {"prune": False},
         {"search_seed": 1},
-        {"dataset": "toy/fold1"},
+        {"datasets": ("toy/fold1",)},
+        {"datasets": ("toy", "toy-two")},
+        {"datasets": ("toy-two", "toy")},
     ):
-        assert plan_tuning(tuning(tmp_path, **changes)).id != base, changes
+        found = plan_tuning(tuning(tmp_path, **changes)).id
+        assert found not in seen, changes
+        seen.add(found)
     assert plan_tuning(tuning(tmp_path, '{"width": Choice(2, 4)}')).id != base
     write_store(make_samples(words=False, seed=1), store_path("toy"))
     assert plan_tuning(tuning(tmp_path)).id != base

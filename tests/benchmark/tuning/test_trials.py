@@ -69,8 +69,8 @@ def test_settings_that_come_up_again_are_not_trained_again(tmp_path: Path) -> No
     assert len(outcome.trials) == 6
     assert all(t.state == "done" for t in outcome.trials)
     assert len({t.spec.id for t in workers.trained}) == 4
-    by_width = {t.fields["width"]: t.by_seed for t in outcome.trials}
-    assert all(t.by_seed == by_width[t.fields["width"]] for t in outcome.trials)
+    by_width = {t.fields["width"]: t.by_training for t in outcome.trials}
+    assert all(t.by_training == by_width[t.fields["width"]] for t in outcome.trials)
 
 
 @pytest.mark.usefixtures("toy")
@@ -83,18 +83,20 @@ def test_hopeless_trials_are_ended_early_and_only_these(tmp_path: Path) -> None:
     for trial in pruned:
         assert trial.number >= 4
         assert 5 <= trial.epochs < 12
-        assert list(trial.trainings) == [0]  # the other seeds are not trained
+        assert list(trial.trainings) == [("toy", 0)]  # the other seeds are not trained
         assert "the median is" in trial.reason
     assert outcome.best not in pruned
     whole = tune(tuning(tmp_path, space, **given, prune=False), tmp_path / "b", 8, Counting())
     assert all(t.state == "done" and t.epochs == 24 for t in whole.trials)
-    assert [t.by_seed for t in whole.trials[:4]] == [t.by_seed for t in outcome.trials[:4]]
+    assert [t.by_training for t in whole.trials[:4]] == [t.by_training for t in outcome.trials[:4]]
 
 
 def done(number: int, curve: Sequence[float | None]) -> Trial:
     best = min(v for v in curve if v is not None)
-    record = TrainingRecord(trial=number, seed=0, run=str(number), status="done", valid_mae=best, curve=tuple(curve))
-    return Trial(number, {}, (0,), {0: record})
+    record = TrainingRecord(
+        trial=number, dataset="toy", seed=0, run=str(number), status="done", valid_mae=best, curve=tuple(curve)
+    )
+    return Trial(number, {}, (record.key,), {record.key: record})
 
 
 curves = st.lists(st.lists(st.floats(0.1, 3.0), min_size=1, max_size=6), min_size=1, max_size=7)

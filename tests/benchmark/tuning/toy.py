@@ -62,7 +62,7 @@ def plugin(folder: Path, search: str = USUAL) -> str:
 def tuning(folder: Path, search: str = USUAL, /, **changes: Any) -> Tuning:
     fields: dict[str, Any] = {
         "model": "toy",
-        "dataset": "toy",
+        "datasets": ("toy",),
         "seeds": (0, 1),
         "optimisation": {"epochs": 2, "batch_size": 16},
         "plugins": (plugin(folder, search),),
