@@ -21,17 +21,14 @@ class SentiIFusionConfig(ModelConfig):
 
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 128, 192),
-        "encoder_layers": Choice(0, 1),
         "patch": Choice(1, 4),
-        "stream_norm": Choice("log", "none"),
         "events": Choice(0, 16),
         "readers": Choice(1, 4),
         "fusion_share": Interval(0.1, 0.8),
         "dropout": Interval(0.0, 0.5),
+        "event_dropout": Interval(0.0, 0.5),
         "feature_weight": Interval(0.05, 1.0, log=True),
-        "semantic_weight": Interval(0.05, 1.0, log=True),
         "stage1_share": Interval(0.1, 0.6),
-        "stage2_rate": Interval(0.1, 1.0),
         "task_loss": Choice("l1", "smooth_l1", "mse"),
     }
 
@@ -51,7 +48,7 @@ class SentiIFusionConfig(ModelConfig):
         "there; 0: the plain mean; READING",
     )
     event_dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="on what is read of mean and events, where events are read; READING"
+        default=0.05, ge=0, lt=1, description="on what is read of mean and events, where events are read; READING"
     )
     dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
@@ -123,7 +120,7 @@ class SentiIFusionConfig(ModelConfig):
     # The task. READING.
     task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
-        learning_rate=2e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=15, ema_decay=0.98, tolerance=1.0
+        learning_rate=4e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40, ema_decay=0.98, tolerance=2.0
     )
 
     @model_validator(mode="after")

@@ -82,7 +82,7 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=8,
+        version=9,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
