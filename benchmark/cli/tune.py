@@ -102,9 +102,10 @@ def tune(
         "search_seed": search_seed,
     }
     if config is not None:
-        fields["config"] = read_tuned(config, model).config
-        own = fields["config"].get("optimisation", {})
-        fields["config"] |= {"optimisation": {**own, **fields["optimisation"]}}
+        begun = read_tuned(config, model)
+        fields["begun_on"] = begun.tuning.datasets if begun.tuning else ()
+        own = begun.config.get("optimisation", {})
+        fields["config"] = {**begun.config, "optimisation": {**own, **fields["optimisation"]}}
     console = Console(stderr=as_json)
     with console.status("reading data") if console.is_terminal else contextlib.nullcontext():
         plan = plan_tuning(Tuning.model_validate(fields))

@@ -12,7 +12,7 @@ from benchmark.store import replace_file
 from benchmark.tuning.plan import TuningPlan
 from benchmark.tuning.space import differing, space_sha256
 from benchmark.tuning.trials import Trial, gain, ranked
-from benchmark.tuning.tuned import TunedConfig, TunedOn, TuningNote, tuned_text
+from benchmark.tuning.tuned import TunedConfig, TuningNote, tuned_text
 
 
 def trial_row(plan: TuningPlan, trial: Trial) -> dict[str, Any]:
@@ -66,9 +66,7 @@ def usage(plan: TuningPlan, folder: Path) -> str:
 def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Trial) -> str:
     published = trials[0]
     note = TuningNote(
-        datasets=tuple(
-            TunedOn(dataset=spec.dataset, split=spec.split, data_sha256=spec.data_sha256) for spec in plan.datasets
-        ),
+        datasets=plan.seen,
         regime=plan.specs[0].regime,
         encoder=plan.encoder.name if plan.encoder else None,
         budget=sum(t.ended for t in trials),

@@ -19,6 +19,7 @@ from benchmark.runs import ORACLE, RunSpec
 from benchmark.study import PlannedRun, make_study, plan
 from benchmark.tuning.journal import Key
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
+from benchmark.tuning.tuned import TunedOn
 from protocols import InputError
 
 #: Rises when the meaning of a search changes, so that old ones are not taken up.
@@ -39,6 +40,7 @@ class Tuning(BaseModel):
         regime, encoder, scaling: As in a study.
         seeds: Of the trainings of every trial on every data set.
         config: Fields that the search starts from, instead of the model's defaults.
+        begun_on: What these were found on, where a search found them: the settings of this one have seen it, too.
         optimisation: Such as `{epochs: 10}`: what the trainings are given.
         plugins: Python files that register models.
         prune: Whether hopeless trainings are ended early.
@@ -54,6 +56,7 @@ class Tuning(BaseModel):
     scaling: Scaling = "log"
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     config: dict[str, Any] = {}
+    begun_on: tuple[TunedOn, ...] = ()
     optimisation: dict[str, Any] = {}
     plugins: tuple[str, ...] = ()
     prune: bool = True
@@ -80,6 +83,12 @@ class TuningPlan:
     def datasets(self) -> tuple[RunSpec, ...]:
         """The run of each data set with the first seed."""
         return tuple(spec for spec in self.specs if spec.seed == self.specs[0].seed)
+
+    @cached_property
+    def seen(self) -> tuple[TunedOn, ...]:
+        """Everything that the settings will have seen: the data of this search, and what it was begun on."""
+        own = (TunedOn(dataset=s.dataset, split=s.split, data_sha256=s.data_sha256) for s in self.datasets)
+        return tuple({(seen.data_sha256, seen.split): seen for seen in (*self.tuning.begun_on, *own)}.values())
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -110,6 +119,7 @@ class TuningPlan:
             "run": self.specs[0].model_dump(mode="json", exclude={"regime", "dataset", "seed", *_OF_DATA}),
             "data": [spec.model_dump(mode="json", include=_OF_DATA) for spec in self.datasets],
             "space": space_content(self.space),
+            "begun_on": sorted((seen.data_sha256, seen.split) for seen in self.tuning.begun_on),
             "seeds": list(self.seeds),
             "prune": self.tuning.prune,
             "search_seed": self.tuning.search_seed,
@@ -156,6 +166,7 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     runs = [run for run in plan(study).runs if run.spec.model != ORACLE]
     _check_splits(tuning.datasets, runs)
     specs = tuple(run.spec for run in runs)
+    _check_begun(tuning.begun_on, specs)
     base = resolve_config(tuning.model, specs[0].config)
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
@@ -189,3 +200,14 @@ def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
                 f"datasets: '{before}' and '{reference}' are two splits of one data set; name one, {reason}"
             )
         named[spec.data_sha256] = reference, spec.split
+
+
+def _check_begun(begun_on: Iterable[TunedOn], specs: Sequence[RunSpec]) -> None:
+    """Refuse to begin with settings found on another split, as a study would refuse to use them here."""
+    for seen in begun_on:
+        spec = next((s for s in specs if s.data_sha256 == seen.data_sha256 and s.split != seen.split), None)
+        if spec is not None:
+            raise InputError(
+                f"config: its settings were found on {seen.dataset}/{seen.split}, whose training and validation parts "
+                f"may hold test samples of {spec.dataset}/{spec.split}; tune on that split, or begin with others"
+            )

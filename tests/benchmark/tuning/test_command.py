@@ -63,6 +63,10 @@ def test_the_command_from_dry_run_to_a_study(toy: str, tmp_path: Path, capsys: p
     began = json.loads(text)["published"]
     best = content["trials"][content["best"]]
     assert all(began[field] == best[field] for field in began)
+    elsewhere = ["tune", "toy", "--dataset", f"{toy}/fold0", *arguments[4:]]
+    code, _, err = call(capsys, *elsewhere, "--config", content["best_file"], "--dry-run")
+    assert code == 2
+    assert "its settings were found on toy/official" in err
 
 
 @pytest.mark.usefixtures("inline")

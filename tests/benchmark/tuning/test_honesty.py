@@ -16,6 +16,7 @@ from benchmark.data.store import write_store
 from benchmark.executors import InlineExecutor
 from benchmark.study import make_study
 from benchmark.tuning.search import TuningOutcome, plan_tuning, tune
+from benchmark.tuning.tuned import read_tuned
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, plugin, tuning
 from tests.samples import make_samples
@@ -64,6 +65,23 @@ def test_a_family_of_splits_is_refused_and_settings_stay_with_their_split(tmp_pa
     assert prepare(make_study({**fields, "datasets": ["toy/fold0"]})).runs
     with pytest.raises(InputError, match="may hold test samples of toy/fold1"):
         prepare(make_study({**fields, "datasets": ["toy/fold*"]}))
+
+
+@pytest.mark.usefixtures("toy")
+def test_settings_stay_with_the_split_of_every_search_that_found_them(toys: tuple[str, str], tmp_path: Path) -> None:
+    first = tune(tuning(tmp_path, datasets=("toy/fold0",)), tmp_path / "out", 2, Counting())
+    found = read_tuned(first.best_file, "toy")
+    assert found.tuning is not None
+    begun = {"config": found.config, "begun_on": found.tuning.datasets}
+    with pytest.raises(InputError, match=r"found on toy/fold0, .* may hold test samples of toy/fold1"):
+        plan_tuning(tuning(tmp_path, datasets=("toy/fold1",), **begun))
+    second = tune(tuning(tmp_path, datasets=(toys[1],), **begun), tmp_path / "out", 2, Counting())
+    note = read_tuned(second.best_file, "toy").tuning
+    assert note is not None
+    assert [(seen.dataset, seen.split) for seen in note.datasets] == [("toy", "fold0"), ("toy-two", "official")]
+    fields = {"models": [f"toy={second.best_file}"], "protocols": ["complete"], "plugins": [plugin(tmp_path)]}
+    with pytest.raises(InputError, match="may hold test samples of toy/fold1"):
+        prepare(make_study({**fields, "datasets": ["toy/fold1"]}))
 
 
 @pytest.mark.usefixtures("toy")
