@@ -268,7 +268,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
 def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
     """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
     for seen in entry.tuning.datasets if entry.tuning else ():
-        other = next((s for s in splits if seen.data_sha256 == header.fingerprint and s != seen.split), None)
+        other = next((s for s in splits if seen.bars(header.fingerprint, s)), None)
         if other:
             raise InputError(
                 f"model '{entry.title}': its settings were found on {seen.dataset}/{seen.split}, whose training and "

@@ -28,6 +28,10 @@ class TunedOn(BaseModel):
     split: str
     data_sha256: str
 
+    def bars(self, data_sha256: str, split: str) -> bool:
+        """Whether it is another split of the same data: test samples there may have been seen here."""
+        return data_sha256 == self.data_sha256 and split != self.split
+
 
 class TuningNote(BaseModel):
     """How settings were found: no part of a run's identity, which has the resolved config.
