@@ -18,6 +18,7 @@ from baselines.interface import (
     MODALITIES,
     Batch,
     InputSpec,
+    Modality,
     ModelConfig,
     ModelInfo,
     Optimisation,
@@ -27,6 +28,7 @@ from baselines.interface import (
     TrainBatch,
     TrainingStatistics,
 )
+from baselines.layers.event_tokens import EventTokens
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.registry import register
@@ -42,7 +44,8 @@ class LateFusionConfig(ModelConfig):
         "stream_layers": Choice(0, 1, 2),
         "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
-        "events": Choice(0, 16),
+        "events": Choice(0, 32),
+        "neighbours": Choice(0, 1),
         "dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
     }
@@ -59,8 +62,15 @@ class LateFusionConfig(ModelConfig):
     text_norm: InputNorm = "layer"
     stream_norm: InputNorm = "log"
     patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
-    events: int = Field(default=0, ge=0, description="kinds of events read in audio and vision; 0: the plain mean")
-    event_dropout: float = Field(default=0.2, ge=0, lt=1, description="on what is read of mean and events")
+    events: int = Field(
+        default=0,
+        ge=0,
+        description="kinds of events read in place of attention pooling, as Senti-iFusion does; 0: none",
+    )
+    neighbours: int = Field(
+        default=1, ge=0, description="with events: audio / vision steps on either side averaged beside a step"
+    )
+    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="with events: on what is read of audio / vision")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
@@ -73,7 +83,7 @@ class LateFusionConfig(ModelConfig):
         year=2016,
         url="https://arxiv.org/abs/1501.00102",
         licence="MIT",
-        version=2,
+        version=3,
         differences=(
             "ours is a sentiment model of our own with the paper's rule, not a reimplementation of its gesture network",
             "a modality is silenced as its encoded vector, not as its input",
@@ -85,22 +95,8 @@ class LateFusion(SentimentModel):
 
     def __init__(self, spec: InputSpec, config: LateFusionConfig) -> None:
         super().__init__(spec, config)
-        self.encoders = nn.ModuleDict(
-            {
-                m: PooledEncoder(
-                    spec.width(m),
-                    config.width,
-                    layers=0 if m == "text" else config.stream_layers,
-                    heads=config.heads,
-                    dropout=config.dropout,
-                    norm=config.text_norm if m == "text" else config.stream_norm,
-                    patch=1 if m == "text" else config.patch,
-                    events=0 if m == "text" else config.events,
-                    event_dropout=config.event_dropout,
-                )
-                for m in MODALITIES
-            }
-        )
+        encoder = _event_tokens if config.events else _pooled_encoder
+        self.encoders = nn.ModuleDict({m: encoder(m, spec, config) for m in MODALITIES})
         self.head = RegressionHead(len(MODALITIES) * 2 * config.width, config.width, config.dropout)
         self.modality_dropout = config.modality_dropout
 
@@ -110,7 +106,7 @@ class LateFusion(SentimentModel):
 
     def vectors(self, batch: Batch) -> Tensor:
         """Each modality's vector, `(B, 3, 2 d)`."""
-        return torch.stack([self.encoders[m](batch[m]) for m in MODALITIES], dim=1)
+        return torch.stack([self.encoders[m](batch[m]).flatten(1) for m in MODALITIES], dim=1)
 
     def forward(self, batch: Batch) -> Prediction:
         """Sentiment `(B,)`."""
@@ -122,6 +118,31 @@ class LateFusion(SentimentModel):
         kept = keep_modalities(len(batch), self.modality_dropout, vectors.device)
         score = self.head((vectors * kept.unsqueeze(-1)).flatten(1))
         return {"task": F.l1_loss(score, batch.label)}
+
+
+def _pooled_encoder(modality: Modality, spec: InputSpec, config: LateFusionConfig) -> PooledEncoder:
+    text = modality == "text"
+    return PooledEncoder(
+        spec.width(modality),
+        config.width,
+        layers=0 if text else config.stream_layers,
+        heads=config.heads,
+        dropout=config.dropout,
+        norm=config.text_norm if text else config.stream_norm,
+        patch=1 if text else config.patch,
+    )
+
+
+def _event_tokens(modality: Modality, spec: InputSpec, config: LateFusionConfig) -> EventTokens:
+    text = modality == "text"
+    return EventTokens(
+        spec.width(modality),
+        config.width,
+        events=config.events,
+        norm=config.text_norm if text else config.stream_norm,
+        neighbours=0 if text else config.neighbours,
+        dropout=config.dropout if text else config.event_dropout,
+    )
 
 
 def keep_modalities(samples: int, rate: float, device: torch.device) -> Tensor:

@@ -20,37 +20,34 @@ class SentiIFusionConfig(ModelConfig):
     """Config of Senti-iFusion; the fields of the ablation switch single parts off."""
 
     search: ClassVar[Mapping[str, Search]] = {
-        "width": Choice(64, 128, 192),
-        "patch": Choice(1, 4),
-        "events": Choice(0, 16),
+        "width": Choice(64, 96, 192),
+        "events": Choice(16, 32),
+        "neighbours": Choice(0, 1, 2),
         "readers": Choice(1, 4),
         "fusion_share": Interval(0.1, 0.8),
-        "dropout": Interval(0.0, 0.5),
+        "dropout": Interval(0.0, 0.6),
         "event_dropout": Interval(0.0, 0.5),
         "feature_weight": Interval(0.05, 1.0, log=True),
         "stage1_share": Interval(0.1, 0.6),
         "task_loss": Choice("l1", "smooth_l1", "mse"),
     }
 
-    # Encoders. READING throughout: the layout of ALMT and LNLN.
-    width: int = Field(default=192, ge=8, description="d; READING")
-    tokens: int = Field(default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 pooled; READING")
+    # Encoders. READING throughout.
+    width: int = Field(default=96, ge=8, description="d; READING")
+    tokens: int = Field(
+        default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 of what events show; READING"
+    )
     heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
-    encoder_layers: int = Field(default=0, ge=0, description="depth of the audio and vision encoders; READING")
-    text_layers: int = Field(default=0, ge=0, description="depth on top of the text encoder's states; READING")
     text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
     stream_norm: InputNorm = Field(default="none", description="what is done to audio and vision first; READING")
-    patch: int = Field(default=4, ge=1, description="neighbouring audio / vision steps joined into one; READING")
-    events: int = Field(
-        default=16,
-        ge=0,
-        description="kinds of events read in audio and in vision beside the mean, both drawn to zero where little is "
-        "there; 0: the plain mean; READING",
+    events: int = Field(default=32, ge=1, description="kinds of events that a token reads; READING")
+    neighbours: int = Field(
+        default=1, ge=0, description="audio / vision steps on either side that are averaged beside a step; READING"
     )
-    event_dropout: float = Field(
-        default=0.05, ge=0, lt=1, description="on what is read of mean and events, where events are read; READING"
+    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="on what is read of audio and vision; READING")
+    dropout: float = Field(
+        default=0.5, ge=0, lt=1, description="on what is read of text, in sub-layers and heads; READING"
     )
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="on inputs, sub-layers and heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
     use_integrity: bool = Field(default=True, description="ablation: False takes every modality for whole (I = 1)")
@@ -60,7 +57,7 @@ class SentiIFusionConfig(ModelConfig):
     integrity_hidden: int = Field(default=32, ge=1, description="width of the judge of a position; READING")
     integrity_weight: float = Field(default=1.0, ge=0, description="of the losses of the estimate; READING")
     integrity_dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="chance that training takes a modality for gone; READING"
+        default=0.06, ge=0, lt=1, description="chance that training takes a modality for gone; READING"
     )
     detach_integrity: bool = Field(
         default=True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
@@ -97,7 +94,7 @@ class SentiIFusionConfig(ModelConfig):
     scales: int = Field(default=3, ge=1, description="successive layers at which the others are queried; READING")
     fusion_layers: int = Field(default=1, ge=1, description="depth of the fusion Transformer; READING")
     choice_temperature: float = Field(
-        default=0.1, gt=0, description="of the softmax behind the straight-through choice; READING"
+        default=0.5, gt=0, description="tau of the lead, R^(1 / tau): near 0 the dominant modality leads alone; READING"
     )
     quality_weight: float = Field(default=0.3, ge=0, description="of the loss of the quality head; READING")
     readers: int = Field(
@@ -120,7 +117,7 @@ class SentiIFusionConfig(ModelConfig):
     # The task. READING.
     task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
-        learning_rate=4e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40, ema_decay=0.98, tolerance=2.0
+        learning_rate=8e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40, ema_decay=0.98, tolerance=2.0
     )
 
     @model_validator(mode="after")

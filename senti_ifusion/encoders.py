@@ -11,30 +11,26 @@ import torch
 from torch import Tensor, nn
 
 from baselines import Batch, InputSpec, Modality
-from baselines.layers.pooled_encoder import PooledEncoder
+from baselines.layers.event_tokens import EventTokens
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
 
 
 class ModalityEncoders(nn.Module):
-    """A modality's tokens: the mean of what is there, and K - 1 vectors of attention pooling beside it."""
+    """A modality's tokens: the mean of what is there, and what K - 1 groups of events show beside it."""
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__()
-        self.tokens = config.tokens
         self.encoders = nn.ModuleDict(
             {
-                m: PooledEncoder(
+                m: EventTokens(
                     spec.width(m),
                     config.width,
-                    layers=config.text_layers if m == "text" else config.encoder_layers,
-                    heads=config.heads,
-                    dropout=config.dropout,
+                    tokens=config.tokens,
+                    events=config.events,
                     norm=config.text_norm if m == "text" else config.stream_norm,
-                    patch=1 if m == "text" else config.patch,
-                    queries=config.tokens - 1,
-                    events=0 if m == "text" else config.events,
-                    event_dropout=config.event_dropout,
+                    neighbours=0 if m == "text" else config.neighbours,
+                    dropout=config.dropout if m == "text" else config.event_dropout,
                 )
                 for m in MODALITIES
             }
@@ -42,12 +38,12 @@ class ModalityEncoders(nn.Module):
 
     def features(self, batch: Batch, modality: Modality) -> Tensor:
         """`(B, T, D)`: one modality's vectors as the encoder reads them, normalised."""
-        return cast(PooledEncoder, self.encoders[modality]).input.features(batch[modality])
+        return cast(EventTokens, self.encoders[modality]).features(batch[modality])
 
     def forward(self, batch: Batch, presence: Mapping[Modality, Tensor] | None = None) -> Tensor:
         """H, `(B, 3, K, d)`; positions count in proportion to their presence, `(B, T)` by modality."""
-        vectors = [self.encoders[m](batch[m], presence[m] if presence else None) for m in MODALITIES]
-        return torch.unflatten(torch.stack(vectors, dim=1), 2, (self.tokens, -1))
+        tokens = [self.encoders[m](batch[m], presence[m] if presence else None) for m in MODALITIES]
+        return torch.stack(tokens, dim=1)
 
 
 class CompleteView(nn.Module):

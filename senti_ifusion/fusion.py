@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from baselines.layers.transformer import Attention, CrossLayer, TransformerLayer, feed_forward, learned_tokens
 from protocols import MODALITIES
+from senti_ifusion.completion import EPSILON
 from senti_ifusion.config import SentiIFusionConfig
 
 
@@ -49,7 +50,7 @@ class QualityEstimator(nn.Module):
 
 
 class AdaptiveFusion(nn.Module):
-    """The dominant modality's tokens query the others at several scales; what they bring is weighted by reliability."""
+    """The leading tokens query all modalities at several scales; what these bring is weighted by reliability."""
 
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
@@ -92,12 +93,15 @@ class AdaptiveFusion(nn.Module):
         return Fused(sentiment, quality, reliability, dominant)
 
     def choose(self, reliability: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Who leads, and what the others weigh.
+        """Who leads, and what each brings.
+
+        The lead is shared by degrees, in proportion to `R^(1 / tau)`: the dominant modality has the largest part, and
+        one that is not reliable has none (our reading; with a small tau the dominant modality leads alone).
 
         Returns:
-            `(B, 3)` one for the leader and zero for the others, with the gradient of a softmax (straight-through);
-            `(B, 3)` weights of what each brings, zero for the leader; `(B,)` index of the leader. Without adaptive
-            fusion, all lead and weigh the same, and the index is that of the highest reliability.
+            `(B, 3)` shares of the lead, of sum 1; `(B, 3)` weights of what each brings, the smaller the more it leads;
+            `(B,)` index of the dominant modality. Without adaptive fusion, all lead and weigh the same, and the index
+            is that of the highest reliability.
         """
         dominant = reliability.argmax(dim=1)
         if not self.config.adaptive_fusion:
@@ -105,10 +109,7 @@ class AdaptiveFusion(nn.Module):
             return equal, equal, dominant
         if self.config.dominant == "text":
             dominant = torch.zeros_like(dominant)
-        hard = nn.functional.one_hot(dominant, len(MODALITIES)).to(reliability.dtype)
-        if self.config.dominant == "text":
-            lead = hard
+            lead = nn.functional.one_hot(dominant, len(MODALITIES)).to(reliability.dtype)
         else:
-            soft = (reliability / self.config.choice_temperature).softmax(dim=1)
-            lead = hard + soft - soft.detach()
-        return lead, reliability * (1 - hard), dominant
+            lead = ((reliability + EPSILON).log() / self.config.choice_temperature).softmax(dim=1)
+        return lead, reliability * (1 - lead), dominant

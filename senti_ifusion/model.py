@@ -82,13 +82,13 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=9,
+        version=10,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
             "the light heads of stage 1 keep a say beside the fusion (config field fusion_share), and the encoders are "
-            "a mean, events and attention pooling, for the sake of small training sets",
+            "a mean and events, without attention, for the sake of small training sets",
             "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
         ),
     ),

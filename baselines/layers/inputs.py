@@ -20,24 +20,19 @@ def signed_log(values: Tensor) -> Tensor:
     return values.sign() * values.abs().log1p()
 
 
-class InputProjection(nn.Module):
-    """Normalise, join neighbouring steps, project: `(B, T, D)` to `(B, ceil(T / patch), d)`.
+class InputFeatures(nn.Module):
+    """A modality's feature vectors, normalised.
 
     Args:
         input_width: D.
-        width: d.
-        norm: What is done to the features first. One feature cannot be layer-normalised (nothing would be left of it);
-            it is passed on as it is.
-        patch: So many neighbouring steps become one, by one linear map of all their features. Cuts the cost of
-            attention over streams of many frames a second; 1 keeps every step.
+        norm: What is done to the features. One feature cannot be layer-normalised (nothing would be left of it); it is
+            passed on as it is.
     """
 
-    def __init__(self, input_width: int, width: int, norm: InputNorm = "none", patch: int = 1) -> None:
+    def __init__(self, input_width: int, norm: InputNorm = "none") -> None:
         super().__init__()
-        self.patch = patch
         self.log = norm == "log"
         self.norm = nn.LayerNorm(input_width) if norm == "layer" and input_width > 1 else nn.Identity()
-        self.project = nn.Linear(input_width * patch, width)
 
     def features(self, sequences: Sequences) -> Tensor:
         """Normalised features `(B, T, D)`, zeros on padding."""
@@ -46,16 +41,26 @@ class InputProjection(nn.Module):
         # Zeros on padding, so that a patch across a sample's end holds the same whatever the batch is padded to.
         return torch.where(sequences.padding.unsqueeze(-1), values.new_zeros(()), values)
 
+
+class InputProjection(InputFeatures):
+    """Normalise, join neighbouring steps, project: `(B, T, D)` to `(B, ceil(T / patch), d)`.
+
+    Args:
+        input_width: D.
+        width: d.
+        norm: See `InputFeatures`.
+        patch: So many neighbouring steps become one, by one linear map of all their features. Cuts the cost of
+            attention over streams of many frames a second; 1 keeps every step.
+    """
+
+    def __init__(self, input_width: int, width: int, norm: InputNorm = "none", patch: int = 1) -> None:
+        super().__init__(input_width, norm)
+        self.patch = patch
+        self.project = nn.Linear(input_width * patch, width)
+
     def forward(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
         """Projected steps `(B, T', d)` and their padding `(B, T')`; a patch counts if any of its steps is valid."""
         return self.embed(self.features(sequences), sequences)
-
-    def joined(self, presence: Tensor) -> Tensor:
-        """`(B, T')`: the mean presence of the steps of every patch, from `(B, T)` with zeros on padding."""
-        if self.patch == 1:
-            return presence
-        gap = -presence.shape[1] % self.patch
-        return torch.unflatten(F.pad(presence, (0, gap)), 1, (-1, self.patch)).mean(dim=2)
 
     def embed(self, features: Tensor, sequences: Sequences) -> tuple[Tensor, Tensor]:
         """The same from what `features` returned."""

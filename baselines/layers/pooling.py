@@ -5,8 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from baselines.layers.transformer import FAINTEST
-
 
 def masked_mean(values: Tensor, padding: Tensor) -> Tensor:
     """`(B, D)`: mean of `(B, T, D)` over the steps that are not padding (`(B, T)` bool; at least one a sample)."""
@@ -29,22 +27,16 @@ class AttentionPooling(nn.Module):
         self.heads = heads
         self.score = nn.Linear(width, heads * queries)
 
-    def forward(self, values: Tensor, padding: Tensor, presence: Tensor | None = None) -> Tensor:
-        """Pool `(B, T, d)` with `(B, T)` padding to `(B, queries * d)`.
-
-        With a presence, `(B, T)` from 0 to 1, weights are in proportion to it.
-        """
-        scores = self.score(values)
-        if presence is not None:
-            scores = scores + presence.clamp(min=FAINTEST).log().unsqueeze(-1)
-        weights = scores.masked_fill(padding.unsqueeze(-1), float("-inf")).softmax(dim=1)
+    def forward(self, values: Tensor, padding: Tensor) -> Tensor:
+        """Pool `(B, T, d)` with `(B, T)` padding to `(B, queries * d)`."""
+        weights = self.score(values).masked_fill(padding.unsqueeze(-1), float("-inf")).softmax(dim=1)
         parts = torch.unflatten(values, -1, (self.heads, -1)).masked_fill(padding[:, :, None, None], 0.0)
         pooled: Tensor = torch.einsum("btqh,bthd->bqhd", torch.unflatten(weights, -1, (-1, self.heads)), parts)
         return pooled.flatten(1)
 
 
 class EventPooling(nn.Module):
-    """What is seen where something happens, how much happens, and the mean of all: drawn to zero where little is there.
+    """The mean of all steps, and what is seen where something happens: drawn to zero where little is there.
 
     A step is an event to a degree from 0 to 1, `g = sigmoid(gate(x))`, and shows `v = value(x)`. Read are
 
@@ -55,7 +47,8 @@ class EventPooling(nn.Module):
 
     Args:
         width: D.
-        units: E, kinds of events.
+        units: E, kinds of events in a group.
+        groups: G, groups of events that are read apart.
     """
 
     #: a and b before they are learned, in steps.
@@ -63,19 +56,26 @@ class EventPooling(nn.Module):
     #: Of the logarithms of a and b, so that both can move by their own size within an epoch.
     RATE = 8.0
 
-    def __init__(self, width: int, units: int) -> None:
+    def __init__(self, width: int, units: int, groups: int = 1) -> None:
         super().__init__()
-        self.gate, self.value = nn.Linear(width, units), nn.Linear(width, units)
+        self.groups = groups
+        self.gate, self.value = nn.Linear(width, groups * units), nn.Linear(width, groups * units)
         nn.init.constant_(self.gate.bias, -1.0)  # most steps are no event
         self.needed = nn.Parameter(torch.tensor(self.NEEDED).log() / self.RATE)
-        self.width = width + 2 * units
 
-    def forward(self, values: Tensor, presence: Tensor) -> Tensor:
-        """`(B, D + 2 E)` from `(B, T, D)` values and `(B, T)` presence from 0 to 1, zero on padding."""
+    def forward(self, values: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean `(B, D)` and events `(B, G, 2 E)` (what they show, how much there is of them).
+
+        Args:
+            values: `(B, T, D)`.
+            presence: `(B, T)` from 0 to 1, zero on padding.
+        """
         presence = presence.unsqueeze(-1)
         there = presence.sum(dim=1)
         steps, event = (self.RATE * self.needed).exp()
         degree = self.gate(values).sigmoid() * presence
         amount = degree.sum(dim=1)
         shown = (degree * self.value(values)).sum(dim=1) / (amount + event)
-        return torch.cat([(values * presence).sum(dim=1) / (there + steps), shown, amount / (there + steps)], dim=-1)
+        mean = (values * presence).sum(dim=1) / (there + steps)
+        events = [torch.unflatten(part, 1, (self.groups, -1)) for part in (shown, amount / (there + steps))]
+        return mean, torch.cat(events, dim=-1)

@@ -10,9 +10,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-#: Least presence of a key: one that is gone weighs a ten-thousandth of one that is there.
-FAINTEST = 1e-4
-
 
 class Attention(nn.Module):
     """Multi-head attention of one sequence on another, without norms or residual.
@@ -31,16 +28,13 @@ class Attention(nn.Module):
         self.to_key_value = nn.Linear(width, 2 * inner, bias=False)
         self.to_output = nn.Linear(inner, width)
 
-    def forward(
-        self, queries: Tensor, source: Tensor, padding: Tensor | None = None, presence: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, queries: Tensor, source: Tensor, padding: Tensor | None = None) -> Tensor:
         """Attend.
 
         Args:
             queries: `(B, Q, d)`.
             source: `(B, S, d)`: keys and values.
             padding: `(B, S)` bool, True where there is nothing to attend to; at least one step a sample is valid.
-            presence: `(B, S)` from 0 to 1: how much of a step is there; attention is in proportion to it.
 
         Returns:
             `(B, Q, d)`.
@@ -48,9 +42,6 @@ class Attention(nn.Module):
         query = self.to_query(queries).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         key, value = self.to_key_value(source).unflatten(-1, (2, self.heads, -1)).permute(2, 0, 3, 1, 4)
         mask = None if padding is None else ~padding[:, None, None, :]
-        if presence is not None:
-            bias = presence.clamp(min=FAINTEST).log()
-            mask = (bias if padding is None else bias.masked_fill(padding, -torch.inf))[:, None, None, :]
         attended = F.scaled_dot_product_attention(query, key, value, attn_mask=mask)
         output: Tensor = self.to_output(attended.transpose(1, 2).flatten(2))
         return output
@@ -76,13 +67,7 @@ class TransformerLayer(nn.Module):
         self.feed = feed_forward(width, hidden or 2 * width, dropout)
         self.dropout = nn.Dropout(dropout)
 
-    def forward(
-        self,
-        values: Tensor,
-        padding: Tensor | None = None,
-        keep: int | None = None,
-        presence: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, values: Tensor, padding: Tensor | None = None, keep: int | None = None) -> Tensor:
         """`(B, T, d)` to `(B, T, d)`; with `keep`, only the first `keep` steps are worked out and returned.
 
         What is read of the last layer of an encoder is often a few leading tokens; the others then need keys and
@@ -91,7 +76,7 @@ class TransformerLayer(nn.Module):
         normed = self.norm_attention(values)
         queries = normed if keep is None else normed[:, :keep]
         values = values if keep is None else values[:, :keep]
-        values = values + self.dropout(self.attention(queries, normed, padding, presence))
+        values = values + self.dropout(self.attention(queries, normed, padding))
         result: Tensor = values + self.dropout(self.feed(self.norm_feed(values)))
         return result
 
@@ -124,17 +109,11 @@ class TransformerEncoder(nn.Module):
         self.layers = nn.ModuleList(TransformerLayer(width, heads, head_width, hidden, dropout) for _ in range(layers))
         self.norm = nn.LayerNorm(width) if final_norm else nn.Identity()
 
-    def forward(
-        self,
-        values: Tensor,
-        padding: Tensor | None = None,
-        keep: int | None = None,
-        presence: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, values: Tensor, padding: Tensor | None = None, keep: int | None = None) -> Tensor:
         """`(B, T, d)` to `(B, T, d)`, or to `(B, keep, d)`: the first steps of the same result."""
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
-            values = layer(values, padding, keep if index == last else None, presence)
+            values = layer(values, padding, keep if index == last else None)
         if keep is not None:
             values = values[:, :keep]
         normed: Tensor = self.norm(values)

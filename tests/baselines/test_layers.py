@@ -6,12 +6,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor, nn
+from torch import nn
 
 from baselines import Sequences
 from baselines.layers.inputs import InputProjection, signed_log
 from baselines.layers.pooled_encoder import PooledEncoder
-from baselines.layers.pooling import AttentionPooling, EventPooling, masked_mean
+from baselines.layers.pooling import AttentionPooling, masked_mean
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.reversal import reverse_gradient
 from baselines.layers.token_encoder import TokenEncoder
@@ -113,79 +113,11 @@ def test_tokens_see_the_order_of_steps() -> None:
     assert not torch.allclose(encoder(Sequences(values, length)), encoder(Sequences(values.flip(1), length)), atol=1e-4)
 
 
-def first_vectors(encoder: PooledEncoder, values: Tensor, presence: Tensor | None = None) -> Tensor:
-    """The part of the output that comes from the mean and the events, `(B, d)`."""
-    length = torch.full((len(values),), values.shape[1])
-    with torch.no_grad():
-        out: Tensor = encoder(Sequences(values, length), presence)
-    return out[:, : out.shape[1] // 2]
-
-
-def test_events_tell_what_no_mean_of_the_vectors_holds() -> None:
+def test_a_pooled_encoder_does_not_see_padding() -> None:
     torch.manual_seed(0)
-    event = torch.tensor([[[1.0, 1.0], [-1.0, -1.0]], [[1.0, -1.0], [-1.0, 1.0]]])  # equal means, other pairs
-    plain, reading = (PooledEncoder(2, 8, norm="none", events=kinds).eval() for kinds in (0, 4))
-    first, second = first_vectors(plain, event)
-    torch.testing.assert_close(first, second)
-    first, second = first_vectors(reading, event)
-    assert not torch.allclose(first, second, atol=1e-3)
-
-
-@pytest.mark.parametrize("events", [0, 4])
-def test_a_pooled_encoder_leaves_out_what_is_not_there(events: int) -> None:
-    torch.manual_seed(0)
-    encoder = PooledEncoder(3, 8, norm="none", events=events).eval()
-    values, presence = torch.randn(5, 6, 3), torch.ones(5, 6)
-    presence[:, 4:] = 0
-    other = values.clone()
-    other[:, 4:] = 7.0
-    torch.testing.assert_close(first_vectors(encoder, values, presence), first_vectors(encoder, other, presence))
-
-
-def test_a_step_in_doubt_counts_in_proportion() -> None:
-    torch.manual_seed(0)
-    encoder = PooledEncoder(3, 8, norm="none", events=4).eval()
-    assert encoder.events is not None
-    values, presence = torch.randn(5, 6, 3), torch.rand(5, 6)
-    with torch.no_grad():
-        expected = encoder.mean(encoder.events(values, presence))
-    torch.testing.assert_close(first_vectors(encoder, values, presence), expected)
-
-
-def pooled_events(values: Tensor, presence: Tensor) -> Tensor:
-    torch.manual_seed(0)
-    with torch.no_grad():
-        read: Tensor = EventPooling(values.shape[-1], 4)(values, presence)
-    return read
-
-
-def test_events_leave_out_what_is_not_there() -> None:
-    values, presence = torch.randn(5, 6, 3), torch.ones(5, 6)
-    presence[:, 4:] = 0
-    other = torch.where(presence[..., None] > 0, values, torch.tensor(7.0))
-    assert pooled_events(values, presence).shape == (5, 3 + 2 * 4)
-    torch.testing.assert_close(pooled_events(values, presence), pooled_events(other, presence))
-    torch.testing.assert_close(pooled_events(values, presence), pooled_events(values[:, :4], presence[:, :4]))
-
-
-def test_the_less_is_there_the_less_events_say() -> None:
-    values = torch.randn(1, 1, 3).expand(1, 40, 3)  # all steps say the same
-    said = [pooled_events(values[:, :steps], torch.ones(1, steps)).abs() for steps in (1, 5, 40)]
-    assert (said[0] < said[1]).all()
-    assert (said[1] < said[2]).all()
-    assert not pooled_events(values, torch.zeros(1, 40)).any()
-    # a step weighs 1 / 11 against the ten that are asked for, forty weigh 40 / 50
-    torch.testing.assert_close(said[0][:, :3] * 11, said[2][:, :3] * 50 / 40)
-
-
-@pytest.mark.parametrize("events", [0, 2])
-def test_a_pooled_encoder_does_not_see_padding(events: int) -> None:
-    torch.manual_seed(0)
-    encoder = PooledEncoder(3, 8, norm="none", events=events, patch=2).eval()
+    encoder = PooledEncoder(3, 8, norm="none", layers=1, patch=2).eval()
     values, length = torch.randn(2, 5, 3), torch.tensor([5, 3])
     padded = torch.cat([values, torch.full((2, 3, 3), 9.0)], dim=1)
     short, long = (encoder(Sequences(v, length)) for v in (values, padded))
     assert short.shape == (2, 16)
     torch.testing.assert_close(short, long)
-    if events:  # without a presence, everything is there
-        torch.testing.assert_close(encoder(Sequences(values, length), torch.ones(2, 5))[:, :8], short[:, :8])

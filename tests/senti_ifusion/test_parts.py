@@ -292,15 +292,28 @@ def test_the_dominant_modality_is_the_most_reliable(integrity: Tensor, seed: int
     assert fused.sentiment.isfinite().all()
 
 
-def test_the_choice_is_hard_forwards_and_soft_backwards() -> None:
-    fusion = AdaptiveFusion(CONFIG)
-    reliability = torch.tensor([[0.2, 0.7, 0.5]], requires_grad=True)
-    lead, weight, dominant = fusion.choose(reliability)
-    assert lead.tolist() == [pytest.approx([0, 1, 0], abs=1e-6)]
-    assert weight.tolist() == [pytest.approx([0.2, 0, 0.5])]
-    assert dominant.tolist() == [1]
+def test_the_lead_is_shared_by_degrees() -> None:
+    reliability = torch.tensor([[0.2, 0.8, 0.4], [0.0, 0.6, 0.0]], requires_grad=True)
+    lead, weight, dominant = AdaptiveFusion(CONFIG).choose(reliability)
+    squares = reliability.detach() ** 2  # the default tau is a half
+    torch.testing.assert_close(lead, squares / squares.sum(dim=1, keepdim=True), atol=1e-4, rtol=0)
+    torch.testing.assert_close(weight, reliability * (1 - lead))
+    assert dominant.tolist() == [1, 1]
     (gradient,) = torch.autograd.grad(lead[0, 1], reliability)
     assert gradient[0, 1] > 0
+    assert gradient[0, 0] < 0
+    alone = AdaptiveFusion(CONFIG.model_copy(update={"choice_temperature": 0.01})).choose(reliability)[0]
+    assert alone[0].tolist() == pytest.approx([0, 1, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("reliability", [0.0, 1e-30])
+def test_with_nothing_reliable_all_lead_alike(reliability: float) -> None:
+    nothing = torch.full((2, 3), reliability, requires_grad=True)
+    lead, weight, _ = AdaptiveFusion(CONFIG).choose(nothing)
+    torch.testing.assert_close(lead, torch.full((2, 3), 1 / 3))
+    (lead[:, 0].sum() + weight.sum()).backward()
+    assert nothing.grad is not None
+    assert nothing.grad.isfinite().all()
 
 
 def test_what_an_unreliable_modality_holds_does_not_matter() -> None:
@@ -338,6 +351,6 @@ def test_a_reader_answers_from_its_own_part_alone(count: int) -> None:
 def test_readers_start_near_the_median_and_divide_the_width() -> None:
     readers = Readers(CONFIG).eval()
     readers.start_at(torch.tensor([-1.0, 2.0, 2.5]))
-    assert all(head.linear.bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
+    assert all(head.answer.bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
     with pytest.raises(ValueError, match="width 16 must be divisible by readers 3"):
         SentiIFusionConfig(width=16, heads=2, readers=3)
