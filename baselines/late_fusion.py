@@ -41,12 +41,11 @@ class LateFusionConfig(ModelConfig):
 
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 128, 256),
-        "stream_layers": Choice(0, 1, 2),
-        "patch": Choice(1, 4),
         "stream_norm": Choice("log", "none"),
-        "events": Choice(0, 32),
-        "neighbours": Choice(0, 1),
-        "dropout": Interval(0.0, 0.5),
+        "events": Choice(0, 16, 32),
+        "neighbours": Choice(0, 1, 2),
+        "dropout": Interval(0.0, 0.6),
+        "event_dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
     }
 
