@@ -19,19 +19,18 @@ class AttentionPooling(nn.Module):
     Args:
         width: d; must be divisible by `heads`.
         heads: How many sets of weights.
-        queries: How many pooled vectors, each with weights of its own.
     """
 
-    def __init__(self, width: int, heads: int = 4, queries: int = 1) -> None:
+    def __init__(self, width: int, heads: int = 4) -> None:
         super().__init__()
         self.heads = heads
-        self.score = nn.Linear(width, heads * queries)
+        self.score = nn.Linear(width, heads)
 
     def forward(self, values: Tensor, padding: Tensor) -> Tensor:
-        """Pool `(B, T, d)` with `(B, T)` padding to `(B, queries * d)`."""
+        """Pool `(B, T, d)` with `(B, T)` padding to `(B, d)`."""
         weights = self.score(values).masked_fill(padding.unsqueeze(-1), float("-inf")).softmax(dim=1)
         parts = torch.unflatten(values, -1, (self.heads, -1)).masked_fill(padding[:, :, None, None], 0.0)
-        pooled: Tensor = torch.einsum("btqh,bthd->bqhd", torch.unflatten(weights, -1, (-1, self.heads)), parts)
+        pooled: Tensor = torch.einsum("bth,bthd->bhd", weights, parts)
         return pooled.flatten(1)
 
 
