@@ -38,7 +38,7 @@ class Readers(nn.Module):
 
 
 class _Reader(nn.Module):
-    """A vector to a score; without a linear map beside it, which learns a few hundred samples by heart."""
+    """A vector to a score; without a linear map beside it, which was worse on a few hundred samples."""
 
     def __init__(self, width: int, config: SentiIFusionConfig) -> None:
         super().__init__()

@@ -14,7 +14,7 @@ from baselines.layers.pooling import EventPooling
 class EventTokens(InputFeatures):
     """K tokens of a modality: the first is the mean of what is there, each of the others what events of its own show.
 
-    Read by linear maps of `EventPooling`, and not by attention, whose weights learn a few hundred samples by heart.
+    Read by linear maps of `EventPooling` and not by attention, which was worse on a few hundred samples.
 
     Args:
         input_width: D of the modality's vectors.
