@@ -8,16 +8,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from safetensors.torch import load_file, save_file
 
 from benchmark import experiment
@@ -28,19 +24,16 @@ from benchmark.executors import InlineExecutor
 from benchmark.metrics import METRICS, score
 from benchmark.optimism import optimism_panels
 from benchmark.panel import Panel
-from benchmark.report.optimism import kendall_tau, optimism, rank_changes
-from benchmark.selection import Candidates
+from benchmark.report.optimism import optimism
 from benchmark.store import RunStore
 from benchmark.study import Study, make_study
 from protocols import InputError
-from tests.benchmark.fake_panel import fake_panel, without
 from tests.benchmark.test_store import make_spec
 from tests.samples import make_samples
 
 DATASET = "optimism-toy"
 if not is_registered(DATASET):
     register_dataset(DATASET)(lambda: make_samples(words=False))
-
 MODELS = ["constant", "late-fusion-dropout"]
 PROTOCOL = "intra-random"
 
@@ -300,113 +293,6 @@ def test_runs_without_epochs_are_named_with_the_command_that_fills_them(
     assert any("--optimism" in note.text for note in table.footnotes)
     assert {row.cells[1].text for row in table.rows} == {"2"}
     assert any("both sides on 2 of 3 seeds" in note.text for note in table.footnotes)
-
-
-LABEL = np.round(np.linspace(-3, 3, 20), 1)
-
-
-def candidates(predictions: np.ndarray[Any, Any], selected: int) -> Candidates:
-    epochs = tuple(range(1, len(predictions) + 1))
-    scenarios = tuple(f"s{j}" for j in range(predictions.shape[1]))
-    return Candidates(epochs, selected, scenarios, predictions, LABEL)
-
-
-@settings(deadline=None, max_examples=40)
-@given(data=st.data())
-def test_no_epoch_beats_the_one_chosen(data: st.DataObject) -> None:
-    shape = (data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3)), len(LABEL))
-    predictions = data.draw(hnp.arrays(np.float64, shape, elements=st.floats(-4, 4, width=16)))
-    selected = data.draw(st.integers(1, shape[0]))
-    metric = data.draw(st.sampled_from(["mae", "corr", "acc7", "f1_non0"]))
-    found = candidates(predictions, selected)
-    sign = 1 if METRICS[metric].higher_is_better else -1
-    means = [sign * np.mean([score(LABEL, row)[metric] for row in epoch]) for epoch in predictions]
-    best = found.best(metric)
-    assert means[best - 1] >= max(means) - 1e-12
-    if best != selected:
-        assert means[best - 1] > means[selected - 1]
-
-
-def test_equal_epochs_leave_the_choice_of_validation_and_broken_ones_are_never_chosen() -> None:
-    rng = np.random.default_rng(0)
-    one = rng.normal(size=(1, 2, len(LABEL)))
-    equal = candidates(np.repeat(one, 4, axis=0), 3)
-    assert {equal.best(metric) for metric in ("mae", "corr", "acc7", "f1_has0")} == {3}
-    broken = np.stack([one[0], np.tile(LABEL, (2, 1))])
-    assert candidates(broken, 1).best("mae") == 2
-    broken[1, 0, 0] = np.nan
-    assert candidates(broken, 1).best("mae") == 1
-
-
-def test_rows_of_epochs_come_in_any_order_and_none_may_be_absent() -> None:
-    rng = np.random.default_rng(1)
-    samples = pd.DataFrame({"sample_id": [f"x{i}" for i in range(20)], "label": LABEL})
-    index = pd.MultiIndex.from_product([[1, 2], ["a", "b"], samples["sample_id"]])
-    table = pd.DataFrame({"prediction": rng.normal(size=len(index))}, index=index).reset_index(
-        names=["epoch", "scenario", "sample_id"]
-    )
-    whole = Candidates.of(table, samples, 1, ["a", "b"])
-    mixed = Candidates.of(table.sample(frac=1, random_state=0), samples, 1, ["a", "b"])
-    assert np.array_equal(whole.predictions, mixed.predictions)
-    assert np.array_equal(whole.predictions[1, 0], table["prediction"][40:60])
-    for wrong in (table[1:], pd.concat([table, table[:1]]), table[table["epoch"] == 2]):
-        with pytest.raises(InputError, match="run the study again"):
-            Candidates.of(wrong, samples, 1, ["a", "b"])
-
-
-@settings(deadline=None, max_examples=60)
-@given(hnp.arrays(np.float64, (2, 7), elements=st.integers(0, 4)))
-def test_kendalls_tau_is_that_of_scipy(series: np.ndarray[Any, Any]) -> None:
-    stats = pytest.importorskip("scipy.stats")
-    expected = stats.kendalltau(*series).statistic
-    assert kendall_tau(*series) == pytest.approx(expected, nan_ok=True)
-
-
-def selected_on_test(panel: Panel, **changes: object) -> Panel:
-    points = panel.points[panel.points["protocol"] == PROTOCOL]
-    fields = {"selection": "test-oracle", "points": points, "notes": ("Not a result.",), **changes}
-    return replace(panel, **fields)  # type: ignore[arg-type]
-
-
-def test_the_table_gives_differences_with_their_sign_and_says_what_it_is() -> None:
-    honest = fake_panel(samples=120, videos=12)
-    better = selected_on_test(honest, predictions=honest.label + (honest.predictions - honest.label) / 2)
-    table = optimism(honest, {"mae": better, "corr": selected_on_test(honest)}, draws=100)
-    names = [c.name for c in table.columns]
-    for row in table.rows:
-        cells = dict(zip(names, row.cells, strict=True))
-        whole, half, difference = (float(str(cells[f"mae_{c}"].value)) for c in ("honest", "oracle", "optimism"))
-        assert half == pytest.approx(whole / 2)
-        assert difference == pytest.approx(half - whole)
-        interval = cells["mae_optimism"].interval
-        assert interval is not None
-        assert interval.low < difference < interval.high < 0  # paired: halving errors is certain to help
-        assert cells["corr_optimism"].value == 0
-    for text in (table.markdown(), table.latex(), table.html(), table.title, table.caption):
-        assert "selected on the test set" in text
-    order = [row.cells[0].text for row in table.rows]
-    values = [float(str(row.cells[names.index("mae_honest")].value)) for row in table.rows]
-    assert values == sorted(values)
-    assert "constant" in order
-    assert "oracle" not in order
-    with pytest.raises(InputError, match="expected 'valid'"):
-        optimism(better, {"mae": better})
-    with pytest.raises(InputError, match="expected 'test-oracle'"):
-        optimism(honest, {"mae": honest})
-
-
-def test_changes_of_place_are_counted() -> None:
-    honest = fake_panel(("audio-only", "vision-only", "lnln"), samples=120, videos=12)
-    perfect = honest.predictions.copy()
-    first = (honest.cells["model"] == "audio-only").to_numpy()
-    perfect[first] = honest.label
-    table = rank_changes(honest, {"mae": selected_on_test(honest, predictions=perfect)}).set_index("model")
-    assert table["oracle_place"]["audio-only"] == 1
-    assert table["honest_place"]["audio-only"] == 3
-    assert table["tau"].tolist() == [pytest.approx(-1 / 3)] * 3  # two of three pairs are turned round
-    with_hole = without(selected_on_test(honest), model="lnln", seed=1, scenario=honest.cells["scenario"].iloc[0])
-    both = rank_changes(honest, {"mae": with_hole})
-    assert "audio-only" in both["model"].tolist()
 
 
 def test_the_panels_of_results_are_untouched(roots: tuple[Path, Path]) -> None:
