@@ -18,7 +18,9 @@ from benchmark.conformance.isolation import changed, global_state
 from benchmark.conformance.kit import run_check, subject_of
 from benchmark.conformance.live_memory import LiveMemory
 from protocols import MODALITIES, InputError
-from tests.benchmark.broken_models import BROKEN, Looks, NeedsTwoSteps, Sound, ToyConfig
+from tests.benchmark import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
+from tests.benchmark.broken_models import Looks, NeedsTwoSteps
+from tests.benchmark.sound_model import BROKEN, Sound, ToyConfig
 from tests.benchmark.test_cli import call
 
 
@@ -138,7 +140,7 @@ def test_live_memory_is_the_most_there_was_at_once() -> None:
 
 
 PLUGIN = """
-from tests.benchmark.broken_models import Sound, ToyConfig
+from tests.benchmark.sound_model import Sound, ToyConfig
 from baselines import ModelInfo, register
 
 
