@@ -12,6 +12,12 @@ import numpy as np
 
 #: By entry: features `(T, D)` and intervals `(T, 2)`.
 Sequence: TypeAlias = dict[str, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]]
+#: Names of the files.
+LABELS = "CMU_MOSI_Opinion_Labels.csd"
+WORDS = "CMU_MOSI_TimestampedWords.csd"
+VECTORS = "CMU_MOSI_TimestampedWordVectors.csd"
+AUDIO = "CMU_MOSI_COVAREP.csd"
+VISION = "CMU_MOSI_Visual_Facet_42.csd"
 VOCABULARY = ("sp", "anyhow", "it", "was", "really", "good", "movie", "bad", "not")
 
 
@@ -56,11 +62,11 @@ def csd_content(videos: int = 6, seed: int = 0) -> dict[str, tuple[str, Sequence
         audio[key] = _features(rng, _steps(until, 0.1), 5)
         vision[key] = _features(rng, _steps(until, 0.2), 4)
     return {
-        "CMU_MOSI_Opinion_Labels.csd": ("Opinion Segment Labels", labels),
-        "CMU_MOSI_TimestampedWords.csd": ("words", words),
-        "CMU_MOSI_TimestampedWordVectors.csd": ("glove_vectors", vectors),
-        "CMU_MOSI_COVAREP.csd": ("COAVAREP", audio),  # so spelt in the published file
-        "CMU_MOSI_Visual_Facet_42.csd": ("FACET_4.2", vision),
+        LABELS: ("Opinion Segment Labels", labels),
+        WORDS: ("words", words),
+        VECTORS: ("glove_vectors", vectors),
+        AUDIO: ("COAVAREP", audio),  # so spelt in the published file
+        VISION: ("FACET_4.2", vision),
     }
 
 
