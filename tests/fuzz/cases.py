@@ -22,6 +22,7 @@ from tests.fuzz import hostile
 from tests.fuzz.bytes_level import damage
 from tests.fuzz.trees import STRINGS, damage_tree, odd_array, odd_value
 from tests.mmsa import mmsa_content
+from tests.npz import npz_content
 from tests.samples import make_samples
 
 KINDS = ("pickle", "npz", "store", "csd", "csv", "split", "study", "scenario")
@@ -61,22 +62,6 @@ def make_case(seed: int, number: int, canary: Path, kinds: tuple[str, ...] = KIN
 def valid_case(kind: str) -> Case:
     """The input of a kind without damage."""
     return Case(kind, -1, "valid", dict(_good(kind)), _good(kind)["text"].decode() if kind == "scenario" else "")
-
-
-def npz_content(n: int = 6) -> dict[str, Any]:
-    """Arrays of the npz layout."""
-    rng = np.random.Generator(np.random.Philox(key=[3, 1]))
-    content: dict[str, Any] = {
-        "id": np.array([f"s{i}" for i in range(n)]),
-        "label": np.linspace(-3, 3, n).astype(np.float32),
-        "split.official": np.resize(["train", "valid", "test"], n),
-    }
-    for modality, width in (("text", 4), ("audio", 3), ("vision", 2)):
-        observed = np.ones((n, 5), bool)
-        observed[0, 1] = observed[1] = False
-        values = rng.normal(size=(n, 5, width)).astype(np.float32) * observed[..., None]
-        content |= {f"{modality}.values": values, f"{modality}.observed": observed}
-    return content
 
 
 CSV = (
