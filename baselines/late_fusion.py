@@ -7,7 +7,7 @@ the fusion learns to do with what is left; nothing is estimated, completed or se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 from pydantic import Field
@@ -31,9 +31,9 @@ from baselines.interface import (
 from baselines.layers.event_tokens import EventTokens
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
+from baselines.layers.regression_head import RegressionHead
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
-from baselines.unimodal import RegressionHead
 
 
 class LateFusionConfig(ModelConfig):
@@ -47,6 +47,8 @@ class LateFusionConfig(ModelConfig):
         "dropout": Interval(0.0, 0.6),
         "event_dropout": Interval(0.0, 0.5),
         "modality_dropout": Interval(0.0, 0.5),
+        "linear": Choice(True, False),
+        "task_loss": Choice("l1", "smooth_l1"),
     }
 
     width: int = Field(default=128, ge=4, multiple_of=4)
@@ -70,6 +72,8 @@ class LateFusionConfig(ModelConfig):
         default=1, ge=0, description="with events: audio / vision steps on either side averaged beside a step"
     )
     event_dropout: float = Field(default=0.05, ge=0, lt=1, description="with events: on what is read of audio / vision")
+    linear: bool = Field(default=True, description="a linear map beside the MLP that answers")
+    task_loss: Literal["l1", "smooth_l1"] = "l1"
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
@@ -90,14 +94,17 @@ class LateFusionConfig(ModelConfig):
     ),
 )
 class LateFusion(SentimentModel):
-    """Three pooled encoders, their vectors side by side, an MLP; trained with the L1 loss and modality dropout."""
+    """Three pooled encoders, their vectors side by side, an MLP; trained with modality dropout."""
 
     def __init__(self, spec: InputSpec, config: LateFusionConfig) -> None:
         super().__init__(spec, config)
         encoder = _event_tokens if config.events else _pooled_encoder
         self.encoders = nn.ModuleDict({m: encoder(m, spec, config) for m in MODALITIES})
-        self.head = RegressionHead(len(MODALITIES) * 2 * config.width, config.width, config.dropout)
+        self.head = RegressionHead(
+            len(MODALITIES) * 2 * config.width, config.width, config.dropout, linear=config.linear
+        )
         self.modality_dropout = config.modality_dropout
+        self.task_loss = config.task_loss
 
     def initialise(self, statistics: TrainingStatistics) -> None:
         """Start from the training median."""
@@ -112,11 +119,12 @@ class LateFusion(SentimentModel):
         return Prediction(self.head(self.vectors(batch).flatten(1)))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The L1 loss with whole modalities silenced at random."""
+        """The loss of `task_loss` with whole modalities silenced at random."""
         vectors = self.vectors(batch.input)
         kept = keep_modalities(len(batch), self.modality_dropout, vectors.device)
         score = self.head((vectors * kept.unsqueeze(-1)).flatten(1))
-        return {"task": F.l1_loss(score, batch.label)}
+        loss = F.l1_loss if self.task_loss == "l1" else F.smooth_l1_loss
+        return {"task": loss(score, batch.label)}
 
 
 def _pooled_encoder(modality: Modality, spec: InputSpec, config: LateFusionConfig) -> PooledEncoder:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-import torch
 from pydantic import Field
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from baselines.interface import (
@@ -25,6 +24,7 @@ from baselines.interface import (
 )
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
+from baselines.layers.regression_head import RegressionHead
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
@@ -84,31 +84,6 @@ class UnimodalModel(SentimentModel):
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """The L1 loss: MAE is what checkpoints are selected by."""
         return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
-
-
-class RegressionHead(nn.Module):
-    """A vector to a score: a linear map beside a small MLP, so that what is linear need not be learned by the MLP."""
-
-    def __init__(self, width: int, hidden: int, dropout: float) -> None:
-        super().__init__()
-        self.linear = nn.Linear(width, 1)
-        self.nonlinear = nn.Sequential(
-            nn.LayerNorm(width),
-            nn.Linear(width, hidden),
-            nn.GELU(),
-            nn.Dropout(dropout),
-            nn.Linear(hidden, 1, bias=False),
-        )
-
-    def start_at(self, label: Tensor) -> None:
-        """Set the bias to the median of `label`."""
-        with torch.no_grad():
-            self.linear.bias.fill_(float(label.float().quantile(0.5)))
-
-    def forward(self, vector: Tensor) -> Tensor:
-        """`(..., width)` to `(...)`."""
-        score: Tensor = (self.linear(vector) + self.nonlinear(vector)).squeeze(-1)
-        return score
 
 
 def _info(modality: Modality) -> ModelInfo:
