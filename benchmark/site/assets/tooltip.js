@@ -9,6 +9,7 @@ const showTip = (title, rows, at, spoken) => {
   replace(tip, h("strong", null, named(title)),
     h("dl", null, rows.filter(([, value]) => value).map(([name, value]) => [h("dt", null, name), h("dd", null, value)])));
   tip.hidden = false;
+  tip.style.left = "0"; // where it was last, an edge of the window may squeeze it
   const { width, height } = tip.getBoundingClientRect();
   const x = Math.min(Math.max(8, at.x + 14), Math.max(8, document.documentElement.clientWidth - width - 8));
   const above = at.y - height - 14;

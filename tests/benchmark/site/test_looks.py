@@ -109,6 +109,25 @@ def test_four_looks(browser: Any, files: dict[str, Path], tmp_path: Path, size: 
     opened.close()
 
 
+def test_the_tip_is_wide_though_it_was_at_the_edge(browser: Any, files: dict[str, Path]) -> None:
+    opened = Visit(browser, files["small"], viewport=PHONE)
+    page = opened.page
+    place = page.locator(".chart")
+    cell = page.locator(".map.small").first.locator("td.heat").nth(5)
+    # scrolling closes the tip with the next frame
+    settled = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    place.scroll_into_view_if_needed()
+    page.evaluate(settled)
+    place.hover(position={"x": place.bounding_box()["width"] - 20, "y": 80})
+    assert page.locator("#tip").is_visible()
+    page.locator("#choose-protocol").select_option("uncertain")
+    cell.scroll_into_view_if_needed()
+    page.evaluate(settled)
+    cell.hover()
+    assert page.locator("#tip").bounding_box()["width"] > 0.6 * PHONE["width"]
+    opened.close()
+
+
 def test_motion_is_reduced_on_request(browser: Any, files: dict[str, Path]) -> None:
     opened = Visit(browser, files["small"], reduced_motion="reduce")
     script = "e => getComputedStyle(e).transitionDuration + getComputedStyle(e).transitionProperty"
