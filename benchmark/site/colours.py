@@ -1,7 +1,8 @@
 """The colours of the figures on the page's two grounds.
 
 A model keeps the colour of `benchmark.report.style`. Where it would not stand out from the ground (contrast below 3:1,
-WCAG 2.2, 1.4.11), its markers get an edge of the same hue that does, and on the dark ground the line does, too.
+WCAG 2.2, 1.4.11), its markers get an edge of the same hue that does, and on the dark ground the line does, too. Such a
+grey is mirrored there: black, which stands out most on white, would else be the faintest.
 """
 
 from __future__ import annotations
@@ -40,14 +41,22 @@ def readable(colour: str, ground: str, least: float = CONTRAST) -> str:
     return mixed
 
 
+def mirrored(colour: str) -> str:
+    """A grey that is lost on the dark ground, as far from white as it was from black; any other colour as it is."""
+    parts = {colour[i : i + 2] for i in (1, 3, 5)}
+    if len(parts) > 1 or contrast(colour, DARK) >= CONTRAST:
+        return colour
+    return "#" + 3 * f"{255 - int(parts.pop(), 16):02x}"
+
+
 def model_styles(models: Iterable[str]) -> list[dict[str, str]]:
     """How every model is drawn, in order: `light`, `dark` (line and fill), their `_edge`s, `marker`, `line`."""
     return [
         {
             "light": style.colour,
             "light_edge": readable(style.colour, LIGHT),
-            "dark": readable(style.colour, DARK),
-            "dark_edge": readable(style.colour, DARK, 4.5),
+            "dark": readable(mirrored(style.colour), DARK),
+            "dark_edge": readable(mirrored(style.colour), DARK, 4.5),
             "marker": style.marker,
             "line": style.line,
         }

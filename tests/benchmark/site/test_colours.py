@@ -53,6 +53,11 @@ def test_models_keep_their_colours_and_stand_out() -> None:
             assert own["dark"] == style.colour
 
 
+def test_the_bound_stands_out_on_both_grounds() -> None:
+    (oracle,) = model_styles(["oracle"])
+    assert min(contrast(oracle["light"], LIGHT), contrast(oracle["dark"], DARK)) > 10
+
+
 def test_known_contrasts() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
