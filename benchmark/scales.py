@@ -66,9 +66,9 @@ METRICS: dict[str, Metric] = {
     for m in (
         Metric("mae", "MAE", False, 0.0, False, "mean absolute error, predictions not clipped"),
         Metric("corr", "Corr", True, 1.0, False, "Pearson correlation, 0 for constant predictions"),
-        _share("acc7", "Acc-7", "both clipped to +-3 and rounded half to even; share equal"),
-        _share("acc5", "Acc-5", "both clipped to +-2 and rounded half to even; share equal"),
-        _share("acc3", "Acc-3", "both clipped to +-1 and rounded half to even; share equal"),
+        _share("acc7", "Acc-7", "both clipped to ±3 and rounded half to even; share equal"),
+        _share("acc5", "Acc-5", "both clipped to ±2 and rounded half to even; share equal"),
+        _share("acc3", "Acc-3", "both clipped to ±1 and rounded half to even; share equal"),
         _share("acc2_has0", "Acc-2 Has0", "negative against non-negative, all samples"),
         _share("acc2_non0", "Acc-2 Non0", "negative against positive, samples with label 0 left out"),
         _share("f1_has0", "F1 Has0", "as Acc-2 Has0; F1 of both classes weighted by the true class counts"),
