@@ -47,21 +47,35 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("model", "paper", "reads", "needs"):
-        table.add_column(column, overflow="fold")
-    table.add_column("parameters", justify="right", no_wrap=True)
-    for name, info, size in rows:
-        needs = [k.replace("_", " ") for k in ("mask_informed", "needs_aligned", "needs_encoder") if getattr(info, k)]
-        reads = "all" if len(info.modalities) == 3 else ", ".join(info.modalities) or "labels"
-        table.add_row(name, _short(info), reads, ", ".join(needs) or "-", f"{size:,}")
+    heads: list[tuple[str, ...]] = [("model", "paper", "reads", "needs")]
+    if variants:  # by themselves: their names are long, and they read and need what their model does
+        heads.append(("variant", "what is different"))
     console = Console()
-    console.print(table)
+    for columns in heads:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:  # a name is typed: it stays in one piece
+            table.add_column(column, overflow="fold", no_wrap=column in ("model", "variant"))
+        table.add_column("parameters", justify="right", no_wrap=True)
+        for name, info, size in rows:
+            if bool(info.variant_of) == (columns[0] == "variant"):
+                cells = (name, _short(info), _reads(info), _needs(info))
+                table.add_row(*cells[: len(columns)], f"{size:,}")
+        console.print(table)
+        console.print()
     console.print(
         "parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded; "
         "titles, links and differences from the papers: --json",
         style="dim",
     )
+
+
+def _reads(info: ModelInfo) -> str:
+    return "all" if len(info.modalities) == 3 else ", ".join(info.modalities) or "labels"
+
+
+def _needs(info: ModelInfo) -> str:
+    needs = {"mask": info.mask_informed, "alignment": info.needs_aligned, "encoder": info.needs_encoder}
+    return ", ".join(name for name, given in needs.items() if given) or "-"
 
 
 def _short(info: ModelInfo) -> str:

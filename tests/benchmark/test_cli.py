@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from baselines import models
 from benchmark.cli.main import main
 from tests.samples import make_samples
 
@@ -148,6 +149,14 @@ def test_listings(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> N
     code, out, _ = call(capsys, *arguments, "--json")
     assert code == 0
     assert json.loads(out)
+
+
+def test_names_of_models_stay_in_one_piece(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    code, out, _ = call(capsys, "models", "list", "--variants")
+    assert code == 0
+    first = {line.split()[0] for line in out.splitlines() if line and not line[0].isspace()}
+    assert set(models()) <= first
 
 
 @pytest.mark.parametrize("name", ["uncertain", "noise", "inter-subsets", "burst(rate=0.5, mean_length=4)"])
