@@ -117,7 +117,12 @@ def _list(out: Path, console: Console) -> None:
     states = {name: need.state for name, need in NEEDS.items()}
     table = RichTable(box=None, pad_edge=False, header_style="bold")
     for column in ("name", "shows", "printed in", "data (at hand)", "runs missing"):
-        table.add_column(column, justify="right" if column == "runs missing" else "left", overflow="fold")
+        table.add_column(
+            column,
+            justify="right" if column == "runs missing" else "left",
+            overflow="fold",
+            no_wrap=column == "name",  # it is typed: it stays in one piece
+        )
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         for item in ITEMS.values():
             data = ", ".join(f"{d} ({states[d]})" for d in item.datasets)
@@ -150,7 +155,7 @@ def _print(table: Table, console: Console) -> None:
         view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
     for number, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
         if row.rule and number:
-            view.add_row(*("-" * len(headers[i]) for i in shown), style="dim")
+            view.add_row(*("─" * (widths[i] - 2) for i in shown), style="dim")
         elif row.space and number:
             view.add_row()
         view.add_row(*(Text(cells[i], style=_style(row.cells[1].text, i)) for i in shown))
@@ -158,7 +163,8 @@ def _print(table: Table, console: Console) -> None:
     console.print(view)
     left_out = [headers[i] for i in range(len(headers)) if i not in shown]
     if left_out:
-        console.print(f"not shown for lack of room: {', '.join(left_out)}", style="dim", highlight=False)
+        where = "in the files, or in a wider terminal"
+        console.print(f"not shown for lack of room, but {where}: {', '.join(left_out)}", style="dim", highlight=False)
     for note in table.footnotes:
         if note.mark:
             console.print(f"({note.mark}) {note.text}", style="dim", markup=False, highlight=False)

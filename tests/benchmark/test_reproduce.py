@@ -122,6 +122,7 @@ def test_list_needs_no_data(no_data: Path, capsys: pytest.CaptureFixture[str]) -
     said = capsys.readouterr().out
     for need in NEEDS.values():
         assert need.sha256 in said
+    assert set(ITEMS) <= set(said.split()), "a name is cut in two"
     assert not (no_data / "out").exists()
 
 
