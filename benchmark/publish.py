@@ -172,7 +172,7 @@ def as_record(entry: Entry) -> dict[str, object]:
         "caption": entry.table.caption,
         "columns": [{"name": c.name, "title": c.title, "group": c.group} for c in entry.table.columns],
         "rows": rows,
-        "footnotes": [{"mark": note.mark, "text": note.text} for note in entry.table.footnotes],
+        "footnotes": [{"mark": note.mark, "text": note.text, "remedy": note.remedy} for note in entry.table.footnotes],
     }
 
 

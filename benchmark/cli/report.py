@@ -173,7 +173,7 @@ def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:
 
 
 def _print(entries: list[Entry], console: Console, *, all_columns: bool = False, caption: bool = False) -> None:
-    from benchmark.report.rendering.terminal import show
+    from benchmark.report.rendering.terminal import show, show_remedies
 
     for entry in entries:
         fold = all_columns or entry.name != "leaderboard"
@@ -181,6 +181,7 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
     if not caption:
         note = "Bold: the best and all up to the first that can be told from it. The files say what every number is."
         console.print(f"\n{note}", style="dim")
+    show_remedies((entry.table for entry in entries), console)
 
 
 def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None:

@@ -147,11 +147,12 @@ def _write(entries: list[Entry], form: str) -> None:
 def _print(entries: list[Entry]) -> None:
     from rich.console import Console
 
-    from benchmark.report.rendering.terminal import show
+    from benchmark.report.rendering.terminal import show, show_remedies
 
     console = Console()
     for entry in entries:
         show(entry.table, console)
+    show_remedies((entry.table for entry in entries), console)
 
 
 def _record(external: External, panel: Panel, entries: list[Entry]) -> dict[str, Any]:

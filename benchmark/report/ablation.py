@@ -97,7 +97,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         name for name in others if name not in own and name not in gap_texts(results.panel.missing, results.scenarios)
     ]
     more = (
-        [Footnote(f"Not in the study: {', '.join(absent)}; added by {results.add_models(absent, own)}.")]
+        [Footnote(f"Not in the study: {', '.join(absent)}.", remedy=f"added by {results.add_models(absent, own)}")]
         if absent
         else []
     )

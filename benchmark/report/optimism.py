@@ -253,6 +253,5 @@ def _missing(oracles: Mapping[str, Panel]) -> list[Footnote]:
     if not gaps:
         return []
     runs = ", ".join(dict.fromkeys(f"{g.model} seed {g.seed}{f' split {g.split}' if g.split else ''}" for g in gaps))
-    return [
-        Footnote(f"Missing: {plural(len(gaps), 'run')} without test-oracle ({runs}); filled by `{gaps[0].command}`.")
-    ]
+    text = f"Missing: {plural(len(gaps), 'run')} without test-oracle ({runs})."
+    return [Footnote(text, remedy=f"filled by `{gaps[0].command}`")]

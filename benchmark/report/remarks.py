@@ -92,10 +92,13 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
     lines = [f"Intervals: {flag} for models with one seed or data of one video." for flag in sorted(flags)]
     gaps = gap_texts(panel.missing, results.scenarios)
     lines += [f"Missing: {model}: {text}." for model, text in gaps.items() if model not in results.estimates]
-    commands = dict.fromkeys(gap.command for gap in panel.missing if gap.model in gaps)
-    lines += [f"What is missing is filled by `{command}`." for command in commands]
-    lines += _absent_rows(results, gaps) if every_model else []
-    return [Footnote(line) for line in (*lines, *panel.notes)]
+    found = [Footnote(line) for line in lines]
+    commands = dict.fromkeys(f"`{gap.command}`" for gap in panel.missing if gap.model in gaps)
+    if commands:
+        filled = f"what is missing is filled by {' and '.join(commands)}"
+        found.append(Footnote("The study is unfinished.", remedy=filled))
+    found += _absent_rows(results, gaps) if every_model else []
+    return found + [Footnote(line) for line in panel.notes]
 
 
 def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, notes: Notes) -> Cell:
@@ -126,22 +129,24 @@ def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:
     return sorted(everyone - set(own.seeds))
 
 
-def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[str]:
+def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footnote]:
     """Rows that a table should have, with what adds them."""
     there = {*results.estimates, *gaps}
     models = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
     own = [m for m in (*models, *gaps) if m != ORACLE and m not in results.panel.external]
     absent = [name for name in ALWAYS if name not in there]
-    rows, lines = list(absent), []
+    rows = list(absent)
+    notes: list[Footnote] = []
     if results.panel.dataset.startswith("synthetic") and ORACLE not in there:
         if all(_corrupts(scenario) for scenario in results.scenarios):
-            lines.append("No oracle: the best possible prediction is not known where values are wrong.")
+            notes.append(Footnote("No oracle: the best possible prediction is not known where values are wrong."))
         else:
             rows.append(ORACLE)
     if rows:
         noun = "the reference row" if len(rows) == 1 else "the reference rows"
-        lines.append(f"Without {noun} {', '.join(rows)}; added by {results.add_models(absent, own)}.")
-    return lines
+        remedy = f"added by {results.add_models(absent, own)}"
+        notes.append(Footnote(f"Without {noun} {', '.join(rows)}.", remedy=remedy))
+    return notes
 
 
 def _corrupts(scenario: str) -> bool:

@@ -88,10 +88,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Footnote:
-    """A remark below the table; without a mark it is about the whole table."""
+    """A remark below the table; without a mark it is about the whole table.
+
+    Attributes:
+        text: A sentence.
+        mark: What refers to it.
+        remedy: What ends the state that the text describes, with a command: `added by ...`. It is for whoever runs the
+            study, so that no file has it: a terminal says text and remedy once, below all tables.
+    """
 
     text: str
     mark: str = ""
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

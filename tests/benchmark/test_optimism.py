@@ -290,7 +290,7 @@ def test_runs_without_epochs_are_named_with_the_command_that_fills_them(
     }
     assert not honest.missing
     table = optimism(honest, oracles, draws=20)
-    assert any("--optimism" in note.text for note in table.footnotes)
+    assert any("--optimism" in note.remedy for note in table.footnotes)
     assert {row.cells[1].text for row in table.rows} == {"2"}
     assert any("both sides on 2 of 3 seeds" in note.text for note in table.footnotes)
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
@@ -23,7 +24,7 @@ _FIRST = ("rank", "model")
 def show(
     table: Table, console: Console, *, fold: bool = True, all_columns: bool = False, caption: bool = False
 ) -> None:
-    """Print a table.
+    """Print a table, without the footnotes that have a remedy: `show_remedies` says them below all tables.
 
     Args:
         table: The table; of its columns, those that a paper prints.
@@ -53,8 +54,33 @@ def show(
     if caption and table.caption:
         console.print(Text(table.caption, style="dim"))
     for note in table.footnotes:
+        if note.remedy:
+            continue  # see `show_remedies`
         text = Text(f"({note.mark}) {note.text}" if note.mark else note.text, style="dim")
         console.print(text, soft_wrap="`" in note.text)  # a command that is wrapped cannot be copied
+
+
+def show_remedies(tables: Iterable[Table], console: Console) -> None:
+    """Print the footnotes of tables that have a remedy, each once: what is not there, and the command that adds it."""
+    notes = [note for table in tables for note in table.footnotes if note.remedy]
+    said = dict.fromkeys(f"{note.text.removesuffix('.')}; {note.remedy}." for note in notes)
+    if said:
+        console.print()
+    for text in said:
+        for line in _folded(text, console.width):
+            console.print(Text(line, style="dim"), soft_wrap=True)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """Lines no wider than this, where words allow it; within a command they end with a backslash, as a shell asks."""
+    lines, command = [""], False
+    for word in re.split(r"(?<= )|(?<=,)(?=\S)", text):  # with the space behind it; names in a list are words, too
+        if lines[-1] and cell_len(lines[-1] + word) >= width:
+            lines[-1] = f"{lines[-1]}\\" if command else lines[-1].rstrip()
+            lines.append("")
+        lines[-1] += word
+        command ^= word.count("`") % 2 == 1
+    return lines
 
 
 def _width(column: Column, cells: Sequence[str]) -> int:

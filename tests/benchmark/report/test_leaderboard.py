@@ -39,6 +39,10 @@ def notes(table: Table) -> str:
     return "\n".join(f.text for f in table.footnotes)
 
 
+def remedies(table: Table) -> list[str]:
+    return [f.remedy for f in table.footnotes if f.remedy]
+
+
 def test_every_metric_is_taken_by_cell_then_averaged_over_scenarios_and_seeds(panel: Panel) -> None:
     row = records(leaderboard(panel, "inter-drop", draws=100))["senti-ifusion"]
     scenarios = set(panel.points.query("protocol == 'inter-drop'")["scenario"])
@@ -95,11 +99,13 @@ def test_a_hole_takes_the_aggregate_away_and_is_named_with_what_fills_it(panel: 
     row = records(table)["mult"]
     assert row["mae"] == row["mae_low"] == row["f1_non0"] == row["rank"] == ""
     assert "mult: no aggregate; seed 1 not evaluated under drop(rate=0.3)" in notes(table)
-    assert "filled by `sentibench run study.yaml`" in notes(table)
+    assert "what is missing is filled by `sentibench run study.yaml`" in remedies(table)
+    assert "The study is unfinished." in notes(table)
     whole = leaderboard(holed, "intra-random", draws=50)
     assert records(whole)["mult"]["mae"] != ""
     assert "not evaluated" not in notes(whole)  # a gap of another protocol
-    assert "filled by" not in notes(whole)
+    assert not any("filled by" in remedy for remedy in remedies(whole))
+    assert "unfinished" not in notes(whole)
     ticks = records(per_scenario(holed, "inter-drop", draws=50))["mult"]
     assert ticks["drop(rate=0.3)"] == ticks["mean"] == ""
     assert float(ticks["drop(rate=0.2)"]) > 0
@@ -109,25 +115,22 @@ def test_many_gaps_of_a_model_are_one_line(panel: Panel) -> None:
     scenarios = tuple(panel.points["scenario"])
     gaps = [Gap("lmf", seed, "", "not run", scenarios, "sentibench run s.yaml") for seed in range(5)]
     gaps += [Gap("mfn", 3, split, "failed (ValueError: no)", scenarios, "sentibench run s.yaml") for split in "ab"]
-    lines = [
-        f.text for f in leaderboard(dataclasses.replace(panel, missing=tuple(gaps)), "complete", draws=20).footnotes
-    ]
+    table = leaderboard(dataclasses.replace(panel, missing=tuple(gaps)), "complete", draws=20)
+    lines = [f.text for f in table.footnotes]
     assert "Missing: lmf: seeds 0 to 4 not run." in lines
     assert "Missing: mfn: seed 3, splits a, b failed (ValueError: no)." in lines
-    assert [line for line in lines if "filled by" in line] == ["What is missing is filled by `sentibench run s.yaml`."]
+    assert remedies(table)[:1] == ["what is missing is filled by `sentibench run s.yaml`"]
 
 
 def test_reference_rows_that_are_not_there_are_named_with_what_adds_them(panel: Panel) -> None:
     command = "`sentibench run STUDY --models constant,lnln,senti-ifusion,mult,text-only,audio-only,vision-only"
-    text = notes(leaderboard(panel, "complete", draws=20))
-    assert (
-        f"Without the reference rows text-only, audio-only, vision-only, late-fusion-dropout; added by {command}"
-        in text
-    )
-    assert "oracle;" not in text
+    table = leaderboard(panel, "complete", draws=20)
+    assert "Without the reference rows text-only, audio-only, vision-only, late-fusion-dropout." in notes(table)
+    (remedy,) = remedies(table)
+    assert remedy.startswith(f"added by {command}")
     full = fake_panel(samples=80, videos=5)
     text = notes(leaderboard(full, "complete", draws=20))
-    assert "Without the reference row oracle; added by" in text
+    assert "Without the reference row oracle." in text
     assert "oracle" not in notes(leaderboard(dataclasses.replace(full, dataset="mosi"), "complete", draws=20))
     noisy = fake_panel(samples=80, videos=5, protocols=("complete",))
     cells, points = (frame.assign(scenario="noise(snr_db=5)") for frame in (noisy.cells, noisy.points))

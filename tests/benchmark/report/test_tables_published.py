@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import io
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ from benchmark.cli.main import main
 from benchmark.commands import save_study
 from benchmark.panel import Panel
 from benchmark.report.estimates import ProtocolResults
-from benchmark.report.rendering.terminal import show
+from benchmark.report.leaderboard import leaderboard_table
+from benchmark.report.rendering.terminal import show, show_remedies
 from benchmark.report.table import Cell, Column, Row, Table
 from benchmark.report.tables import TABLES, TableSettings, make_table, why_not
 from benchmark.study import Study, make_study
@@ -81,9 +83,9 @@ def test_every_table_is_written_in_every_format_for_itself(
 def test_what_adds_a_row_is_a_command_for_plain_studies_and_an_edit_for_others(study: Study, tmp_path: Path) -> None:
     def text(given: Study) -> str:
         entries, _ = publish.study_tables(given, tmp_path, TableSettings(draws=20))
-        return entries[0].table.markdown()
+        return " ".join(note.remedy for note in entries[0].table.footnotes)
 
-    file = str(tmp_path / "studies" / "mine" / "study.yaml").replace("_", r"\_")
+    file = str(tmp_path / "studies" / "mine" / "study.yaml")
     rows = "text-only,audio-only,vision-only,late-fusion-dropout"
     assert f"sentibench run {file} --models constant,{rows} --out" in text(study)
     tuned = make_study({**study.model_dump(), "models": [{"name": "lnln", "label": "mine"}]})
@@ -162,6 +164,28 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, w
     show(table, Console(file=narrow, width=width), fold=False)
     assert max(len(line) for line in narrow.getvalue().splitlines() if "`" not in line) <= width
     assert ("one stage" if name == "ablation" else "senti-ifusion") in narrow.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 140])
+def test_what_adds_a_row_is_said_once_below_all_tables_and_in_no_file(panel: Panel, width: int) -> None:
+    tables = [leaderboard_table(ProtocolResults.of(panel, name, draws=20)) for name in ("complete", "uncertain")]
+    out = io.StringIO()
+    console = Console(file=out, width=width)
+    for table in tables:
+        show(table, console)
+        assert any(note.remedy for note in table.footnotes)
+        for text in (table.markdown(), table.latex(), table.html()):
+            assert "Without the reference row" in text
+            assert "sentibench run" not in text
+    assert "Without the reference row" not in out.getvalue()
+    show_remedies(tables, console)
+    lines = out.getvalue().splitlines()
+    assert max(map(len, lines)) <= width
+    assert out.getvalue().count("Without the reference row") == 1
+    start = next(i for i, line in enumerate(lines) if "Without the reference row" in line)
+    command = "\n".join(lines[start:]).split("`")[1]
+    (remedy,) = {note.remedy for table in tables for note in table.footnotes if note.remedy}
+    assert shlex.split(command.replace("\\\n", "")) == shlex.split(remedy.split("`")[1])  # as a shell reads it
 
 
 def test_struck_cells_and_markup_in_names_are_shown_as_they_stand() -> None:
