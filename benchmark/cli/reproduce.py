@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
 from benchmark.cli.options import check_device, load_plugins, plugin_option, read_seeds, split_list
-from benchmark.cli.run import OUT
+from benchmark.cli.run import OUT, OUT_DEFAULT
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -74,6 +75,9 @@ def reproduce(
         for table in made.first:
             _print(table, console)
         console.print()
+        if made.ablation and setup.plan is not None:
+            text = f"paired differences of the variants: `{_ablation_command(setup.plan.study.name, out)}`"
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
         said = dict.fromkeys(
             text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
         )
@@ -84,6 +88,11 @@ def reproduce(
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     return 1 if failed else 0
+
+
+def _ablation_command(study: str, out: Path) -> str:
+    where = "" if out == OUT_DEFAULT else f" --out {quote(str(out))}"
+    return f"sentibench report {study} --table ablation{where}"
 
 
 def _run(setup: Setup, out: Path, console: Console, workers: int | None, device: str) -> int:

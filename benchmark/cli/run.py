@@ -11,8 +11,9 @@ import click
 
 from benchmark.cli.options import check_device, read_seeds, split_list
 
+OUT_DEFAULT = Path("results/runs")
 OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/runs"), show_default=True,
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT_DEFAULT, show_default=True,
     help="Folder of runs, tables and figures.",
 )  # fmt: skip
 

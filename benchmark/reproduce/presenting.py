@@ -38,6 +38,7 @@ from benchmark.reproduce.tables import Head, Sides, stacked
 from benchmark.results import panels
 from benchmark.statistics import DRAWS
 from protocols import get_protocol
+from senti_ifusion.variants import ABLATION
 
 FIGURE_FORMATS = ("png", "pdf")
 #: Lines of `sources.csv` by id.
@@ -53,12 +54,15 @@ class Reproduction:
         first: Those that a terminal shows; the files have all.
         files: What was written.
         notes: What a reader must know, a line each: data that are not there, runs that are missing.
+        ablation: Whether the study has Senti-iFusion and variants of it, whose paired differences `sentibench report
+            STUDY --table ablation` shows.
     """
 
     tables: tuple[Table, ...]
     first: tuple[Table, ...]
     files: tuple[Path, ...]
     notes: tuple[str, ...]
+    ablation: bool = False
 
 
 def present(
@@ -86,6 +90,7 @@ def present(
     place = folder or root / "studies" / plan.study.name
     place.mkdir(parents=True, exist_ok=True)
     tables, first, frames, figures = [], [], [], []
+    ablation = False
     for measured_on, published_on in setup.data:
         own = replace(plan, runs=tuple(r for r in plan.runs if r.dataset == measured_on))
         panel = next(iter(panels(own, root)), None)
@@ -94,12 +99,21 @@ def present(
         first += part.first
         frames.append(part.frame)
         if panel is not None:
+            ablation |= _has_ablation(panel)
             figures += draw(setup.item, panel, place, formats)
     files = [
         _write(place / "reproduced.md", "\n".join(t.markdown() for t in tables)),
         _write(place / "reproduced.csv", pd.concat(frames, ignore_index=True).to_csv(index=False)),
     ]
-    return Reproduction(tuple(tables), tuple(first), (*files, *figures), (*setup.absent, *_missing(setup, root)))
+    notes = (*setup.absent, *_missing(setup, root))
+    begun = Path(root / "studies" / plan.study.name / "study.yaml").is_file()
+    return Reproduction(tuple(tables), tuple(first), (*files, *figures), notes, ablation and begun)
+
+
+def _has_ablation(panel: Panel) -> bool:
+    base, *others = ABLATION
+    models = set(panel.cells["model"])
+    return base in models and not models.isdisjoint(others)
 
 
 @dataclass(frozen=True)
@@ -194,12 +208,18 @@ def _caption(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
         lines.append("Nothing has been measured yet.")
     elif study is not None:
         lines.append(
-            f"Measured: mean over seeds {', '.join(map(str, study.seeds))}; 95 %: bootstrap over videos and seeds; "
+            f"Measured: {_seeds_text(study.seeds)}; "
             "difference: measured less reported, in percentage points for shares."
         )
     if not comparable:
         lines.append(f"These are not the data of the published numbers ({published_on}): no difference is taken.")
     return " ".join(lines)
+
+
+def _seeds_text(seeds: Sequence[int]) -> str:
+    if len(seeds) == 1:
+        return f"seed {seeds[0]}; 95 %: bootstrap over videos"
+    return f"mean over seeds {', '.join(map(str, seeds))}; 95 %: bootstrap over videos and seeds"
 
 
 def _notes(setup: Setup, rows: pd.DataFrame, papers: Papers) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -168,6 +169,29 @@ def test_a_second_time_runs_nothing(made: tuple[Setup, Path], capsys: pytest.Cap
     out = capsys.readouterr().out
     assert out.startswith("model,line,")
     assert "audio-only,measured" in out
+
+
+def test_an_ablation_says_where_its_paired_differences_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], made: tuple[Setup, Path]
+) -> None:
+    words = ["reproduce", "ablation", "--dataset", TINY, "--seeds", "1", "--epochs", "0", "--out", str(tmp_path)]
+    models = "senti-ifusion,senti-ifusion-without-completion"
+    with pytest.raises(SystemExit) as end:
+        main([*words, "--models", models, "--workers", "1"])
+    assert end.value.code == 0
+    said = capsys.readouterr().out
+    (command,) = [line.split("`")[1] for line in said.splitlines() if "--table ablation" in line]
+    assert "mean over seeds" not in said
+    with pytest.raises(SystemExit) as end:
+        main(shlex.split(command)[1:])
+    assert end.value.code == 0
+    assert "What is different" in capsys.readouterr().out
+    assert present(made[0], made[1], draws=20, formats=()).ablation is False
+
+
+def test_one_seed_is_no_mean_over_seeds(made: tuple[Setup, Path]) -> None:
+    caption = present(*made, draws=20, formats=()).tables[0].caption
+    assert "Measured: seed 0; 95 %: bootstrap over videos; difference" in caption
 
 
 def test_without_running_it_says_what_is_missing(tmp_path: Path) -> None:
