@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmark.metrics import METRICS, Metric, metric_names
 from benchmark.panel import Panel
-from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of
+from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.report.estimates import dataset_title, estimate, plural, protocol_names, protocol_points
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
@@ -92,15 +92,13 @@ class Comparison:
 
     def _cells(self, found: Mapping[Hashable, Any]) -> Cells:
         metric = METRICS[found["metric"]]
-        difference = number(metric.name, found["difference"], found["low"], found["high"])
-        plus = "+" if found["difference"] > 0 else ""
         return {
             "protocol": Cell(found["protocol"]),
             "scenario": Cell(found["tick"] or found["scenario"], found["scenario"]),
             "metric": Cell(f"{metric.heading} (%)" if metric.percent else metric.heading, metric.name),
             "value_a": number(metric.name, found["value_a"]),
             "value_b": number(metric.name, found["value_b"]),
-            "difference": replace(difference, text=plus + difference.text),
+            "difference": signed(number(metric.name, found["difference"], found["low"], found["high"])),
             **{name: probability(found[name]) for name in ("p", "p_holm", "better")},
             "winner": Cell({self.a: "A", self.b: "B"}.get(found["winner"], NOTHING), found["winner"]),
         }

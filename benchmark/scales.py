@@ -50,11 +50,11 @@ class Metric:
         return f"{self.title} {self.arrow}"
 
     def format(self, value: float, decimals: int | None = None) -> str:
-        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN."""
+        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. What rounds to 0 has no sign."""
         if not np.isfinite(value):
             return "n/a"
         digits = (2 if self.percent else 3) if decimals is None else decimals
-        return f"{100 * value if self.percent else value:.{digits}f}"
+        return f"{100 * value if self.percent else value:z.{digits}f}"
 
 
 def _share(name: str, title: str, definition: str) -> Metric:

@@ -66,7 +66,13 @@ def number(metric: str, value: float, low: float = np.nan, high: float = np.nan)
 
 def ratio(value: float, low: float = np.nan, high: float = np.nan) -> Cell:
     """The cell of a quotient or share without a unit."""
-    return _with_interval(lambda v: f"{v:.3f}", value, low, high)
+    return _with_interval(lambda v: f"{v:z.3f}", value, low, high)
+
+
+def signed(cell: Cell) -> Cell:
+    """With a plus where the printed number is above 0; what rounds to 0 has no sign."""
+    above = cell.text != NOTHING and float(cell.text) > 0
+    return replace(cell, text=f"+{cell.text}") if above else cell
 
 
 def probability(value: float) -> Cell:

@@ -85,8 +85,8 @@ def _share(value: float, low: float, high: float) -> Cell:
     if not np.isfinite(value):
         return Cell(NOTHING, np.nan)
     if not np.isfinite(low) or not np.isfinite(high):
-        return Cell(f"{100 * value:.1f}", value)
-    return Cell(f"{100 * value:.1f}", value, interval=Interval(low, high, f"[{100 * low:.1f}, {100 * high:.1f}]"))
+        return Cell(f"{100 * value:z.1f}", value)
+    return Cell(f"{100 * value:z.1f}", value, interval=Interval(low, high, f"[{100 * low:z.1f}, {100 * high:z.1f}]"))
 
 
 def _seeds(data: pd.DataFrame) -> str:

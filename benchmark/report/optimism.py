@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.metrics import METRICS
 from benchmark.panel import Panel
-from benchmark.report.cells import MODEL, NOTHING, SEEDS, level_text, number
+from benchmark.report.cells import MODEL, NOTHING, SEEDS, level_text, number, signed
 from benchmark.report.estimates import (
     ORACLE,
     dataset_title,
@@ -212,9 +212,7 @@ def _cells(sides: Sides, model: str, metric: str, scenarios: Sequence[str], leve
     if honest is None or oracle is None or honest.holes(scenarios) or oracle.holes(scenarios):
         return [Cell(NOTHING, np.nan)] * 3
     found = compare(oracle, honest, metric, scenarios, level=level)
-    optimism = number(metric, *(float(found[name]) for name in ("difference", "low", "high")))
-    if isinstance(optimism.value, float) and optimism.value > 0:
-        optimism = dataclasses.replace(optimism, text=f"+{optimism.text}")
+    optimism = signed(number(metric, *(float(found[name]) for name in ("difference", "low", "high"))))
     return [number(metric, float(found["value_b"])), number(metric, float(found["value_a"])), optimism]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import METRICS
-from benchmark.report.cells import check_metric, level_text, metric_title, number, probability, row_of
+from benchmark.report.cells import check_metric, level_text, metric_title, number, probability, row_of, signed
 from benchmark.report.estimates import ProtocolResults
 from benchmark.report.remarks import Notes, general_footnotes, identity
 from benchmark.report.table import Cell, Column, Footnote, Table
@@ -86,7 +86,7 @@ def difference_cells(results: ProtocolResults, metric: str, row: dict[object, ob
     few = row["flag"] == "few seeds"
     apart = "–" if np.isnan(values["p_holm"]) or few else "yes" if values["p_holm"] <= 1 - results.level else "no"
     return {
-        "difference": _signed(difference),
+        "difference": signed(difference),
         "p": probability(values["p"]),
         "p_holm": probability(values["p_holm"]),
         "apart": Cell(apart, None if apart != "–" else ""),
@@ -118,9 +118,3 @@ def _pairs(results: ProtocolResults, metric: str, against: str) -> list[tuple[st
 def _left_out(results: ProtocolResults) -> list[Footnote]:
     holed = [model for model, own in results.contest.items() if own.holes(results.scenarios)]
     return [Footnote(f"Left out, as cells are missing: {', '.join(holed)}.")] if holed else []
-
-
-def _signed(cell: Cell) -> Cell:
-    """With a plus before what is above 0."""
-    positive = isinstance(cell.value, float) and cell.value > 0
-    return Cell(f"+{cell.text}" if positive else cell.text, cell.value, interval=cell.interval)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import METRICS
-from benchmark.report.cells import NOTHING, level_text, number, probability, ratio
+from benchmark.report.cells import level_text, number, probability, ratio, signed
 from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
@@ -155,11 +155,8 @@ def _row(part: pd.DataFrame, metric: str, given: str) -> pd.Series:
 def _difference(row: pd.Series) -> Cell:
     """With its sign, and bold where the interval leaves out 0."""
     metric, low, high = str(row["metric"]), float(row["difference_low"]), float(row["difference_high"])
-    cell = number(metric, float(row["difference"]), low, high)
-    if cell.text == NOTHING:
-        return cell
-    text = cell.text if cell.text.startswith("-") else f"+{cell.text}"
-    return Cell(text, cell.value, bold=bool(low > 0 or high < 0), interval=cell.interval)
+    cell = signed(number(metric, float(row["difference"]), low, high))
+    return replace(cell, bold=bool(low > 0 or high < 0))
 
 
 def _sizes(data: pd.DataFrame) -> str:

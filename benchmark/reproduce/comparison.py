@@ -98,7 +98,8 @@ def difference_text(metric: str, value: float) -> str:
     """With its sign, in the unit of the metric (percentage points for shares); a dash for none."""
     if not np.isfinite(value):
         return "–"
-    return f"{value:+.{2 if METRICS[metric].percent else 3}f}"
+    text = f"{value:z.{2 if METRICS[metric].percent else 3}f}"
+    return f"+{text}" if float(text) > 0 else text
 
 
 def shown_metrics(item: Item, rows: pd.DataFrame, known: Sequence[str], default: Sequence[str]) -> list[str]:

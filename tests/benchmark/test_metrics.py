@@ -221,6 +221,9 @@ def test_formats_are_those_of_the_field() -> None:
     assert METRICS["mae"].format(0.70449) == "0.704"
     assert METRICS["acc7"].format(0.35137) == "35.14"
     assert METRICS["acc7"].format(0.35137, 1) == "35.1"
+    assert METRICS["corr"].format(-0.0004) == "0.000"  # what rounds to 0 has no sign
+    assert METRICS["corr"].format(-0.0006) == "-0.001"
+    assert METRICS["acc7"].format(-0.00004) == "0.00"
     assert METRICS["mae"].heading.endswith("↓")
     assert all(METRICS[n].arrow == "↑" for n in METRICS if n != "mae")
     assert metrics.METRICS["corr"].perfect == 1.0

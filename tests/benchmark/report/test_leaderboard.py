@@ -10,7 +10,7 @@ import pytest
 from benchmark.metrics import score
 from benchmark.panel import Gap, Panel
 from benchmark.report import remarks
-from benchmark.report.cells import count_text, duration_text
+from benchmark.report.cells import NOTHING, count_text, duration_text, number, ratio, signed
 from benchmark.report.leaderboard import leaderboard, per_scenario, summary_tables
 from benchmark.report.table import Table
 from protocols import InputError
@@ -136,6 +136,19 @@ def test_reference_rows_that_are_not_there_are_named_with_what_adds_them(panel: 
     cells, points = (frame.assign(scenario="noise(snr_db=5)") for frame in (noisy.cells, noisy.points))
     noisy = dataclasses.replace(noisy, cells=cells, points=points)
     assert "not known where values are wrong" in notes(leaderboard(noisy, draws=20))
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0021, "+0.002"), (0.0004, "0.000"), (0.0, "0.000"), (-0.0004, "0.000"), (-0.0021, "-0.002")]
+)
+def test_what_rounds_to_zero_has_no_sign(value: float, text: str) -> None:
+    shown = signed(number("mae", value, -0.0004, 0.01))
+    assert shown.text == text
+    assert shown.value == value  # at full precision for the CSV
+    assert shown.interval is not None
+    assert shown.interval.text == "[0.000, 0.010]"
+    assert ratio(value).text == text.removeprefix("+")
+    assert signed(number("mae", np.nan)).text == NOTHING
 
 
 def test_external_rows_are_marked_in_every_table_and_format(panel: Panel) -> None:
