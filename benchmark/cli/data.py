@@ -101,7 +101,7 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps(rows, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("data set", "samples", "splits", "source", "sha256"):
+    for column in ("data set", "samples", "splits", "source", "store sha256"):
         table.add_column(column, overflow="fold", justify="right" if column == "samples" else "left")
     for s in stores:
         table.add_row(s.name, str(s.samples), ", ".join(s.splits), s.provenance.source, s.fingerprint[:12])
@@ -128,8 +128,8 @@ def verify(names: tuple[str, ...]) -> int:
     for path in paths:
         report = verify_store(path)
         good &= report.ok
-        verdict = "ok" if report.ok else f"CHANGED: expected sha256 {report.stored}, import it again"
-        click.echo(f"{report.info.name}: {report.info.samples} samples, sha256 {report.found[:16]}... {verdict}")
+        verdict = "ok" if report.ok else f"CHANGED: expected store sha256 {report.stored}, import it again"
+        click.echo(f"{report.info.name}: {report.info.samples} samples, store sha256 {report.found[:16]}... {verdict}")
     return 0 if good else 1
 
 

@@ -65,7 +65,7 @@ def show(description: Description, console: Console) -> None:
 def _head(d: Description) -> Text:
     low, high = d.label_range
     kind = f"official file {d.official}" if d.official else "not a known official file"
-    checksum = f", sha256 {d.sha256[:12]}" if d.sha256 else ""
+    checksum = f", source sha256 {d.sha256[:12]}" if d.sha256 else ""
     text = Text()
     text.append(f"{d.name}/{d.split}", style="bold")
     text.append(f"  {d.samples:,} samples, labels in [{low:g}, {high:g}]\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import pickle
 import subprocess
@@ -55,10 +56,24 @@ def test_import_list_verify_describe(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert out.strip().endswith("ok")
     code, out, _ = call(capsys, "data", "describe", "toy", "--json")
     assert code == 0
-    assert json.loads(out)
+    assert json.loads(out)["sha256"] == hashlib.sha256(source.read_bytes()).hexdigest()
     code, _, err = call(capsys, "data", "import", "toy", str(source))
     assert code == 2
     assert "--force" in err
+
+
+def test_the_checksums_of_store_and_source_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = write_npz(tmp_path / "toy.npz")
+    call(capsys, "data", "import", "toy", str(source))
+    store = json.loads(call(capsys, "data", "list", "--json")[1])[0]["sha256"]
+    listed = call(capsys, "data", "list")[1]
+    assert "store sha256" in listed
+    assert store[:12] in listed
+    assert f"store sha256 {store[:12]}" in call(capsys, "data", "verify")[1]
+    described = " ".join(call(capsys, "data", "describe", "toy", "--no-probe")[1].split())
+    own = hashlib.sha256(source.read_bytes()).hexdigest()
+    assert f"source sha256 {own[:12]}" in described
+    assert store[:12] not in described
 
 
 class Malicious:
