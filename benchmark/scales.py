@@ -57,6 +57,11 @@ class Metric:
         return f"{100 * value if self.percent else value:z.{digits}f}"
 
 
+def with_sign(text: str) -> str:
+    """A printed difference, with a plus where what is printed is above 0."""
+    return f"+{text}" if float(text) > 0 else text
+
+
 def _share(name: str, title: str, definition: str) -> Metric:
     return Metric(name, title, True, 1.0, True, definition)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -12,6 +13,8 @@ from benchmark.cli.new_model import new_model
 from benchmark.cli.options import load_plugins, plugin_option
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from baselines import ModelInfo
 
 
@@ -33,7 +36,6 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
     from dataclasses import asdict
 
     from rich.console import Console
-    from rich.table import Table
 
     from baselines import models as registered
     from baselines.standin import parameter_count
@@ -47,26 +49,30 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
         return
-    heads: list[tuple[str, ...]] = [("model", "paper", "reads", "needs")]
-    if variants:  # by themselves: their names are long, and they read and need what their model does
-        heads.append(("variant", "what is different"))
     console = Console()
-    for columns in heads:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:  # a name is typed: it stays in one piece
-            table.add_column(column, overflow="fold", no_wrap=column in ("model", "variant"))
-        table.add_column("parameters", justify="right", no_wrap=True)
-        for name, info, size in rows:
-            if bool(info.variant_of) == (columns[0] == "variant"):
-                cells = (name, _short(info), _reads(info), _needs(info))
-                table.add_row(*cells[: len(columns)], f"{size:,}")
-        console.print(table)
-        console.print()
+    own = [(n, _short(i), _reads(i), _needs(i), f"{s:,}") for n, i, s in rows if not i.variant_of]
+    console.print(_table(("model", "paper", "reads", "needs"), own), "")
+    if variants:  # by themselves: their names are long, and they read and need what their model does
+        others = [(n, _short(i), f"{s:,}") for n, i, s in rows if i.variant_of]
+        console.print(_table(("variant", "what is different"), others), "")
     console.print(
         "parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded; "
         "titles, links and differences from the papers: --json",
         style="dim",
     )
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    """The columns, and the parameters as the last; the first is a name, which is typed and stays in one piece."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=number == 0)
+    table.add_column("parameters", justify="right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _reads(info: ModelInfo) -> str:

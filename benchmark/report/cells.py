@@ -11,6 +11,7 @@ import numpy as np
 from benchmark.metrics import METRICS, metric_names
 from benchmark.report.estimates import ProtocolResults
 from benchmark.report.table import Cell, Column, Interval, Row
+from benchmark.scales import with_sign
 from benchmark.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
 from protocols import unknown_name
 
@@ -71,8 +72,7 @@ def ratio(value: float, low: float = np.nan, high: float = np.nan) -> Cell:
 
 def signed(cell: Cell) -> Cell:
     """With a plus where the printed number is above 0; what rounds to 0 has no sign."""
-    above = cell.text != NOTHING and float(cell.text) > 0
-    return replace(cell, text=f"+{cell.text}") if above else cell
+    return cell if cell.text == NOTHING else replace(cell, text=with_sign(cell.text))
 
 
 def probability(value: float) -> Cell:

@@ -12,6 +12,7 @@ from benchmark.report.reported import OFFICIAL
 from benchmark.reported import Aggregate, aggregate_of, same
 from benchmark.reported.schema import UNKNOWN_CONVENTION
 from benchmark.reproduce.catalogue import Item
+from benchmark.scales import with_sign
 
 #: Columns of `reproduced.csv`. Shares are in per cent.
 COLUMNS = (
@@ -98,8 +99,7 @@ def difference_text(metric: str, value: float) -> str:
     """With its sign, in the unit of the metric (percentage points for shares); a dash for none."""
     if not np.isfinite(value):
         return "–"
-    text = f"{value:z.{2 if METRICS[metric].percent else 3}f}"
-    return f"+{text}" if float(text) > 0 else text
+    return with_sign(f"{value:z.{2 if METRICS[metric].percent else 3}f}")
 
 
 def shown_metrics(item: Item, rows: pd.DataFrame, known: Sequence[str], default: Sequence[str]) -> list[str]:

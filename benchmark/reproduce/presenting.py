@@ -106,7 +106,7 @@ def present(
         _write(place / "reproduced.csv", pd.concat(frames, ignore_index=True).to_csv(index=False)),
     ]
     notes = (*setup.absent, *_missing(setup, root))
-    begun = Path(root / "studies" / plan.study.name / "study.yaml").is_file()
+    begun = (root / "studies" / plan.study.name / "study.yaml").is_file()
     return Reproduction(tuple(tables), tuple(first), (*files, *figures), notes, ablation and begun)
 
 

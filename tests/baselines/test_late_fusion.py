@@ -1,4 +1,4 @@
-"""Late fusion with modality dropout, and the head that it and the light heads of Senti-iFusion share."""
+"""Late fusion with modality dropout, and its head."""
 
 from __future__ import annotations
 
