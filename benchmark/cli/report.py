@@ -176,8 +176,8 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
     from benchmark.report.rendering.terminal import show, show_remedies
 
     for entry in entries:
-        fold = all_columns or entry.name != "leaderboard"
-        show(entry.table, console, fold=fold, all_columns=all_columns, caption=caption)
+        elsewhere = "" if all_columns or entry.name != "leaderboard" else "--columns, or the files"
+        show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption)
     if not caption:
         note = "Bold: the best and all up to the first that can be told from it. The files say what every number is."
         console.print(f"\n{note}", style="dim")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
@@ -15,7 +16,6 @@ from benchmark.cli.run import OUT, OUT_DEFAULT
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.report.table import Table
     from benchmark.reproduce import Setup
 
 _FORMATS = ("markdown", "csv", "latex", "html")
@@ -52,6 +52,7 @@ def reproduce(
     """
     from rich.console import Console
 
+    from benchmark.report.rendering.terminal import say, show
     from benchmark.reproduce import prepare_item, present
 
     load_plugins(plugins)
@@ -73,16 +74,16 @@ def reproduce(
             click.echo(getattr(table, form)())
     else:
         for table in made.first:
-            _print(table, console)
+            marked = tuple(note for note in table.footnotes if note.mark)
+            show(replace(table, footnotes=marked), console, elsewhere="the files, or a wider terminal")
         console.print()
         if made.ablation and setup.plan is not None:
-            text = f"paired differences of the variants: `{_ablation_command(setup.plan.study.name, out)}`"
-            console.print(text, markup=False, highlight=False, soft_wrap=True)
+            say(f"paired differences of the variants: `{_ablation_command(setup.plan.study.name, out)}`", console)
         said = dict.fromkeys(
             text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
         )
-        for text in said:  # what is about all tables is said once
-            console.print(text, style="dim", markup=False, highlight=False)
+        for text in filter(None, said):  # what is about all tables is said once
+            say(text, console)
         for path in made.files:
             console.print(str(path), style="dim", highlight=False, soft_wrap=True)
     for note in made.notes:
@@ -148,38 +149,3 @@ def _list(out: Path, console: Console) -> None:
     for need in NEEDS.values():
         if states[need.name] == "no":
             console.print(need.how_to_get, style="dim", highlight=False, soft_wrap=True)
-
-
-def _print(table: Table, console: Console) -> None:
-    """A table as far as it fits; columns that do not are in the files, and a line says which."""
-    from rich.table import Table as RichTable
-    from rich.text import Text
-
-    headers, rows = table.plain()
-    widths = [max(len(line[i]) for line in (headers, *rows)) + 2 for i in range(len(headers))]
-    shown = [i for i in range(len(headers)) if sum(widths[: i + 1]) - 2 <= console.width or i < 3]
-    view = RichTable(title=table.title, title_justify="left", box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    view.header_style = "bold"
-    for i in shown:
-        view.add_column(headers[i], justify=table.columns[i].align, no_wrap=True)
-    for number, (row, cells) in enumerate(zip(table.rows, rows, strict=True)):
-        if row.rule and number:
-            view.add_row(*("─" * (widths[i] - 2) for i in shown), style="dim")
-        elif row.space and number:
-            view.add_row()
-        view.add_row(*(Text(cells[i], style=_style(row.cells[1].text, i)) for i in shown))
-    console.print()
-    console.print(view)
-    left_out = [headers[i] for i in range(len(headers)) if i not in shown]
-    if left_out:
-        where = "in the files, or in a wider terminal"
-        console.print(f"not shown for lack of room, but {where}: {', '.join(left_out)}", style="dim", highlight=False)
-    for note in table.footnotes:
-        if note.mark:
-            console.print(f"({note.mark}) {note.text}", style="dim", markup=False, highlight=False)
-
-
-def _style(line: str, column: int) -> str:
-    if line.startswith("95 %"):
-        return "dim"
-    return "bold" if line.startswith("measured") and column else ""

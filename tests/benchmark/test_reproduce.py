@@ -180,7 +180,7 @@ def test_an_ablation_says_where_its_paired_differences_are(
         main([*words, "--models", models, "--workers", "1"])
     assert end.value.code == 0
     said = capsys.readouterr().out
-    (command,) = [line.split("`")[1] for line in said.splitlines() if "--table ablation" in line]
+    (command,) = (text for text in said.replace("\\\n", "").split("`") if "--table ablation" in text)
     assert "mean over seeds" not in said
     with pytest.raises(SystemExit) as end:
         main(shlex.split(command)[1:])

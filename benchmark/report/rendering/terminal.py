@@ -22,21 +22,22 @@ _FIRST = ("rank", "model")
 
 
 def show(
-    table: Table, console: Console, *, fold: bool = True, all_columns: bool = False, caption: bool = False
+    table: Table, console: Console, *, elsewhere: str = "", all_columns: bool = False, caption: bool = False
 ) -> None:
     """Print a table, without the footnotes that have a remedy: `show_remedies` says them below all tables.
 
     Args:
         table: The table; of its columns, those that a paper prints.
         console: Where to.
-        fold: Continue columns that do not fit below, under the same names; otherwise leave them out and say so.
+        elsewhere: Where to find columns that do not fit, which are left out; empty: they are continued below, under the
+            same names.
         all_columns: Show every column.
         caption: Print the caption, too.
     """
     if table.paper and not all_columns:
         table = table.only([column.name for column in table.columns if column.name in table.paper])
     left = 0
-    if not fold:
+    if elsewhere:
         chosen = _fitting(table, table.plain()[1], console.width)
         left = len(table.columns) - len(chosen)
         table = table.only([table.columns[i].name for i in chosen])
@@ -50,7 +51,7 @@ def show(
         for line in _lines(table, block, texts):
             console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
     if left:
-        console.print(f"{left} more column{'s' if left > 1 else ''}: see --columns, or the files", style="dim")
+        console.print(f"{left} more column{'s' if left > 1 else ''}: see {elsewhere}", style="dim")
     if caption and table.caption:
         console.print(Text(table.caption, style="dim"))
     for note in table.footnotes:
@@ -67,8 +68,13 @@ def show_remedies(tables: Iterable[Table], console: Console) -> None:
     if said:
         console.print()
     for text in said:
-        for line in _folded(text, console.width):
-            console.print(Text(line, style="dim"), soft_wrap=True)
+        say(text, console)
+
+
+def say(text: str, console: Console) -> None:
+    """Print a remark, folded to the width; a command in it can still be copied."""
+    for line in _folded(text, console.width):
+        console.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def _folded(text: str, width: int) -> list[str]:
