@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -32,6 +32,7 @@ from baselines.interface import (
     TrainBatch,
 )
 from baselines.layers.almt import AdaptiveHyperModality, CrossTransformer
+from baselines.layers.heads import Heads
 from baselines.layers.token_encoder import TokenEncoder
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
 from baselines.registry import register
@@ -54,20 +55,12 @@ class AlmtConfig(ModelConfig):
     layers: int = Field(default=1, ge=1, description="depth of each modality's encoder")
     hyper_layers: int = Field(default=3, ge=1, description="scales of language that guide the hyper-modality")
     fusion_layers: int = Field(default=2, ge=1, description="depth of the cross-modal Transformer")
-    heads: int = Field(default=8, ge=1, description="attention heads; must divide the width, for the hyper-modality")
+    heads: Heads = Field(default=8, description="attention heads; must divide the width, for the hyper-modality")
     head_width: int = Field(default=64, ge=1, description="width of each head elsewhere")
     dropout: float = Field(default=0.0, ge=0, lt=1, description="on what each sub-layer adds")
     optimisation: Optimisation = Optimisation(
-        learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
+        learning_rate=1e-4, encoder_learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
     )
-
-    @field_validator("heads")
-    @classmethod
-    def _divide_the_width(cls, heads: int, given: ValidationInfo) -> int:
-        width = given.data.get("width")
-        if width is not None and width % heads:
-            raise ValueError(f"must divide the width, {width}")
-        return heads
 
 
 @register(

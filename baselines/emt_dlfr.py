@@ -1,8 +1,9 @@
 """EMT-DLFR: Efficient Multimodal Transformer with Dual-Level Feature Restoration (Sun et al., TAC 2023, 2208.07589).
 
-An utterance vector of each modality (the text's `[CLS]` state, the last states of LSTMs over audio and vision), brought
-to the width d, is a token of the global context `G`; the modality's steps and `G` promote each other layer by layer
-(`baselines.layers.promotion`). The sentiment is read from the utterance vectors and `G`.
+An utterance vector of each modality (the text's `[CLS]` state, of word vectors their mean; the last states of LSTMs
+over audio and vision), brought to the width d, is a token of the global context `G`; the modality's steps and `G`
+promote each other layer by layer (`baselines.layers.promotion`). The sentiment is read from the utterance vectors and
+`G`.
 
 In training, one network of shared weights sees each sample twice, as it was (y) and as the regime left it (y'):
 
@@ -44,6 +45,7 @@ from baselines.layers.promotion import MultimodalPromotion
 from baselines.layers.rebuilding import erased_positions, rebuilding_loss
 from baselines.layers.recurrent import RecurrentEncoder
 from baselines.layers.siamese import SiameseHead
+from baselines.layers.text_vector import TextVector, text_vector
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
@@ -135,12 +137,13 @@ class _View(NamedTuple):
         url="https://github.com/sunlicai/EMT-DLFR",
         licence="MIT",
         uses_complete_view=True,
+        version=2,
         differences=(
             "maps to queries, keys and values have biases (768 parameters more), those before SimSiam's batch "
             "normalisations, which cancels them, have none (1,200 fewer): 2,322,347 parameters here, 2,322,779 in the "
             "official code, at its sizes for MOSI and without the text encoder",
             "the text's steps are those between `[CLS]` and `[SEP]`, as in the official code; a text without any keeps "
-            "one step",
+            "one step, the state of `[SEP]`; of word vectors all are read, and their mean stands for `[CLS]`",
             "gaps of the data set itself are not rebuilt, for nothing is known of them",
             "a training batch of one sample is normalised by running statistics, for it has none of its own",
             "batches of 128 instead of four batches of 32 whose gradients are added: batch statistics are those of 128",
@@ -157,6 +160,7 @@ class EmtDlfr(SentimentModel):
 
     def __init__(self, spec: InputSpec, config: EmtDlfrConfig) -> None:
         super().__init__(spec, config)
+        self.framed_text = spec.framed_text
         width = config.width
         self.readers = nn.ModuleDict(
             {
@@ -196,7 +200,8 @@ class EmtDlfr(SentimentModel):
         local = self._local_text(batch.complete.text).values
         targets = {"text": local, "audio": batch.complete.audio.values, "vision": batch.complete.vision.values}
         positions = {m: erased_positions(batch, m) for m in MODALITIES}
-        positions["text"] = F.pad(positions["text"], (0, 1))[:, 1:]
+        if self.framed_text:
+            positions["text"] = F.pad(positions["text"], (0, 1))[:, 1:]
         rebuilding = [rebuilding_loss(self.rebuild[m](given.steps[m]), targets[m], positions[m]) for m in MODALITIES]
         return {
             "task": F.l1_loss(given.sentiment, batch.label),
@@ -214,16 +219,18 @@ class EmtDlfr(SentimentModel):
             ParameterGroup(list(self.readers["vision"].parameters()), scale=self.config.vision_rate),
         ]
 
-    @staticmethod
-    def _local_text(text: Sequences) -> Sequences:
-        """The states after `[CLS]` and without `[SEP]`; a step of zeros where nothing is left."""
+    def _local_text(self, text: Sequences) -> Sequences:
+        """The states between `[CLS]` and `[SEP]`, or the latter's where there are none; all word vectors."""
+        if not self.framed_text:
+            return text
         return Sequences(F.pad(text.values, (0, 0, 0, 1))[:, 1:], (text.length - 2).clamp(min=1))
 
     def _view(self, batch: Batch, *, read_steps: bool = False) -> _View:
         local = self._local_text(batch.text)
         audio, last_audio = self.readers["audio"](batch.audio)
         vision, last_vision = self.readers["vision"](batch.vision)
-        utterance = {"text": batch.text.values[:, 0], "audio": last_audio, "vision": last_vision}
+        kind: TextVector = "cls" if self.framed_text else "mean"
+        utterance = {"text": text_vector(batch.text, kind), "audio": last_audio, "vision": last_vision}
         steps = {"text": local.values, "audio": audio, "vision": vision}
         padding = {"text": local.padding, "audio": batch.audio.padding, "vision": batch.vision.padding}
         tokens = torch.stack([self.project[m](utterance[m]) for m in MODALITIES], dim=1)

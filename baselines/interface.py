@@ -64,9 +64,11 @@ class Sequences:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a model sees of B samples. Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last.
+    """What a model sees of B samples.
 
-    A model that declares `needs_encoder` gets the encoder's word embeddings there instead of its states.
+    Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last. Where the data set has word vectors, it is
+    these as they are, without a frame, which `InputSpec.framed_text` says. A model that declares `needs_encoder` gets
+    the encoder's word embeddings there instead of its states.
 
     Attributes:
         text, audio, vision: One modality each.
@@ -183,6 +185,7 @@ class InputSpec:
         label_range: Lowest and highest label.
         train_samples: Size of the training part, for models that remember samples.
         encoder: The text encoder's layers, for the models that declare `needs_encoder`; None for the others.
+        framed_text: Whether text has a state of `[CLS]` first and of `[SEP]` last; word vectors have neither.
     """
 
     text: int
@@ -191,6 +194,7 @@ class InputSpec:
     label_range: tuple[float, float] = (-3.0, 3.0)
     train_samples: int = 0
     encoder: EncoderLayers | None = field(default=None, compare=False)
+    framed_text: bool = True
 
     def width(self, modality: Modality) -> int:
         """Width of one modality."""

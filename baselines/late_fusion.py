@@ -7,10 +7,10 @@ the fusion learns to do with what is left; nothing is estimated, completed or se
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -55,7 +55,7 @@ class LateFusionConfig(ModelConfig):
     stream_layers: int = Field(
         default=1, ge=0, description="Transformer layers of audio and vision before attention pooling"
     )
-    heads: int = Field(default=4, ge=1)
+    heads: int = Field(default=4, ge=1, description="attention heads, without events; must divide the width")
     dropout: float = Field(default=0.3, ge=0, lt=1)
     modality_dropout: float = Field(
         default=0.2, ge=0, lt=1, description="chance of each modality to be silenced in training"
@@ -75,6 +75,12 @@ class LateFusionConfig(ModelConfig):
     linear: bool = Field(default=True, description="a linear map beside the MLP that answers")
     task_loss: Literal["l1", "smooth_l1"] = "l1"
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
+
+    @model_validator(mode="after")
+    def _heads_divide_the_width(self) -> Self:
+        if self.events == 0 and self.width % self.heads:
+            raise ValueError(f"heads {self.heads} must divide the width, {self.width}")
+        return self
 
 
 @register(

@@ -27,6 +27,7 @@ from baselines.interface import (
     TrainBatch,
 )
 from baselines.layers.almt import AdaptiveHyperModality, CrossTransformer
+from baselines.layers.heads import Heads
 from baselines.layers.reversal import reverse_gradient
 from baselines.layers.token_encoder import TokenEncoder
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
@@ -35,7 +36,7 @@ from baselines.search import Choice, Interval, Search
 
 
 class LnlnConfig(ModelConfig):
-    """Published settings for MOSI. MOSEI and CH-SIMS: `fusion_layers=4`."""
+    """Published settings for MOSI. MOSEI: `fusion_layers=4`; CH-SIMS: the same and `adversarial_weight=0.6`."""
 
     search: ClassVar[Mapping[str, Search]] = {
         "tokens": Choice(4, 8, 16),
@@ -53,7 +54,7 @@ class LnlnConfig(ModelConfig):
     )
     hyper_layers: int = Field(default=3, ge=1, description="adaptive hyper-modality layers")
     fusion_layers: int = Field(default=2, ge=1)
-    heads: int = Field(default=8, ge=1)
+    heads: Heads = Field(default=8, description="attention heads; must divide the width")
     head_width: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     patch: int = Field(
@@ -64,7 +65,7 @@ class LnlnConfig(ModelConfig):
     reconstruction_weight: float = Field(default=0.1, ge=0)
     task_weight: float = Field(default=1.0, ge=0)
     optimisation: Optimisation = Optimisation(
-        learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
+        learning_rate=1e-4, encoder_learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
     )
 
 

@@ -36,6 +36,7 @@ from baselines.interface import (
     Step,
     TrainBatch,
 )
+from baselines.layers.heads import Heads
 from baselines.layers.moments import central_moment_discrepancy
 from baselines.layers.pooling import masked_mean
 from baselines.layers.recurrent import RecurrentEncoder
@@ -62,7 +63,7 @@ class MisaConfig(ModelConfig):
     }
 
     width: int = Field(default=128, ge=2, multiple_of=2, description="of utterance vectors and of their codes")
-    heads: int = Field(default=2, ge=1, description="attention heads of the fusion; must divide the width")
+    heads: Heads = Field(default=2, description="attention heads of the fusion; must divide the width")
     hidden: int = Field(default=2048, ge=1, description="feed-forward width of the fusion")
     attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="inside the fusing Transformer")
     dropout: float = Field(default=0.5, ge=0, lt=1, description="in the head")

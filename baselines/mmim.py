@@ -16,7 +16,7 @@ tightens the bound; the second minimises `L_main` and trains all the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -40,8 +40,8 @@ from baselines.interface import (
     TrainBatch,
 )
 from baselines.layers.contrastive import ConditionalGaussian, ContrastivePrediction, gaussian_entropy
-from baselines.layers.pooling import masked_mean
 from baselines.layers.recurrent import RecurrentEncoder
+from baselines.layers.text_vector import TextVector, check_text_vector, text_vector
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
@@ -63,7 +63,7 @@ class MmimConfig(ModelConfig):
         "bound_weight": Interval(0.03, 0.5, log=True),
     }
 
-    text_vector: Literal["mean", "cls"] = Field(
+    text_vector: TextVector = Field(
         default="mean", description="what stands for the text: the mean of its states, or the state of [CLS]"
     )
     width: int = Field(default=128, ge=1, description="of the fusion result")
@@ -172,6 +172,7 @@ class Mmim(SentimentModel):
 
     def __init__(self, spec: InputSpec, config: MmimConfig) -> None:
         super().__init__(spec, config)
+        check_text_vector(spec, config.text_vector)
         widths: dict[Modality, int] = {"text": spec.text, "audio": config.audio_width, "vision": config.vision_width}
         self.readers = nn.ModuleDict({m: RecurrentVector(spec.width(m), widths[m]) for m in PREDICTED})
         self.fusion = nn.Sequential(
@@ -224,8 +225,7 @@ class Mmim(SentimentModel):
 
     def vectors(self, batch: Batch) -> dict[str, Tensor]:
         """h_m of each modality, `(B, d_m)`: the text's vector, and what the LSTMs end with."""
-        text = batch.text
-        vector = masked_mean(text.values, text.padding) if self.config.text_vector == "mean" else text.values[:, 0]
+        vector = text_vector(batch.text, self.config.text_vector)
         return {"text": vector, **{m: self.readers[m](batch[m]) for m in PREDICTED}}
 
     def _fuse(self, vectors: Mapping[str, Tensor]) -> Tensor:

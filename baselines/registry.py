@@ -134,7 +134,8 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
                 f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields
             ) from None
         found = f"{first['msg']}; found {first['input']!r}"
-        raise InputError(f"model '{name}', config field '{where}': {found}") from None
+        field = f", config field '{where}'" if where else ""  # none where several fields do not fit together
+        raise InputError(f"model '{name}'{field}: {found}") from None
 
 
 def create(name: str, spec: InputSpec, config: Mapping[str, object] | ModelConfig | None = None) -> SentimentModel:

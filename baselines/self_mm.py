@@ -10,7 +10,7 @@ training goes on: see `baselines.layers.unimodal_labels`. Training minimises the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 from pydantic import Field
@@ -31,8 +31,8 @@ from baselines.interface import (
     TrainBatch,
     TrainingStatistics,
 )
-from baselines.layers.pooling import masked_mean
 from baselines.layers.recurrent import RecurrentEncoder
+from baselines.layers.text_vector import TextVector, check_text_vector, text_vector
 from baselines.layers.unimodal_labels import TaskHead, TaskOutput, UnimodalLabels, multitask_losses
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
@@ -40,7 +40,8 @@ from baselines.search import Choice, Interval, Search
 
 class SelfMmConfig(ModelConfig):
     """The authors' settings for MOSI in MMSA. MOSEI: `audio_scale=5, vision_scale=0.1, fusion_dropout=0.1`,
-    `text_dropout=audio_dropout=0`, `batch_size=128`, weight decay 0.01.
+    `text_dropout=audio_dropout=0`, `batch_size=128`, weight decay 0.01 (0 on the readers of
+    audio and vision there, for which there is no field).
     """
 
     search: ClassVar[Mapping[str, Search]] = {
@@ -52,7 +53,7 @@ class SelfMmConfig(ModelConfig):
         "text_dropout": Interval(0.0, 0.3),
     }
 
-    text_vector: Literal["mean", "cls"] = Field(
+    text_vector: TextVector = Field(
         default="mean", description="what stands for the text: the mean of its states, or the state of [CLS]"
     )
     width: int = Field(default=128, ge=1, description="of the multimodal representation")
@@ -131,6 +132,7 @@ class SelfMm(SentimentModel):
 
     def __init__(self, spec: InputSpec, config: SelfMmConfig) -> None:
         super().__init__(spec, config)
+        check_text_vector(spec, config.text_vector)
         self.audio = LastState(spec.audio, config.audio_hidden, config.audio_width)
         self.vision = LastState(spec.vision, config.vision_hidden, config.vision_width)
         joined = spec.text + config.audio_width + config.vision_width
@@ -171,9 +173,8 @@ class SelfMm(SentimentModel):
 
     def vectors(self, batch: Batch) -> dict[str, Tensor]:
         """F_s of each modality, `(B, d_s)`: the text's vector, and what the LSTMs end with."""
-        text = batch.text
         return {
-            "text": masked_mean(text.values, text.padding) if self.config.text_vector == "mean" else text.values[:, 0],
+            "text": text_vector(batch.text, self.config.text_vector),
             "audio": self.audio(batch.audio),
             "vision": self.vision(batch.vision),
         }

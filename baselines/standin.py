@@ -40,4 +40,4 @@ def parameter_count(
     if model_class(name).info.needs_encoder:
         spec = replace(spec, encoder=StandInLayers(spec.text))
     with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not used up
-        return sum(p.numel() for p in create(name, spec, config).parameters())
+        return sum(p.numel() for p in create(name, spec, config).parameters() if p.requires_grad)

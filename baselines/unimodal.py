@@ -22,6 +22,7 @@ from baselines.interface import (
     TrainBatch,
     TrainingStatistics,
 )
+from baselines.layers.heads import Heads
 from baselines.layers.inputs import InputNorm
 from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.layers.regression_head import RegressionHead
@@ -40,7 +41,7 @@ class UnimodalConfig(ModelConfig):
 
     width: int = Field(default=128, ge=4, multiple_of=4)
     layers: int = Field(default=0, ge=0, description="Transformer layers before attention pooling")
-    heads: int = Field(default=4, ge=1)
+    heads: Heads = Field(default=4, description="attention heads; must divide the width")
     dropout: float = Field(default=0.3, ge=0, lt=1)
     norm: InputNorm = "layer"
     patch: int = Field(default=1, ge=1, description="neighbouring steps joined into one")

@@ -66,7 +66,9 @@ def model_sizes(
     if text is not None:
         known["text"] = (text.encoder if isinstance(text, StateCache) else text).width
     inner = text.inner() if isinstance(text, WordEmbeddings) else None
-    return InputSpec(**known, label_range=label_range, train_samples=train_samples, encoder=inner)
+    return InputSpec(
+        **known, label_range=label_range, train_samples=train_samples, encoder=inner, framed_text=text is not None
+    )
 
 
 @lru_cache(maxsize=2)

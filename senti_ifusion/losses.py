@@ -16,11 +16,12 @@ from torch.nn import functional as F
 
 from baselines import Modality, TrainBatch
 from protocols import MODALITIES
+from senti_ifusion.completion import EPSILON
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
     """Mean of `(B, 3)` values by `(B, 3)` weights; 0 where all weights are."""
-    return (values * weight).sum() / weight.sum().clamp(min=1.0)
+    return (values * weight).sum() / weight.sum().clamp(min=EPSILON)
 
 
 def integrity_loss(estimated: Tensor, true: Tensor) -> Tensor:
@@ -101,7 +102,7 @@ def consistency_loss(shared: Tensor, weight: Tensor, temperature: float) -> Tens
         pair = torch.minimum(weight[:, first], weight[:, second])
         likeness = pooled[:, first] @ pooled[:, second].T / temperature
         both = F.cross_entropy(likeness, own, reduction="none") + F.cross_entropy(likeness.T, own, reduction="none")
-        total = total + (0.5 * both * pair).sum() / pair.sum().clamp(min=1.0)
+        total = total + (0.5 * both * pair).sum() / pair.sum().clamp(min=EPSILON)
     return total / len(MODALITIES)
 
 

@@ -82,7 +82,7 @@ class Representation(NamedTuple):
         year=2025,
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
-        version=10,
+        version=11,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
@@ -105,7 +105,9 @@ class SentiIFusion(SentimentModel):
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
         self.trust = Trust(config) if config.use_integrity else None
-        self.semantic = SemanticValidation(config.width) if config.semantic_validation else None
+        # Its sentiment head also says what each modality's own tokens tell.
+        says_sentiment = config.semantic_validation or config.alone_weight > 0
+        self.semantic = SemanticValidation(config.width) if says_sentiment else None
         self.light_head = Readers(config)
         self.fusion = AdaptiveFusion(config)
         self.complete_view = CompleteView(self.encoders, config.target_momentum)
@@ -208,9 +210,10 @@ class SentiIFusion(SentimentModel):
         completed = self._validated(representation)
         if config.feature_validation:
             terms["feature"] = config.feature_weight * feature_loss(completed, target, present)
-        if self.semantic is not None:
+        if self.semantic is not None and config.semantic_validation:
             loss = self.semantic(completed, target, batch.label, present)
             terms["semantic"] = config.semantic_weight * loss
+        if self.semantic is not None and config.alone_weight > 0:
             alone = self.semantic.alone(representation.tokens, batch.label, batch.integrity)
             terms["alone"] = config.alone_weight * alone
         completion = representation.completion
@@ -225,14 +228,20 @@ class SentiIFusion(SentimentModel):
 
     @torch.no_grad()
     def _complete_presence(self, batch: Batch) -> dict[Modality, Tensor] | None:
-        return None if self.estimator is None else self.estimator(batch, self.encoders).presence
+        if self.estimator is None:
+            return None
+        return _told(batch) if self.config.true_integrity else self.estimator(batch, self.encoders).presence
 
     def _validated(self, representation: Representation) -> Tensor:
         """C as the validation sees it: what the losses ask for is asked of the completion, not of the encoders."""
-        completion = representation.completion
-        if self.config.validate_encoders or completion is None or self.trust is None:
+        if self.config.validate_encoders:
             return representation.completed
-        return blend(representation.tokens.detach(), completion.proxy, self.trust(representation.integrity))
+        tokens = representation.tokens.detach()
+        if self.trust is None or self.prior is None:
+            return tokens
+        completion = representation.completion
+        proxy = self.prior().expand_as(tokens) if completion is None else completion.proxy
+        return blend(tokens, proxy, self.trust(representation.integrity))
 
     def _light_scores(self, representation: Representation) -> Tensor:
         scores: Tensor = self.light_head(representation.completed, representation.integrity)

@@ -1,4 +1,4 @@
-"""A modality as K tokens: the unimodal encoders of ALMT (EMNLP 2023), LNLN (NeurIPS 2024) and Senti-iFusion."""
+"""A modality as K tokens: the unimodal encoders of ALMT (EMNLP 2023), LNLN (NeurIPS 2024) and P-RMF (2025)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from baselines.interface import Sequences
 from baselines.layers.inputs import InputNorm, InputProjection
-from baselines.layers.pooling import masked_mean
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
 
@@ -26,9 +25,6 @@ class TokenEncoder(nn.Module):
         dropout: Inside the Transformer and on its input.
         norm: See `InputProjection`.
         patch: See `InputProjection`.
-        from_mean: Whether every query token starts from a linear map of the mean of the valid input vectors. The mean
-            then reaches the read-out along the residual path, where a small training set cannot lose it.
-        final_norm: Whether the tokens are layer-normalised at the end.
     """
 
     def __init__(
@@ -44,27 +40,21 @@ class TokenEncoder(nn.Module):
         dropout: float = 0.0,
         norm: InputNorm = "none",
         patch: int = 1,
-        from_mean: bool = False,
-        final_norm: bool = False,
     ) -> None:
         super().__init__()
         self.input = InputProjection(input_width, width, norm, patch)
         self.tokens = learned_tokens(tokens, width)
-        self.from_mean = nn.Linear(input_width, width) if from_mean else None
         self.dropout = nn.Dropout(dropout)
         self.transformer = TransformerEncoder(
-            width, layers, heads, head_width=head_width, hidden=hidden, dropout=dropout, final_norm=final_norm
+            width, layers, heads, head_width=head_width, hidden=hidden, dropout=dropout
         )
 
     def forward(self, sequences: Sequences) -> Tensor:
         """The tokens of a batch, `(B, K, d)`."""
-        features = self.input.features(sequences)
-        steps, padding = self.input.embed(features, sequences)
+        steps, padding = self.input(sequences)
         batch, length, width = steps.shape
         steps = steps + sinusoidal_positions(length, width, steps)
         queries = self.tokens.expand(batch, -1, -1)
-        if self.from_mean is not None:
-            queries = queries + self.from_mean(masked_mean(features, sequences.padding)).unsqueeze(1)
         count = queries.shape[1]
         values = self.dropout(torch.cat([queries, steps], dim=1))
         hidden = torch.cat([padding.new_zeros(batch, count), padding], dim=1)

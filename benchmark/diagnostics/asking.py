@@ -96,6 +96,7 @@ def ask(
         InputError: when an answer is not finite.
     """
     model = _model(run)
+    semantic = model.semantic if model.config.semantic_validation else None
     _settle(part)
     n = len(part)
     own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
@@ -110,10 +111,10 @@ def ask(
         own[rows] = prediction.sentiment.float().cpu()
         left[rows] = distance(view.tokens, wanted).float().cpu()
         completed[rows] = distance(view.completed, wanted).float().cpu()
-        if model.semantic is not None:
-            meant = model.semantic.score(wanted)
-            left_meaning[rows] = (model.semantic.score(view.tokens) - meant).abs().float().cpu()
-            completed_meaning[rows] = (model.semantic.score(view.completed) - meant).abs().float().cpu()
+        if semantic is not None:
+            meant = semantic.score(wanted)
+            left_meaning[rows] = (semantic.score(view.tokens) - meant).abs().float().cpu()
+            completed_meaning[rows] = (semantic.score(view.completed) - meant).abs().float().cpu()
         used[rows] = view.integrity.float().cpu()
         if estimates := prediction.integrity is not None:
             estimated[rows] = prediction.integrity.float().cpu()
@@ -138,8 +139,8 @@ def ask(
         left=_array(left),
         completed=_array(completed),
         constant=_array(distance(mean, target).float().cpu()),
-        left_meaning=None if model.semantic is None else _array(left_meaning),
-        completed_meaning=None if model.semantic is None else _array(completed_meaning),
+        left_meaning=None if semantic is None else _array(left_meaning),
+        completed_meaning=None if semantic is None else _array(completed_meaning),
         change=change,
         estimated=_array(estimated) if estimates else None,
         dominant=_array(dominant) if chooses else None,

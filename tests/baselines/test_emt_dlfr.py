@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -108,6 +110,22 @@ def test_the_readers_have_rates_of_their_own() -> None:
     assert (other.scale, audio.scale, vision.scale) == (1.0, 1.0, 0.1)
     assert (other.weight_decay, audio.weight_decay) == (None, 0.01)
     assert {id(p) for p in vision.parameters} == {id(p) for p in model.readers["vision"].parameters()}
+
+
+def test_erased_word_vectors_are_rebuilt_where_they_were() -> None:
+    torch.manual_seed(0)
+    batch = make_train_batch(2, rate=0.0)
+    observed = {m: flags.clone() for m, flags in batch.observed.items()}
+    last = int(batch.input.text.length[0]) - 1
+    observed["text"][0, last] = False
+    model = create("emt-dlfr", replace(SPEC, framed_text=False), {"width": 16})
+    assert isinstance(model, EmtDlfr)
+    seen = batch.complete.text.values.clone().requires_grad_()
+    complete = replace(batch.complete, text=replace(batch.complete.text, values=seen))
+    targets = model._local_text(complete.text).values
+    assert torch.equal(targets, seen)
+    term = model.training_loss(replace(batch, complete=complete, observed=observed), STEP)["rebuilding"]
+    assert float(term.detach()) > 0.0
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])

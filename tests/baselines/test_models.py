@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 
 import pytest
 import torch
 
 from baselines import TrainingStatistics, create, models, resolve_config
+from baselines.standin import parameter_count
 from benchmark.conformance import CHECKS, Subject, run_check
 from benchmark.conformance.kit import subject_of
 from protocols import InputError
@@ -76,6 +78,59 @@ def test_a_bad_config_value_names_its_field(name: str) -> None:
     with pytest.raises(InputError, match="width") as error:
         resolve_config(name, {"width": -1})
     assert "\n" not in str(error.value)
+
+
+#: Read the whole utterance, text among it.
+READERS_OF_TEXT = [
+    name
+    for name, cls in MODELS.items()
+    if not cls.info.variant_of and not cls.info.needs_encoder and name not in {"constant", "audio-only", "vision-only"}
+]
+
+
+@pytest.mark.parametrize("name", READERS_OF_TEXT)
+def test_of_word_vectors_every_word_is_read(name: str) -> None:
+    fields = {k: v for k, v in SMALL.items() if k in MODELS[name].config_class.model_fields}
+    torch.manual_seed(0)
+    model = create(name, replace(SPEC, framed_text=False), fields).eval()
+    batch = make_batch(8, longest=(5, 6, 4), fixed=True)
+    batch.text.values.normal_().requires_grad_()
+    torch.manual_seed(1)
+    for parameter in model.parameters():  # also what starts at zero
+        parameter.data.add_(0.02 * torch.randn_like(parameter))
+    model(batch).sentiment.sum().backward()  # type: ignore[no-untyped-call]
+    gradient = batch.text.values.grad
+    assert gradient is not None
+    read = (gradient != 0).any(dim=-1)
+    assert bool((read.all(dim=1) | ~read.any(dim=1)).all())
+    assert bool(read.any())  # MPLMM judges whether there is a text at all
+
+
+@pytest.mark.parametrize("name", ["self-mm", "mmim"])
+def test_of_word_vectors_there_is_no_cls_to_read(name: str) -> None:
+    with pytest.raises(InputError, match="choose 'mean'"):
+        create(name, replace(SPEC, framed_text=False), {"text_vector": "cls"})
+
+
+def _refusal(name: str, fields: dict[str, object]) -> str:
+    with pytest.raises(InputError) as refused:
+        resolve_config(name, fields)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["almt", "lnln", "misa", "text-only", "audio-only", "late-fusion-dropout"])
+def test_heads_that_do_not_divide_the_width_are_refused_at_once(name: str) -> None:
+    assert "must divide the width, 128" in _refusal(name, {"heads": 3})
+
+
+def test_fields_that_do_not_fit_together_are_refused_without_an_empty_name() -> None:
+    assert "field ''" not in _refusal("senti-ifusion", {"readers": 5})
+    assert resolve_config("late-fusion-dropout", {"heads": 3, "events": 16}).model_dump()["heads"] == 3
+
+
+def test_only_what_is_trained_is_counted() -> None:
+    averaged = parameter_count("senti-ifusion", config={"target_momentum": 0.9})
+    assert averaged == parameter_count("senti-ifusion")
 
 
 def test_the_constant_is_the_training_median_and_survives_saving() -> None:

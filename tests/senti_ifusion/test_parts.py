@@ -265,6 +265,12 @@ def test_the_integrity_loss_sums_over_modalities() -> None:
     assert float(integrity_loss(estimated, true)) == pytest.approx((0.25 + 0.25) / 2)
 
 
+def test_a_weighted_mean_is_a_mean_however_small_the_weights() -> None:
+    values = torch.full((1, 3), 2.0)
+    assert float(weighted_mean(values, torch.full((1, 3), 0.1))) == pytest.approx(2.0)
+    assert float(weighted_mean(values, torch.zeros(1, 3))) == 0.0
+
+
 def test_absent_modalities_are_left_out_of_the_losses() -> None:
     made, target, weight = tokens(4), tokens(4, seed=1), torch.ones(4, 3)
     weight[:, 2] = 0

@@ -7,11 +7,21 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines import Batch, create, model_class, models, register_variant, resolve_config
+from baselines import (
+    Batch,
+    SentimentModel,
+    Step,
+    TrainBatch,
+    create,
+    model_class,
+    models,
+    register_variant,
+    resolve_config,
+)
 from protocols import MODALITIES, InputError
 from senti_ifusion.model import SentiIFusion
 from senti_ifusion.variants import ABLATION
-from tests.model_batches import SPEC, make_batch
+from tests.model_batches import SPEC, make_batch, make_train_batch
 
 
 def told(batch: Batch, integrity: torch.Tensor) -> Batch:
@@ -21,6 +31,7 @@ def told(batch: Batch, integrity: torch.Tensor) -> Batch:
 
 SMALL = {"width": 16, "tokens": 2}
 VARIANTS = [name for name in ABLATION if name != "senti-ifusion"]
+VALIDATIONS = ("senti-ifusion", "senti-ifusion-without-semantic-validation")
 
 
 def test_the_list_is_that_of_the_design_and_is_registered() -> None:
@@ -55,6 +66,43 @@ def test_the_true_integrity_is_used_and_must_be_told() -> None:
     assert not torch.allclose(whole, poor)
     with pytest.raises(InputError, match="does not tell"):
         model(batch)
+
+
+def losses_of(
+    name: str, batch: TrainBatch, fields: dict[str, object]
+) -> tuple[SentimentModel, dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    model = create(name, SPEC, {**SMALL, "dropout": 0.0, "event_dropout": 0.0, "integrity_dropout": 0.0, **fields})
+    return model, model.training_loss(batch, Step(model.stages(10)[-1], 0, 0.0))
+
+
+@pytest.mark.parametrize("trains", [False, True])
+@pytest.mark.parametrize(
+    "name", ["senti-ifusion", "senti-ifusion-without-completion", "senti-ifusion-without-integrity"]
+)
+def test_leaving_a_part_out_does_not_make_the_validation_train_the_encoders(name: str, trains: bool) -> None:
+    model, terms = losses_of(name, make_train_batch(6), {"validate_encoders": trains})
+    assert isinstance(model, SentiIFusion)
+    for level in ("feature", "semantic"):
+        model.zero_grad()
+        if terms[level].requires_grad:
+            terms[level].backward(retain_graph=True)  # type: ignore[no-untyped-call]
+        reached = any(p.grad is not None and bool(p.grad.any()) for p in model.encoders.parameters())
+        assert reached == trains
+
+
+def test_without_semantic_validation_nothing_else_is_left_out() -> None:
+    whole, reduced = (set(losses_of(name, make_train_batch(6), {})[1]) for name in VALIDATIONS)
+    assert whole - reduced == {"semantic"}
+
+
+def test_told_the_true_integrity_the_targets_are_read_by_it_too() -> None:
+    model = create("senti-ifusion-true-integrity", SPEC, SMALL).eval()
+    assert isinstance(model, SentiIFusion)
+    batch = told(make_batch(4), torch.ones(4, 3))
+    with torch.no_grad():
+        target = model.complete_view(model.encoders, batch, model._complete_presence(batch))
+        assert torch.equal(target, model.represent(batch).tokens)
 
 
 def test_a_variant_of_an_unknown_field_is_refused() -> None:
