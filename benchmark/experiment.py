@@ -210,9 +210,12 @@ class RunWorker:
             predict = self._ask(model)
         cells, predictions = self.evaluate(predict, wanted)
         kept = store.predictions(self.spec)
-        known = {e.scenario for e in record.evaluations}
+        # A mechanism that has changed keeps its text: what it gave before makes way.
+        again = {e.scenario for e in cells}
+        earlier = tuple(e for e in record.evaluations if e.scenario not in again)
+        known = {e.scenario for e in earlier}
         predictions = pd.concat([kept[kept["scenario"].isin(known)], predictions], ignore_index=True)
-        record = record.model_copy(update={"evaluations": (*record.evaluations, *cells)})
+        record = record.model_copy(update={"evaluations": (*earlier, *cells)})
         store.update(self.spec, record, predictions)
         return record
 

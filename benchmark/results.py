@@ -129,7 +129,14 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
             epoch, table = source.read(run, record, known)
             epochs.append(epoch)
             tables.append(table)
-        shared = [s for s in source.scenarios(members[0]).values() if all(s in table.index for table in tables)]
+        shared = [
+            text
+            for fingerprint, text in source.scenarios(members[0]).items()
+            if all(
+                fingerprint in source.there(record) and text in table.index
+                for record, table in zip(done, tables, strict=True)
+            )
+        ]
         joined = np.concatenate([table.loc[shared].to_numpy(dtype=np.float64) for table in tables], axis=1)
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
@@ -217,9 +224,7 @@ def _point(protocol: MeasurementPlan, order: int) -> dict[str, object]:
     axes = [a for a in protocol.axes if a in point.coordinates]
     first, second = ([*axes, "", ""])[:2]
     # a point off some axis says which one it lies on, as `token error rate 0.3`
-    ticks = [
-        str(point.coordinates[a]) if len(axes) == len(protocol.axes) else f"{a} {point.coordinates[a]}" for a in axes
-    ]
+    ticks = [str(point.printed[a]) if len(axes) == len(protocol.axes) else f"{a} {point.printed[a]}" for a in axes]
     return {
         "protocol": protocol.name,
         "scenario": str(point.scenario),

@@ -17,13 +17,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from baselines import model_class, resolve_config
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.encoder_files import encoder_revision
-from benchmark.data.sources import DatasetHeader, dataset_header
+from benchmark.data.samples import PARTS
+from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.tuning.tuned import TuningNote, read_tuned
@@ -198,10 +200,10 @@ class Plan:
     scenarios: tuple[Scenario, ...]
 
     def scenarios_of(self, run: PlannedRun) -> tuple[Scenario, ...]:
-        """What a run is evaluated under. The oracle is not known where values are wrong."""
+        """What a run is evaluated under. The oracle is known of what is left alone: `Scenario.ignorable`."""
         if run.spec.model != ORACLE:
             return self.scenarios
-        return tuple(s for s in self.scenarios if not s.corrupts)
+        return tuple(s for s in self.scenarios if s.ignorable)
 
 
 def plan(study: Study) -> Plan:
@@ -242,7 +244,7 @@ def plan(study: Study) -> Plan:
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
                     runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
-                known = any(not s.corrupts for s in scenarios)
+                known = any(s.ignorable for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
                     runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
@@ -285,7 +287,24 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
     splits = [s for s in header.splits if fnmatchcase(s, pattern)]
     if not splits:
         raise unknown_name(f"split of {name}", pattern, header.splits)
+    _check_disjoint(reference, splits)
     return header, splits
+
+
+def _check_disjoint(reference: str, splits: list[str]) -> None:
+    """Test parts are pooled, so none of their samples may count twice."""
+    if len(splits) < 2:
+        return
+    samples = load_samples(reference.partition("/")[0])
+    seen = np.zeros(len(samples), dtype=bool)
+    for split in splits:
+        test = samples.splits[split] == PARTS["test"]
+        if (seen & test).any():
+            raise InputError(
+                f"{reference}: {', '.join(splits)} would be pooled, and {split} tests samples that another of them "
+                "tests, too; name splits whose test parts do not overlap, as those of one cross-validation"
+            )
+        seen |= test
 
 
 def _short(value: object) -> str:

@@ -28,7 +28,10 @@ COMPLETE = "complete"
 
 @dataclass(frozen=True)
 class Scenario:
-    """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`."""
+    """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`.
+
+    Masks are nested in the rates where mechanisms that spare a modality (`drop`, `missing_ratio`) come first.
+    """
 
     mechanisms: tuple[Mechanism, ...] = ()
 
@@ -42,6 +45,11 @@ class Scenario:
     def corrupts(self) -> bool:
         """Whether values that stay may be wrong, beside those that go."""
         return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
+
+    @property
+    def ignorable(self) -> bool:
+        """Whether all that a sample tells is what is left of it: values are right, and gaps do not depend on them."""
+        return not self.corrupts and all(m.at_random for m in self.mechanisms)
 
     @property
     def fingerprint(self) -> str:
@@ -136,9 +144,9 @@ def _value(node: ast.expr, text: str) -> object:
         if isinstance(value, (int, float)):
             return -value
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
-        return tuple(str(_value(item, text)) for item in node.elts)
-    if isinstance(node, ast.Dict) and all(k is not None for k in node.keys):
-        return {str(_value(k, text)): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
+        return tuple(_value(item, text) for item in node.elts)
+    if isinstance(node, ast.Dict) and not any(k is None or isinstance(k, ast.Dict) for k in node.keys):
+        return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
     raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
 
 

@@ -33,7 +33,7 @@ def make_samples(n: int = 60, seed: int = 0, name: str = "toy", words: bool = Tr
     ids = np.array([f"v{i // 4}_{i % 4}" for i in range(n)], dtype=object)
     videos = np.array([f"v{i // 4}" for i in range(n)], dtype=object)
     text = np.array(["words"] * n, dtype=object)
-    splits = {"official": codes, "fold0": np.roll(codes, 1), "fold1": np.roll(codes, 2)}
+    splits = {"official": codes, "fold0": np.roll(codes, 1), "fold1": np.roll(codes, 3)}
     samples = Samples(name, ids, videos, text, label, streams, splits, Provenance("made for tests", "", "toy"))
     samples.validate()
     return samples

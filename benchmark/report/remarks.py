@@ -138,8 +138,13 @@ def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footno
     rows = list(absent)
     notes: list[Footnote] = []
     if results.panel.dataset.startswith("synthetic") and ORACLE not in there:
-        if all(_corrupts(scenario) for scenario in results.scenarios):
-            notes.append(Footnote("No oracle: the best possible prediction is not known where values are wrong."))
+        if not any(_ignorable(scenario) for scenario in results.scenarios):
+            notes.append(
+                Footnote(
+                    "No oracle: the best possible prediction is not known where values are wrong or where what goes "
+                    "depends on them."
+                )
+            )
         else:
             rows.append(ORACLE)
     if rows:
@@ -149,11 +154,11 @@ def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footno
     return notes
 
 
-def _corrupts(scenario: str) -> bool:
+def _ignorable(scenario: str) -> bool:
     try:
-        return parse(scenario).corrupts
+        return parse(scenario).ignorable
     except InputError:  # a mechanism of a plugin that is not loaded here
-        return False
+        return True
 
 
 def _gaps_text(reason: str, gaps: Sequence[Gap], scenarios: Collection[str]) -> str:

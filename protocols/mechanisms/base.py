@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+import keyword
 from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias, TypeVar
@@ -38,12 +39,15 @@ class Mechanism(ABC):
         version: Rises whenever any mask changes.
         kind: `inter` (whole modalities), `intra` (positions), `both`, `value` (present but wrong), `own` (a user's).
         known_from: Where the field knows the rule from.
+        at_random: Whether which positions go depends on no value of the sample (missing completely at random; Rubin
+            1976). False: that something went tells of what it was.
     """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
     kind: ClassVar[Kind] = "own"
     known_from: ClassVar[str] = ""
+    at_random: ClassVar[bool] = True
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
         """Which positions go.
@@ -111,14 +115,22 @@ def mechanisms() -> dict[str, type[Mechanism]]:
 
 
 def show(value: object) -> str:
-    """A parameter as scenarios write it."""
-    if isinstance(value, tuple) and all(isinstance(v, str) for v in value):
-        return value[0] if len(value) == 1 else f"({', '.join(value)})"
+    """A parameter as scenarios write it, to be read back; one modality alone stands without brackets."""
+    if isinstance(value, tuple) and len(value) == 1 and value[0] in MODALITIES:
+        return str(value[0])
+    return _show(value)
+
+
+def _show(value: object) -> str:
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_show, value))}{',' * (len(value) == 1)})"
     if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{k}: {show(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(f"{_show(k)}: {_show(v)}" for k, v in value.items()) + "}"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    return repr(value) if not isinstance(value, str) else value
+    # names of Python's own, as True, are no text when read
+    bare = isinstance(value, str) and value.isascii() and value.isidentifier() and not keyword.iskeyword(value)
+    return str(value) if bare else repr(value)
 
 
 def number(owner: str, field: str, value: object, low: float, high: float) -> float:

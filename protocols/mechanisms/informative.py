@@ -33,6 +33,7 @@ class Informative(Mechanism):
 
     kind = "intra"
     known_from = "none of the peers; missing not at random in the sense of Rubin (1976)"
+    at_random = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", probability("informative", "rate", self.rate))

@@ -19,6 +19,7 @@ from benchmark.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.store import RunStore
 from benchmark.study import Study, load_study, make_study
 from protocols import InputError
+from protocols.mechanisms.structured import Block
 from tests.samples import make_samples
 
 MODELS = ["constant", "text-only", "late-fusion-dropout"]
@@ -102,6 +103,44 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert panel.split == "fold*"
     assert len(panel.label) == 40
     assert panel.predictions.shape == (2, 40)
+
+
+def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> None:
+    mixed = ["complete", "informative(rate=0.5)", "noise(snr_db=5)", "drop(rate=0.5)"]
+    planned = prepare(study(tiny_encoder, datasets=["synthetic:size=tiny"], models=["constant"], protocols=mixed))
+    oracle = next(r for r in planned.runs if r.label == "oracle")
+    assert [str(s) for s in planned.scenarios_of(oracle)] == ["complete", "drop(rate=0.5)"]
+    for text in mixed[1:3]:
+        without = prepare(study(tiny_encoder, datasets=["synthetic:size=tiny"], models=["constant"], protocols=[text]))
+        assert "oracle" not in {r.label for r in without.runs}
+
+
+@pytest.mark.usefixtures("toy")
+def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> None:
+    with pytest.raises(
+        InputError, match=r"official, fold0, fold1 would be pooled, and fold\d tests samples that another"
+    ):
+        prepare(study(tiny_encoder, datasets=["toy/*"], models=["constant"], seeds=1))
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_a_mechanism_gave_before_it_changed_is_no_result(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen = study(tiny_encoder, models=["text-only"], seeds=1, protocols=["complete", "block(rate=0.5)"])
+    run(chosen, tmp_path, InlineExecutor())
+    (before,) = read_panels(chosen, tmp_path)
+    monkeypatch.setattr(Block, "version", Block.version + 1)
+    monkeypatch.setattr(Block, "erase", lambda self, layout, present, stream: {})
+    (between,) = read_panels(chosen, tmp_path)
+    assert list(between.cells["scenario"]) == ["complete"]
+    assert [gap.scenarios for gap in between.missing] == [("block(rate=0.5)",)]
+    assert run(chosen, tmp_path, InlineExecutor()).executed == 1
+    (after,) = read_panels(chosen, tmp_path)
+    assert not after.missing
+    assert len(RunStore(tmp_path).predictions(prepare(chosen).runs[0].spec)) == 2 * 20
+    assert np.array_equal(after.predictions[1], after.predictions[0])  # nothing is erased now
+    assert not np.array_equal(before.predictions[1], after.predictions[1])
 
 
 PLUGIN = """

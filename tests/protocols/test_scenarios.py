@@ -81,6 +81,35 @@ def test_standard_protocols_round_trip_and_differ() -> None:
         assert all(parse(str(s)) == s for s in protocol.scenarios)
 
 
+def test_numeric_coordinates_are_what_the_scenario_takes_and_ticks_round_them() -> None:
+    for protocol in protocols().values():
+        for point in protocol.points:
+            text = str(point.scenario)
+            for axis, place in point.coordinates.items():
+                if isinstance(place, (int, float)):
+                    assert f"={place:g}" in text or f"={place!r}" in text, (str(protocol), text)
+                    tick = point.printed[axis]
+                    assert isinstance(tick, (int, float))
+                    assert round(place, 1) == tick or place == tick
+    last = get_protocol("inter-ratio").points[-1]
+    assert last.coordinates == {"missing ratio": 2 / 3}
+    assert last.printed == {"missing ratio": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("text", "ignorable"),
+    [
+        ("complete", True),
+        ("drop(rate=0.5) + block(rate=0.2)", True),
+        ("noise(snr_db=5)", False),
+        ("drop(rate=0.5) + token_errors(rate=0.1)", False),
+        ("informative(rate=0.5)", False),
+    ],
+)
+def test_gaps_tell_nothing_unless_they_depend_on_values(text: str, ignorable: bool) -> None:
+    assert parse(text).ignorable is ignorable
+
+
 def test_protocols_are_found_by_name_version_and_scenario() -> None:
     assert get_protocol("intra-random@1") == get_protocol("intra-random")
     assert [str(s) for s in get_protocol("drop(rate=0.5)").scenarios] == ["drop(rate=0.5)"]

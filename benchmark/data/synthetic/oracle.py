@@ -1,5 +1,8 @@
 """The best possible prediction: what the generator's own distribution says of the label, given what is observed.
 
+Gaps must not depend on values, and values that are left must be right (`Scenario.ignorable`): that something went would
+otherwise tell of it, which the posterior does not know.
+
 >>> config = parse_synthetic("synthetic:size=tiny")
 >>> samples = generate(config)
 >>> oracle(samples, parse("random_positions(rate=0.5)").masks(layout), config).median
