@@ -11,6 +11,7 @@ and the numbers of its bootstrap come from the same code. Nothing is rounded, an
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -199,7 +200,7 @@ def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, f
 def f1_is_possible(
     acc: float, f1: float, class_counts: tuple[int, int], rounding: float = 5e-5, *, averaged: bool = True
 ) -> bool:
-    """Whether any confusion matrix has this accuracy and this weighted F1.
+    """Whether this weighted F1 lies between the smallest and the largest of all confusion matrices with this accuracy.
 
     Args:
         acc: Two-class accuracy, 0..1.
@@ -216,12 +217,15 @@ def f1_is_possible(
     slack = rounding + 1e-9
     if not (-slack <= acc <= 1 + slack and -slack <= f1 <= 1 + slack):
         return False
-    largest, envelope = _largest_f1(positive, negative)
-    if averaged:
-        reach = np.linspace(max(acc - slack, 0.0), min(acc + slack, 1.0), 3)
-        return bool(f1 - slack <= np.interp(reach * n, np.arange(n + 1), envelope).max())
+    found = _f1_range(positive, negative)
+    if averaged:  # both ends of the range rise with the accuracy
+        correct = np.arange(n + 1)
+        lowest = np.interp(n * (acc - slack), correct, found.smallest_mean)
+        highest = np.interp(n * (acc + slack), correct, found.largest_mean)
+        return bool(lowest <= f1 + slack and f1 - slack <= highest)
     first, last = max(0, int(np.ceil(n * (acc - slack)))), min(n, int(np.floor(n * (acc + slack))))
-    return first <= last and bool(f1 - slack <= largest[first : last + 1].max())
+    within = (found.smallest <= f1 + slack) & (f1 - slack <= found.largest)
+    return bool(within[first : last + 1].any())
 
 
 def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFrame:
@@ -287,27 +291,50 @@ def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatA
     return _ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
 
 
+@dataclass(frozen=True, eq=False)
+class _F1Range:
+    """Weighted F1 by the number of correct samples, `(n + 1,)` each.
+
+    Attributes:
+        smallest: Of all confusion matrices.
+        largest: Of all confusion matrices.
+        smallest_mean: Of means of several confusion matrices: the greatest convex minorant of `smallest`.
+        largest_mean: The least concave majorant of `largest`.
+    """
+
+    smallest: FloatArray
+    largest: FloatArray
+    smallest_mean: FloatArray
+    largest_mean: FloatArray
+
+
 @lru_cache(maxsize=64)
-def _largest_f1(positive: int, negative: int) -> tuple[FloatArray, FloatArray]:
-    """`(n + 1,)` largest weighted F1 for every number of correct samples, and its least concave majorant."""
+def _f1_range(positive: int, negative: int) -> _F1Range:
     n = positive + negative
     correct = np.arange(n + 1, dtype=np.float64)
-    largest = np.zeros(n + 1)
+    smallest, largest = np.ones(n + 1), np.zeros(n + 1)
     for both in range(positive + 1):  # one row of confusion matrices at a time: n^2 in time, n in memory
-        neither = correct[both : both + negative + 1] - both
+        row = slice(both, both + negative + 1)
+        neither = correct[row] - both
         said = both + negative - neither
         f1 = _weighted_f1(np.float64(n) + 0 * said, np.float64(positive) + 0 * said, said, np.float64(both) + 0 * said)
-        span = largest[both : both + negative + 1]
-        np.maximum(span, f1, out=span)
+        smallest[row] = np.minimum(smallest[row], f1)
+        largest[row] = np.maximum(largest[row], f1)
+    found = _F1Range(smallest, largest, -_concave_majorant(-smallest), _concave_majorant(largest))
+    for array in (found.smallest, found.largest, found.smallest_mean, found.largest_mean):
+        array.setflags(write=False)
+    return found
+
+
+def _concave_majorant(values: FloatArray) -> FloatArray:
+    """`(k,)`: the least concave function above `(k,)` values at 0, 1, ..."""
     corners: list[int] = []
-    for i in range(n + 1):  # Andrew's monotone chain, upper side
+    for i in range(len(values)):  # Andrew's monotone chain, upper side
         while len(corners) > 1:
             a, b = corners[-2:]
-            if (largest[b] - largest[a]) * (i - a) > (largest[i] - largest[a]) * (b - a):
+            if (values[b] - values[a]) * (i - a) > (values[i] - values[a]) * (b - a):
                 break
             corners.pop()
         corners.append(i)
-    envelope: FloatArray = np.interp(correct, corners, largest[corners])
-    for array in (largest, envelope):
-        array.setflags(write=False)
-    return largest, envelope
+    result: FloatArray = np.interp(np.arange(len(values)), corners, values[corners])
+    return result

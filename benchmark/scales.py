@@ -119,7 +119,10 @@ def _rounded(values: FloatArray, limit: float) -> FloatArray:
 
 
 def _binned(values: FloatArray, edges: tuple[float, ...]) -> npt.NDArray[np.intp]:
-    return np.searchsorted(np.asarray(edges), values, side="left")
+    # labels are stored as float32, in which 0.1 is a little more than 0.1: what lies on an edge is told in float32
+    with np.errstate(over="ignore"):  # beyond float32 is beyond every edge
+        single = values.astype(np.float32)
+    return np.searchsorted(np.asarray(edges, dtype=np.float32), single, side="left")
 
 
 MOSI = Scale(

@@ -279,7 +279,12 @@ def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str
 
 
 def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
-    """The data set that a study names, and the splits it asks for."""
+    """The data set that a study names, and the splits it asks for.
+
+    Raises:
+        InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled, and
+            no sample may count twice.
+    """
     name, _, pattern = reference.partition("/")
     header = dataset_header(name)
     if not pattern:
@@ -287,24 +292,16 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
     splits = [s for s in header.splits if fnmatchcase(s, pattern)]
     if not splits:
         raise unknown_name(f"split of {name}", pattern, header.splits)
-    _check_disjoint(reference, splits)
-    return header, splits
-
-
-def _check_disjoint(reference: str, splits: list[str]) -> None:
-    """Test parts are pooled, so none of their samples may count twice."""
-    if len(splits) < 2:
-        return
-    samples = load_samples(reference.partition("/")[0])
-    seen = np.zeros(len(samples), dtype=bool)
-    for split in splits:
-        test = samples.splits[split] == PARTS["test"]
-        if (seen & test).any():
+    if len(splits) > 1:
+        samples = load_samples(name)
+        tested = np.sum([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
+        if (tested > 1).any():
             raise InputError(
-                f"{reference}: {', '.join(splits)} would be pooled, and {split} tests samples that another of them "
-                "tests, too; name splits whose test parts do not overlap, as those of one cross-validation"
+                f"{reference}: sample '{samples.ids[tested.argmax()]}' is in the test part of two of the splits "
+                f"{', '.join(splits)}; name one split, such as {header.name}/{splits[0]}, or those of one "
+                "cross-validation"
             )
-        seen |= test
+    return header, splits
 
 
 def _short(value: object) -> str:

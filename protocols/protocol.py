@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from protocols.errors import InputError
 from protocols.registry import Registry, origin_of
@@ -13,10 +13,22 @@ from protocols.scenario import Scenario, parse
 
 @dataclass(frozen=True)
 class Point:
-    """One scenario of a protocol and where it lies on the axes, such as `{"missing rate": 0.3}`."""
+    """One scenario of a protocol and where it lies on the axes.
+
+    Attributes:
+        scenario: What is missing.
+        coordinates: By axis, its true place, such as `{"missing rate": 0.3}`.
+        ticks: By axis, what tables print where that is not the coordinate, such as 0.7 for 2/3.
+    """
 
     scenario: Scenario
     coordinates: Mapping[str, float | str]
+    ticks: Mapping[str, float | str] = field(default_factory=dict)
+
+    @property
+    def printed(self) -> dict[str, float | str]:
+        """The coordinates as tables print them and papers name them."""
+        return {**self.coordinates, **self.ticks}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
@@ -145,8 +146,9 @@ def _value(node: ast.expr, text: str) -> object:
             return -value
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
         return tuple(_value(item, text) for item in node.elts)
-    if isinstance(node, ast.Dict) and not any(k is None or isinstance(k, ast.Dict) for k in node.keys):
-        return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
+    if isinstance(node, ast.Dict) and all(k is not None for k in node.keys):
+        with suppress(TypeError):  # a key that holds a mapping
+            return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
     raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
 
 

@@ -67,7 +67,7 @@ def inter_ratio() -> Protocol:
     """Modalities gone from the whole test set in a given share: the GCNet and IMDer tables."""
     points = [Point(parse(f"missing_ratio(ratio={q})"), {"missing ratio": q}) for q in RATIOS]
     # the tables of the field call their last column 0.7; a sample that keeps one modality cannot lose more than 2/3
-    points.append(Point(parse(f"missing_ratio(ratio={2 / 3!r})"), {"missing ratio": 0.7}))
+    points.append(Point(parse(f"missing_ratio(ratio={2 / 3!r})"), {"missing ratio": 2 / 3}, {"missing ratio": 0.7}))
     title = "a share of all modalities of all samples is gone; every sample keeps one"
     return Protocol("inter-ratio", 1, title, tuple(points), ("missing ratio",), ("mean", "auilc"))
 

@@ -205,7 +205,7 @@ def _print(seen: Survey, dataset: str | None) -> None:
 
 
 def _coordinates(point: PointSurvey) -> str:
-    coordinates = point.point.coordinates
+    coordinates = point.point.printed
     if not coordinates:
         return str(point.point.scenario)
     return " / ".join(f"{v:g}" if isinstance(v, (int, float)) else str(v) for v in coordinates.values())

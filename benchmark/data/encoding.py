@@ -25,6 +25,13 @@ from protocols import InputError
 #: Content tokens kept of one text, as in the MMSA files (50 with `[CLS]` and `[SEP]`).
 MAX_TOKENS = 48
 
+_SPECIAL = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102}
+#: Ids by which the vocabularies of `samples.VOCABULARIES` are told from others of their size.
+_KNOWN_IDS = {
+    "bert-base-uncased": _SPECIAL | {"the": 1996, "not": 2025, "##ing": 2075, "movie": 3185},
+    "bert-base-chinese": _SPECIAL | {"\u4f60": 872, "\u597d": 1962, "\u6211": 2769, "\u4e2d": 704},
+}
+
 
 @dataclass(frozen=True)
 class SpecialTokens:
@@ -46,6 +53,7 @@ class TextEncoder(nn.Module):
         width: D of the states.
         special: Ids of `[CLS]`, `[SEP]`, `[PAD]` and of `[UNK]`, which stands for an erased word.
         vocabulary: Which stored token ids it reads: one of `samples.VOCABULARIES`, or empty for another vocabulary.
+            Told by the number of tokens and by known ids; by the number alone where the encoder has no tokenizer.
     """
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -60,16 +68,32 @@ class TextEncoder(nn.Module):
         self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
         self.width = int(self.transformer.config.hidden_size)
         size = int(self.transformer.config.vocab_size)
-        self.vocabulary = next((name for name, count in VOCABULARIES.items() if count == size), "")
+        sized = next((name for name, count in VOCABULARIES.items() if count == size), "")
+        self.vocabulary = sized if sized and self._agrees(sized) else ""
         self.special = SpecialTokens(101, 102, 0, 100) if self.vocabulary else self._special_tokens()
         if config.mode == "frozen":
             self.transformer.eval().requires_grad_(False)
 
     @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer an encoder, as long as the encoder lives
     def _tokenizer(self) -> Any:
+        return self._load_tokenizer()
+
+    def _load_tokenizer(self) -> Any:
         from transformers import AutoTokenizer
 
         return load_pretrained(AutoTokenizer, self._source, self._local, self.config.name)
+
+    def _agrees(self, vocabulary: str) -> bool:
+        """Whether the encoder's tokenizer, where it has one, gives known words the ids of the vocabulary."""
+        try:
+            tokenizer = self._load_tokenizer()  # not kept: stored ids need none
+        except InputError:
+            return True
+        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # what transformers makes of no file at all
+            return True
+        known = _KNOWN_IDS[vocabulary]
+        found: list[int] = tokenizer.convert_tokens_to_ids(list(known))
+        return found == list(known.values())
 
     def _special_tokens(self) -> SpecialTokens:
         tokenizer = self._tokenizer()

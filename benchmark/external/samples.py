@@ -12,7 +12,7 @@ from benchmark.data.config import EncoderConfig
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load, load_samples
 from benchmark.study import resolve_dataset
-from protocols import InputError, Scenario
+from protocols import Scenario
 
 _PART_NAMES = {code: name for name, code in PARTS.items()}
 
@@ -86,12 +86,6 @@ def evaluation_set(reference: str) -> EvaluationSet:
         constant.append(np.full(len(test), np.float32(median), dtype=np.float64))
     chosen = np.concatenate(rows)
     ids = samples.ids[chosen]
-    unique, counts = np.unique(ids.astype(np.str_), return_counts=True)
-    if len(unique) < len(ids):
-        raise InputError(
-            f"{reference}: sample '{unique[counts > 1][0]}' is in the test part of two of the splits; name one split, "
-            "such as " + f"{header.name}/{splits[0]}"
-        )
     rest = np.setdiff1d(np.arange(len(samples)), chosen)
     codes = samples.splits[splits[0]]
     return EvaluationSet(

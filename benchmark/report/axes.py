@@ -33,7 +33,7 @@ def number_axis(ax: Axes, data: pd.DataFrame, *, margin: float = 0.03) -> None:
     x = np.unique(data["x"].to_numpy(np.float64))
     ax.set_xticks(x if len(x) <= 6 else x[::2], minor=False)
     ax.set_xticks(x, minor=True)
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}".replace("-", "\N{MINUS SIGN}"))
+    ax.xaxis.set_major_formatter(lambda value, _: f"{round(value, 3):g}".replace("-", "\N{MINUS SIGN}"))
     room = margin * (x[-1] - x[0])
     ends = (x[0] - room, x[-1] + room)
     ax.set_xlim(*(reversed(ends) if falls(data) else ends))

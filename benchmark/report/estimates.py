@@ -48,9 +48,27 @@ def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
 
 
 def estimate(
-    panel: Panel, scenarios: Sequence[str], metrics: Sequence[str] | None = None, *, draws: int = DRAWS, seed: int = 0
+    panel: Panel,
+    scenarios: Sequence[str],
+    metrics: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    paired_seeds: bool = False,
 ) -> dict[str, Estimates]:
-    """Values and bootstrap draws of every model on some scenarios; models without any of them are left out."""
+    """Values and bootstrap draws of every model on some scenarios; models without any of them are left out.
+
+    Args:
+        panel: The predictions.
+        scenarios: Their texts.
+        metrics: Names; all of the label range by default.
+        draws: Bootstrap draws.
+        seed: Of the draws.
+        paired_seeds: As for `benchmark.statistics.resample`.
+
+    Raises:
+        InputError: if nothing was evaluated under any of the scenarios.
+    """
     chosen = panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_)
     if not chosen.any():
         raise InputError(f"no cell has been evaluated under {scenarios[0]} or its like; run the study first")
@@ -63,6 +81,7 @@ def estimate(
         metrics=metrics,
         draws=draws,
         seed=seed,
+        paired_seeds=paired_seeds,
     )
 
 

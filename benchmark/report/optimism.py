@@ -180,7 +180,7 @@ def _check(honest: Panel, oracles: Mapping[str, Panel]) -> tuple[str, list[str]]
 
 
 def _pair(honest: Panel, oracle: Panel, metric: str, scenarios: Sequence[str], draws: int, seed: int) -> Sides:
-    """Estimates of both sides on the cells that both have; draws depend on names and seeds alone: they are paired."""
+    """Estimates of both sides on the cells that both have, the seeds paired: a seed is the same training on both."""
     keys = ["model", "seed", "scenario"]
     common = pd.MultiIndex.from_frame(honest.cells[keys]).intersection(pd.MultiIndex.from_frame(oracle.cells[keys]))
     sides = []
@@ -190,7 +190,7 @@ def _pair(honest: Panel, oracle: Panel, metric: str, scenarios: Sequence[str], d
         own = dataclasses.replace(
             panel, cells=panel.cells[kept].reset_index(drop=True), predictions=panel.predictions[kept]
         )
-        sides.append(estimate(own, scenarios, [metric], draws=draws, seed=seed))
+        sides.append(estimate(own, scenarios, [metric], draws=draws, seed=seed, paired_seeds=True))
     return sides[0], sides[1]
 
 

@@ -72,7 +72,7 @@ def _figure(survey: Survey) -> Figure:
 
 
 def _label(survey: Survey, point: PointSurvey) -> str:
-    coordinates = point.point.coordinates
+    coordinates = point.point.printed
     if not coordinates:
         return str(point.point.scenario)
     axes = survey.protocol.axes

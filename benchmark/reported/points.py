@@ -32,7 +32,7 @@ class Aggregate:
         kind: `single` (one scenario), `mean`, or `auilc` (area under the curve).
         scenarios: Texts of our scenarios, as they are evaluated; for equality, scenarios at which nothing is missing
             are all written `complete`.
-        x: Where they lie on the axis; empty for `single` and for points without numbers.
+        x: Where papers place them on the axis; empty for `single` and for points without numbers.
         length: Of the axis, for an area that is not divided by it.
     """
 
@@ -114,9 +114,9 @@ _NOTHING = frozenset(
 
 
 def _at(plan: Protocol, key: str, value: float | str) -> str:
-    """Text of the scenario at a coordinate."""
+    """Text of the scenario that papers place at a value of the axis."""
     for point in plan.points:
-        there = point.coordinates.get(AXES[key])
+        there = point.printed.get(AXES[key])
         if there == value or (
             isinstance(there, (int, float)) and isinstance(value, float) and abs(there - value) < 1e-9
         ):

@@ -20,16 +20,21 @@ from protocols.mechanisms.base import Erased, Mechanism, by_modality, probabilit
 @register_mechanism("mmsa_positions")
 @dataclass(frozen=True)
 class MmsaPositions(Mechanism):
-    """The masks of the public MMSA / LNLN loaders, bit for bit, flaws included: for comparison only.
+    """The masks of the public MMSA / LNLN loaders for unaligned files, flaws included: for comparison only.
 
     For each modality the generator is seeded anew with the same `seed`, and one uniform number is drawn for every
     position of the padded array `(n, steps)`; what is not above `rate` is erased. So masks depend on the order of the
-    samples and on the padding, and all modalities read one stream of numbers: where they are padded alike, as in
-    `aligned_50`, they lose the same positions; elsewhere the numbers of one sample's audio are those of another's
-    vision. `[CLS]` and `[SEP]` are drawn too, and kept.
+    samples and on the padding, and all modalities read one stream of numbers: the numbers of one sample's audio are
+    those of another's vision. `[CLS]` and `[SEP]` are drawn too, and kept.
 
     `steps` is the padded length of each modality; by default the one that the source file had, or the longest sample
-    where that is not known. Neither replicate nor sample ids enter the draw.
+    where that is not known. Masks are those of the loaders bit for bit where `steps` are those of their arrays, samples
+    stand in their order, and position j of a sample is column j of its array (the first word column 1, after `[CLS]`).
+    The import of an unaligned MMSA pickle keeps all that; that of an aligned one trims frames in front, forgets where
+    they stood, and is refused. Neither replicate nor sample ids enter the draw.
+
+    Raises:
+        InputError: on data imported from an aligned file, and where `steps` do not hold a sample.
     """
 
     rate: float
@@ -57,7 +62,13 @@ class MmsaPositions(Mechanism):
         for m in MODALITIES:
             length = layout.lengths(m)
             framed = 1 if m == "text" and layout.text_is_framed else 0  # [CLS] stands before the first token
-            steps = int(self.steps[m]) if self.steps else layout.steps.get(m, 0) or int(length.max()) + 2 * framed
+            known = layout.steps.get(m, 0)
+            if m != "text" and not known and layout.steps.get("text", 0):  # the mark that an aligned import leaves
+                raise InputError(
+                    f"mmsa_positions: the import of this data set does not say where its {m} stood in the padded array "
+                    "(an aligned file is trimmed), so the loaders' masks cannot be drawn; import the unaligned file"
+                )
+            steps = int(self.steps[m]) if self.steps else known or int(length.max()) + 2 * framed
             if length.max(initial=0) + framed > steps:
                 raise InputError(
                     f"mmsa_positions: a sample has {length.max()} positions of {m}, more than {steps} steps"

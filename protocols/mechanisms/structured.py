@@ -30,6 +30,7 @@ class Block(Mechanism):
 
     rate: float
 
+    version = 2
     kind = "intra"
     known_from = "STMFM"
 
@@ -41,7 +42,8 @@ class Block(Mechanism):
         erased: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
             length = layout.lengths(m)
-            size = np.floor(self.rate * length + 0.5).astype(np.int64)
+            # 0.7 * 45 is a little less than 31.5 in binary: the product is rounded to what was meant first
+            size = np.floor(np.round(self.rate * length, 9) + 0.5).astype(np.int64)
             start = np.floor(uniform(stream.samples("start", m)) * (length - size + 1)).astype(np.int64)
             position, owner = layout.position_in_sample(m), layout.sample_of_position(m)
             erased[m] = (position >= start[owner]) & (position < (start + size)[owner])

@@ -139,6 +139,16 @@ def test_sims_bins_include_their_right_edge() -> None:
     assert set(ours) == set(metric_names((-1.0, 1.0)))
 
 
+def test_a_perfect_prediction_is_perfect_whether_stored_as_float32_or_float64() -> None:
+    exact = np.array([-1.0, -0.7, -0.1, 0.0, 0.1, 0.7, 1.0])
+    stored = exact.astype(np.float32).astype(np.float64)  # what a file of labels keeps: 0.1 is a little more than 0.1
+    for truth, said in itertools.product((exact, stored), repeat=2):
+        ours = score(truth, said, (-1.0, 1.0))
+        assert all(ours[name] == 1.0 for name in ours if name.startswith(("acc", "f1"))), (truth, said)
+    far = np.where(exact > 0.7, 1e300, np.where(exact <= -0.7, -1e300, exact))  # beyond float32
+    assert score(exact, far, (-1.0, 1.0))["acc5_sims"] == 1.0
+
+
 def test_many_cells_score_as_one_by_one() -> None:
     rng = np.random.default_rng(1)
     truth, said = rng.integers(-15, 16, 60) / 5, rng.normal(size=(7, 60))
@@ -165,22 +175,38 @@ def test_input_that_does_not_fit_is_refused(label: list, said: list, limits: tup
 
 @few
 @given(st.integers(0, 9), st.integers(0, 9))
-def test_the_f1_bound_is_the_largest_of_all_confusion_matrices(positive: int, negative: int) -> None:
+def test_the_f1_bounds_are_the_smallest_and_largest_of_all_confusion_matrices(positive: int, negative: int) -> None:
     n = positive + negative
     if n == 0:
         with pytest.raises(InputError):
             f1_is_possible(0.5, 0.5, (0, 0))
         return
-    largest = np.zeros(n + 1)
+    smallest, largest = np.ones(n + 1), np.zeros(n + 1)
     truth = np.r_[np.ones(positive), np.zeros(negative)]
     for tp, tn in itertools.product(range(positive + 1), range(negative + 1)):
         said = np.r_[np.arange(positive) < tp, np.arange(negative) >= tn].astype(float)
         f1 = f1_score(truth, said, average="weighted", zero_division=0.0)
-        largest[tp + tn] = max(largest[tp + tn], f1)
+        smallest[tp + tn], largest[tp + tn] = min(smallest[tp + tn], f1), max(largest[tp + tn], f1)
     for correct in range(n + 1):
         counts, acc = (positive, negative), correct / n
         assert f1_is_possible(acc, largest[correct], counts, 0.0, averaged=False)
         assert not f1_is_possible(acc, largest[correct] + 1e-4, counts, 0.0, averaged=False)
+        assert f1_is_possible(acc, smallest[correct], counts, 0.0, averaged=False)
+        assert not f1_is_possible(acc, smallest[correct] - 1e-4, counts, 0.0, averaged=False)
+        for other in range(correct + 1):  # a mean of two runs at the end of their range is possible, and inside it
+            mean = (acc + other / n) / 2
+            for ends in (smallest, largest):
+                assert f1_is_possible(mean, (ends[correct] + ends[other]) / 2, counts, 0.0)
+    # the least of all mixtures of two, at every accuracy: where a mean over runs ends
+    share = np.arange(n + 1) / n
+    for acc in np.linspace(0, 1, 2 * n + 1):
+        lowest = min(
+            np.interp(acc, share[[a, b]], smallest[[a, b]])
+            for a, b in itertools.combinations(range(n + 1), 2)
+            if share[a] <= acc <= share[b]
+        )
+        assert f1_is_possible(acc, lowest, counts, 0.0)
+        assert not f1_is_possible(acc, lowest - 1e-4, counts, 0.0)
 
 
 def test_published_pairs_that_cannot_be() -> None:
@@ -189,6 +215,9 @@ def test_published_pairs_that_cannot_be() -> None:
     assert not f1_is_possible(0.8430, 0.8630, counts)
     assert not f1_is_possible(1.2, 0.8, counts)
     assert not f1_is_possible(0.84305, 0.8425, counts, 1e-6, averaged=False)  # no whole number of samples
+    for acc, f1 in ((1.0, 0.5), (0.99, 0.1), (0.8, 0.3), (0.75, 0.0)):  # an F1 this far below its accuracy
+        assert not f1_is_possible(acc, f1, counts)
+        assert not f1_is_possible(acc, f1, counts, averaged=False)
     wide = f1_is_possible(0.7310, 0.7349, counts, 5e-3)
     assert wide
     assert not f1_is_possible(0.7310, 0.7449, counts, 5e-5)

@@ -13,6 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from benchmark.panel import Panel
 from benchmark.report.optimism import kendall_tau, optimism, rank_changes
+from benchmark.statistics.student import t_quantile
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 
@@ -56,6 +57,23 @@ def test_the_table_gives_differences_with_their_sign_and_says_what_it_is() -> No
         optimism(better, {"mae": better})
     with pytest.raises(InputError, match="expected 'test-oracle'"):
         optimism(honest, {"mae": honest})
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+def test_the_interval_is_students_over_the_optimism_of_each_seed(seeds: int) -> None:
+    """Both sides are the same trainings: with videos that are all alike, S differences are all that is known."""
+    honest = fake_panel(("lnln",), seeds, ("intra-random",), samples=60, videos=6)
+    rng = np.random.default_rng(seeds)
+    error, gain = 1.5 + 0.1 * rng.normal(size=seeds), 0.2 + 0.05 * rng.normal(size=seeds)
+    seed = honest.cells["seed"].to_numpy()
+    before, after = (honest.label + own[seed, None] for own in (error, error - gain))
+    honest = replace(honest, predictions=before)
+    table = optimism(honest, {"mae": selected_on_test(honest, predictions=after)}, draws=4000)
+    interval = table.rows[0].cells[[c.name for c in table.columns].index("mae_optimism")].interval
+    assert interval is not None
+    half = t_quantile(0.95, [seeds - 1])[0] * gain.std(ddof=1) / np.sqrt(seeds)
+    assert (interval.high - interval.low) / 2 == pytest.approx(half, rel=0.08)
+    assert (interval.high + interval.low) / 2 == pytest.approx(-gain.mean(), abs=0.1 * half)
 
 
 def test_changes_of_place_are_counted() -> None:

@@ -19,7 +19,7 @@ GOLDEN = {
     "inter-ratio@1": "e1efee905ae3bb5a235fb63a2dcc63cd",
     "intra-random@1": "34b8a75ae7332524364cc91c9016230b",
     "intra-aligned@1": "9c9932e1117d3e5234df07a9cf808a72",
-    "intra-block@1": "f871f3b250c4adef444412451bf56982",
+    "intra-block@2": "bebe13fffbec287de85d9c3329d3fd2e",
     "intra-burst@1": "9ed6a57c4abff31d4339c1e3f2b6dfe1",
     "intra-informative@1": "e030fb1683f5689ab29e6024fcf69584",
     "uncertain@1": "92fd3b071c6486be8032212a286c26e0",
@@ -31,7 +31,7 @@ GOLDEN_REGIMES = {
     "complete": "7d02f7f0146febe1671bbda1006fbc42",
     "uncertain": "16af254ab7dd9d3fa4892fbeaacceade",
     "modality-dropout(0.3)": "a150962149202aa9253b9530f5ce347d",
-    "matched(block(rate=0.5))": "3cdb34de4c79319bff7a634a872ce409",
+    "matched(block(rate=0.5))": "7c6d66dce369c9e43b2444ac7cc60870",
 }
 
 

@@ -54,8 +54,19 @@ def test_block_erases_one_stretch_of_exactly_its_share(layout: Layout, rate: flo
     for m in MODALITIES:
         for i, length in enumerate(layout.lengths(m).tolist()):
             gone = np.flatnonzero(~masks.of_sample(m, i))
-            assert len(gone) == int(np.floor(rate * length + 0.5))
+            assert len(gone) == int(np.floor(np.round(rate * length, 9) + 0.5))
             assert len(gone) == 0 or gone[-1] - gone[0] + 1 == len(gone)
+
+
+@pytest.mark.parametrize("percent", [5, 10, 15, 30, 35, 50, 70, 90, 95])
+def test_blocks_round_halves_of_decimal_rates_up(percent: int) -> None:
+    """0.7 of 45 positions is 31.5, so 32 go, although 0.7 * 45 is less than that in binary."""
+    lengths = list(range(1, 400))
+    layout = Layout.of_lengths("halves", [f"s{t}" for t in lengths], text=lengths, audio=lengths, vision=lengths)
+    masks = parse(f"block(rate={percent / 100})").masks(layout)
+    for m in MODALITIES:
+        sizes = segment_sums(lost(masks, m), layout.offsets[m]).tolist()
+        assert sizes == [(2 * percent * t + 100) // 200 for t in lengths]
 
 
 def test_blocks_start_anywhere_alike() -> None:
@@ -254,7 +265,7 @@ def test_compat_masks_are_those_of_the_public_loaders_bit_for_bit(seed: int, rat
 
 
 def test_compat_masks_are_equal_in_all_modalities_where_they_are_padded_alike() -> None:
-    """What the documentation shows: of `aligned_50` files, every modality loses the same positions."""
+    """What the documentation shows of the loaders: arrays that are padded alike lose the same columns."""
     layout = replace(uniform_lengths(200, 48), steps=dict.fromkeys(MODALITIES, 50))
     masks = parse("mmsa_positions(rate=0.5)").masks(layout)
     assert np.corrcoef(masks.observed["audio"], masks.observed["vision"])[0, 1] == pytest.approx(1.0)
@@ -262,6 +273,17 @@ def test_compat_masks_are_equal_in_all_modalities_where_they_are_padded_alike() 
     assert (words[:, :-1] == frames[:, 1:]).all()  # one apart, for [CLS]
     ours = parse("random_positions(rate=0.5)").masks(layout).observed
     assert abs(np.corrcoef(ours["audio"], ours["vision"])[0, 1]) < 4 / np.sqrt(200 * 48)
+
+
+@pytest.mark.parametrize("given_steps", ["", ", steps={text: 50, audio: 50, vision: 50}"])
+@pytest.mark.parametrize("known", [{"text": 20}, {"text": 20, "audio": 37}, {"text": 20, "audio": 37, "vision": 0}])
+def test_compat_masks_are_refused_where_frames_lost_their_place(given_steps: str, known: dict[str, int]) -> None:
+    """The mark of an aligned import: the padded length of text is known, that of audio or vision is not."""
+    layout = replace(mmsa_layout(), steps=known)
+    missing = "vision" if "audio" in known else "audio"
+    with pytest.raises(InputError, match=f"where its {missing} stood .* import the unaligned file") as error:
+        parse(f"mmsa_positions(rate=0.5{given_steps})").masks(layout)
+    assert "\n" not in str(error.value)
 
 
 def test_compat_masks_leave_the_global_generator_alone() -> None:

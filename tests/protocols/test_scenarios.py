@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from protocols import InputError, get_protocol, get_regime, parse, protocols
+from protocols import (
+    MODALITIES,
+    InputError,
+    Mechanism,
+    Scenario,
+    get_protocol,
+    get_regime,
+    parse,
+    protocols,
+    register_mechanism,
+)
 
 MECHANISMS = st.one_of(
     st.floats(0, 1).map(lambda r: f"drop(rate={r!r})"),
@@ -40,6 +52,54 @@ def test_what_is_printed_is_what_was_read(texts: list[str]) -> None:
     assert hash(parse(str(scenario))) == hash(scenario)
 
 
+@register_mechanism("holds_of_test")
+@dataclass(frozen=True)
+class Holds(Mechanism):
+    """A mechanism of somebody else, whose parameter may be anything that can be written."""
+
+    value: object
+
+    def erase(self, layout, present, stream):  # type: ignore[no-untyped-def]
+        return {}
+
+
+WORDS = st.text(max_size=8) | st.sampled_from(["text", "vision", "True", "None", "for", "x y", "1", "\u212b", "it's"])
+NUMBERS = st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+VALUES = st.recursive(
+    WORDS | NUMBERS,
+    lambda v: st.lists(v, max_size=4).map(tuple) | st.dictionaries(WORDS | NUMBERS, v, max_size=3),
+    max_leaves=8,
+)
+
+
+@settings(deadline=None, max_examples=300)
+@given(VALUES)
+def test_parameters_of_any_mechanism_are_read_as_they_were_given(value: object) -> None:
+    """Numbers, text, tuples and mappings; only one modality alone, `(text,)`, is written and read without brackets."""
+    scenario = Scenario((Holds(value),))
+    if isinstance(value, tuple) and len(value) == 1 and value[0] in MODALITIES:
+        assert str(scenario) == f"holds_of_test(value={value[0]})"
+    else:
+        (read,) = parse(str(scenario)).mechanisms
+        assert read == Holds(value)
+        assert type(read.value) is type(value) or isinstance(value, float)  # type: ignore[attr-defined]
+    assert str(parse(str(scenario))) == str(scenario)
+    assert "\n" not in str(scenario)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("(0.1, 0.5)", (0.1, 0.5)),
+        ("[-1, x, 'x y']", (-1, "x", "x y")),
+        ("{1: (2,), a: {b: 3}}", {1: (2,), "a": {"b": 3}}),
+        ("'True'", "True"),
+    ],
+)
+def test_items_are_read_by_their_own_rule(text: str, value: object) -> None:
+    assert parse(f"holds_of_test(value={text})") == Scenario((Holds(value),))
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.text(max_size=60))
 def test_any_other_text_is_read_or_refused_in_one_line(text: str) -> None:
@@ -65,6 +125,8 @@ def test_any_other_text_is_read_or_refused_in_one_line(text: str) -> None:
         ("random_positions(rate={text: 2})", "rate of text"),
         ("random_positions(rate={smell: 0.2})", "unknown modality"),
         ("drop(rate=__import__('os'))", "cannot read"),
+        ("random_positions(rate={({},): 0.2})", "cannot read the value"),
+        ("random_positions(rate={1: 0.2})", "unknown modality '1'"),
         ("drop(rate=0.5) - drop(rate=0.1)", "join mechanisms with +"),
         ("", "cannot read scenario"),
     ],

@@ -65,8 +65,7 @@ def count_parts(samples: Samples) -> tuple[PartCounts, ...]:
 
 def count_classes(samples: Samples, codes: PartArray, scale: Scale) -> tuple[ClassCounts, ...]:
     """The classes behind every accuracy of the scale, most classes first."""
-    # stored as float32, 0.1 is a little more than 0.1: without rounding it would pass the edge it lies on
-    label: FloatArray = np.rint(samples.label.astype(np.float64) * 1e6) / 1e6
+    label: FloatArray = samples.label.astype(np.float64)
     tables = []
     for metric, bins in scale.classes.items():
         # every class has a label of its own in a fine grid over the range

@@ -83,11 +83,11 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
     cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
     steps = [p.steps() for p in parts.values()]
     frames = _frames(parts, cleaning, notes)
-    ids = unique_ids(path, parts, notes)
+    ids, video_ids = unique_ids(path, parts, notes)
     return Samples(
         name=name,
         ids=ids,
-        video_ids=np.array([_video(i) for i in ids], dtype=object),
+        video_ids=video_ids,
         raw_text=raw_text,
         label=np.concatenate([p.labels("regression_labels") for p in parts.values()]),
         streams={"text": text, **frames},
@@ -214,11 +214,3 @@ def _check_range(where: str, labels: FloatArray, bounds: tuple[float, float]) ->
             f"{where} {bad[0]} is {labels[bad[0]]:g}, outside the label range [{bounds[0]:g}, {bounds[1]:g}]; correct "
             "it, or state the range of these labels"
         )
-
-
-def _video(sample_id: str) -> str:
-    """`VIDEO$_$3` and `video_0001/0003` belong to one video each."""
-    for separator in ("$_$", "/"):
-        if separator in sample_id:
-            return sample_id.rsplit(separator, 1)[0]
-    return sample_id

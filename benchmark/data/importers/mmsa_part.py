@@ -118,8 +118,8 @@ def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStrea
     )
 
 
-def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> StringArray:
-    """The ids of all parts; where parts number their samples from the start again, the part goes before them."""
+def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple[StringArray, StringArray]:
+    """The ids of all samples and of their videos; where parts number anew, the part goes before both."""
     known: set[str] = set()
     where: dict[tuple[str, str, float], str] = {}
     repeat = False
@@ -139,5 +139,14 @@ def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> Strin
             where[sample, text, label] = name
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
-    prefix = {name: f"{name}/" if repeat else "" for name in parts}
-    return np.array([f"{prefix[name]}{i}" for name, part in parts.items() for i in part.ids], dtype=object)
+    own = [(f"{name}/" if repeat else "", i) for name, part in parts.items() for i in part.ids.tolist()]
+    ids = np.array([prefix + i for prefix, i in own], dtype=object)
+    return ids, np.array([prefix + _video(i) for prefix, i in own], dtype=object)
+
+
+def _video(sample_id: str) -> str:
+    """`VIDEO$_$3` and `video_0001/0003` belong to one video each; any other id is a video of its own."""
+    for separator in ("$_$", "/"):
+        if separator in sample_id:
+            return sample_id.rsplit(separator, 1)[0]
+    return sample_id

@@ -5,7 +5,8 @@ const NONE = "\u2013";
 
 const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
 
-const fixedShort = (value) => String(value).replace("-", MINUS);
+// a place on an axis: 2/3 is 0.667
+const fixedShort = (value) => String(Number(value.toFixed(3))).replace("-", MINUS);
 
 // per cent with two decimals, or three decimals
 const formatMetric = (metric, value) => {

