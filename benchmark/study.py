@@ -282,8 +282,8 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
     """The data set that a study names, and the splits it asks for.
 
     Raises:
-        InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled, and
-            no sample may count twice.
+        InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled,
+            and no sample may count twice.
     """
     name, _, pattern = reference.partition("/")
     header = dataset_header(name)
