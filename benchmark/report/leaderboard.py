@@ -125,7 +125,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
         f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told from its best by the "
         "same test; P(above next) is the probability that a model is better than the next. Every F1 was checked "
-        "against the largest that its accuracy allows."
+        "against what its accuracy allows."
     )
     paper = ["model", *names, "rank"]
     footnotes = (*notes.footnotes(), *general_footnotes(results))
