@@ -102,9 +102,12 @@ def run(
     """
     resolved = prepare(study) if isinstance(study, Study) else study
     store = RunStore(root)
-    root.mkdir(parents=True, exist_ok=True)
-    store.sweep()
-    save_study(resolved.study, root)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        store.sweep()
+        save_study(resolved.study, root)
+    except OSError as error:
+        raise InputError(f"{root}: cannot be written ({error.strerror}); give another --out") from None
     todo = pending(resolved, root)
     plugins = tuple(str(Path(p).resolve()) for p in resolved.study.plugins)
 
@@ -194,4 +197,10 @@ def read_study(name: str | None, fields: Mapping[str, Any]) -> Study:
     elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
         raise unknown_name("study", name, shipped, hint="(or give a YAML file)")
     study = load_study(path)
-    return make_study({**study.model_dump(mode="json"), **fields}, name) if fields else study
+    if not fields:
+        return study
+    filed = study.model_dump(mode="json")
+    for key in ("encoder", "optimisation"):  # what is not given stays as the file has it
+        if key in fields:
+            fields = {**fields, key: {**filed[key], **fields[key]}}
+    return make_study({**filed, **fields}, name)

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from baselines import SentimentModel, create, load_plugin, resolve_config
@@ -192,8 +193,10 @@ class RunWorker:
         )
         tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
         seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
-        record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
-        store.add_epochs(self.spec, record, kept.folder / EPOCHS)
+        with store.locked():
+            record = store.done(self.spec) or record
+            record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
+            store.add_epochs(self.spec, record, kept.folder / EPOCHS)
         return record
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
@@ -206,9 +209,22 @@ class RunWorker:
         if self.spec.model != ORACLE:
             with forked_rng(self.spec.seed, self.device):
                 model = self.model()
-            load_weights(model, self.text, store.folder(self.spec) / "model.safetensors", self.device)
+            file = store.folder(self.spec) / "model.safetensors"
+            try:
+                load_weights(model, self.text, file, self.device)
+            except (OSError, SafetensorError) as error:
+                what = " ".join(str(error).split())
+                raise InputError(
+                    f"{file}: cannot be read ({what}); remove its folder and run the study again"
+                ) from None
             predict = self._ask(model)
         cells, predictions = self.evaluate(predict, wanted)
+        with store.locked():  # another process may have added cells meanwhile
+            return self._merge(store, store.done(self.spec) or record, cells, predictions)
+
+    def _merge(
+        self, store: RunStore, record: RunRecord, cells: Sequence[Evaluation], predictions: pd.DataFrame
+    ) -> RunRecord:
         kept = store.predictions(self.spec)
         # A mechanism that has changed keeps its text: what it gave before makes way.
         again = {e.scenario for e in cells}

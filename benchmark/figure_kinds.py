@@ -12,7 +12,7 @@ from benchmark.panel import Panel
 from benchmark.report.confusion_figure import class_metrics, confusion_data, plot_confusion
 from benchmark.report.cost_figure import cost_data, plot_cost
 from benchmark.report.curves import curve_data, default_metrics, on_axes, plot_curves, plottable
-from benchmark.report.estimates import dataset_title, plural, protocol_names
+from benchmark.report.estimates import plural, protocol_names
 from benchmark.report.figures import COLUMN_WIDTH, TEXT_WIDTH
 from benchmark.report.grid_figure import grid_data, has_grid, plot_grid
 from benchmark.report.integrity_data import calibration_data, decay_data
@@ -20,6 +20,7 @@ from benchmark.report.integrity_figure import plot_calibration, plot_decay
 from benchmark.report.ranks_figure import plot_ranks, rank_data
 from benchmark.report.subset_figure import has_names, plot_subsets, subset_data
 from benchmark.study import Study
+from protocols import InputError
 
 WIDTHS = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
 #: Protocols that say most about a model in one number, the first that is there.
@@ -64,10 +65,8 @@ class Wish:
 
 
 def _place(panel: Panel | Diagnostics) -> str:
-    name = dataset_title(panel) if isinstance(panel, Panel) else panel.dataset
-    if isinstance(panel, Diagnostics) and panel.dataset.startswith("synthetic"):
-        name += " (generated data)"
-    return f"{name}, split {panel.split}"
+    made = " (generated data)" if panel.dataset.startswith("synthetic") else ""
+    return f"{panel.dataset}{made}, split {panel.split}"
 
 
 def _sizes(panel: Panel) -> str:
@@ -137,6 +136,8 @@ def _subsets(panel: Panel, wish: Wish) -> list[Path]:
 def _confusion(panel: Panel, wish: Wish) -> list[Path]:
     files: list[Path] = []
     classes = class_metrics(panel.label_range)
+    if wish.metrics and not set(wish.metrics) & set(classes):
+        raise InputError(f"a confusion figure is of classes; name one of {', '.join(classes)} as --metric")
     for metric in [m for m in wish.metrics if m in classes] or classes[:1]:
         data = confusion_data(panel, wish.scenario, metric)
         scenario = str(data["scenario"].iloc[0])

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.runs import ORACLE, RunSpec
@@ -183,6 +184,12 @@ class RunStore:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Within it, no other process changes a run that is there: read it anew, add to it, and write it."""
+        with FileLock(self.root / ".lock"):
+            yield
 
     def update(self, spec: RunSpec, record: RunRecord, predictions: pd.DataFrame) -> None:
         """Replace the predictions of a run and then its record; the record is what says which cells are there."""

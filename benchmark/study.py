@@ -21,7 +21,7 @@ import numpy as np
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from baselines import model_class, resolve_config
+from baselines import model_class, models, resolve_config
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.samples import PARTS
@@ -219,12 +219,21 @@ def plan(study: Study) -> Plan:
     regime = get_regime(study.regime)
     entries = _resolve_models(study)
     runs = []
+    named: dict[tuple[str, tuple[str, ...]], str] = {}
     for reference in dict.fromkeys(study.datasets):
         header, splits = resolve_dataset(reference)
+        same = named.setdefault((header.name, tuple(splits)), reference)
+        if same != reference:
+            raise InputError(f"datasets: '{same}' and '{reference}' are the same; name one of them")
         encoder = study.encoder if header.text_is_tokens else None
         revision = encoder_revision(encoder.name) if encoder else None
         for entry, _, _ in entries:
             _check_tuned_here(entry, header, splits)
+            if encoder is None and model_class(entry.name).info.needs_encoder:
+                raise InputError(
+                    f"model '{entry.name}' works inside a text encoder, and the text of '{header.name}' is word "
+                    "vectors; leave one of the two out"
+                )
         for seed in dict.fromkeys(study.seeds):
             for split in splits:
                 shared: dict[str, Any] = {
@@ -258,6 +267,8 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
         raise InputError(f"models: '{twice}' stands twice; give one of them a label of its own")
     resolved = []
     for entry in study.models:
+        if entry.title == ORACLE or (entry.title != entry.name and entry.title in models()):
+            raise InputError(f"models: '{entry.title}' is the name of another row; give {entry.name} another label")
         own = entry.config.get("optimisation", {})
         if not isinstance(own, dict):
             raise InputError(f"model '{entry.name}', config field 'optimisation': expected fields, found {_short(own)}")

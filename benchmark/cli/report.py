@@ -159,7 +159,13 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
 
     if columns is None or columns == "all":
         return entries
-    return [replace(entry, table=entry.table.only(split_list(columns))) for entry in entries]
+    wanted = split_list(columns)
+    chosen = []
+    for entry in entries:
+        first = entry.table.columns[0 if entry.table.columns[0].name != "rank" else 1].name  # says whose the row is
+        names = wanted if not wanted or first in wanted else [first, *wanted]
+        chosen.append(replace(entry, table=entry.table.only(names)))
+    return chosen
 
 
 def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:

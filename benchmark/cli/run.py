@@ -99,7 +99,8 @@ def run(
     }
     fields = {key: value for key, value in fields.items() if value}
     if encoder or finetune:
-        fields["encoder"] = {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"}
+        given = (("name", encoder), ("mode", "finetune" if finetune else None))
+        fields["encoder"] = {key: value for key, value in given if value}
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
     if device != "cpu":

@@ -241,6 +241,8 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
     if outcome.best is published:
         console.print(f"No trial is better than the {start} settings.", highlight=False)
     console.print(f"Settings: {outcome.best_file}", highlight=False, soft_wrap=True, markup=False)
+    if outcome.best is published:
+        return
     command = usage(outcome.plan, outcome.folder)
     console.print(f"Use them: {command}", highlight=False, soft_wrap=True, markup=False)
 

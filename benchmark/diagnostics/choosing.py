@@ -31,11 +31,22 @@ def runs_to_examine(
         folders = find_runs(reference, root, seed=seed, dataset=dataset)
         return folders, folders[0] / "diagnostics", None
     study, _, label = reference.partition(":")
+    file = root / "studies" / study / "study.yaml"
+    dataset = dataset or _only_family(file, label)
     places = [dataset]
     if dataset is not None and "*" in dataset:
-        places = list(_splits(root / "studies" / study / "study.yaml", label, dataset))
+        places = list(_splits(file, label, dataset))
     folders = [folder for place in places for folder in find_runs(reference, root, seed=seed, dataset=place)]
     return folders, root / "studies" / study / "diagnostics", label
+
+
+def _only_family(study: Path, label: str) -> str | None:
+    """The family of splits that is all a model of a study was trained on; None where there is none or a choice."""
+    if not study.is_file():
+        return None
+    planned = prepare(read_study(str(study), {})).runs
+    places = dict.fromkeys(run.dataset for run in planned if run.label == label)
+    return next(iter(places)) if len(places) == 1 and "*" in next(iter(places)) else None
 
 
 def _splits(study: Path, label: str, family: str) -> dict[str, None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def read_diagnostics(study: Study, root: Path) -> list[Diagnostics]:
     for run in plan.runs:
         by_dataset[run.dataset][run.label, run.spec.seed].append(run)
     points = protocol_table(plan.protocols)
-    wanted = set(points["scenario"])
+    wanted = {s.fingerprint: str(s) for s in plan.scenarios}
     found = []
     for dataset, groups in by_dataset.items():
         parts = []
@@ -75,8 +76,14 @@ def read_diagnostics(study: Study, root: Path) -> list[Diagnostics]:
     return found
 
 
-def _read(store: RunStore, run: PlannedRun, scenarios: set[str]) -> pd.DataFrame | None:
-    """The predictions of a run with what it says besides, or None when that is nothing."""
+def _read(store: RunStore, run: PlannedRun, wanted: Mapping[str, str]) -> pd.DataFrame | None:
+    """The predictions of a run with what it says besides, or None when that is nothing.
+
+    Scenarios are wanted by fingerprint: what a mechanism gave before it changed stands under the same text.
+    """
+    record = store.done(run.spec)
+    there = record.evaluated() if record is not None else ()
+    scenarios = {text for fingerprint, text in wanted.items() if fingerprint in there}
     table = store.predictions(run.spec)
     given = [name for name in (*ESTIMATED, *OBSERVED, DOMINANT) if name in table]
     if not given:

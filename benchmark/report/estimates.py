@@ -204,8 +204,9 @@ class ProtocolResults:
 
 
 def dataset_title(panel: Panel) -> str:
-    """Name of the data set; synthetic data is said to be so."""
-    return f"{panel.dataset} (generated data)" if panel.dataset.startswith("synthetic") else panel.dataset
+    """Name of the data set, with its split where that is not the official one; synthetic data is said to be so."""
+    name = panel.dataset if panel.split == "official" else f"{panel.dataset}/{panel.split}"
+    return f"{name} (generated data)" if panel.dataset.startswith("synthetic") else name
 
 
 def plural(count: int, noun: str) -> str:

@@ -33,6 +33,7 @@ def figure_style(*, grid: bool = True) -> Iterator[None]:
     look |= {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.7, "grid.linewidth": 0.5}
     look |= {"hatch.linewidth": 0.5, "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"]}
     look |= {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sentibench"}
+    look |= {"text.parse_math": False}  # a dollar in a label is a dollar
     with rc_context(look):
         yield
 

@@ -66,6 +66,8 @@ def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
         for column, modality in enumerate(MODALITIES):
             bins = _bins(truth[:, column])
             quality = {name: float(scores[name].to_numpy(np.float64)[column]) for name in ("mae", "spearman")}
+            if bool(scores["constant"].iloc[column]):
+                quality["spearman"] = np.nan  # nothing to rise with
             for number in np.unique(bins):
                 here = bins == number
                 low, high = (float(v) for v in np.quantile(guess[here, column], (0.1, 0.9)))
@@ -159,4 +161,5 @@ def _intervals(own: pd.DataFrame, scenarios: list[str], draws: int, level: float
         seed=seed,
     )
     found = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
+    found[["low", "high"]] = found[["low", "high"]].clip(0.0, 1.0)  # shares, and errors of shares
     return found.rename(columns={"value": "mean", "group": "scenario"})

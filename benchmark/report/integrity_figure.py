@@ -124,7 +124,8 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     ax.scatter(x, y, s=5 + 60 * share, color=look.colour, edgecolor="white", linewidth=0.4, zorder=4)
     if len(own):
         first = own.iloc[0]
-        text = f"MAE {first['mae']:.2f}\nρ {first['spearman']:.2f}".replace("-", "\N{MINUS SIGN}")
+        rho = f"{first['spearman']:.2f}" if np.isfinite(first["spearman"]) else "\N{EN DASH}"
+        text = f"MAE {first['mae']:.2f}\nρ {rho}".replace("-", "\N{MINUS SIGN}")
         ax.text(0.97, 0.05, text, ha="right", va="bottom", fontsize=size, transform=ax.transAxes, zorder=5)
     ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,9 @@ import pandas as pd
 from benchmark.panel import Panel
 from benchmark.report.estimates import estimate
 from benchmark.reported import Aggregate, plain_scenario
-from benchmark.statistics import DRAWS, Estimates, auilc, interval
+from benchmark.statistics import DRAWS, Estimates, FloatArray, auilc
+from benchmark.statistics.intervals import metric_limits
+from benchmark.statistics.precision import quantity, widened
 
 _COLUMNS = ("model", "point", "metric", "measured", "low", "high", "sd", "seeds", "flag")
 
@@ -62,15 +65,21 @@ def _values(
     if lacking or own.holes(scenarios):
         return np.nan, np.nan, np.nan, np.nan, len(own.seeds), "hole"
     columns = [own.scenarios.index(s) for s in scenarios]
-    m = own.metrics.index(metric)
-    curves, drawn = own.values[:, columns, m], own.draws[:, columns, m]
-    if aggregate.kind == "auilc":
-        by_seed = auilc(aggregate.x, curves) * aggregate.length
-        by_draw = auilc(aggregate.x, drawn) * aggregate.length
-    else:
-        by_seed, by_draw = curves.mean(axis=1), drawn.mean(axis=1)
+    by_seed = _summed(aggregate, own.values[:, columns, own.metrics.index(metric)])
     low = high = np.nan
     if own.flag != "no interval":
-        low, high = (float(v) for v in interval(by_draw, level))
+        found = quantity(partial(_summed, aggregate), [(own, scenarios)], metric, level)
+        unit = aggregate.length if aggregate.kind == "auilc" else 1.0
+        least, most = (unit * limit for limit in metric_limits(metric))
+        ((low,), (high,)) = widened([found], level)
+        low, high = max(float(low), least), min(float(high), most)
     sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
     return float(by_seed.mean()), low, high, sd, len(own.seeds), own.flag
+
+
+def _summed(aggregate: Aggregate, curves: FloatArray) -> FloatArray:
+    """Curves `(..., J)` over the scenarios of an aggregate, summed up."""
+    if aggregate.kind == "auilc":
+        return auilc(aggregate.x, curves) * aggregate.length
+    mean: FloatArray = curves.mean(axis=-1)
+    return mean

@@ -9,9 +9,11 @@ import numpy as np
 
 from benchmark.data.catalog import list_stores
 from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
 from benchmark.data.store import StoreInfo
 from benchmark.data.synthetic import is_synthetic
+from benchmark.study import resolve_dataset
 from protocols import MODALITIES
 
 _MMSA = "the links in https://github.com/thuiar/MMSA"
@@ -73,10 +75,10 @@ NEEDS: dict[str, Need] = {
 @lru_cache(maxsize=8)
 def data_facts(reference: str) -> str:
     """What a reader must know of the data that were measured on, in a line: test samples, features, source."""
-    name, _, split = reference.partition("/")
-    samples = load_samples(name)
-    codes = next(iter(samples.splits.values())) if "*" in split or not split else samples.splits[split]
-    test = samples.label[np.asarray(codes) == 3]
+    header, splits = resolve_dataset(reference)
+    name, samples = header.name, load_samples(header.name)
+    tested = np.any([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
+    test = samples.label[tested]
     signs = [int((test < 0).sum()), int((test == 0).sum()), int((test > 0).sum())]
     counts = f"{len(test)} test samples ({signs[0]} negative, {signs[1]} zero, {signs[2]} positive)"
     features = ", ".join(_features(name, modality) for modality in MODALITIES)

@@ -15,6 +15,7 @@ from benchmark.cli.main import main
 from benchmark.commands import pending, run
 from benchmark.executors import InlineExecutor
 from benchmark.metrics import score
+from benchmark.report.estimates import estimate
 from benchmark.report.table import Table
 from benchmark.reported import aggregate_of, load, load_sources
 from benchmark.reproduce import ITEMS, NEEDS, Setup, get_item, prepare_item, present
@@ -23,7 +24,7 @@ from benchmark.reproduce.comparison import compare_numbers, item_aggregates, poi
 from benchmark.reproduce.measuring import measure
 from benchmark.reproduce.setup import item_study
 from benchmark.reproduce.tables import Head, Sides, stacked
-from benchmark.statistics import auilc
+from benchmark.statistics import auilc, confidence_intervals
 from protocols import InputError, get_protocol
 from senti_ifusion.variants import ABLATION
 from tests.benchmark.fake_panel import fake_panel, without
@@ -229,6 +230,17 @@ def test_statistics_count(no_data: Path) -> None:
 def test_distributions_are_drawn(no_data: Path) -> None:
     files = present(prepare_item("distributions", dataset=TINY), no_data / "out", formats=("svg",)).files
     assert any(f.name.endswith("-labels.svg") and f.stat().st_size > 1000 for f in files)
+
+
+def test_intervals_are_those_of_every_other_table() -> None:
+    panel = fake_panel(models=("lnln", "constant"), seeds=3, protocols=("intra-random",), samples=80)
+    aggregates = {"a": aggregate_of("intra-random", "mean 0..0.9")}
+    texts = [str(p.scenario) for p in get_protocol("intra-random").points]
+    found = measure(panel, aggregates, ("mae", "acc7"), draws=40).set_index(["model", "metric"])
+    theirs = confidence_intervals(estimate(panel, texts, ("mae", "acc7"), draws=40), {"a": texts})
+    for row in theirs.to_dict("records"):
+        own = found.loc[(row["model"], row["metric"])]
+        assert (own["low"], own["high"]) == pytest.approx((row["low"], row["high"]), nan_ok=True)
 
 
 def test_measured_means_are_those_of_the_metrics() -> None:

@@ -8,14 +8,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from benchmark.commands import last_study, pending, prepare, read_panels, read_study, run
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
+from benchmark.diagnostics import read_diagnostics
 from benchmark.executors import Event, InlineExecutor, LocalExecutor
+from benchmark.experiment import RunWorker
 from benchmark.store import RunStore
 from benchmark.study import Study, load_study, make_study
 from protocols import InputError
@@ -115,6 +119,61 @@ def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> Non
         assert "oracle" not in {r.label for r in without.runs}
 
 
+@pytest.mark.parametrize(
+    "model", [{"name": "text-only", "label": "oracle"}, {"name": "text-only", "label": "constant"}]
+)
+def test_no_model_is_called_like_another_row(tiny_encoder: Path, toy: str, model: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="is the name of another row; give text-only another label"):
+        prepare(study(tiny_encoder, datasets=[toy], models=[model]))
+
+
+def test_a_data_set_is_named_once(tiny_encoder: Path, toy: str) -> None:
+    with pytest.raises(InputError, match="'toy' and 'toy/official' are the same"):
+        prepare(study(tiny_encoder, datasets=[toy, "toy/official"]))
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_the_command_line_does_not_say_stays_as_the_file_has_it(tiny_encoder: Path, tmp_path: Path) -> None:
+    filed = study(tiny_encoder, optimisation={"epochs": 2, "learning_rate": 0.01})
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(filed.model_dump(mode="json")))
+    read = read_study(str(tmp_path / "mine.yaml"), {"encoder": {"mode": "finetune"}, "optimisation": {"epochs": 1}})
+    assert (read.encoder.name, read.encoder.mode) == (str(tiny_encoder), "finetune")
+    assert read.optimisation == {"epochs": 1, "learning_rate": 0.01}
+
+
+@pytest.mark.usefixtures("toy")
+def test_two_processes_that_add_to_one_run_lose_nothing(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts = ["complete", "drop(rate=0.5)", "block(rate=0.5)"]
+    of = {text: study(tiny_encoder, models=["text-only"], seeds=1, protocols=[text]) for text in texts}
+    run(of[texts[0]], tmp_path, InlineExecutor())
+    evaluate, others = RunWorker.evaluate, [of[texts[2]]]
+
+    def meanwhile(self: RunWorker, *given: Any) -> Any:
+        made = evaluate(self, *given)
+        if others:  # another process adds its cells while this one evaluates
+            run(others.pop(), tmp_path, InlineExecutor())
+        return made
+
+    monkeypatch.setattr(RunWorker, "evaluate", meanwhile)
+    run(of[texts[1]], tmp_path, InlineExecutor())
+    spec = prepare(of[texts[0]]).runs[0].spec
+    record = RunStore(tmp_path).done(spec)
+    assert record is not None
+    assert {cell.scenario for cell in record.evaluations} == set(texts)
+    assert set(RunStore(tmp_path).predictions(spec)["scenario"]) == set(texts)
+
+
+@pytest.mark.usefixtures("toy")
+def test_weights_that_are_gone_are_named_with_what_to_do(tiny_encoder: Path, tmp_path: Path) -> None:
+    first = study(tiny_encoder, models=["text-only"], seeds=1, protocols=["complete"])
+    run(first, tmp_path, InlineExecutor())
+    (RunStore(tmp_path).folder(prepare(first).runs[0].spec) / "model.safetensors").unlink()
+    outcome = run(study(tiny_encoder, models=["text-only"], seeds=1), tmp_path, InlineExecutor())
+    assert "remove its folder and run the study again" in str(outcome.failed[0].error)
+
+
 @pytest.mark.usefixtures("toy")
 def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> None:
     with pytest.raises(InputError, match="is in the test part of two of the splits official, fold0, fold1; name one"):
@@ -125,12 +184,13 @@ def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> N
 def test_what_a_mechanism_gave_before_it_changed_is_no_result(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    chosen = study(tiny_encoder, models=["text-only"], seeds=1, protocols=["complete", "block(rate=0.5)"])
+    chosen = study(tiny_encoder, models=["senti-ifusion"], seeds=1, protocols=["complete", "block(rate=0.5)"])
     run(chosen, tmp_path, InlineExecutor())
     (before,) = read_panels(chosen, tmp_path)
     monkeypatch.setattr(Block, "version", Block.version + 1)
     monkeypatch.setattr(Block, "erase", lambda self, layout, present, stream: {})
     (between,) = read_panels(chosen, tmp_path)
+    assert all("block" not in str(found.table["scenario"]) for found in read_diagnostics(chosen, tmp_path))
     assert list(between.cells["scenario"]) == ["complete"]
     assert [gap.scenarios for gap in between.missing] == [("block(rate=0.5)",)]
     assert run(chosen, tmp_path, InlineExecutor()).executed == 1

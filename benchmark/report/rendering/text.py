@@ -91,7 +91,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    escaped = re.sub(r"([\\`*_|\[\]~])", r"\\\1", " ".join(text.split()))
+    escaped = re.sub(r"([\\`*_|\[\]~$])", r"\\\1", " ".join(text.split()))
     return escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
