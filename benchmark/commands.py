@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,11 +121,11 @@ def run(
             listener(replace(event, job=todo[event.job]))
 
     fresh: dict[int, RunRecord] = {}
-    for number, record in (executor or LocalExecutor()).map(jobs, renumber):
-        fresh[todo[number]] = record
-        if on_record:
-            on_record(todo[number], record)
-    shutil.rmtree(root / ".states", ignore_errors=True)
+    with store.text_states():
+        for number, record in (executor or LocalExecutor()).map(jobs, renumber):
+            fresh[todo[number]] = record
+            if on_record:
+                on_record(todo[number], record)
     store.sweep()  # of workers that were killed meanwhile
     records = []
     for number, planned in enumerate(resolved.runs):

@@ -191,6 +191,24 @@ class RunStore:
         with FileLock(self.root / ".lock"):
             yield
 
+    @contextmanager
+    def text_states(self) -> Iterator[None]:
+        """Text states are kept for the runs of the block, and removed when it ends well, unless another process, too,
+        is within such a block of this store."""
+        folder = self.root / ".states"
+        mine = folder / f"{os.getpid()}.process"
+        with self.locked():
+            folder.mkdir(exist_ok=True)
+            mine.touch()
+        try:
+            yield
+            with self.locked():
+                mine.unlink(missing_ok=True)
+                if not any(_alive(int(p.stem)) for p in folder.glob("*.process")):
+                    shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            mine.unlink(missing_ok=True)
+
     def update(self, spec: RunSpec, record: RunRecord, predictions: pd.DataFrame) -> None:
         """Replace the predictions of a run and then its record; the record is what says which cells are there."""
         folder = self.folder(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -185,8 +186,10 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
         elsewhere = "" if all_columns or entry.name != "leaderboard" else "--columns, or the files"
         show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption)
     if not caption:
-        note = "Bold: the best and all up to the first that can be told from it. The files say what every number is."
-        console.print(f"\n{note}", style="dim")
+        bold = dict.fromkeys(
+            said for entry in entries for said in re.findall(r"Bold: .*?\.(?=\s|$)", entry.table.caption)
+        )
+        console.print(f"\n{' '.join([*bold, 'The files say what every number is.'])}", style="dim")
     show_remedies((entry.table for entry in entries), console)
 
 

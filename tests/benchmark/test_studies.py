@@ -165,6 +165,20 @@ def test_two_processes_that_add_to_one_run_lose_nothing(
     assert set(RunStore(tmp_path).predictions(spec)["scenario"]) == set(texts)
 
 
+def test_text_states_stay_while_another_process_uses_them(tmp_path: Path) -> None:
+    store, states = RunStore(tmp_path), tmp_path / ".states"
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        with store.text_states():
+            (states / f"{other.pid}.process").touch()
+        assert [p.stem for p in states.iterdir()] == [str(other.pid)]
+    finally:
+        other.communicate(b"\n")
+    with store.text_states():
+        pass
+    assert not states.exists()
+
+
 @pytest.mark.usefixtures("toy")
 def test_weights_that_are_gone_are_named_with_what_to_do(tiny_encoder: Path, tmp_path: Path) -> None:
     first = study(tiny_encoder, models=["text-only"], seeds=1, protocols=["complete"])
