@@ -224,7 +224,7 @@ def plan(study: Study) -> Plan:
         header, splits = resolve_dataset(reference)
         same = named.setdefault((header.name, tuple(splits)), reference)
         if same != reference:
-            raise InputError(f"datasets: '{same}' and '{reference}' are the same; name one of them")
+            raise InputError(f"datasets: '{same}' and '{reference}' are the same data; name it once")
         encoder = study.encoder if header.text_is_tokens else None
         revision = encoder_revision(encoder.name) if encoder else None
         for entry, _, _ in entries:

@@ -128,7 +128,7 @@ def test_no_model_is_called_like_another_row(tiny_encoder: Path, toy: str, model
 
 
 def test_a_data_set_is_named_once(tiny_encoder: Path, toy: str) -> None:
-    with pytest.raises(InputError, match="'toy' and 'toy/official' are the same"):
+    with pytest.raises(InputError, match="'toy' and 'toy/official' are the same data"):
         prepare(study(tiny_encoder, datasets=[toy, "toy/official"]))
 
 
