@@ -88,7 +88,7 @@ def test_a_modality_that_looks_more_positive_than_the_whole_gets_a_higher_label(
     a=st.floats(-50, 50),
 )
 def test_generated_labels_are_the_mean_of_ratio_and_difference(y: float, whole: float, a: float) -> None:
-    found = generated_label(torch.tensor([y]).double(), torch.tensor([whole]).double(), torch.tensor([a]).double())
+    found = generated_label(*(torch.tensor([value], dtype=torch.float64) for value in (y, whole, a)))
     assert float(found) == pytest.approx((a * y / whole + y + a - whole) / 2, rel=1e-6, abs=1e-6)
 
 
