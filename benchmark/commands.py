@@ -175,12 +175,14 @@ def read_panels(study: Study, root: Path) -> list[Panel]:
     return found
 
 
-def read_study(name: str | None, fields: Mapping[str, Any]) -> Study:
-    """A study from a file, from the ones that ship with the suite, or from fields alone.
+def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = None) -> Study:
+    """A study from a file, from those that were run or ship with the suite, or from fields alone.
 
     Args:
-        name: Path of a YAML file, or the name of a shipped study such as `demo`; None for fields alone.
+        name: Path of a YAML file, or the name of a study under `root` or of a shipped one such as `demo`; None for
+            fields alone.
         fields: Replace those of the file.
+        root: Folder of the run store whose studies are known by name, before the shipped ones.
 
     Raises:
         InputError: for a missing file or a wrong field.
@@ -189,12 +191,14 @@ def read_study(name: str | None, fields: Mapping[str, Any]) -> Study:
         if not fields.get("datasets") or not fields.get("models"):
             raise InputError("name a study file, or give --dataset and --models (the demo: sentibench run demo)")
         return make_study(dict(fields))
-    shipped = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    known = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    known |= {path.parent.name: path for path in root.glob("studies/*/study.yaml")} if root else {}
     path = Path(name)
-    if name in shipped and not path.is_file():  # a folder of that name, such as the demo's own, is no study
-        path = shipped[name]
+    if name in known and not path.is_file():  # a folder of that name, such as the demo's own, is no study
+        path = known[name]
     elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
-        raise unknown_name("study", name, shipped, hint="(or give a YAML file)")
+        where = f"under {root}; --out names another folder; " if root else ""
+        raise unknown_name("study", name, known, hint=f"({where}or give a YAML file)")
     study = load_study(path)
     if not fields:
         return study

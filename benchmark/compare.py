@@ -87,7 +87,11 @@ class Comparison:
         )
         footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out))
         return Table(
-            f"{dataset_title(self.panel)}: A = {self.a}, B = {self.b}", columns, tuple(body), footnotes, caption
+            f"{dataset_title(self.panel.dataset, self.panel.split)}: A = {self.a}, B = {self.b}",
+            columns,
+            tuple(body),
+            footnotes,
+            caption,
         )
 
     def _cells(self, found: Mapping[Hashable, Any]) -> Cells:

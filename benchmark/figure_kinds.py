@@ -12,7 +12,7 @@ from benchmark.panel import Panel
 from benchmark.report.confusion_figure import class_metrics, confusion_data, plot_confusion
 from benchmark.report.cost_figure import cost_data, plot_cost
 from benchmark.report.curves import curve_data, default_metrics, on_axes, plot_curves, plottable
-from benchmark.report.estimates import plural, protocol_names
+from benchmark.report.estimates import dataset_title, plural, protocol_names
 from benchmark.report.figures import COLUMN_WIDTH, TEXT_WIDTH
 from benchmark.report.grid_figure import grid_data, has_grid, plot_grid
 from benchmark.report.integrity_data import calibration_data, decay_data
@@ -65,8 +65,7 @@ class Wish:
 
 
 def _place(panel: Panel | Diagnostics) -> str:
-    made = " (generated data)" if panel.dataset.startswith("synthetic") else ""
-    return f"{panel.dataset}{made}, split {panel.split}"
+    return dataset_title(panel.dataset, panel.split)
 
 
 def _sizes(panel: Panel) -> str:

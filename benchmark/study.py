@@ -219,12 +219,13 @@ def plan(study: Study) -> Plan:
     regime = get_regime(study.regime)
     entries = _resolve_models(study)
     runs = []
-    named: dict[tuple[str, tuple[str, ...]], str] = {}
-    for reference in dict.fromkeys(study.datasets):
+    named: dict[tuple[str, ...], str] = {}
+    for reference in study.datasets:
         header, splits = resolve_dataset(reference)
-        same = named.setdefault((header.name, tuple(splits)), reference)
-        if same != reference:
-            raise InputError(f"datasets: '{same}' and '{reference}' are the same data; name it once")
+        same = (header.fingerprint, *splits)
+        if same in named:
+            raise InputError(f"datasets: '{named[same]}' and '{reference}' are the same data; name it once")
+        named[same] = reference
         encoder = study.encoder if header.text_is_tokens else None
         revision = encoder_revision(encoder.name) if encoder else None
         for entry, _, _ in entries:

@@ -57,6 +57,7 @@ class Representation(NamedTuple):
         estimate: Of the integrity; None without the estimator.
         integrity: I that weighted everything, `(B, 3)`: estimated, given, or ones.
         completion: What the completion made; None without it.
+        proxy: What stands in for lost tokens, the completion's or the prior; None where nothing is taken for lost.
         completed: C, `(B, 3, K, d)`.
     """
 
@@ -64,6 +65,7 @@ class Representation(NamedTuple):
     estimate: Estimate | None
     integrity: Tensor
     completion: Completion | None
+    proxy: Tensor | None
     completed: Tensor
 
     @property
@@ -147,7 +149,7 @@ class SentiIFusion(SentimentModel):
         if self.estimator is None or self.prior is None or self.trust is None:
             tokens = self.encoders(batch)
             whole = tokens.new_ones(tokens.shape[:2])
-            return Representation(tokens, None, whole, None, tokens)
+            return Representation(tokens, None, whole, None, None, tokens)
         estimate = self.estimator(batch, self.encoders)
         told = self.config.true_integrity
         tokens = self.encoders(batch, _told(batch) if told else estimate.presence)
@@ -159,7 +161,7 @@ class SentiIFusion(SentimentModel):
         completion = None if self.completion is None else self.completion(tokens, integrity, prior)
         proxy = prior.expand_as(tokens) if completion is None else completion.proxy
         completed = blend(tokens, proxy, self.trust(integrity))
-        return Representation(tokens, estimate, integrity, completion, completed)
+        return Representation(tokens, estimate, integrity, completion, proxy, completed)
 
     def _drop(self, integrity: Tensor) -> Tensor:
         """Take modalities for gone at random in training, so that what stands in for them is used to it."""
@@ -236,11 +238,9 @@ class SentiIFusion(SentimentModel):
         """C as the validation sees it: what the losses ask for is asked of the completion, not of the encoders."""
         if self.config.validate_encoders:
             return representation.completed
-        tokens = representation.tokens.detach()
-        if self.trust is None or self.prior is None:
+        tokens, proxy = representation.tokens.detach(), representation.proxy
+        if self.trust is None or proxy is None:
             return tokens
-        completion = representation.completion
-        proxy = self.prior().expand_as(tokens) if completion is None else completion.proxy
         return blend(tokens, proxy, self.trust(representation.integrity))
 
     def _light_scores(self, representation: Representation) -> Tensor:

@@ -65,14 +65,6 @@ def check_device(device: str) -> None:
 
 def chosen_study(name: str | None, out: Path) -> Study:
     """The study of a name, a file, or a folder under `out`; None: the one that was run last. Raises InputError."""
-    from benchmark.commands import SHIPPED, last_study, read_study
-    from protocols import unknown_name
+    from benchmark.commands import last_study, read_study
 
-    if name is None:
-        return last_study(out)
-    here = {path.parent.name: path for path in out.glob("studies/*/study.yaml")}
-    shipped = {path.stem for path in SHIPPED.glob("*.yaml")}
-    if name not in {*here, *shipped} and Path(name).suffix not in {".yaml", ".yml"} and not Path(name).is_file():
-        hint = f"(under {out}; --out names another folder, and a YAML file is a study, too)"
-        raise unknown_name("study", name, {*here, *shipped}, hint=hint)
-    return read_study(str(here.get(name, name)), {})
+    return last_study(out) if name is None else read_study(name, {}, out)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -163,7 +162,7 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     wanted = split_list(columns)
     chosen = []
     for entry in entries:
-        first = entry.table.columns[0 if entry.table.columns[0].name != "rank" else 1].name  # says whose the row is
+        first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))
     return chosen
@@ -186,9 +185,7 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
         elsewhere = "" if all_columns or entry.name != "leaderboard" else "--columns, or the files"
         show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption)
     if not caption:
-        bold = dict.fromkeys(
-            said for entry in entries for said in re.findall(r"Bold: .*?\.(?=\s|$)", entry.table.caption)
-        )
+        bold = dict.fromkeys(entry.table.bold for entry in entries if entry.table.bold)
         console.print(f"\n{' '.join([*bold, 'The files say what every number is.'])}", style="dim")
     show_remedies((entry.table for entry in entries), console)
 

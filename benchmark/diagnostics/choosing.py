@@ -31,32 +31,27 @@ def runs_to_examine(
         folders = find_runs(reference, root, seed=seed, dataset=dataset)
         return folders, folders[0] / "diagnostics", None
     study, _, label = reference.partition(":")
-    file = root / "studies" / study / "study.yaml"
-    dataset = dataset or _only_family(file, label)
-    places = [dataset]
-    if dataset is not None and "*" in dataset:
-        places = list(_splits(file, label, dataset))
+    places = _places(root / "studies" / study / "study.yaml", label, dataset)
     folders = [folder for place in places for folder in find_runs(reference, root, seed=seed, dataset=place)]
     return folders, root / "studies" / study / "diagnostics", label
 
 
-def _only_family(study: Path, label: str) -> str | None:
-    """The family of splits that is all a model of a study was trained on; None where there is none or a choice."""
-    if not study.is_file():
-        return None
-    planned = prepare(read_study(str(study), {})).runs
-    places = dict.fromkeys(run.dataset for run in planned if run.label == label)
-    return next(iter(places)) if len(places) == 1 and "*" in next(iter(places)) else None
+def _places(study: Path, label: str, dataset: str | None) -> list[str | None]:
+    """Where the runs of a model of a study are to be looked for: a family of splits member by member.
 
-
-def _splits(study: Path, label: str, family: str) -> dict[str, None]:
-    """The members of a family of splits that a study names by a pattern, as `mmmo/fold0`; its own text if unknown."""
-    if not study.is_file():
-        return {family: None}  # `find_runs` says that there is no such study
+    Without `dataset` that is the family which the model was trained on alone, if there is one; otherwise `find_runs`
+    decides, and says so where there is no such study.
+    """
+    if not study.is_file() or (dataset is not None and "*" not in dataset):
+        return [dataset]
     planned = prepare(read_study(str(study), {})).runs
     known = dict.fromkeys(run.dataset for run in planned)
-    if family not in known:
-        raise InputError(f"--dataset {family}: the study has {', '.join(known)}; choose one of these")
-    return dict.fromkeys(
-        f"{run.spec.dataset}/{run.spec.split}" for run in planned if run.dataset == family and run.label == label
-    ) or {family: None}
+    trained_on = list(dict.fromkeys(run.dataset for run in planned if run.label == label))
+    if dataset is None:
+        if len(trained_on) != 1 or "*" not in trained_on[0]:
+            return [None]
+        dataset = trained_on[0]
+    if dataset not in known:
+        raise InputError(f"--dataset {dataset}: the study has {', '.join(known)}; choose one of these")
+    members = [f"{r.spec.dataset}/{r.spec.split}" for r in planned if r.dataset == dataset and r.label == label]
+    return [*dict.fromkeys(members)] or [dataset]

@@ -99,7 +99,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     paper = tuple(column.name for column in columns if column.name != "seeds")
     footnotes = (*notes.footnotes(), *absent, *general_footnotes(results))
     title = f"{results.heading}: {metric_title(metric)} summed up"
-    return Table(title, columns, tuple(rows), footnotes, caption, paper)
+    return Table(title, columns, tuple(rows), footnotes, caption, paper, bold=bold_caption(results))
 
 
 def complete_scenario(results: ProtocolResults) -> str | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -37,6 +39,14 @@ def number_axis(ax: Axes, data: pd.DataFrame, *, margin: float = 0.03) -> None:
     room = margin * (x[-1] - x[0])
     ends = (x[0] - room, x[-1] + room)
     ax.set_xlim(*(reversed(ends) if falls(data) else ends))
+
+
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power_of_ten(value: float) -> str:
+    """A tick of a logarithmic axis, as `10⁵`: in letters, for figures leave mathematical text alone."""
+    return f"10{str(round(math.log10(value))).translate(_RAISED)}"
 
 
 def finish(ax: Axes, *, values: int = 6) -> None:

@@ -121,7 +121,14 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
     more = [Footnote(f"Not on the grid: {', '.join(off)}; see the table of scenarios.")] if off else []
     caption = f"Mean over seeds ({METRICS[metric].definition}). {results.sizes} {bold_caption(results)}"
     title = f"{results.heading}: {metric_title(metric)} by {first} and {second}"
-    return Table(title, columns, tuple(rows), (*notes.footnotes(), *more, *general_footnotes(results)), caption)
+    return Table(
+        title,
+        columns,
+        tuple(rows),
+        (*notes.footnotes(), *more, *general_footnotes(results)),
+        caption,
+        bold=bold_caption(results),
+    )
 
 
 def _on_grid(results: ProtocolResults) -> dict[tuple[float, float], str]:
@@ -171,4 +178,12 @@ def _table(
         f"The CSV has an interval for every number. {interval_caption(results)}"
     )
     paper = tuple(column.name for column in columns if column.name != "seeds")
-    return Table(title, columns, tuple(rows), (*notes.footnotes(), *general_footnotes(results)), caption, paper)
+    return Table(
+        title,
+        columns,
+        tuple(rows),
+        (*notes.footnotes(), *general_footnotes(results)),
+        caption,
+        paper,
+        bold=bold_caption(results),
+    )

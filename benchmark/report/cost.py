@@ -100,4 +100,12 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
     )
     paper = tuple(column.name for column in columns if column.name not in {"seeds", "epochs"})
     footnotes = (*notes.footnotes(), *general_footnotes(results))
-    return Table(f"{results.heading}: accuracy and cost", columns, tuple(rows), footnotes, caption, paper)
+    return Table(
+        f"{results.heading}: accuracy and cost",
+        columns,
+        tuple(rows),
+        footnotes,
+        caption,
+        paper,
+        bold=bold_caption(results),
+    )

@@ -16,7 +16,7 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmark.metrics import METRICS
 from benchmark.panel import Panel
-from benchmark.report.axes import finish
+from benchmark.report.axes import finish, power_of_ten
 from benchmark.report.emphasis import emphasised
 from benchmark.report.estimates import ORACLE, estimate, protocol_points
 from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
@@ -228,6 +228,7 @@ def _panel(
     if len(known):
         ax.set_xlim(10 ** np.floor(np.log10(known.min() / 1.2)), 10 ** np.ceil(np.log10(known.max() * 1.2)))
     ax.xaxis.set_major_locator(LogLocator(numticks=6))
+    ax.xaxis.set_major_formatter(lambda value, _: power_of_ten(value))
     ax.xaxis.set_minor_formatter(NullFormatter())
     finish(ax)
 

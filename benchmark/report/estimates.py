@@ -185,7 +185,7 @@ class ProtocolResults:
     def heading(self) -> str:
         """Data set and protocol, as the start of a title."""
         chosen = "" if self.panel.selection == "valid" else f" (selection: {self.panel.selection})"
-        return f"{dataset_title(self.panel)}: {self.protocol}{chosen}"
+        return f"{dataset_title(self.panel.dataset, self.panel.split)}: {self.protocol}{chosen}"
 
     @cached_property
     def title(self) -> str:
@@ -203,10 +203,10 @@ class ProtocolResults:
         )
 
 
-def dataset_title(panel: Panel) -> str:
+def dataset_title(dataset: str, split: str) -> str:
     """Name of the data set, with its split where that is not the official one; synthetic data is said to be so."""
-    name = panel.dataset if panel.split == "official" else f"{panel.dataset}/{panel.split}"
-    return f"{name} (generated data)" if panel.dataset.startswith("synthetic") else name
+    name = dataset if split == "official" else f"{dataset}/{split}"
+    return f"{name} (generated data)" if dataset.startswith("synthetic") else name
 
 
 def plural(count: int, noun: str) -> str:

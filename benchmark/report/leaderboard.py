@@ -129,7 +129,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     )
     paper = ["model", *names, "rank"]
     footnotes = (*notes.footnotes(), *general_footnotes(results))
-    return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper))
+    return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
 
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:

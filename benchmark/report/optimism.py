@@ -76,7 +76,7 @@ def optimism(
             cells += _cells(sides, model, metric, scenarios, level)
         rows.append(Row(tuple(cells)))
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
-    title = f"Optimism ({MARK}). {dataset_title(honest)}: {protocol}"
+    title = f"Optimism ({MARK}). {dataset_title(honest.dataset, honest.split)}: {protocol}"
     caption = (
         f"Test-oracle values are no results: they are selected on the test set. Honest: the epoch chosen by "
         f"validation MAE, one for all metrics. Test-oracle: for each metric, the epoch of the same training that is "

@@ -114,6 +114,7 @@ class Table:
         caption: What a reader must know to read the numbers.
         paper: Names of the columns that a paper prints, in its order: what `latex` shows by default, and what a
             narrow terminal shows first. Empty: all.
+        bold: What bold means here, in a sentence; the caption has it, too. A terminal that shows no captions says it.
     """
 
     title: str
@@ -122,6 +123,7 @@ class Table:
     footnotes: tuple[Footnote, ...] = ()
     caption: str = ""
     paper: tuple[str, ...] = ()
+    bold: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]

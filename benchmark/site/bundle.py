@@ -175,7 +175,7 @@ def _table(
     return {
         "selection": panel.selection,
         "data": _key(panel),
-        "title": dataset_title(panel),
+        "title": dataset_title(panel.dataset, panel.split),
         "dataset": panel.dataset,
         "split": panel.split,
         "regime": panel.regime,

@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from baselines import load_plugin, model_class, resolve_config
+from baselines import load_plugin, resolve_config
 from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.runs import ORACLE, RunSpec
@@ -149,7 +149,6 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     """
     for plugin in tuning.plugins:
         load_plugin(plugin)
-    cls = model_class(tuning.model)
     study = make_study(
         {
             "datasets": list(tuning.datasets),
@@ -170,11 +169,6 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     base = resolve_config(tuning.model, specs[0].config)
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
-    words = next((spec.dataset for spec in specs if spec.encoder is None), None)
-    if cls.info.needs_encoder and words is not None:
-        raise InputError(
-            f"model '{tuning.model}' works inside a text encoder, and the text of '{words}' is word vectors"
-        )
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
     space = search_space(tuning.model, base, finetune)
     published = {name: read(specs[0].config, name) for name in space}
@@ -182,9 +176,9 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
 
 
 def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
-    """Refuse several splits of one data set, and data that would count twice."""
+    """Refuse several splits of one data set."""
     reason = "as the validation part of one may be the test part of another"
-    named: dict[str, tuple[str, str]] = {}
+    named: dict[str, str] = {}
     for reference in datasets:
         specs = [run.spec for run in runs if run.dataset == reference]
         spec, splits = specs[0], sorted({spec.split for spec in specs})
@@ -192,14 +186,11 @@ def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
             raise InputError(
                 f"dataset '{reference}': {len(splits)} splits; name one, such as {spec.dataset}/{splits[0]}, {reason}"
             )
-        if spec.data_sha256 in named:
-            before, split = named[spec.data_sha256]
-            if split == spec.split:
-                raise InputError(f"datasets: '{before}' and '{reference}' are the same data; name it once")
+        before = named.setdefault(spec.data_sha256, reference)
+        if before != reference:
             raise InputError(
                 f"datasets: '{before}' and '{reference}' are two splits of one data set; name one, {reason}"
             )
-        named[spec.data_sha256] = reference, spec.split
 
 
 def _check_begun(begun_on: Iterable[TunedOn], specs: Sequence[RunSpec]) -> None:

@@ -357,6 +357,6 @@ def test_a_reader_answers_from_its_own_part_alone(count: int) -> None:
 def test_readers_start_near_the_median_and_divide_the_width() -> None:
     readers = Readers(CONFIG).eval()
     readers.start_at(torch.tensor([-1.0, 2.0, 2.5]))
-    assert all(head.answer.bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
+    assert all(head.nonlinear[-1].bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
     with pytest.raises(ValueError, match="width 16 must be divisible by readers 3"):
         SentiIFusionConfig(width=16, heads=2, readers=3)

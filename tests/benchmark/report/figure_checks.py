@@ -41,4 +41,5 @@ def assert_nothing_clipped(figure: Figure) -> None:
     for i, box in enumerate(around):
         assert not any(box.shrunk(0.99, 0.95).overlaps(other) for other in (*panels, *around[i + 1 :]))
     for text in shown_texts(figure):
+        assert "\\math" not in text.get_text()  # mathematical text is off: it would stand there as it is written
         assert text.get_fontsize() >= SMALLEST

@@ -99,6 +99,14 @@ def test_nothing_is_clipped_however_many_models_there_are(kind: str, width: floa
 
 
 @pytest.mark.parametrize("kind", FIGURES)
+def test_a_dollar_in_a_label_is_a_dollar(kind: str, tmp_path: Path) -> None:
+    make, _, plot = FIGURES[kind]
+    label = "a $x_$ b"
+    svg = plot(make(_panel(("constant", label, "lnln"))), tmp_path / "f", "Title", formats=("svg",))[1].read_text()
+    assert label in svg
+
+
+@pytest.mark.parametrize("kind", FIGURES)
 def test_equal_data_give_equal_files_and_the_csv_says_it_all(kind: str, few: Panel, tmp_path: Path) -> None:
     make, _, plot = FIGURES[kind]
     data = make(few)

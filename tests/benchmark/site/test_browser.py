@@ -91,24 +91,20 @@ def test_pointing_at_a_curve_shows_its_band_and_values(visit: Visit) -> None:
     place = chart.bounding_box()
     page.mouse.move(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
     tip = page.locator("#tip")
-    assert tip.is_visible()
+    tip.wait_for(state="visible")
     text = tip.inner_text()
     name = text.split("\n")[0]
     assert name in visit.names()
     assert "95 % interval" in text
-    page.wait_for_timeout(200)
-    band = page.locator(f"[data-curve='{name}'] .band").evaluate("e => Number(getComputedStyle(e).opacity)")
-    assert band > 0.1
+    visit.wait_for_band(name, shown=True)
     page.keyboard.press("Escape")
-    assert not tip.is_visible()
+    tip.wait_for(state="hidden")
     page.mouse.move(5, 5)
-    page.wait_for_timeout(200)
-    assert page.locator(f"[data-curve='{name}'] .band").evaluate("e => Number(getComputedStyle(e).opacity)") == 0
+    visit.wait_for_band(name, shown=False)
     page.locator("[data-pin='lnln']").click()
     page.mouse.move(5, 5)
     page.locator("h1").click()
-    page.wait_for_timeout(200)
-    assert page.locator("[data-curve='lnln'] .band").evaluate("e => Number(getComputedStyle(e).opacity)") > 0.1
+    visit.wait_for_band("lnln", shown=True)
     assert "pinned=lnln" in page.url
 
 

@@ -14,7 +14,7 @@ class Visit:
     def __init__(self, browser: Any, file: Path, hash_: str = "", **options: Any) -> None:
         self.context = browser.new_context(**{"viewport": DESKTOP, "color_scheme": "light", **options})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(8000)
+        self.page.set_default_timeout(30_000)
         self.said: list[str] = []
         self.asked: list[str] = []
         self.page.on("console", lambda message: self.said.append(message.text))
@@ -34,6 +34,12 @@ class Visit:
         script = "(all, at) => all.map(r => r.cells[at].innerText.trim().split('\\n')[0].trim())"
         found: list[str] = rows.evaluate_all(script, at)
         return found
+
+    def wait_for_band(self, model: str, shown: bool) -> None:
+        """Until the band of a curve has faded in or out; fails when it never does."""
+        test = "e => Number(getComputedStyle(e).opacity)" + (" > 0.1" if shown else " === 0")
+        script = f"([selector]) => ({test})(document.querySelector(selector))"
+        self.page.wait_for_function(script, arg=[f"[data-curve='{model}'] .band"])
 
     def names(self) -> list[str]:
         """Models from top to bottom."""
