@@ -18,7 +18,7 @@ from baselines import load_plugin
 from benchmark.executors import Event, Executor, Listener, LocalExecutor
 from benchmark.experiment import Job
 from benchmark.panel import Panel
-from benchmark.results import panels
+from benchmark.results import required_panels
 from benchmark.store import RunRecord, RunStore, replace_file
 from benchmark.study import Plan, PlannedRun, Study, load_study, make_study, plan
 from protocols import InputError, unknown_name
@@ -169,10 +169,7 @@ def read_panels(study: Study, root: Path) -> list[Panel]:
     Raises:
         InputError: when nothing of it has been run.
     """
-    found = panels(prepare(study), root)
-    if not found:
-        raise InputError(f"nothing of study '{study.name}' has been run under {root}; run it first")
-    return found
+    return required_panels(prepare(study), root)
 
 
 def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = None) -> Study:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from baselines import model_class
+from benchmark.outdated import outdated
 from benchmark.panel import Gap, Panel
 from benchmark.runs import ORACLE
 from benchmark.store import RunRecord, RunStore
@@ -32,6 +33,20 @@ def panels(plan: Plan, root: Path) -> list[Panel]:
     source = ValidSelection(plan, RunStore(root))
     made = (make_panel(plan, runs, root, source) for runs in runs_by_dataset(plan).values())
     return [panel for panel in made if panel is not None]
+
+
+def required_panels(plan: Plan, root: Path) -> list[Panel]:
+    """`panels` of a study of which something was run.
+
+    Raises:
+        InputError: when nothing was, with the reason where other runs bear the names of its own.
+    """
+    found = panels(plan, root)
+    if not found:
+        reason = outdated((run.spec for run in plan.runs), RunStore(root))
+        again = f"{reason}; run it again" if reason else "run it first"
+        raise InputError(f"nothing of study '{plan.study.name}' as it is now has been run under {root}; {again}")
+    return found
 
 
 def runs_by_dataset(plan: Plan) -> dict[str, list[PlannedRun]]:

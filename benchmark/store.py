@@ -162,14 +162,15 @@ class RunStore:
         beside.mkdir()
         try:
             yield beside
-            if target.exists():  # a failed or damaged run of the same identity gives way
-                old = target.parent / f".{target.name}.{os.getpid()}.old"
-                shutil.rmtree(old, ignore_errors=True)
-                target.rename(old)
-                beside.rename(target)
-                shutil.rmtree(old, ignore_errors=True)
-            else:
-                beside.rename(target)
+            with self.locked():
+                if target.exists():  # a failed or damaged run of the same identity gives way
+                    old = target.parent / f".{target.name}.{os.getpid()}.old"
+                    shutil.rmtree(old, ignore_errors=True)
+                    target.rename(old)
+                    beside.rename(target)
+                    shutil.rmtree(old, ignore_errors=True)
+                else:
+                    beside.rename(target)
         finally:
             shutil.rmtree(beside, ignore_errors=True)
 

@@ -196,7 +196,7 @@ def _probes(d: Description) -> Table | None:
             table.add_row(p.modality, Text("-", style="dim"))
             continue
         band = "" if p.low is None or p.high is None else f"{p.low:.3f}-{p.high:.3f}"
-        within = [_number(v, 2) for v in (p.train_corr, p.test_corr)]
+        within = ["≤ 0" if v == 0 else _number(v, 2) for v in (p.train_corr, p.test_corr)]
         values = [_number(v, 3) for v in (p.mae, p.corr, p.accuracy)]
         table.add_row(p.modality, *values, band, f"{p.train:,}", f"{p.test:,}", *within)
     return table

@@ -200,7 +200,7 @@ def _print(seen: Survey, dataset: str | None) -> None:
         legend = f"each mark is one of {strip} samples, darker where more is observed"
     else:
         name = seen.layout.sample_ids[seen.sample]
-        legend = f"positions of {name}: █ observed, · erased" + (", ~ wrong" if _spoils(seen) else "")
+        legend = f"positions of {name}: █ observed, · missing" + (", ~ wrong" if _spoils(seen) else "")
     console.print(f"{legend}; integrity: mean over {where}", style="dim", highlight=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -38,3 +39,11 @@ class Executor(Protocol):
     def map(self, jobs: Sequence[Job], listener: Listener | None = None) -> Iterator[tuple[int, RunRecord]]:
         """Run the jobs; yield (position, record) as they finish. A job that fails gives a record that says so."""
         ...
+
+
+def death(code: int | None) -> str:
+    """What ended a worker process, by its exit code; a kill is what a system that runs out of memory does."""
+    if code is None or code >= 0:
+        return f"worker process ended with exit code {code}"
+    guess = " (out of memory?)" if -code == signal.SIGKILL else ""
+    return f"worker process ended with signal {signal.Signals(-code).name}{guess}"

@@ -15,7 +15,7 @@ from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING, Any
 
-from benchmark.executors.base import Event, Listener
+from benchmark.executors.base import Event, Listener, death
 
 if TYPE_CHECKING:
     from benchmark.experiment import Job
@@ -102,9 +102,8 @@ def _give(worker: _Process, queue: deque[tuple[int, Job]], tell: Listener) -> No
 def _died(job: Job, code: int | None) -> RunRecord:
     from benchmark.store import RunRecord
 
-    reason = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-    text = f"worker process ended with {reason} (out of memory?); run the study again to retry"
-    return RunRecord(id=job.spec.id, spec=job.spec, status="failed", error=text)
+    error = f"{death(code)}; run the study again to retry"
+    return RunRecord(id=job.spec.id, spec=job.spec, status="failed", error=error)
 
 
 def _work(pipe: Connection, threads: int) -> None:

@@ -36,7 +36,7 @@ from benchmark.measured.folder import (
 )
 from benchmark.measured.tables import render
 from benchmark.panel import Panel
-from benchmark.results import panels as read_results
+from benchmark.results import required_panels
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import Plan, Study
 from protocols import InputError
@@ -69,9 +69,7 @@ def publish(
             folder of this machine.
     """
     plan = prepare(study)
-    panels = read_results(plan, root)
-    if not panels:
-        raise InputError(f"nothing of study '{study.name}' has been run under {root}; run it first")
+    panels = required_panels(plan, root)
     store = RunStore(root)
     records = {run.spec.id: (run.label, record) for run in plan.runs if (record := store.done(run.spec))}
     with _writing(folder) as beside:

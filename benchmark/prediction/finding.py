@@ -7,6 +7,7 @@ from pathlib import Path
 
 from benchmark.commands import prepare, read_study
 from benchmark.data.sources import filed_name
+from benchmark.outdated import outdated
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import PlannedRun
 from protocols import InputError, unknown_name
@@ -76,7 +77,8 @@ def _of_study(reference: str, root: Path, seed: int | None, dataset: str | None)
     for run in chosen:
         record = store.find(run.spec)
         if record is None or record.status == "failed":
-            how = f"failed ({record.error})" if record is not None else "is not there"
+            reason = outdated([run.spec], store)
+            how = f"failed ({record.error})" if record is not None else f"is not there{reason and ': '}{reason}"
             raise InputError(
                 f"{reference}: the run with seed {run.spec.seed} {how}; finish it with 'sentibench run "
                 f"{studies[name]}', or choose another with --seed"

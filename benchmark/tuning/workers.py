@@ -15,6 +15,8 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
+from benchmark.executors.base import death
+
 if TYPE_CHECKING:
     from benchmark.tuning.journal import TrainingRecord
     from benchmark.tuning.training import Training
@@ -128,7 +130,9 @@ class LocalWorkers:
                     process.process.join(10)
                     self._processes.remove(process)
                     process.stop()
-                    return training, training.ended("failed", _death(process.process.exitcode))
+                    return training, training.ended(
+                        "failed", f"{death(process.process.exitcode)}; the same command tries it again"
+                    )
                 if isinstance(message, str):
                     process.at = None
                     return training, TrainingRecord.model_validate_json(message)
@@ -167,11 +171,6 @@ class _Process:
         self.pipe.close()
         self.process.terminate()
         self.process.join(5)
-
-
-def _death(code: int | None) -> str:
-    reason = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-    return f"worker process ended with {reason} (out of memory?); the same command tries it again"
 
 
 def _work(pipe: Connection) -> None:

@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from benchmark.data.config import EncoderConfig
+from benchmark.executors.base import death
 from benchmark.runs import RunSpec
 from benchmark.store import Evaluation, RunRecord, RunStore, write_predictions, write_record
 
@@ -166,3 +167,28 @@ def test_a_run_set_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
 def test_the_published_schema_is_that_of_the_code() -> None:
     path = Path(__file__).resolve().parents[2] / "results" / "run.schema.json"
     assert json.loads(path.read_text()) == RunRecord.model_json_schema()
+
+
+def test_two_processes_may_file_the_same_new_run(tmp_path: Path) -> None:
+    store, spec = RunStore(tmp_path), make_spec()
+    with store.writing(spec) as folder:
+        (folder / "history.csv").write_text("epoch\n1\n")
+        other = (
+            "import sys; from pathlib import Path; from benchmark.store import RunStore\n"
+            "from tests.benchmark.test_store import make_spec, write\n"
+            "write(RunStore(Path(sys.argv[1])), make_spec())"
+        )
+        subprocess.run([sys.executable, "-c", other, str(tmp_path)], check=True)
+        record = store.done(spec)
+        for name in ("samples.parquet", "predictions.parquet", "run.json"):
+            (folder / name).write_bytes((store.folder(spec) / name).read_bytes())
+    assert store.done(spec) == record is not None
+    assert not list(tmp_path.glob("*/*/.text-only*"))
+
+
+@pytest.mark.parametrize(
+    ("code", "said"),
+    [(-9, "signal SIGKILL (out of memory?)"), (-11, "signal SIGSEGV"), (3, "exit code 3"), (None, "exit code None")],
+)
+def test_what_ended_a_worker_is_named(code: int | None, said: str) -> None:
+    assert death(code) == f"worker process ended with {said}"

@@ -160,7 +160,7 @@ class Probe:
             label range has no classes.
         low, high: 95 % interval of the accuracy, over videos.
         majority: Accuracy of always saying the larger class of the same test samples.
-        train_corr: Correlation within train, each video predicted from the others.
+        train_corr: Correlation within train, each video predicted from the others; 0 says no more than 0 or below.
         test_corr: The same within test: what the features know of the labels, whatever train says.
         reason: Why there is no result, or empty.
     """
