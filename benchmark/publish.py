@@ -119,6 +119,8 @@ def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[lis
 def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[Path, ...]:
     """Write tables under a study's folder; see `report` for the files. `metric` is part of the names.
 
+    Tables of data sets and protocols that the study of this name had before, and no longer has, are removed.
+
     Raises:
         InputError: if the folder cannot be written to.
     """
@@ -137,13 +139,26 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
         texts[place / f"{stem}.tex"] = entry.table.latex(label)
         texts[place / f"{stem}.html"] = page(entry.table.title, [entry.table])
     try:
-        for place in dict.fromkeys((folder / name).parent for name in texts):
+        places = dict.fromkeys((folder / name).parent for name in texts)
+        for place in places:
             place.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             replace_file(folder / name, lambda path, t=text: path.write_text(t, encoding="utf-8"))
+        for place in {p for p in folder.glob("tables/*/*") if p.is_dir()} - set(places):
+            _remove_tables(place)
     except OSError as error:
         raise InputError(f"{folder}: tables cannot be written ({error.strerror}); give another --out") from None
     return tuple(folder / name for name in texts)
+
+
+def _remove_tables(place: Path) -> None:
+    """What `write_tables` wrote there, and the folders that are empty then; a file of anybody else stays."""
+    for file in place.iterdir():
+        if any(file.name.startswith(name) for name in TABLES) and file.suffix in {".md", ".csv", ".tex", ".html"}:
+            file.unlink()
+    for folder in (place, place.parent):
+        if not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def csv_text(entries: Iterable[Entry]) -> str:

@@ -143,13 +143,18 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
 
     from benchmark.report.reported import with_reported
     from benchmark.reported import load
+    from benchmark.reproduce.needs import NEEDS
 
     rows = load()
 
     def below(entry: Entry) -> Entry:
         if entry.name != "leaderboard":
             return entry
-        return replace(entry, table=with_reported(entry.table, rows, dataset=entry.dataset, protocol=entry.protocol))
+        need = NEEDS.get(entry.dataset.partition("/")[0])
+        table = with_reported(
+            entry.table, rows, dataset=entry.dataset, protocol=entry.protocol, warning=need.warning if need else ""
+        )
+        return replace(entry, table=table)
 
     return [below(entry) for entry in entries]
 

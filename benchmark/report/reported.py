@@ -43,7 +43,13 @@ class Marks:
 
 
 def with_reported(
-    table: Table, rows: pd.DataFrame, *, dataset: str, protocol: str, sources: pd.DataFrame | None = None
+    table: Table,
+    rows: pd.DataFrame,
+    *,
+    dataset: str,
+    protocol: str,
+    sources: pd.DataFrame | None = None,
+    warning: str = "",
 ) -> Table:
     """A leaderboard with the published numbers that stand for the same thing, below a rule.
 
@@ -57,6 +63,7 @@ def with_reported(
         dataset: As a panel names it, with or without the split: `mosi`, `mosi/official`.
         protocol: With or without version.
         sources: From `benchmark.reported.load_sources`, which is the default.
+        warning: What else a reader must know who compares, such as that other features were used.
 
     Raises:
         InputError: if the table has no column `model`, or the protocol is unknown.
@@ -79,6 +86,8 @@ def with_reported(
         shown[0] = replace(shown[0], rule=True)
     footnotes = (*table.footnotes, *marks.footnotes())
     result = replace(table, rows=(*table.rows, *shown), footnotes=footnotes)
+    if shown and warning:
+        result = _noted(result, f"{warning}.")
     rest = own.drop(fitting.index[fitting["metric"].isin(metrics)])
     others = _others(rest, papers)
     if not fitting["metric"].isin(metrics).any():

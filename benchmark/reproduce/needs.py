@@ -53,6 +53,19 @@ class Need:
         return "yes" if found.provenance.source_sha256 == self.sha256 else "another file"
 
     @property
+    def warning(self) -> str:
+        """That the store here was made from another file, or empty."""
+        return "" if self.state != "another file" else self.differs
+
+    @property
+    def differs(self) -> str:
+        """What follows where the published file was not used."""
+        return (
+            f"This is not the published {self.file} (sha256 {self.sha256[:12]}...) that the papers used: numbers "
+            "cannot be expected to agree"
+        )
+
+    @property
     def how_to_get(self) -> str:
         """One line for somebody who has not got it."""
         return (
@@ -91,10 +104,7 @@ def data_facts(reference: str) -> str:
     )
     need = NEEDS.get(name)
     if need and provenance.source_sha256 != need.sha256:
-        line += (
-            f". This is not the published {need.file} (sha256 {need.sha256[:12]}...) that the papers used: numbers "
-            "cannot be expected to agree"
-        )
+        line += f". {need.differs}"
     return line
 
 

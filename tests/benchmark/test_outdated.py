@@ -12,6 +12,7 @@ from benchmark.data.store import write_store
 from benchmark.executors import InlineExecutor
 from benchmark.outdated import outdated
 from benchmark.prediction.finding import find_runs
+from benchmark.publish import report
 from benchmark.store import RunStore
 from benchmark.study import make_study
 from protocols import InputError
@@ -46,3 +47,20 @@ def test_a_study_of_replaced_data_says_so(own_home: Path, tmp_path: Path) -> Non
         read_panels(of, tmp_path)
     with pytest.raises(InputError, match=r"is not there: the data of 'toy' were replaced .* finish it with"):
         find_runs("kept:constant", tmp_path)
+
+
+def test_tables_of_protocols_that_a_study_no_longer_has_go_and_notes_stay(own_home: Path, tmp_path: Path) -> None:
+    write_store(make_samples(words=False), store_path("toy"))
+    fields = {"name": "kept", "datasets": ["toy"], "models": ["constant"], "seeds": 1}
+    tables = tmp_path / "studies" / "kept" / "tables" / "toy_official"
+    for protocols in (["complete", "inter-drop"], ["complete"]):
+        of = make_study({**fields, "protocols": protocols})
+        run(of, tmp_path, InlineExecutor())
+        report(of, tmp_path)
+        if len(protocols) == 2:
+            assert {p.name for p in tables.iterdir()} == {"complete", "inter-drop"}
+            (tables / "inter-drop" / "notes.md").write_text("mine")
+    assert [p.name for p in (tables / "inter-drop").iterdir()] == ["notes.md"]
+    (tables / "inter-drop" / "notes.md").unlink()
+    report(of, tmp_path)
+    assert [p.name for p in tables.iterdir()] == ["complete"]

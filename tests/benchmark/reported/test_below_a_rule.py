@@ -55,6 +55,14 @@ def test_rows_below_the_rule(board: Table, rows: pd.DataFrame) -> None:
     assert not lnln.cells[at["acc2_non0"]].struck
 
 
+def test_a_warning_stands_where_there_is_something_to_compare(board: Table, rows: pd.DataFrame) -> None:
+    said = [
+        [f.text for f in with_reported(board, rows, dataset=d, protocol="intra-random", warning="Beware").footnotes]
+        for d in ("mosi", "synthetic")
+    ]
+    assert ["Beware." in texts for texts in said] == [True, False]
+
+
 def test_marks_do_not_collide(board: Table, rows: pd.DataFrame) -> None:
     marks = [f.mark for f in with_reported(board, rows, dataset="mosi", protocol="intra-random").footnotes if f.mark]
     assert len(marks) == len(set(marks))
