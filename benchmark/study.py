@@ -12,6 +12,7 @@ cells (one run under one scenario).
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from baselines import model_class, models, resolve_config
 from benchmark.data.config import EncoderConfig, Scaling
@@ -63,6 +64,12 @@ class ModelEntry(BaseModel):
     def title(self) -> str:
         """What tables call it."""
         return self.label or self.name
+
+
+def _folder_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ValueError("names a folder: use letters, digits, '.', '_' and '-', a letter or digit first")
+    return name
 
 
 def _entries(value: object) -> object:
@@ -110,7 +117,7 @@ class Study(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field("study", pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
+    name: Annotated[str, AfterValidator(_folder_name)] = "study"
     datasets: list[str] = Field(min_length=1)
     models: Annotated[list[ModelEntry], BeforeValidator(_entries)] = Field(min_length=1)
     protocols: list[str] = Field(default=["complete", "intra-random", "inter-drop"], min_length=1)
@@ -163,7 +170,8 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
             parents: dict[str, type[BaseModel]] = {"models": ModelEntry, "encoder": EncoderConfig}
             owner = parents.get(str(first["loc"][0]), Study)
             raise unknown_name(f"field of {where}:", str(first["loc"][-1]), owner.model_fields) from None
-        raise InputError(f"{where}: {field}: {first['msg']}; found {_short(first['input'])}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{where}: {field}: {said}; found {_short(first['input'])}") from None
 
 
 @dataclass(frozen=True)

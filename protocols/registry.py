@@ -88,6 +88,10 @@ class Registry(Generic[T]):
         order = {name: i for i, name in enumerate(self._built_in)}
         return dict(sorted(self._items.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 
+    def _installed(self) -> set[str]:
+        """Packages of the modules that installed distributions name."""
+        return {entry.module.partition(".")[0] for entry in importlib.metadata.entry_points(group=self.group)}
+
     def _load_entry_points(self) -> list[str]:
         """Import the modules that installed distributions name; what cannot be imported is returned, a line each."""
         broken = []
@@ -133,8 +137,6 @@ def load_plugin(path: str | Path) -> list[str]:
     if content in _LOADED:  # a copy is the same plugin
         return list(_LOADED[content])
     _SOURCES[module_name] = content
-    for registry in _REGISTRIES:  # what is installed may be imported on the way, and is not the plugin's
-        registry._load_entry_points()
     before = {id(registry): dict(registry._items) for registry in _REGISTRIES}
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
@@ -156,8 +158,9 @@ def load_plugin(path: str | Path) -> list[str]:
 
 def _changed(before: Mapping[int, Mapping[str, object]]) -> Iterable[str]:
     for registry in _REGISTRIES:
-        known = before.get(id(registry), {})
+        known, installed = before.get(id(registry), {}), registry._installed()
         for name, item in registry._items.items():
-            # what this project brings may have been imported on the way
-            if known.get(name) is not item and name not in registry._built_in:
+            # what this project and installed distributions bring may have been imported on the way
+            theirs = name in registry._built_in or registry._origins[name].partition(".")[0] in installed
+            if known.get(name) is not item and not theirs:
                 yield f"{registry.kind} {name}"

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import inspect
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -18,7 +20,7 @@ import numpy as np
 
 from protocols.corruption import Noise, Substitution
 from protocols.counter import Stream
-from protocols.errors import InputError
+from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
@@ -124,15 +126,27 @@ def _mechanisms(node: ast.expr, text: str) -> list[Mechanism]:
         if node.args or any(k.arg is None for k in node.keywords):
             raise InputError(f"scenario {_short(text)}: write the parameters of {node.func.id} by name, as in rate=0.5")
         arguments = {str(k.arg): _value(k.value, text) for k in node.keywords}
+        _check_names(cls, arguments, text)
         try:
             return [cls(**arguments)]
-        except TypeError as error:
-            detail = str(error).replace(f"{cls.__name__}.__init__() ", "")
-            raise InputError(f"scenario {_short(text)}: {node.func.id} {detail}") from None
+        except TypeError as error:  # of a plugin's own checks
+            raise InputError(f"scenario {_short(text)}: {node.func.id}: {error}") from None
     if isinstance(node, ast.Name):
         mechanism_class(node.id)
         raise InputError(f"scenario {_short(text)}: {node.id} needs its parameters in brackets")
     raise InputError(f"cannot read {_short(ast.unparse(node))} in scenario {_short(text)}; join mechanisms with +")
+
+
+def _check_names(cls: type[Mechanism], given: Collection[str], text: str) -> None:
+    taken = inspect.signature(cls).parameters
+    for name in given:
+        if name not in taken:
+            raise unknown_name(f"parameter of {cls.name}", name, taken, hint=f"(in scenario {_short(text)})")
+    absent = [name for name, p in taken.items() if p.default is p.empty and name not in given]
+    if absent:
+        raise InputError(
+            f"scenario {_short(text)}: {cls.name} needs {', '.join(absent)}, as in {cls.name}({absent[0]}=...)"
+        )
 
 
 def _value(node: ast.expr, text: str) -> object:
