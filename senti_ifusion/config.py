@@ -27,6 +27,8 @@ class SentiIFusionConfig(ModelConfig):
         "fusion_share": Interval(0.1, 0.8),
         "dropout": Interval(0.0, 0.6),
         "event_dropout": Interval(0.0, 0.5),
+        "stream_norm": Choice("none", "log", "layer"),
+        "integrity_dropout": Interval(0.0, 0.4),
         "feature_weight": Interval(0.05, 1.0, log=True),
         "stage1_share": Interval(0.1, 0.6),
         "task_loss": Choice("l1", "smooth_l1", "mse"),

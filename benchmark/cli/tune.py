@@ -34,10 +34,16 @@ SHOWN = 5
 )  # fmt: skip
 @click.option("--regime", default="uncertain", show_default=True, help="Training regime, also of the validation.")
 @click.option("--budget", type=click.IntRange(min=1), default=20, show_default=True, help="Trials altogether.")
+@click.option(
+    "--folds", type=click.IntRange(min=2),
+    help="Judge by cross-validation within the training and validation videos, where the validation part is small.",
+)  # fmt: skip
 @click.option("--seeds", default="3", show_default=True, help="Of a trial, on each data set: number (3) or list (0,3).")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
-@click.option("--epochs", type=click.IntRange(min=1), help="Most epochs of a training; default: the model's own.")
+@click.option(
+    "--epochs", help="Most epochs of a training; several: to choose among, the first to begin with: 25,6,12.",
+)  # fmt: skip
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
@@ -58,10 +64,11 @@ def tune(
     datasets: tuple[str, ...],
     regime: str,
     budget: int,
+    folds: int | None,
     seeds: str,
     encoder: str | None,
     finetune: bool,
-    epochs: int | None,
+    epochs: str | None,
     patience: int | None,
     config: Path | None,
     no_prune: bool,
@@ -75,9 +82,9 @@ def tune(
 ) -> int:
     """Search the hyper-parameters of MODEL on the validation part of one or more data sets.
 
-    The first trial has the published settings; each trial is judged by the mean validation MAE over all data sets and
-    seeds. The same command goes on after an interruption, and with a larger budget where it ended. The test part is
-    never read.
+    The first trial has the published settings; each trial is judged by the mean validation MAE over all data sets,
+    folds and seeds. The same command goes on after an interruption, and with a larger budget where it ended. The test
+    part is never read.
     """
     from benchmark.cli.options import check_device, read_seeds
     from benchmark.executors.local import usable_cores
@@ -96,7 +103,9 @@ def tune(
         "regime": regime,
         "seeds": tuple(range(chosen)) if isinstance(chosen, int) else tuple(chosen or ()),
         "encoder": {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"},
-        "optimisation": {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None},
+        "folds": folds,
+        "epochs": _read_epochs(epochs),
+        "optimisation": {"patience": patience} if patience is not None else {},
         "plugins": plugins,
         "prune": not no_prune,
         "search_seed": search_seed,
@@ -132,6 +141,17 @@ def tune(
     return 1 if failed else 0
 
 
+def _read_epochs(text: str | None) -> tuple[int, ...]:
+    """`25` or `25,6,12`; raises InputError for anything else."""
+    from benchmark.cli.options import split_list
+    from protocols import InputError
+
+    parts = split_list(text or "")
+    if text is not None and not (parts and all(p.isdigit() and int(p) for p in parts)):
+        raise InputError(f"--epochs: expected a number such as 25, or several such as 25,6,12; found '{text}'")
+    return tuple(dict.fromkeys(map(int, parts)))
+
+
 class TuningDisplay:
     """One line a trial that ends, and on a terminal what is being trained and the time left.
 
@@ -161,8 +181,10 @@ class TuningDisplay:
 
     def event(self, training: Training, done: int, total: int, mae: float | None) -> None:
         """Show what a training is doing."""
+        from benchmark.tuning.journal import key_of
+
         shares = self._running.setdefault(training.trial, {})
-        dataset, seed = training.spec.dataset, training.spec.seed
+        dataset, seed = key_of(training.spec)
         shares[dataset, seed] = done / max(total, 1)
         at = f" epoch {done}/{total}" if total else ""
         text = f"trial {training.trial} {dataset} seed {seed}{at}" + (f" MAE {mae:.3f}" if mae is not None else "")

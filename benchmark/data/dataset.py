@@ -19,6 +19,7 @@ from benchmark.data import salience
 from benchmark.data.config import Scaling
 from benchmark.data.corruption import Substitutes
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.folds import split_codes
 from benchmark.data.pages import release
 from benchmark.data.ragged import RESIDENT_BYTES, HostRagged, Ragged
 from benchmark.data.samples import PARTS, BoolArray, IntArray, ModalityStream, Samples, StringArray
@@ -111,16 +112,14 @@ def build_dataset(samples: Samples, split: str, encoder: TextEncoder | None, sca
 
     Args:
         samples: Validated samples.
-        split: Name of the split.
+        split: Name of the split, or of a fold of one (`folds.py`).
         encoder: Gives the tokens of the text; needed unless the text is values.
         scaling: How values are scaled, with statistics of the observed training positions.
 
     Raises:
         InputError: for an unknown split, an empty part, or token text without encoder.
     """
-    if split not in samples.splits:
-        raise unknown_name(f"split of {samples.name}", split, samples.splits)
-    codes = samples.splits[split]
+    codes = split_codes(samples, split)
     rows = {part: np.flatnonzero(codes == PARTS[part]) for part in ("train", "valid", "test")}
     for part, chosen in rows.items():
         if len(chosen) == 0:

@@ -71,6 +71,7 @@ def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Tr
         encoder=plan.encoder.name if plan.encoder else None,
         budget=sum(t.ended for t in trials),
         trial=best.number,
+        folds=plan.tuning.folds,
         seeds=plan.seeds,
         valid_mae=best.valid_mae or 0.0,
         default_valid_mae=published.valid_mae,

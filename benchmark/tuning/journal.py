@@ -14,6 +14,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from benchmark.data.folds import fold_suffix
+from benchmark.runs import RunSpec
 from benchmark.tuning.space import Fields
 from protocols import InputError
 
@@ -22,8 +24,14 @@ from protocols import InputError
 #: it again, while the others are what these settings come to.
 Status = Literal["done", "pruned", "diverged", "rejected", "failed"]
 
-#: Which training of a trial: the data set, by the name that runs are filed under, and the seed.
+#: Which training of a trial: the data set, by the name that runs are filed under (`mosi~2of5`: a fold of it), and the
+#: seed.
 Key = tuple[str, int]
+
+
+def key_of(spec: RunSpec) -> Key:
+    """Which training of a trial a run is."""
+    return spec.dataset + fold_suffix(spec.split), spec.seed
 
 
 class Suggestion(BaseModel):
@@ -37,7 +45,7 @@ class Suggestion(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """How the training of a trial on one data set with one seed ended.
+    """How the training of a trial on one data set, or one fold of it, with one seed ended.
 
     Attributes:
         trial: Its number.

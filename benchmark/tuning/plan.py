@@ -8,16 +8,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from baselines import load_plugin, resolve_config
 from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.folds import check_folds, fold_names, whole_split
+from benchmark.data.sources import load_samples
+from benchmark.report.estimates import plural
 from benchmark.runs import ORACLE, RunSpec
 from benchmark.study import PlannedRun, make_study, plan
-from benchmark.tuning.journal import Key
+from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
 from benchmark.tuning.tuned import TunedOn
 from protocols import InputError
@@ -38,10 +41,13 @@ class Tuning(BaseModel):
             on, by the mean of errors in units of the labels. One split of each: settings found with the validation part
             of one must not be used on another, whose test part it may contain.
         regime, encoder, scaling: As in a study.
-        seeds: Of the trainings of every trial on every data set.
+        folds: Into how many the videos of the training and the validation part are divided, each fold validating what
+            the others train; None: the validation part validates, as in a study.
+        seeds: Of the trainings of every trial on every data set and fold.
         config: Fields that the search starts from, instead of the model's defaults.
         begun_on: What these were found on, where a search found them: the settings of this one have seen it, too.
         optimisation: Such as `{epochs: 10}`: what the trainings are given.
+        epochs: Of a training, in place of the config's; several: to choose among, the first to begin with.
         plugins: Python files that register models.
         prune: Whether hopeless trainings are ended early.
         search_seed: Of the suggestions.
@@ -54,10 +60,12 @@ class Tuning(BaseModel):
     regime: str = "uncertain"
     encoder: EncoderConfig = EncoderConfig()
     scaling: Scaling = "log"
+    folds: int | None = Field(None, ge=2)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     config: dict[str, Any] = {}
     begun_on: tuple[TunedOn, ...] = ()
     optimisation: dict[str, Any] = {}
+    epochs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     plugins: tuple[str, ...] = ()
     prune: bool = True
     search_seed: int = Field(0, ge=0)
@@ -69,7 +77,8 @@ class TuningPlan:
 
     Attributes:
         tuning: What was asked for.
-        specs: The runs of the published settings, one a data set and seed; the first ones are of the first data set.
+        specs: The runs of the published settings, one a data set, fold and seed; the first ones are of the first data
+            set and fold.
         space: What varies.
         published: The values of these fields that the search starts from.
     """
@@ -81,24 +90,24 @@ class TuningPlan:
 
     @cached_property
     def datasets(self) -> tuple[RunSpec, ...]:
-        """The run of each data set with the first seed."""
+        """The run of each data set, and fold of it, with the first seed."""
         return tuple(spec for spec in self.specs if spec.seed == self.specs[0].seed)
 
     @cached_property
     def seen(self) -> tuple[TunedOn, ...]:
         """Everything that the settings will have seen: the data of this search, and what it was begun on."""
-        own = (TunedOn(dataset=s.dataset, split=s.split, data_sha256=s.data_sha256) for s in self.datasets)
+        own = (TunedOn(dataset=s.dataset, split=whole_split(s.split), data_sha256=s.data_sha256) for s in self.datasets)
         return tuple({(seen.data_sha256, seen.split): seen for seen in (*self.tuning.begun_on, *own)}.values())
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
-        """Of the trainings of every trial on every data set."""
+        """Of the trainings of every trial on every data set and fold."""
         return tuple(dict.fromkeys(spec.seed for spec in self.specs))
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
         """The trainings of a trial, in order."""
-        return tuple((spec.dataset, spec.seed) for spec in self.specs)
+        return tuple(key_of(spec) for spec in self.specs)
 
     @property
     def encoder(self) -> EncoderConfig | None:
@@ -107,9 +116,10 @@ class TuningPlan:
 
     @property
     def shape(self) -> str:
-        """What a trial is trained on: `3 seeds`, `2 data sets x 3 seeds`."""
-        several = f"{len(self.datasets)} data sets x " if len(self.datasets) > 1 else ""
-        return f"{several}{len(self.seeds)} seeds"
+        """What a trial is trained on: `3 seeds`, `2 data sets x 5 folds x 1 seed`."""
+        counts = {"data set": len(self.tuning.datasets), "fold": self.tuning.folds or 1}
+        several = "".join(f"{plural(count, what)} x " for what, count in counts.items() if count > 1)
+        return several + plural(len(self.seeds), "seed")
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -152,7 +162,7 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     study = make_study(
         {
             "datasets": list(tuning.datasets),
-            "models": [{"name": tuning.model, "config": tuning.config}],
+            "models": [{"name": tuning.model, "config": _first_config(tuning)}],
             "protocols": ["complete"],
             "seeds": list(dict.fromkeys(tuning.seeds)),
             "regime": tuning.regime,
@@ -166,13 +176,30 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     _check_splits(tuning.datasets, runs)
     specs = tuple(run.spec for run in runs)
     _check_begun(tuning.begun_on, specs)
+    if tuning.folds is not None:
+        specs = _in_folds(specs, tuning.folds)
     base = resolve_config(tuning.model, specs[0].config)
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
-    space = search_space(tuning.model, base, finetune)
+    space = search_space(tuning.model, base, finetune, tuning.epochs)
     published = {name: read(specs[0].config, name) for name in space}
     return TuningPlan(tuning, specs, space, published)
+
+
+def _first_config(tuning: Tuning) -> dict[str, Any]:
+    """The fields that a search starts from, with the number of epochs that it begins with."""
+    own = tuning.config.get("optimisation", {})
+    if not tuning.epochs or not isinstance(own, dict):
+        return tuning.config
+    return {**tuning.config, "optimisation": {**own, "epochs": tuning.epochs[0]}}
+
+
+def _in_folds(specs: Sequence[RunSpec], folds: int) -> tuple[RunSpec, ...]:
+    """Every run once a fold."""
+    for dataset, split in {(spec.dataset, spec.split) for spec in specs}:
+        check_folds(load_samples(dataset), split, folds)
+    return tuple(spec.model_copy(update={"split": fold}) for spec in specs for fold in fold_names(spec.split, folds))
 
 
 def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:

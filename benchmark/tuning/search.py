@@ -3,10 +3,10 @@
 >>> outcome = tune(Tuning(model="lnln", datasets=("mosi", "mosei")), Path("results/tuning"), budget=20)
 >>> outcome.best.fields, outcome.best.valid_mae
 
-A trial is one point of the space, trained on each data set with each seed; its value is the mean validation MAE under
-the regime's own validation draw, each training with equal weight. The first trial has the published settings. A search
-goes on where it was when it is asked for again, with any budget and any number of workers, and comes to the same on the
-processor.
+A trial is one point of the space, trained on each data set, or on each fold of it, with each seed; its value is the
+mean validation MAE under the regime's own validation draw, each training with equal weight. The first trial has the
+published settings. A search goes on where it was when it is asked for again, with any budget and any number of workers,
+and comes to the same on the processor.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmark.executors.local import usable_cores
 from benchmark.runs import RunSpec
 from benchmark.store import replace_file
 from benchmark.tuning.files import write_results
-from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord
+from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
 from benchmark.tuning.suggest import ROUND, check_installed, suggest
 from benchmark.tuning.training import Training
@@ -132,7 +132,7 @@ class _Search:
         self._listener, self._on_trial = listener, on_trial
         self._journal = Journal(folder / "journal.jsonl")
         self._plugins = tuple(str(Path(p).resolve()) for p in resolved.tuning.plugins)
-        self._ceiling: tuple[float, ...] = ()
+        self._earlier: tuple[Trial, ...] = ()
         self._waiting: Counter[int] = Counter()
         self.trained = 0
 
@@ -156,7 +156,7 @@ class _Search:
                 tuning = self.plan.tuning
                 fields = suggest(self.plan.space, self.plan.published, earlier, peers, number, tuning.search_seed)
                 self._journal.add([Suggestion(trial=number, fields=fields)])
-        self._ceiling = limits(earlier) if self.plan.tuning.prune else ()
+        self._earlier = earlier if self.plan.tuning.prune else ()
         for number in range(start, stop):
             first = self._journal.trainings.get((number, self.plan.keys[0]))
             if first is None or not first.final:
@@ -173,8 +173,9 @@ class _Search:
         """Queue those trainings of a trial that have no lasting result, given as the runs of the published settings."""
         fields = self._journal.suggestions[number]
         for base in published:
-            which = {"trial": number, "dataset": base.dataset, "seed": base.seed}
-            there = self._journal.trainings.get((number, (base.dataset, base.seed)))
+            key = key_of(base)
+            which = {"trial": number, "dataset": key[0], "seed": key[1]}
+            there = self._journal.trainings.get((number, key))
             if there is not None and there.final:
                 continue
             try:
@@ -188,7 +189,7 @@ class _Search:
             if known is not None:  # the space is small and the same settings came up again, or the data set was renamed
                 self._file(known.model_copy(update={**which, "seconds": 0.0}), workers)
                 continue
-            ceiling = self._ceiling if base is self.plan.specs[0] else ()
+            ceiling = limits(self._earlier, fields) if base is self.plan.specs[0] else ()
             self._waiting[number] += 1
             workers.add(Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins))
 

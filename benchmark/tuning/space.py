@@ -1,7 +1,8 @@
 """The search space of a model: what its config declares, its rates, and always the published values.
 
 A field is named as in the config, `a.b` for nested ones. The published learning rate is searched from a tenth to ten
-times, weight decay among powers of ten, unless the config declares otherwise.
+times, weight decay among powers of ten, unless the config declares otherwise; the number of epochs where lengths to
+choose among are given.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import copy
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from pydantic import ValidationError
@@ -22,6 +23,7 @@ from protocols import InputError, unknown_name
 LEARNING_RATE = "optimisation.learning_rate"
 ENCODER_LEARNING_RATE = "optimisation.encoder_learning_rate"
 WEIGHT_DECAY = "optimisation.weight_decay"
+EPOCHS = "optimisation.epochs"
 WEIGHT_DECAYS = (0.0, 1e-5, 1e-4, 1e-3, 1e-2)
 
 Value: TypeAlias = float | int | str | bool | None
@@ -30,13 +32,14 @@ Fields: TypeAlias = dict[str, Value]
 Space: TypeAlias = dict[str, Search]
 
 
-def search_space(model: str, base: ModelConfig, finetune: bool = False) -> Space:
+def search_space(model: str, base: ModelConfig, finetune: bool = False, epochs: Sequence[int] = ()) -> Space:
     """What the search of a model varies, by field; the values of `base` are always part of it.
 
     Args:
         model: Registered name.
         base: The config that the search starts from.
         finetune: Whether a text encoder is trained: its learning rate is then searched like the model's.
+        epochs: Lengths of training; several: to choose among.
 
     Raises:
         InputError: for a declared field that the config lacks, a value that it does not take, or an interval on a
@@ -54,6 +57,8 @@ def search_space(model: str, base: ModelConfig, finetune: bool = False) -> Space
         space.setdefault(field, Interval(_round(0.1 * rate), _round(10.0 * rate), log=True))
     decay = float(read(values, WEIGHT_DECAY))
     space.setdefault(WEIGHT_DECAY, Choice(*sorted({*WEIGHT_DECAYS, decay})))
+    if len(epochs) > 1:
+        space[EPOCHS] = Choice(*sorted({*epochs, int(read(values, EPOCHS))}))
     return space
 
 

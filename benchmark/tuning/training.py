@@ -17,7 +17,7 @@ from benchmark.data.dataset import TrainingData
 from benchmark.experiment import Job, RunWorker
 from benchmark.runs import RunSpec
 from benchmark.training import TrainingDiverged, forked_rng, train
-from benchmark.tuning.journal import Status, TrainingRecord
+from benchmark.tuning.journal import Status, TrainingRecord, key_of
 from protocols import InputError, get_regime
 
 #: What every training gets before it may be ended as hopeless: of the epochs that a checkpoint may be chosen from, this
@@ -50,9 +50,9 @@ class Training:
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
         """A record of this training."""
-        spec = self.spec
+        dataset, seed = key_of(self.spec)
         return TrainingRecord(
-            trial=self.trial, dataset=spec.dataset, seed=spec.seed, run=spec.id, status=status, error=error
+            trial=self.trial, dataset=dataset, seed=seed, run=self.spec.id, status=status, error=error
         )
 
 

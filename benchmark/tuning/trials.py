@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from statistics import fmean, median, stdev
 
 from benchmark.tuning.journal import Key, Status, TrainingRecord
-from benchmark.tuning.space import Fields
+from benchmark.tuning.space import EPOCHS, Fields
 
 #: Trials that must have ended well before any other is ended early.
 FINISHED_BEFORE_PRUNING = 4
@@ -108,13 +108,14 @@ def gain(trial: Trial, published: Trial) -> tuple[float, float | None] | None:
     return fmean(differences), stdev(differences) if len(differences) > 1 else None
 
 
-def limits(earlier: Sequence[Trial]) -> tuple[float, ...]:
+def limits(earlier: Sequence[Trial], fields: Fields) -> tuple[float, ...]:
     """The median rule (Golovin et al. 2017), on the first training: by epoch, what a training's best must not be above.
 
-    The median over the finished trials of the best validation MAE up to that epoch; one that ended before keeps its
-    last. Empty while too few have ended well.
+    The median over the finished trials, of as many epochs as `fields` names, of the best validation MAE up to that
+    epoch; one that ended before keeps its last. Empty while too few have ended well.
     """
-    curves = [t.running_minimum() for t in earlier if t.state == "done"]
+    length = fields.get(EPOCHS)
+    curves = [t.running_minimum() for t in earlier if t.state == "done" and t.fields.get(EPOCHS) == length]
     curves = [c for c in curves if c]
     if len(curves) < FINISHED_BEFORE_PRUNING:
         return ()

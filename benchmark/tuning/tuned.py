@@ -42,7 +42,9 @@ class TuningNote(BaseModel):
         regime, encoder: Under what training.
         budget: Trials that were done when the file was written.
         trial: The one that was best, from 0, which has the published settings.
-        seeds: Of the trainings of each trial on each data set.
+        folds: Into how many training and validation videos were divided, each validating once; None: the validation
+            part of the data set judged.
+        seeds: Of the trainings of each trial on each data set and fold.
         valid_mae, default_valid_mae: Means over these trainings; the published settings' is None where they failed.
         space_sha256: Of the search space.
         search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
@@ -55,6 +57,7 @@ class TuningNote(BaseModel):
     encoder: str | None
     budget: int
     trial: int
+    folds: int | None = None
     seeds: tuple[int, ...]
     objective: Literal["validation MAE"] = "validation MAE"
     valid_mae: float

@@ -143,3 +143,18 @@ def test_the_command_starts_without_heavy_imports() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.usefixtures("inline")
+def test_lengths_of_training_are_searched_over_folds(
+    toy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["tune", "toy", "--dataset", toy, "--plugin", plugin(tmp_path), "--out", str(tmp_path / "out")]
+    arguments += ["--seeds", "1", "--budget", "3", "--folds", "2"]
+    code, text, err = call(capsys, *arguments, "--epochs", "2,1")
+    assert code == 0, err
+    assert "3 trials x 2 folds x 1 seed, 0 trials there already" in " ".join(text.split())
+    for wrong in ("few", "0,3", ","):
+        code, _, err = call(capsys, *arguments, "--epochs", wrong)
+        assert code == 2
+        assert f"--epochs: expected a number such as 25, or several such as 25,6,12; found '{wrong}'" in err

@@ -91,12 +91,12 @@ def test_hopeless_trials_are_ended_early_and_only_these(tmp_path: Path) -> None:
     assert [t.by_training for t in whole.trials[:4]] == [t.by_training for t in outcome.trials[:4]]
 
 
-def done(number: int, curve: Sequence[float | None]) -> Trial:
+def done(number: int, curve: Sequence[float | None], fields: Fields | None = None) -> Trial:
     best = min(v for v in curve if v is not None)
     record = TrainingRecord(
         trial=number, dataset="toy", seed=0, run=str(number), status="done", valid_mae=best, curve=tuple(curve)
     )
-    return Trial(number, {}, (record.key,), {record.key: record})
+    return Trial(number, fields or {}, (record.key,), {record.key: record})
 
 
 curves = st.lists(st.lists(st.floats(0.1, 3.0), min_size=1, max_size=6), min_size=1, max_size=7)
@@ -106,7 +106,7 @@ curves = st.lists(st.lists(st.floats(0.1, 3.0), min_size=1, max_size=6), min_siz
 @given(curves)
 def test_limits_fall_and_leave_half_of_the_finished_trials(curves: list[list[float]]) -> None:
     trials = [done(i, curve) for i, curve in enumerate(curves)]
-    found = limits(trials)
+    found = limits(trials, {})
     assert bool(found) == (len(trials) >= 4)
     assert list(found) == sorted(found, reverse=True)
     if found:
@@ -119,4 +119,14 @@ def test_limits_fall_and_leave_half_of_the_finished_trials(curves: list[list[flo
 
 def test_epochs_that_select_nothing_do_not_count() -> None:
     trials = [done(i, [None, None, 1.0 + i, 0.5]) for i in range(5)]
-    assert limits(trials) == (math.inf, math.inf, 3.0, 0.5)
+    assert limits(trials, {}) == (math.inf, math.inf, 3.0, 0.5)
+
+
+def test_a_training_is_held_against_others_of_its_length_only() -> None:
+    short: Fields = {"optimisation.epochs": 2}
+    long: Fields = {"optimisation.epochs": 4}
+    trials = [done(i, [0.5 + i / 10] * 2, short) for i in range(5)]
+    trials += [done(i, [1.0, 0.9, 0.4, 0.3], long) for i in range(5, 9)]
+    assert limits(trials, short) == (0.7, 0.7)
+    assert limits(trials, long) == (1.0, 0.9, 0.4, 0.3)
+    assert limits(trials[:8], long) == ()
