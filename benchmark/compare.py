@@ -19,8 +19,9 @@ import pandas as pd
 from benchmark.metrics import METRICS, Metric, metric_names
 from benchmark.panel import Panel
 from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
-from benchmark.report.estimates import dataset_title, estimate, plural, protocol_names, protocol_points
+from benchmark.report.estimates import dataset_title, estimate, protocol_names, protocol_points
 from benchmark.report.table import Cell, Column, Footnote, Table
+from benchmark.report.words import plural
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
 from protocols import InputError, unknown_name
 

@@ -12,13 +12,14 @@ from benchmark.panel import Panel
 from benchmark.report.confusion_figure import class_metrics, confusion_data, plot_confusion
 from benchmark.report.cost_figure import cost_data, plot_cost
 from benchmark.report.curves import curve_data, default_metrics, on_axes, plot_curves, plottable
-from benchmark.report.estimates import dataset_title, plural, protocol_names
+from benchmark.report.estimates import dataset_title, protocol_names
 from benchmark.report.figures import COLUMN_WIDTH, TEXT_WIDTH
 from benchmark.report.grid_figure import grid_data, has_grid, plot_grid
 from benchmark.report.integrity_data import calibration_data, decay_data
 from benchmark.report.integrity_figure import plot_calibration, plot_decay
 from benchmark.report.ranks_figure import plot_ranks, rank_data
 from benchmark.report.subset_figure import has_names, plot_subsets, subset_data
+from benchmark.report.words import plural
 from benchmark.study import Study
 from protocols import InputError
 

@@ -44,6 +44,7 @@ SHOWN = 5
 @click.option(
     "--epochs", help="Most epochs of a training; several: to choose among, the first to begin with: 25,6,12.",
 )  # fmt: skip
+@click.option("--fields", help="Vary these fields only, of those that --dry-run shows: learning_rate,epochs.")
 @click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
@@ -69,6 +70,7 @@ def tune(
     encoder: str | None,
     finetune: bool,
     epochs: str | None,
+    fields: str | None,
     patience: int | None,
     config: Path | None,
     no_prune: bool,
@@ -86,7 +88,7 @@ def tune(
     folds and seeds. The same command goes on after an interruption, and with a larger budget where it ended. The test
     part is never read.
     """
-    from benchmark.cli.options import check_device, read_seeds
+    from benchmark.cli.options import check_device, read_seeds, split_list
     from benchmark.executors.local import usable_cores
     from benchmark.tuning.search import Tuning, pending, plan_tuning
     from benchmark.tuning.search import tune as search
@@ -97,7 +99,7 @@ def tune(
     if device != "cpu":
         check_device(device)
     chosen = read_seeds(seeds)
-    fields: dict[str, Any] = {
+    wanted: dict[str, Any] = {
         "model": model,
         "datasets": datasets,
         "regime": regime,
@@ -105,6 +107,7 @@ def tune(
         "encoder": {"name": encoder or "minilm", "mode": "finetune" if finetune else "frozen"},
         "folds": folds,
         "epochs": _read_epochs(epochs),
+        "fields": tuple(split_list(fields or "")),
         "optimisation": {"patience": patience} if patience is not None else {},
         "plugins": plugins,
         "prune": not no_prune,
@@ -112,12 +115,12 @@ def tune(
     }
     if config is not None:
         begun = read_tuned(config, model)
-        fields["begun_on"] = begun.tuning.datasets if begun.tuning else ()
+        wanted["begun_on"] = begun.tuning.datasets if begun.tuning else ()
         own = begun.config.get("optimisation", {})
-        fields["config"] = {**begun.config, "optimisation": {**own, **fields["optimisation"]}}
+        wanted["config"] = {**begun.config, "optimisation": {**own, **wanted["optimisation"]}}
     console = Console(stderr=as_json)
     with console.status("reading data") if console.is_terminal else contextlib.nullcontext():
-        plan = plan_tuning(Tuning.model_validate(fields))
+        plan = plan_tuning(Tuning.model_validate(wanted))
         todo = pending(plan, out, budget)
     if dry_run:
         _show_space(plan, out, budget, todo, as_json, console)

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark.metrics import METRICS
 from benchmark.panel import Panel
+from benchmark.report.words import counted, plural
 from benchmark.statistics import DRAWS, Estimates, resample
 from protocols import InputError, get_protocol, unknown_name
 
@@ -209,17 +210,11 @@ def dataset_title(dataset: str, split: str) -> str:
     return f"{name} (generated data)" if dataset.startswith("synthetic") else name
 
 
-def plural(count: int, noun: str) -> str:
-    """`1 seed`, `3 seeds`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
-
-
 def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
     """Sizes that a reader must know, as one sentence: samples, videos, seeds, scenarios, split, regime."""
-    spread = f"{min(seeds)} to {max(seeds)} seeds" if len(set(seeds)) > 1 else plural(seeds[0] if seeds else 0, "seed")
     sizes = [
         f"{plural(len(panel.label), 'test sample')} of {plural(len(set(panel.video_ids.tolist())), 'video')}",
-        f"{spread} a model",
+        f"{counted(seeds, 'seed')} a model",
         plural(len(scenarios), "scenario"),
     ]
     sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."

@@ -21,6 +21,7 @@ from benchmark.report.integrity_data import CALIBRATION_COLUMNS, CALIBRATION_NUM
 from benchmark.report.point_values import band_note
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
+from benchmark.report.words import plural
 from protocols import MODALITIES
 
 #: Rows of panels by default: one a model.
@@ -88,7 +89,7 @@ def _draw_calibration(data: pd.DataFrame, title: str, width: float, models: Sequ
     wide = width >= 5
     seeds, scenarios = int(data["seeds"].max()), int(data["scenarios"].max())
     meaning = (
-        f"{seeds} seed{'' if seeds == 1 else 's'}, {scenarios} scenarios, all predictions together. Points: mean "
+        f"{plural(seeds, 'seed')}, {scenarios} scenarios, all predictions together. Points: mean "
         "estimate by tenths of the true integrity, all missing and nothing missing apart; area of a point: share of "
         "the predictions. Bands: 10th to 90th percentile of the estimates. Dashed: a perfect estimate. ρ: Spearman."
     )

@@ -8,6 +8,7 @@ import pandas as pd
 from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Interval, Row, Table
+from benchmark.report.words import plural
 from protocols import MODALITIES
 
 
@@ -91,4 +92,4 @@ def _share(value: float, low: float, high: float) -> Cell:
 
 def _seeds(data: pd.DataFrame) -> str:
     seeds, samples, videos = (int(data[name].max()) for name in ("seeds", "samples", "videos"))
-    return f"{samples} test samples of {videos} videos, {seeds} seed{'' if seeds == 1 else 's'}."
+    return f"{samples} test samples of {videos} videos, {plural(seeds, 'seed')}."

@@ -17,12 +17,12 @@ from benchmark.report.estimates import (
     dataset_title,
     describe,
     estimate,
-    plural,
     protocol_names,
     protocol_points,
 )
 from benchmark.report.remarks import Notes
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
+from benchmark.report.words import plural
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from protocols import InputError, unknown_name
 

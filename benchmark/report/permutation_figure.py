@@ -18,6 +18,7 @@ from benchmark.report.permutation_data import GIVEN, OWN, PERMUTATION_COLUMNS, P
 from benchmark.report.placing import along_axes, skipped
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import Style
+from benchmark.report.words import plural
 from protocols import InputError, unknown_name
 
 _STYLES = {OWN: Style("#d55e00", "o"), SHUFFLED: Style("#0072b2", "s", "--"), TRUE: Style("#000000", "^", ":")}
@@ -78,7 +79,7 @@ def _draw(data: pd.DataFrame, metric: str, title: str, width: float, note: str) 
     shape = (len(panels), 2) if beside else (2, len(panels))
     seeds, level = int(lines["seeds"].max()), float(lines["level"].iloc[0])
     meaning = (
-        f"{seeds} seed{'' if seeds == 1 else 's'}; mean over {int(lines['permutations'].max())} shufflings among the "
+        f"{plural(seeds, 'seed')}; mean over {plural(int(lines['permutations'].max()), 'shuffling')} among the "
         f"test samples. Bands: {100 * level:g} % bootstrap interval over videos and seeds; of differences, paired."
     )
     labels = [_LABELS[given] for given in GIVEN]

@@ -14,6 +14,7 @@ from benchmark.report.cells import level_text, number, probability, ratio, signe
 from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
+from benchmark.report.words import plural
 from benchmark.statistics import SEEDS_FOR_ORDER
 
 #: Shuffling that changes a score by less than this on average cannot show whether scores are used.
@@ -54,9 +55,10 @@ def verdicts(data: pd.DataFrame) -> list[str]:
         elif change < CHANGED:
             says = f"shuffling changes a score by {change:.3f} on average, too little to tell whether they are used"
         elif always:
+            shufflings = "the one shuffling" if count == 1 else f"each of {count} shufflings"
             says = (
-                f"{_titles(always)} worse in each of {count} shufflings, but not beyond chance (videos and seeds, "
-                "Holm-corrected): no proof that the scores are of use"
+                f"{_titles(always)} worse in {shufflings}, but not beyond chance (videos and seeds, Holm-corrected): "
+                "no proof that the scores are of use"
             )
         else:
             says = "nothing gets worse when the scores are shuffled: as far as these runs can tell, they are decoration"
@@ -111,10 +113,10 @@ def _summary(data: pd.DataFrame, subject: str) -> Table:
             made.append(Row(cells, space=not i and bool(made)))
     caption = (
         f"{_sizes(data)} Means over the scenarios of a protocol with the model's own estimates of integrity, with "
-        f"these shuffled among the test samples (mean over {count} shufflings) and with the true integrity; |ΔI|: by "
-        "how much shuffling changes a score; as good: shufflings that are at least as good as the own estimates. "
-        "Differences are paired, over videos and seeds; p is Holm-corrected over the rows, intervals are not. Bold: "
-        f"p below {1 - level:.3g}."
+        f"these shuffled among the test samples (mean over {plural(count, 'shuffling')}) and with the true integrity; "
+        "|ΔI|: by how much shuffling changes a score; as good: shufflings that are at least as good as the own "
+        "estimates. Differences are paired, over videos and seeds; p is Holm-corrected over the rows, intervals are "
+        f"not. Bold: p below {1 - level:.3g}."
     )
     notes = [Footnote(line) for line in verdicts(data)] + _few(data)
     return Table(f"Integrity permutation: {subject}", columns, tuple(made), tuple(notes), caption)
@@ -161,7 +163,7 @@ def _difference(row: pd.Series) -> Cell:
 
 def _sizes(data: pd.DataFrame) -> str:
     samples, videos, seeds = (int(np.nanmax(data[name])) for name in ("samples", "videos", "seeds"))
-    return f"{samples} test samples of {videos} videos, {seeds} seed{'' if seeds == 1 else 's'}."
+    return f"{samples} test samples of {videos} videos, {plural(seeds, 'seed')}."
 
 
 def _few(data: pd.DataFrame) -> list[Footnote]:

@@ -10,6 +10,7 @@ import pandas as pd
 from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.estimates import estimate, protocol_points
+from benchmark.report.words import counted
 from benchmark.statistics import DRAWS, confidence_intervals
 from protocols import unknown_name
 
@@ -84,8 +85,7 @@ def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
     """What the intervals of a table are, and what they leave out, as sentences."""
     level = float(data["level"].iloc[0])
     seeds = sorted({int(n) for n in data["seeds"]})
-    count = f"{seeds[0]} to {seeds[-1]} seeds" if len(seeds) > 1 else f"{seeds[0]} seed{'' if seeds[0] == 1 else 's'}"
-    text = f"Mean over {count}. {mark}: {100 * level:g} % bootstrap interval over videos and seeds"
+    text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % bootstrap interval over videos and seeds"
     for flag, words in (
         ("videos only", "over videos only"),
         ("seeds only", "over seeds only"),

@@ -19,6 +19,7 @@ from benchmark.report.recovery_data import CONSTANT, RECOVERY_COLUMNS, RECOVERY_
 from benchmark.report.recovery_table import GOAL, depth_caption, depths_of
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
+from benchmark.report.words import plural
 from protocols import MODALITIES, InputError
 
 #: Of the logarithmic axis: half the distance is as far from 1 as twice.
@@ -94,7 +95,7 @@ def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
     columns = len(there[across])
     seeds, level = int(lines["seeds"].max()), float(lines["level"].iloc[0])
     meaning = (
-        f"{seeds} seed{'' if seeds == 1 else 's'}. Distance to the features of the complete input after completion, "
+        f"{plural(seeds, 'seed')}. Distance to the features of the complete input after completion, "
         f"divided by that before. {depth_caption(lines)} Dashed: leaving the gap (1); dotted: {100 * (1 - GOAL):.0f} % "
         f"recovered. Bands: {100 * level:g} % bootstrap interval over videos and seeds."
     )

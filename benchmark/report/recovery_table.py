@@ -9,6 +9,7 @@ from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
 from benchmark.report.recovery_data import CONSTANT, DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
+from benchmark.report.words import plural
 from protocols import MODALITIES
 
 #: At most this: three tenths of what separates incomplete features from complete ones are recovered.
@@ -57,7 +58,7 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
             made.append(Row(tuple(cells), rule and not i, space=several and not i and not rule and bool(made)))
     seeds = int(data["seeds"].max())
     caption = (
-        f"{seeds} seed{'' if seeds == 1 else 's'}. Distance of completed features to those of the complete input, "
+        f"{plural(seeds, 'seed')}. Distance of completed features to those of the complete input, "
         "divided by the distance of the incomplete features: 1 is as good as leaving the gap, and below 1 completion "
         f"helps; at {GOAL:.2f} it recovers {100 * (1 - GOAL):.0f} %. Over the samples that lost a part of the "
         "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1. "

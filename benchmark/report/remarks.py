@@ -10,8 +10,9 @@ import numpy as np
 from benchmark.metrics import class_counts, f1_is_possible
 from benchmark.panel import Gap
 from benchmark.report.cells import Cells
-from benchmark.report.estimates import ORACLE, ProtocolResults, plural
+from benchmark.report.estimates import ORACLE, ProtocolResults
 from benchmark.report.table import Cell, Footnote
+from benchmark.report.words import plural
 from benchmark.statistics import SEEDS_FOR_ORDER, Estimates
 from protocols import InputError, parse
 

@@ -20,6 +20,7 @@ from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.report.point_values import NUMBERS, best_first, labels_of, point_values
 from benchmark.report.sheet import make_sheet
+from benchmark.report.words import counted
 from benchmark.statistics import DRAWS
 from protocols import MODALITIES, InputError
 
@@ -178,7 +179,6 @@ def _mark_modalities(ax: Axes, parts: Sequence[set[str]], rows: Sequence[float])
 
 def _meaning(data: pd.DataFrame, bound: bool) -> str:
     seeds = sorted({int(n) for n in data["seeds"]})
-    count = f"{seeds[0]} to {seeds[-1]}" if len(seeds) > 1 else str(seeds[0])
-    text = f"Mean over {count} seed{'' if seeds[-1] == 1 else 's'}; intervals are in the CSV. Bold: best of a column"
+    text = f"Mean over {counted(seeds, 'seed')}; intervals are in the CSV. Bold: best of a column"
     text += " (oracle: the bound, not a contestant)." if bound else "."
     return text + (" –: not evaluated for every seed." if data["mean"].isna().any() else "")

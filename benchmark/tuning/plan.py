@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,13 +17,13 @@ from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.folds import check_folds, fold_names, whole_split
 from benchmark.data.sources import load_samples
-from benchmark.report.estimates import plural
+from benchmark.report.words import plural
 from benchmark.runs import ORACLE, RunSpec
 from benchmark.study import PlannedRun, make_study, plan
 from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
 from benchmark.tuning.tuned import TunedOn
-from protocols import InputError
+from protocols import InputError, unknown_name
 
 #: Rises when the meaning of a search changes, so that old ones are not taken up.
 SEARCH_VERSION = 2
@@ -48,6 +48,7 @@ class Tuning(BaseModel):
         begun_on: What these were found on, where a search found them: the settings of this one have seen it, too.
         optimisation: Such as `{epochs: 10}`: what the trainings are given.
         epochs: Of a training, in place of the config's; several: to choose among, the first to begin with.
+        fields: Which of the model's searchable fields vary, the others staying as they are; none: all of them.
         plugins: Python files that register models.
         prune: Whether hopeless trainings are ended early.
         search_seed: Of the suggestions.
@@ -66,6 +67,7 @@ class Tuning(BaseModel):
     begun_on: tuple[TunedOn, ...] = ()
     optimisation: dict[str, Any] = {}
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    fields: tuple[str, ...] = ()
     plugins: tuple[str, ...] = ()
     prune: bool = True
     search_seed: int = Field(0, ge=0)
@@ -183,6 +185,8 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
     space = search_space(tuning.model, base, finetune, tuning.epochs)
+    if tuning.fields:
+        space = {field: space[field] for field in map(partial(_searched, tuning.model, space), tuning.fields)}
     published = {name: read(specs[0].config, name) for name in space}
     return TuningPlan(tuning, specs, space, published)
 
@@ -193,6 +197,14 @@ def _first_config(tuning: Tuning) -> dict[str, Any]:
     if not tuning.epochs or not isinstance(own, dict):
         return tuning.config
     return {**tuning.config, "optimisation": {**own, "epochs": tuning.epochs[0]}}
+
+
+def _searched(model: str, space: Space, asked: str) -> str:
+    """The field of a space that is asked for, by its whole name or its last part."""
+    found = [field for field in space if asked in (field, field.rpartition(".")[2])]
+    if len(found) != 1:
+        raise unknown_name(f"field that the search of '{model}' varies:", asked, space)
+    return found[0]
 
 
 def _in_folds(specs: Sequence[RunSpec], folds: int) -> tuple[RunSpec, ...]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import ClassVar
 
 import pytest
 
 from baselines import Choice, Interval, ModelConfig, models, resolve_config
 from baselines.search import Search
+from benchmark.tuning.search import plan_tuning
 from benchmark.tuning.space import read, search_space
 from protocols import InputError
+from tests.benchmark.tuning.toy import tuning
 
 
 @pytest.mark.parametrize("name", sorted(models()))
@@ -77,3 +80,13 @@ def test_a_logarithm_of_nothing_is_refused() -> None:
 
     with pytest.raises(InputError, match="logarithmic, but the published value is 0"):
         search_space("x", Zero())
+
+
+@pytest.mark.usefixtures("toy")
+def test_only_the_fields_that_are_named_vary(tmp_path: Path) -> None:
+    plan = plan_tuning(tuning(tmp_path, fields=("gain", "optimisation.learning_rate", "epochs"), epochs=(2, 1)))
+    assert list(plan.space) == ["inner.gain", "optimisation.learning_rate", "optimisation.epochs"]
+    assert plan.published == {"inner.gain": 1.5, "optimisation.learning_rate": 1e-3, "optimisation.epochs": 2}
+    assert plan.id != plan_tuning(tuning(tmp_path)).id
+    with pytest.raises(InputError, match="unknown field that the search of 'toy' varies: 'gian'; did you mean"):
+        plan_tuning(tuning(tmp_path, fields=("gian",)))

@@ -1,0 +1,16 @@
+"""Counted things in captions and messages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def plural(count: int, noun: str) -> str:
+    """`1 seed`, `3 seeds`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
+
+
+def counted(counts: Sequence[int], noun: str) -> str:
+    """`3 seeds` where all counts are 3, `3 to 5 seeds` where they differ, `0 seeds` where there is none."""
+    least, most = min(counts, default=0), max(counts, default=0)
+    return plural(most, noun) if least == most else f"{least} to {plural(most, noun)}"
