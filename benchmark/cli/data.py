@@ -110,7 +110,7 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
         table.add_row(name, "-", "-", (make.__doc__ or "code").strip().splitlines()[0], "-")
     console = Console()
     console.print(table)
-    console.print(f"stores are in {data_home()}", style="dim", highlight=False)
+    console.print(f"stores are in {data_home()}", style="dim", highlight=False, soft_wrap=True)
 
 
 @data.command("verify")

@@ -108,7 +108,7 @@ def _run(setup: Setup, out: Path, console: Console, workers: int | None, device:
         return 0
     todo = pending(plan, out)
     shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {len(todo)} to do"
-    console.print(f"study [bold]{plan.study.name}[/]: {shape}", highlight=False)
+    console.print(f"study [bold]{plan.study.name}[/]: {shape}", highlight=False, soft_wrap=True)
     executor = LocalExecutor(workers if workers is not None else (1 if device != "cpu" else None))
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(plan, out, executor, display.event, device, display.record)
@@ -145,7 +145,9 @@ def _list(out: Path, console: Console) -> None:
     console.print(
         "data: yes = the published file, another file = a store of this name from another source", style="dim"
     )
-    console.print(f"runs are looked for in {out}; missing on the data at hand", style="dim", highlight=False)
+    console.print(
+        f"runs are looked for in {out}; missing on the data at hand", style="dim", highlight=False, soft_wrap=True
+    )
     for need in NEEDS.values():
         if states[need.name] == "no":
             console.print(need.how_to_get, style="dim", highlight=False, soft_wrap=True)

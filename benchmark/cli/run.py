@@ -113,7 +113,7 @@ def run(
     there = len(plan.runs) - len(todo)
     if not as_json:
         shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
-        console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False)
+        console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False, soft_wrap=True)
     if dry_run:
         listing = [plan.runs[i].spec for i in todo]
         if as_json:

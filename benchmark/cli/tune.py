@@ -128,7 +128,7 @@ def tune(
     if not as_json:
         there = budget - len(todo)
         shape = f"{budget} trials x {plan.shape}, {there} trials there already, {len(todo)} to do"
-        console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False)
+        console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False, soft_wrap=True)
     lanes = LocalWorkers(workers or (usable_cores() if device == "cpu" else 1))
     with TuningDisplay(plan, todo, console) as display:
         outcome = search(plan, out, budget, lanes, device, display.event, display.trial)
@@ -264,7 +264,7 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
         highlight=False,
     )
     if outcome.best is published:
-        console.print(f"No trial is better than the {start} settings.", highlight=False)
+        console.print(f"No trial is better than the {start} settings.", highlight=False, soft_wrap=True)
     console.print(f"Settings: {outcome.best_file}", highlight=False, soft_wrap=True, markup=False)
     if outcome.best is published:
         return
