@@ -49,7 +49,9 @@ SHOWN = 5
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
 )
-@click.option("--no-prune", is_flag=True, help="Train hopeless trials to their end.")
+@click.option(
+    "--no-prune", is_flag=True, help="Train hopeless trials to their end; the first fold and seed say which these are."
+)
 @click.option("--seed", "search_seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search.")
 @plugin_option
 @click.option(
