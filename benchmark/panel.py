@@ -65,7 +65,7 @@ class Panel:
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
-        notes: What every table and figure made of it must say.
+        notes: What every table made of it must say, such as where settings come from that are not the models' own.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
     """
 

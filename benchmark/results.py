@@ -19,6 +19,7 @@ from baselines import model_class
 from benchmark.outdated import outdated
 from benchmark.panel import Gap, Panel
 from benchmark.runs import ORACLE
+from benchmark.settings import settings_notes
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import Plan, PlannedRun
 from protocols import InputError
@@ -62,7 +63,7 @@ class Source(Protocol):
 
     Attributes:
         selection: For `Panel.selection`.
-        notes: For `Panel.notes`.
+        notes: For `Panel.notes`, beside where the models' settings come from.
         points: For `Panel.points`.
         lacking: The reason of a gap where a run is there and a scenario is not.
         options: What the command that fills a gap needs besides.
@@ -177,7 +178,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         ),
         missing=tuple(missing),
         label_range=runs[0].label_range,
-        notes=source.notes,
+        notes=(*source.notes, *settings_notes(plan.study)),
         selection=source.selection,
     )
 

@@ -50,8 +50,10 @@ SHOWN = 5
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
 )
 @click.option(
-    "--no-prune", is_flag=True, help="Train hopeless trials to their end; the first fold and seed say which these are."
-)
+    "--no-prune", is_flag=True,
+    help="Train hopeless trials to their end: those whose first training is worse than the median of finished ones, or "
+    "than all of them where there are several folds or data sets.",
+)  # fmt: skip
 @click.option("--seed", "search_seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search.")
 @plugin_option
 @click.option(
@@ -118,8 +120,7 @@ def tune(
     if config is not None:
         begun = read_tuned(config, model)
         wanted["begun_on"] = begun.tuning.datasets if begun.tuning else ()
-        own = begun.config.get("optimisation", {})
-        wanted["config"] = {**begun.config, "optimisation": {**own, **wanted["optimisation"]}}
+        wanted["config"] = begun.config
     console = Console(stderr=as_json)
     with console.status("reading data") if console.is_terminal else contextlib.nullcontext():
         plan = plan_tuning(Tuning.model_validate(wanted))

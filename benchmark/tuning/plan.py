@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,10 +23,10 @@ from benchmark.study import PlannedRun, make_study, plan
 from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
 from benchmark.tuning.tuned import TunedOn
-from protocols import InputError, unknown_name
+from protocols import InputError
 
 #: Rises when the meaning of a search changes, so that old ones are not taken up.
-SEARCH_VERSION = 2
+SEARCH_VERSION = 3
 
 #: Fields of a run that come from its data set.
 _OF_DATA = {"split", "data_sha256", "encoder", "encoder_revision"}
@@ -46,7 +46,7 @@ class Tuning(BaseModel):
         seeds: Of the trainings of every trial on every data set and fold.
         config: Fields that the search starts from, instead of the model's defaults.
         begun_on: What these were found on, where a search found them: the settings of this one have seen it, too.
-        optimisation: Such as `{epochs: 10}`: what the trainings are given.
+        optimisation: Such as `{patience: 10}`: what the trainings are given, in place of the config's.
         epochs: Of a training, in place of the config's; several: to choose among, the first to begin with.
         fields: Which of the model's searchable fields vary, the others staying as they are; none: all of them.
         plugins: Python files that register models.
@@ -170,7 +170,6 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
             "regime": tuning.regime,
             "encoder": tuning.encoder,
             "scaling": tuning.scaling,
-            "optimisation": tuning.optimisation,
         },
         "search",
     )
@@ -184,27 +183,18 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
-    space = search_space(tuning.model, base, finetune, tuning.epochs)
-    if tuning.fields:
-        space = {field: space[field] for field in map(partial(_searched, tuning.model, space), tuning.fields)}
+    space = search_space(tuning.model, base, finetune, tuning.epochs, tuning.fields)
     published = {name: read(specs[0].config, name) for name in space}
     return TuningPlan(tuning, specs, space, published)
 
 
 def _first_config(tuning: Tuning) -> dict[str, Any]:
-    """The fields that a search starts from, with the number of epochs that it begins with."""
+    """The fields that a search starts from, with what all its trainings are given."""
     own = tuning.config.get("optimisation", {})
-    if not tuning.epochs or not isinstance(own, dict):
+    if not isinstance(own, dict):  # the study says what is wrong with it
         return tuning.config
-    return {**tuning.config, "optimisation": {**own, "epochs": tuning.epochs[0]}}
-
-
-def _searched(model: str, space: Space, asked: str) -> str:
-    """The field of a space that is asked for, by its whole name or its last part."""
-    found = [field for field in space if asked in (field, field.rpartition(".")[2])]
-    if len(found) != 1:
-        raise unknown_name(f"field that the search of '{model}' varies:", asked, space)
-    return found[0]
+    first = {"epochs": tuning.epochs[0]} if tuning.epochs else {}
+    return {**tuning.config, "optimisation": {**own, **tuning.optimisation, **first}}
 
 
 def _in_folds(specs: Sequence[RunSpec], folds: int) -> tuple[RunSpec, ...]:

@@ -189,7 +189,8 @@ class _Search:
             if known is not None:  # the space is small and the same settings came up again, or the data set was renamed
                 self._file(known.model_copy(update={**which, "seconds": 0.0}), workers)
                 continue
-            ceiling = limits(self._earlier, fields) if base is self.plan.specs[0] else ()
+            first = base is self.plan.specs[0]
+            ceiling = limits(self._earlier, fields, lenient=len(self.plan.datasets) > 1) if first else ()
             self._waiting[number] += 1
             workers.add(Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins))
 

@@ -32,7 +32,13 @@ Fields: TypeAlias = dict[str, Value]
 Space: TypeAlias = dict[str, Search]
 
 
-def search_space(model: str, base: ModelConfig, finetune: bool = False, epochs: Sequence[int] = ()) -> Space:
+def search_space(
+    model: str,
+    base: ModelConfig,
+    finetune: bool = False,
+    epochs: Sequence[int] = (),
+    fields: Sequence[str] = (),
+) -> Space:
     """What the search of a model varies, by field; the values of `base` are always part of it.
 
     Args:
@@ -40,10 +46,11 @@ def search_space(model: str, base: ModelConfig, finetune: bool = False, epochs: 
         base: The config that the search starts from.
         finetune: Whether a text encoder is trained: its learning rate is then searched like the model's.
         epochs: Lengths of training; several: to choose among.
+        fields: Only these, each by its whole name or its last part; none: all.
 
     Raises:
-        InputError: for a declared field that the config lacks, a value that it does not take, or an interval on a
-            logarithmic scale whose published value is not positive.
+        InputError: for a declared field that the config lacks, a value that it does not take, an interval on a
+            logarithmic scale whose published value is not positive, or fields that are not searched.
     """
     declared = type(base).search
     values = base.model_dump(mode="json")
@@ -59,7 +66,8 @@ def search_space(model: str, base: ModelConfig, finetune: bool = False, epochs: 
     space.setdefault(WEIGHT_DECAY, Choice(*sorted({*WEIGHT_DECAYS, decay})))
     if len(epochs) > 1:
         space[EPOCHS] = Choice(*sorted({*epochs, int(read(values, EPOCHS))}))
-    return space
+    chosen = [_searched(model, space, asked) for asked in fields] or list(space)
+    return {field: space[field] for field in chosen}
 
 
 def describe(search: Search) -> str:
@@ -113,6 +121,14 @@ def differing(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
     usual = default["optimisation"]
     rates = {k: v for k, v in config["optimisation"].items() if v != usual.get(k)}
     return {**found, **({"optimisation": rates} if rates else {})}
+
+
+def _searched(model: str, space: Space, asked: str) -> str:
+    """The field of a space that is asked for."""
+    found = [field for field in space if asked in (field, field.rpartition(".")[2])]
+    if len(found) != 1:
+        raise unknown_name(f"field that the search of '{model}' varies:", asked, space)
+    return found[0]
 
 
 def _check(model: str, base: ModelConfig, values: Mapping[str, Any], field: str, search: Search) -> None:

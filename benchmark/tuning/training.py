@@ -96,7 +96,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
             if training.limits and grace <= done < total:
                 limit = training.limits[min(done, len(training.limits)) - 1]
                 if best > limit:
-                    raise _Hopeless(f"best validation MAE {best:.4f} after epoch {done}, the median is {limit:.4f}")
+                    raise _Hopeless(f"best validation MAE {best:.4f} after epoch {done}, hopeless above {limit:.4f}")
 
         started, encoding = time.perf_counter(), worker.encoding_seconds()
         outcome = train(

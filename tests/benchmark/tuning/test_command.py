@@ -95,6 +95,8 @@ def test_data_sets_are_named_one_by_one_with_the_commas_of_their_options(
 def test_mistakes_are_one_line_and_exit_code_2(toy: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bad = tmp_path / "bad"
     bad.mkdir()
+    listed = tmp_path / "listed.yaml"
+    listed.write_text("model: lf-dnn\nconfig: {optimisation: [1]}")
     misspelt = plugin(bad, '{"widht": Choice(1, 2)}')
     cases = [
         (["lnnl", "--dataset", toy], "did you mean lnln"),
@@ -110,6 +112,7 @@ def test_mistakes_are_one_line_and_exit_code_2(toy: str, tmp_path: Path, capsys:
         (["lf-dnn", "--dataset", toy, "--budget", "0"], "--budget"),
         (["lf-dnn", "--dataset", toy, "--seeds", "few"], "--seeds"),
         (["lf-dnn", "--dataset", toy, "--config", str(tmp_path / "no.yaml")], "no such file of settings"),
+        (["lf-dnn", "--dataset", toy, "--config", str(listed)], "expected fields"),
         (["toy", "--dataset", toy, "--plugin", misspelt], "did you mean width"),
         (["lf-dnn", "--dataset", toy, "--plugin", "nowhere.py"], "no such file"),
     ]

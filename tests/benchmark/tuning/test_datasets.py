@@ -72,10 +72,10 @@ def test_only_the_first_data_set_and_seed_say_that_a_trial_is_hopeless(toys: tup
 
 
 def expected_limits(trials: tuple[Trial, ...]) -> list[float]:
-    """Of four whole curves of equal length: the mean of the two in the middle."""
+    """Of four whole curves of equal length: the worst, as the first of several data sets says little of the others."""
     curves = [t.running_minimum() for t in trials]
     assert [len(c) for c in curves] == [12] * 4
-    return [fmean(sorted(epoch)[1:3]) for epoch in zip(*curves, strict=True)]
+    return [max(epoch) for epoch in zip(*curves, strict=True)]
 
 
 def test_one_that_fails_on_a_later_data_set_is_no_candidate() -> None:

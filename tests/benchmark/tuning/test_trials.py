@@ -84,7 +84,7 @@ def test_hopeless_trials_are_ended_early_and_only_these(tmp_path: Path) -> None:
         assert trial.number >= 4
         assert 5 <= trial.epochs < 12
         assert list(trial.trainings) == [("toy", 0)]  # the other seeds are not trained
-        assert "the median is" in trial.reason
+        assert "hopeless above" in trial.reason
     assert outcome.best not in pruned
     whole = tune(tuning(tmp_path, space, **given, prune=False), tmp_path / "b", 8, Counting())
     assert all(t.state == "done" and t.epochs == 24 for t in whole.trials)
@@ -130,3 +130,10 @@ def test_a_training_is_held_against_others_of_its_length_only() -> None:
     assert limits(trials, short) == (0.7, 0.7)
     assert limits(trials, long) == (1.0, 0.9, 0.4, 0.3)
     assert limits(trials[:8], long) == ()
+
+
+def test_one_of_several_folds_ends_only_what_is_worse_than_all() -> None:
+    trials = [done(i, [1.0 + i / 10, 0.9 - i / 100]) for i in range(5)]
+    assert limits(trials, {}) == pytest.approx((1.2, 0.88))
+    assert limits(trials, {}, lenient=True) == pytest.approx((1.4, 0.9))
+    assert limits(trials[:3], {}, lenient=True) == ()
