@@ -30,6 +30,7 @@ from baselines.interface import (
 )
 from baselines.layers.event_tokens import EventTokens
 from baselines.layers.inputs import InputNorm
+from baselines.layers.modality_dropout import keep_modalities
 from baselines.layers.pooled_encoder import PooledEncoder
 from baselines.layers.regression_head import RegressionHead
 from baselines.registry import register
@@ -156,10 +157,3 @@ def _event_tokens(modality: Modality, spec: InputSpec, config: LateFusionConfig)
         neighbours=0 if text else config.neighbours,
         dropout=config.dropout if text else config.event_dropout,
     )
-
-
-def keep_modalities(samples: int, rate: float, device: torch.device) -> Tensor:
-    """`(samples, 3)` of 0 and 1: each modality is kept with chance `1 - rate`; a sample that lost all keeps all."""
-    kept = torch.rand(samples, len(MODALITIES), device=device) >= rate
-    kept = kept | ~kept.any(dim=1, keepdim=True)
-    return kept.float()

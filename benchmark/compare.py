@@ -20,9 +20,10 @@ from benchmark.metrics import METRICS, Metric, metric_names
 from benchmark.panel import Panel
 from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.report.estimates import dataset_title, estimate, protocol_names, protocol_points
+from benchmark.report.remarks import settings_lines
 from benchmark.report.table import Cell, Column, Footnote, Table
-from benchmark.report.words import plural
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
+from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 #: Fewer digits of a run's id are taken for a name.
@@ -86,7 +87,7 @@ class Comparison:
             f"bootstrap over videos and seeds ({self.draws} draws); p is two-sided, Holm's correction is over the "
             f"{plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
         )
-        footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out))
+        footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out, *settings_lines(self.panel)))
         return Table(
             f"{dataset_title(self.panel.dataset, self.panel.split)}: A = {self.a}, B = {self.b}",
             columns,
@@ -155,6 +156,11 @@ def pair(first: Panel, a: str, second: Panel, b: str, names: tuple[str, str] | N
             for g in p.missing
             if g.model == n
         ),
+        settings={
+            title: found.settings[owner]
+            for found, title, (_, rows) in zip((first, second), titles, picked, strict=True)
+            if (owner := str(found.cells["model"].iloc[rows[0]])) in found.settings
+        },
         notes=(),
     )
 

@@ -19,8 +19,8 @@ from benchmark.report.integrity_data import calibration_data, decay_data
 from benchmark.report.integrity_figure import plot_calibration, plot_decay
 from benchmark.report.ranks_figure import plot_ranks, rank_data
 from benchmark.report.subset_figure import has_names, plot_subsets, subset_data
-from benchmark.report.words import plural
 from benchmark.study import Study
+from benchmark.words import plural
 from protocols import InputError
 
 WIDTHS = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}

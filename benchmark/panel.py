@@ -5,6 +5,7 @@ Arrays and tables only. `benchmark.results` fills it from the run store, `metric
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -65,7 +66,8 @@ class Panel:
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
-        notes: What every table made of it must say, such as where settings come from that are not the models' own.
+        settings: By model, where its settings come from; without those that have what they are registered with.
+        notes: What every table made of it must say.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
     """
 
@@ -83,5 +85,6 @@ class Panel:
     external: frozenset[str] = frozenset()
     missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
-    notes: tuple[str, ...] = field(default_factory=tuple)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     selection: str = "valid"

@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 
 from baselines import model_class
+from benchmark.origins import settings_origins
 from benchmark.outdated import outdated
 from benchmark.panel import Gap, Panel
 from benchmark.runs import ORACLE
-from benchmark.settings import settings_notes
 from benchmark.store import RunRecord, RunStore
 from benchmark.study import Plan, PlannedRun
 from protocols import InputError
@@ -63,7 +63,7 @@ class Source(Protocol):
 
     Attributes:
         selection: For `Panel.selection`.
-        notes: For `Panel.notes`, beside where the models' settings come from.
+        notes: For `Panel.notes`.
         points: For `Panel.points`.
         lacking: The reason of a gap where a run is there and a scenario is not.
         options: What the command that fills a gap needs besides.
@@ -178,7 +178,8 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         ),
         missing=tuple(missing),
         label_range=runs[0].label_range,
-        notes=(*source.notes, *settings_notes(plan.study)),
+        settings=settings_origins(plan.study, runs),
+        notes=source.notes,
         selection=source.selection,
     )
 

@@ -289,7 +289,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
 
 def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
     """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
-    for seen in entry.tuning.datasets if entry.tuning else ():
+    for seen in entry.tuning.seen if entry.tuning else ():
         other = next((s for s in splits if seen.bars(header.fingerprint, s)), None)
         if other:
             raise InputError(

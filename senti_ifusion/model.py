@@ -27,7 +27,7 @@ from baselines import (
     TrainingStatistics,
     register,
 )
-from baselines.late_fusion import keep_modalities
+from baselines.layers.modality_dropout import keep_modalities
 from protocols import InputError
 from senti_ifusion.completion import Completion, CrossModalCompletion, Prior
 from senti_ifusion.config import SentiIFusionConfig

@@ -145,6 +145,7 @@ def _record(result: Comparison) -> dict[str, Any]:
         "draws": result.draws,
         "level": result.level,
         "rows": rows,
+        "settings": dict(panel.settings),
         "cautions": list(result.cautions),
         "left_out": list(result.left_out),
     }

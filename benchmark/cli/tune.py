@@ -36,7 +36,8 @@ SHOWN = 5
 @click.option("--budget", type=click.IntRange(min=1), default=20, show_default=True, help="Trials altogether.")
 @click.option(
     "--folds", type=click.IntRange(min=2),
-    help="Judge by cross-validation within the training and validation videos, where the validation part is small.",
+    help="Judge by cross-validation within the training and validation videos, where the validation part is small; "
+    "what a fold leaves out also chooses the epoch of its training.",
 )  # fmt: skip
 @click.option("--seeds", default="3", show_default=True, help="Of a trial, on each data set: number (3) or list (0,3).")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
@@ -88,9 +89,9 @@ def tune(
 ) -> int:
     """Search the hyper-parameters of MODEL on the validation part of one or more data sets.
 
-    The first trial has the published settings; each trial is judged by the mean validation MAE over all data sets,
-    folds and seeds. The same command goes on after an interruption, and with a larger budget where it ended. The test
-    part is never read.
+    The first trial has the model's own settings, or those of --config; each is judged by the mean validation MAE over
+    all data sets, folds and seeds. The same command goes on after an interruption, and with a larger budget where it
+    ended. The test part is never read.
     """
     from benchmark.cli.options import check_device, read_seeds, split_list
     from benchmark.executors.local import usable_cores
@@ -119,7 +120,7 @@ def tune(
     }
     if config is not None:
         begun = read_tuned(config, model)
-        wanted["begun_on"] = begun.tuning.datasets if begun.tuning else ()
+        wanted["begun_at"] = begun.tuning
         wanted["config"] = begun.config
     console = Console(stderr=as_json)
     with console.status("reading data") if console.is_terminal else contextlib.nullcontext():
@@ -227,14 +228,14 @@ def _show_space(plan: TuningPlan, out: Path, budget: int, todo: list[int], as_js
 
     folder = plan.folder(out)
     if as_json:
-        content = {"folder": str(folder), "budget": budget, "to_do": todo, "published": plan.published}
+        content = {"folder": str(folder), "budget": budget, "to_do": todo, "first": plan.first}
         click.echo(json.dumps({**content, "space": space_content(plan.space)}, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("field", "published", "searched"):
+    for column in ("field", "first", "searched"):
         table.add_column(column, overflow="fold")
     for name, search in plan.space.items():
-        table.add_row(name, str(plan.published[name]), describe(search))
+        table.add_row(name, str(plan.first[name]), describe(search))
     console.print(table)
     shape = f"{budget} trials x {plan.shape}, {budget - len(todo)} trials there already, {len(todo)} to do"
     console.print(f"{shape}; in {folder}", highlight=False, soft_wrap=True)
@@ -244,32 +245,31 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
     from benchmark.tuning.files import usage
     from benchmark.tuning.trials import gain, ranked
 
-    published = outcome.trials[0]
-    start = "first" if outcome.plan.tuning.config else "published"
+    first = outcome.trials[0]
     best = ranked(outcome.trials)[:SHOWN]
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("trial", justify="right")
     table.add_column("validation MAE", justify="right", no_wrap=True)
     table.add_column("gain (sd over trainings)", justify="right", no_wrap=True)
     table.add_column("settings", overflow="fold")
-    for trial in [*best, *([] if published in best else [published])]:
+    for trial in [*best, *([] if first in best else [first])]:
         value = f"{trial.valid_mae:.4f}" if trial.valid_mae is not None else str(trial.state)
-        difference = gain(trial, published) if trial.number else None
+        difference = gain(trial, first) if trial.number else None
         spread = "" if difference is None or difference[1] is None else f" ({difference[1]:.4f})"
         shown = "" if difference is None else f"{difference[0]:+.4f}{spread}"
-        name = str(trial.number) if trial.number else f"0, {start}"
+        name = str(trial.number) if trial.number else "0, first"
         table.add_row(name, value, shown, _settings(trial.fields))
     console.print(table)
     console.print(
-        f"gain: by how much validation MAE is below that of trial 0 (its {start} settings), training by training; the "
-        "search chose on this very data, so expect less on other data",
+        "gain: by how much validation MAE is below that of trial 0, which has the settings that the search began with, "
+        "training by training; the search chose on this very data, so expect less on other data",
         style="dim",
         highlight=False,
     )
-    if outcome.best is published:
-        console.print(f"No trial is better than the {start} settings.", highlight=False, soft_wrap=True)
+    if outcome.best is first:
+        console.print("No trial is better than the first settings.", highlight=False, soft_wrap=True)
     console.print(f"Settings: {outcome.best_file}", highlight=False, soft_wrap=True, markup=False)
-    if outcome.best is published:
+    if outcome.best is first:
         return
     command = usage(outcome.plan, outcome.folder)
     console.print(f"Use them: {command}", highlight=False, soft_wrap=True, markup=False)

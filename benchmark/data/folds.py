@@ -7,6 +7,7 @@ part is that of `official`. Such splits are made when they are asked for; they a
 from __future__ import annotations
 
 import hashlib
+import re
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +41,18 @@ def split_codes(samples: Samples, name: str) -> PartArray:
     the video decides between equals. All folds together validate every sample of both parts once.
 
     Raises:
-        InputError: for an unknown split, or more folds than videos.
+        InputError: for an unknown split, a fold that cannot be, or more folds than videos.
     """
-    split, _, fold = name.partition(MARK)
+    split, mark, fold = name.partition(MARK)
     if split not in samples.splits:
         raise unknown_name(f"split of {samples.name}", split, samples.splits)
     codes = samples.splits[split]
-    if not fold:
+    if not mark:
         return codes
-    number, _, folds = fold.partition("of")
-    return _fold(samples, split, int(number), int(folds))
+    found = re.fullmatch(r"([1-9][0-9]*)of([1-9][0-9]*)", fold)
+    if not found or int(found[1]) > int(found[2]):
+        raise InputError(f"split '{name}': expected a fold such as {split}{MARK}1of5")
+    return _fold(samples, split, int(found[1]), int(found[2]))
 
 
 def check_folds(samples: Samples, split: str, folds: int) -> None:

@@ -58,6 +58,7 @@ class PanelEntry(BaseModel):
     mask_informed: tuple[str, ...]
     external: tuple[str, ...]
     missing: tuple[GapEntry, ...]
+    settings: dict[str, str] = {}
     notes: tuple[str, ...]
 
     @property
@@ -217,6 +218,7 @@ def _panel(
         external=frozenset(entry.external),
         missing=tuple(Gap(**gap.model_dump()) for gap in entry.missing),
         label_range=entry.label_range,
+        settings=entry.settings,
         notes=entry.notes,
     )
 

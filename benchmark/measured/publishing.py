@@ -164,6 +164,7 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         mask_informed=tuple(sorted(panel.mask_informed)),
         external=tuple(sorted(panel.external)),
         missing=tuple(gaps),
+        settings=dict(panel.settings),
         notes=panel.notes,
     )
 

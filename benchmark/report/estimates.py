@@ -11,8 +11,8 @@ import pandas as pd
 
 from benchmark.metrics import METRICS
 from benchmark.panel import Panel
-from benchmark.report.words import counted, plural
 from benchmark.statistics import DRAWS, Estimates, resample
+from benchmark.words import counted, plural
 from protocols import InputError, get_protocol, unknown_name
 
 #: A row that is computed from the generator of synthetic data: the bound, not a contestant.

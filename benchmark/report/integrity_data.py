@@ -10,7 +10,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.metrics import integrity_scores
-from benchmark.statistics import DRAWS, confidence_intervals, resample
+from benchmark.report.sample_means import sample_means
+from benchmark.statistics import DRAWS, confidence_intervals
 from protocols import MODALITIES, InputError
 
 CALIBRATION_COLUMNS = (
@@ -34,6 +35,22 @@ DECAY_COLUMNS = (
 )  # fmt: skip
 DECAY_NUMBERS = ("x", "order", "mean", "low", "high", "seeds", "level")
 _BINS = 10
+_ESTIMATED = [f"integrity_{m}" for m in MODALITIES]
+_OBSERVED = [f"observed_{m}" for m in MODALITIES]
+
+
+def seed_ranks(table: pd.DataFrame) -> dict[str, float]:
+    """Spearman's correlation of estimated and true integrity, by modality: of each seed over all that it was asked,
+    averaged over seeds; NaN where a seed has none, as truth or estimate is constant or unknown.
+    """
+    if table[_ESTIMATED].isna().to_numpy().any():
+        return dict.fromkeys(MODALITIES, np.nan)
+    found = []
+    for _, one in table.groupby("seed"):
+        scores = integrity_scores(one[_OBSERVED].to_numpy(np.float64), one[_ESTIMATED].to_numpy(np.float64))
+        found.append(scores["spearman"].where(~scores["constant"].astype(bool)))
+    means = pd.concat(found, axis=1).mean(axis=1, skipna=False)
+    return {modality: float(means[modality]) for modality in MODALITIES}
 
 
 def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
@@ -47,27 +64,23 @@ def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
         One row a (model, modality, bin of true integrity): `bin` (0: all is missing, 1 to 10: tenths of what lies
         between, 11: nothing is missing; empty bins are left out), `samples` (predictions of all seeds and scenarios),
         `observed` and `estimated` (means), `low`, `high` (10th and 90th percentile of the estimates), and for the
-        modality as a whole `mae`, `spearman` (over all predictions), `scenarios`, `seeds`.
+        modality as a whole `mae`, `spearman` (`seed_ranks`), `scenarios`, `seeds`.
 
     Raises:
         InputError: when no model estimates integrity under these scenarios.
     """
     scenarios = set(points["scenario"])
-    estimated = [f"integrity_{m}" for m in MODALITIES]
-    observed = [f"observed_{m}" for m in MODALITIES]
-    own = table[table["scenario"].isin(scenarios)].dropna(subset=[*estimated, *observed])
+    own = table[table["scenario"].isin(scenarios)].dropna(subset=[*_ESTIMATED, *_OBSERVED])
     if own.empty:
         raise InputError("no model of the study estimates integrity; only those that do have a calibration")
     rows: list[dict[str, object]] = []
     for model, part in own.groupby("model", sort=True):
-        truth, guess = part[observed].to_numpy(np.float64), part[estimated].to_numpy(np.float64)
-        scores = integrity_scores(truth, guess)
+        truth, guess = part[_OBSERVED].to_numpy(np.float64), part[_ESTIMATED].to_numpy(np.float64)
+        errors, ranks = integrity_scores(truth, guess)["mae"].to_numpy(np.float64), seed_ranks(part)
         whole = {"scenarios": part["scenario"].nunique(), "seeds": part["seed"].nunique()}
         for column, modality in enumerate(MODALITIES):
             bins = _bins(truth[:, column])
-            quality = {name: float(scores[name].to_numpy(np.float64)[column]) for name in ("mae", "spearman")}
-            if bool(scores["constant"].iloc[column]):
-                quality["spearman"] = np.nan  # nothing to rise with
+            quality = {"mae": float(errors[column]), "spearman": ranks[modality]}
             for number in np.unique(bins):
                 here = bins == number
                 low, high = (float(v) for v in np.quantile(guess[here, column], (0.1, 0.9)))
@@ -141,25 +154,9 @@ def _bins(truth: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
 
 
 def _intervals(own: pd.DataFrame, scenarios: list[str], draws: int, level: float, seed: int) -> pd.DataFrame:
-    """Mean of `value` over samples, then seeds, with intervals: it is the MAE of a prediction of 0."""
-    wide = own.pivot(index=["model", "seed", "scenario"], columns="sample_id", values="value")
-    gaps = np.argwhere(wide.isna().to_numpy())
-    if len(gaps):
-        (model, number, scenario), sample = wide.index[gaps[0][0]], wide.columns[gaps[0][1]]
-        raise InputError(
-            f"{model}, seed {number}: sample '{sample}' has no prediction under {scenario}; "
-            "remove the run and run it again"
-        )
-    owner = own.drop_duplicates("sample_id").set_index("sample_id")["video_id"]
-    estimates = resample(
-        np.zeros(wide.shape[1]),
-        owner.loc[wide.columns].to_numpy(),
-        wide.index.to_frame(index=False),
-        wide.to_numpy(np.float64),
-        metrics=["mae"],
-        draws=draws,
-        seed=seed,
-    )
+    """Mean of `value` over samples, then seeds, with intervals."""
+    by_model = {str(model): part for model, part in own.groupby("model")}
+    estimates = sample_means(by_model, draws=draws, seed=seed)
     found = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
     found[["low", "high"]] = found[["low", "high"]].clip(0.0, 1.0)  # shares, and errors of shares
     return found.rename(columns={"value": "mean", "group": "scenario"})

@@ -21,7 +21,7 @@ from benchmark.report.integrity_data import CALIBRATION_COLUMNS, CALIBRATION_NUM
 from benchmark.report.point_values import band_note
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
-from benchmark.report.words import plural
+from benchmark.words import plural
 from protocols import MODALITIES
 
 #: Rows of panels by default: one a model.

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics import integrity_scores
+from benchmark.report.integrity_data import seed_ranks
 from benchmark.report.placing import PLACE, place_of
 from benchmark.report.sample_means import sample_means
 from benchmark.statistics import DRAWS, confidence_intervals
@@ -17,8 +17,6 @@ INTEGRITY_COLUMNS = (
     "protocol", "scenario", *PLACE, "modality", "true", "mae", "mae_low", "mae_high", "spearman", "leads",
     "leads_low", "leads_high", "seeds", "samples", "videos", "level", "flag",
 )  # fmt: skip
-_ESTIMATED = [f"integrity_{m}" for m in MODALITIES]
-_OBSERVED = [f"observed_{m}" for m in MODALITIES]
 #: A correlation is not a quotient of means and has no interval here; it is undefined where the truth does not vary.
 _SCORES = ("mae", "leads")
 
@@ -59,7 +57,7 @@ def integrity_points(
         found = {(row["model"], row["group"]): row for row in intervals}
         for group, chosen in groups.items():
             here = own[own["scenario"].isin(chosen)]
-            ranks = _spearman(here)
+            ranks = seed_ranks(here)
             for modality in MODALITIES:
                 row = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
                 row |= {"modality": modality, "true": float(here[f"observed_{modality}"].mean()), "level": level}
@@ -82,15 +80,3 @@ def _measured(own: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
         leads = (own["dominant"] == column).astype("float64").where(own["dominant"].notna())
         for kind, values in zip(_SCORES, (off, leads), strict=True):
             yield kind, modality, own[keys].assign(value=values).dropna(subset=["value"])
-
-
-def _spearman(here: pd.DataFrame) -> dict[str, float]:
-    """By modality: mean over seeds; NaN where a seed has none."""
-    if here[_ESTIMATED].isna().to_numpy().any():
-        return dict.fromkeys(MODALITIES, np.nan)
-    found = []
-    for _, one in here.groupby("seed"):
-        scores = integrity_scores(one[_OBSERVED].to_numpy(np.float64), one[_ESTIMATED].to_numpy(np.float64))
-        found.append(scores["spearman"].where(~scores["constant"].astype(bool)))
-    means = pd.concat(found, axis=1).mean(axis=1, skipna=False)
-    return {modality: float(means[modality]) for modality in MODALITIES}

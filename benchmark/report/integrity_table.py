@@ -8,7 +8,7 @@ import pandas as pd
 from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Interval, Row, Table
-from benchmark.report.words import plural
+from benchmark.words import plural
 from protocols import MODALITIES
 
 

@@ -20,10 +20,10 @@ from benchmark.report.estimates import (
     protocol_names,
     protocol_points,
 )
-from benchmark.report.remarks import Notes
+from benchmark.report.remarks import Notes, settings_lines
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
-from benchmark.report.words import plural
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
+from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 #: Stands in title and caption, so that no renderer can lose it.
@@ -87,7 +87,7 @@ def optimism(
         f"chosen epochs are kept fixed."
     )
     shared = [note for note in next(iter(oracles.values())).notes if all(note in p.notes for p in oracles.values())]
-    general = [Footnote(line) for line in shared]
+    general = [Footnote(line) for line in (*settings_lines(honest), *shared)]
     general += [Footnote(line) for line in _order_lines(rank_changes_of(pairs, scenarios))]
     general += _missing(oracles)
     shown = [f"{metric}_{side}" for metric in list(oracles)[:_IN_PRINT] for side in ("honest", "optimism")]

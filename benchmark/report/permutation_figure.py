@@ -18,7 +18,7 @@ from benchmark.report.permutation_data import GIVEN, OWN, PERMUTATION_COLUMNS, P
 from benchmark.report.placing import along_axes, skipped
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import Style
-from benchmark.report.words import plural
+from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 _STYLES = {OWN: Style("#d55e00", "o"), SHUFFLED: Style("#0072b2", "s", "--"), TRUE: Style("#000000", "^", ":")}

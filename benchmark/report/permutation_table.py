@@ -14,8 +14,8 @@ from benchmark.report.cells import level_text, number, probability, ratio, signe
 from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
-from benchmark.report.words import plural
 from benchmark.statistics import SEEDS_FOR_ORDER
+from benchmark.words import listed, plural
 
 #: Shuffling that changes a score by less than this on average cannot show whether scores are used.
 CHANGED = 0.02
@@ -72,8 +72,7 @@ def _is_worse(row: dict[Hashable, Any]) -> bool:
 
 
 def _titles(metrics: list[str]) -> str:
-    names = [METRICS[m].title for m in metrics]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return listed([METRICS[m].title for m in metrics])
 
 
 def _summary(data: pd.DataFrame, subject: str) -> Table:

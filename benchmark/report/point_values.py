@@ -10,8 +10,8 @@ import pandas as pd
 from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.estimates import estimate, protocol_points
-from benchmark.report.words import counted
 from benchmark.statistics import DRAWS, confidence_intervals
+from benchmark.words import counted
 from protocols import unknown_name
 
 PLACE = ("axis", "x", "axis2", "y", "tick", "order")

@@ -19,7 +19,7 @@ from benchmark.report.recovery_data import CONSTANT, RECOVERY_COLUMNS, RECOVERY_
 from benchmark.report.recovery_table import GOAL, depth_caption, depths_of
 from benchmark.report.sheet import draw_legend, make_sheet
 from benchmark.report.style import MODALITY_STYLES
-from benchmark.report.words import plural
+from benchmark.words import plural
 from protocols import MODALITIES, InputError
 
 #: Of the logarithmic axis: half the distance is as far from 1 as twice.

@@ -9,7 +9,7 @@ from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
 from benchmark.report.recovery_data import CONSTANT, DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
-from benchmark.report.words import plural
+from benchmark.words import plural
 from protocols import MODALITIES
 
 #: At most this: three tenths of what separates incomplete features from complete ones are recovered.

@@ -8,12 +8,12 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.metrics import class_counts, f1_is_possible
-from benchmark.panel import Gap
+from benchmark.panel import Gap, Panel
 from benchmark.report.cells import Cells
 from benchmark.report.estimates import ORACLE, ProtocolResults
 from benchmark.report.table import Cell, Footnote
-from benchmark.report.words import plural
 from benchmark.statistics import SEEDS_FOR_ORDER, Estimates
+from benchmark.words import listed, plural
 from protocols import InputError, parse
 
 #: Rows that every table has: what can be had without looking, from one modality, and by the plainest fusion.
@@ -99,7 +99,18 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
         filled = f"what is missing is filled by {' and '.join(commands)}"
         found.append(Footnote("The study is unfinished.", remedy=filled))
     found += _absent_rows(results, gaps) if every_model else []
-    return found + [Footnote(line) for line in panel.notes]
+    return found + [Footnote(line) for line in (*settings_lines(panel), *panel.notes)]
+
+
+def settings_lines(panel: Panel) -> list[str]:
+    """Where settings come from that models are not registered with: a sentence for all that share one origin."""
+    own = [str(m) for m in dict.fromkeys(panel.cells["model"]) if m != ORACLE and m not in panel.external]
+    sharing: dict[str, list[str]] = {}
+    for model in own:
+        if model in panel.settings:
+            sharing.setdefault(panel.settings[model], []).append(model)
+    said = {text: "all models" if len(names) == len(own) > 1 else listed(names) for text, names in sharing.items()}
+    return [f"Settings of {who}: {text}." for text, who in said.items()]
 
 
 def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, notes: Notes) -> Cell:

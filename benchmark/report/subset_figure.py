@@ -20,8 +20,8 @@ from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.report.point_values import NUMBERS, best_first, labels_of, point_values
 from benchmark.report.sheet import make_sheet
-from benchmark.report.words import counted
 from benchmark.statistics import DRAWS
+from benchmark.words import counted
 from protocols import MODALITIES, InputError
 
 _COLUMNS = (

@@ -64,9 +64,9 @@ def usage(plan: TuningPlan, folder: Path) -> str:
 
 
 def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Trial) -> str:
-    published = trials[0]
+    first = trials[0]
     note = TuningNote(
-        datasets=plan.seen,
+        datasets=plan.tuned_on,
         regime=plan.specs[0].regime,
         encoder=plan.encoder.name if plan.encoder else None,
         budget=sum(t.ended for t in trials),
@@ -74,12 +74,13 @@ def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Tr
         folds=plan.tuning.folds,
         seeds=plan.seeds,
         valid_mae=best.valid_mae or 0.0,
-        default_valid_mae=published.valid_mae,
+        first_valid_mae=first.valid_mae,
         space_sha256=space_sha256(plan.space),
         search=plan.id,
+        begun_at=plan.tuning.begun_at,
     )
     config = differing(plan.tuning.model, plan.config(best.fields))
-    better = gain(best, published)
+    better = gain(best, first)
     than = f", {better[0]:.4f} below the settings it began with" if better and best.number else ""
     comments = [
         f"Found by 'sentibench tune {plan.tuning.model}' on validation data only: trial {best.number} of "

@@ -17,12 +17,12 @@ from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.folds import check_folds, fold_names, whole_split
 from benchmark.data.sources import load_samples
-from benchmark.report.words import plural
 from benchmark.runs import ORACLE, RunSpec
 from benchmark.study import PlannedRun, make_study, plan
 from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
-from benchmark.tuning.tuned import TunedOn
+from benchmark.tuning.tuned import TunedOn, TuningNote
+from benchmark.words import plural
 from protocols import InputError
 
 #: Rises when the meaning of a search changes, so that old ones are not taken up.
@@ -45,7 +45,7 @@ class Tuning(BaseModel):
             the others train; None: the validation part validates, as in a study.
         seeds: Of the trainings of every trial on every data set and fold.
         config: Fields that the search starts from, instead of the model's defaults.
-        begun_on: What these were found on, where a search found them: the settings of this one have seen it, too.
+        begun_at: How these were found, where a search found them: the settings of this one have seen its data, too.
         optimisation: Such as `{patience: 10}`: what the trainings are given, in place of the config's.
         epochs: Of a training, in place of the config's; several: to choose among, the first to begin with.
         fields: Which of the model's searchable fields vary, the others staying as they are; none: all of them.
@@ -64,7 +64,7 @@ class Tuning(BaseModel):
     folds: int | None = Field(None, ge=2)
     seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1)
     config: dict[str, Any] = {}
-    begun_on: tuple[TunedOn, ...] = ()
+    begun_at: TuningNote | None = None
     optimisation: dict[str, Any] = {}
     epochs: tuple[Annotated[int, Field(ge=1)], ...] = ()
     fields: tuple[str, ...] = ()
@@ -79,16 +79,16 @@ class TuningPlan:
 
     Attributes:
         tuning: What was asked for.
-        specs: The runs of the published settings, one a data set, fold and seed; the first ones are of the first data
+        specs: The runs of the first settings, one a data set, fold and seed; the first ones are of the first data
             set and fold.
         space: What varies.
-        published: The values of these fields that the search starts from.
+        first: The values of these fields that the search begins with.
     """
 
     tuning: Tuning
     specs: tuple[RunSpec, ...]
     space: Space
-    published: Fields
+    first: Fields
 
     @cached_property
     def datasets(self) -> tuple[RunSpec, ...]:
@@ -96,10 +96,15 @@ class TuningPlan:
         return tuple(spec for spec in self.specs if spec.seed == self.specs[0].seed)
 
     @cached_property
-    def seen(self) -> tuple[TunedOn, ...]:
-        """Everything that the settings will have seen: the data of this search, and what it was begun on."""
+    def tuned_on(self) -> tuple[TunedOn, ...]:
+        """The data of this search, folds of one split as one."""
         own = (TunedOn(dataset=s.dataset, split=whole_split(s.split), data_sha256=s.data_sha256) for s in self.datasets)
-        return tuple({(seen.data_sha256, seen.split): seen for seen in (*self.tuning.begun_on, *own)}.values())
+        return tuple({(seen.data_sha256, seen.split): seen for seen in own}.values())
+
+    @cached_property
+    def begun_on(self) -> tuple[TunedOn, ...]:
+        """What the settings that it begins with have seen."""
+        return self.tuning.begun_at.seen if self.tuning.begun_at else ()
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
@@ -131,7 +136,7 @@ class TuningPlan:
             "run": self.specs[0].model_dump(mode="json", exclude={"regime", "dataset", "seed", *_OF_DATA}),
             "data": [spec.model_dump(mode="json", include=_OF_DATA) for spec in self.datasets],
             "space": space_content(self.space),
-            "begun_on": sorted((seen.data_sha256, seen.split) for seen in self.tuning.begun_on),
+            "begun_on": sorted((seen.data_sha256, seen.split) for seen in self.begun_on),
             "seeds": list(self.seeds),
             "prune": self.tuning.prune,
             "search_seed": self.tuning.search_seed,
@@ -176,7 +181,7 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     runs = [run for run in plan(study).runs if run.spec.model != ORACLE]
     _check_splits(tuning.datasets, runs)
     specs = tuple(run.spec for run in runs)
-    _check_begun(tuning.begun_on, specs)
+    _check_begun(tuning.begun_at.seen if tuning.begun_at else (), specs)
     if tuning.folds is not None:
         specs = _in_folds(specs, tuning.folds)
     base = resolve_config(tuning.model, specs[0].config)
@@ -184,8 +189,8 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
     space = search_space(tuning.model, base, finetune, tuning.epochs, tuning.fields)
-    published = {name: read(specs[0].config, name) for name in space}
-    return TuningPlan(tuning, specs, space, published)
+    first = {name: read(specs[0].config, name) for name in space}
+    return TuningPlan(tuning, specs, space, first)
 
 
 def _first_config(tuning: Tuning) -> dict[str, Any]:

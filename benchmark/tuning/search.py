@@ -5,8 +5,8 @@
 
 A trial is one point of the space, trained on each data set, or on each fold of it, with each seed; its value is the
 mean validation MAE under the regime's own validation draw, each training with equal weight. The first trial has the
-published settings. A search goes on where it was when it is asked for again, with any budget and any number of workers,
-and comes to the same on the processor.
+settings that it begins with. A search goes on where it was when it is asked for again, with any budget and any number
+of workers, and comes to the same on the processor.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TuningOutcome:
     Attributes:
         plan: The search.
         folder: Where it is.
-        trials: Those within the budget, in order.
+        trials: All that there are, in order: those of the budget, and of a larger one before.
         trained: Trainings that were done now.
     """
 
@@ -79,7 +79,7 @@ def tune(
     Args:
         tuning: The search, or its plan.
         root: Folder of searches.
-        budget: Trials altogether, the published settings and those of earlier commands among them.
+        budget: Trials altogether, the first settings and those of earlier commands among them.
         workers: Where trainings run; worker processes by default, one a core.
         device: `cpu`, `cuda` or `cuda:1`.
         listener: Told what every training is doing.
@@ -109,8 +109,8 @@ def tune(
         with workers or LocalWorkers(usable_cores() if device == "cpu" else 1) as chosen:
             for start in range(0, budget, ROUND):
                 search.round(start, min(start + ROUND, budget), chosen)
-        write_results(resolved, folder, search.trials(budget))
-        return TuningOutcome(resolved, folder, search.trials(budget), search.trained)
+        write_results(resolved, folder, search.trials())
+        return TuningOutcome(resolved, folder, search.trials(), search.trained)
     finally:
         shutil.rmtree(folder / ".states", ignore_errors=True)
         lock.release()
@@ -119,7 +119,7 @@ def tune(
 def pending(resolved: TuningPlan, root: Path, budget: int) -> list[int]:
     """Numbers of the trials of a budget that have trainings left; writes nothing."""
     search = _Search(resolved, resolved.folder(root), "cpu", lambda *_: None, lambda _: None)
-    return [t.number for t in search.trials(budget) if not t.ended or t.to_repeat]
+    return [t.number for t in map(search.trial, range(budget)) if not t.ended or t.to_repeat]
 
 
 class _Search:
@@ -143,9 +143,9 @@ class _Search:
         trainings = {key: records[number, key] for key in keys if (number, key) in records}
         return Trial(number, self._journal.suggestions.get(number, {}), keys, trainings)
 
-    def trials(self, count: int) -> tuple[Trial, ...]:
-        """The first trials."""
-        return tuple(self.trial(number) for number in range(count))
+    def trials(self, count: int | None = None) -> tuple[Trial, ...]:
+        """The first trials; by default all that were suggested."""
+        return tuple(self.trial(number) for number in range(len(self._journal.suggestions) if count is None else count))
 
     def round(self, start: int, stop: int, workers: Workers) -> None:
         """Suggest and train the trials from `start` to `stop` - 1: one round, or the beginning of one."""
@@ -154,7 +154,7 @@ class _Search:
             if number not in self._journal.suggestions:
                 peers = {n: self._journal.suggestions[n] for n in range(start, number)}
                 tuning = self.plan.tuning
-                fields = suggest(self.plan.space, self.plan.published, earlier, peers, number, tuning.search_seed)
+                fields = suggest(self.plan.space, self.plan.first, earlier, peers, number, tuning.search_seed)
                 self._journal.add([Suggestion(trial=number, fields=fields)])
         self._earlier = earlier if self.plan.tuning.prune else ()
         for number in range(start, stop):
@@ -169,10 +169,10 @@ class _Search:
             self.trained += 1
             self._file(record, workers)
 
-    def _begin(self, number: int, published: Sequence[RunSpec], workers: Workers) -> None:
-        """Queue those trainings of a trial that have no lasting result, given as the runs of the published settings."""
+    def _begin(self, number: int, runs: Sequence[RunSpec], workers: Workers) -> None:
+        """Queue those trainings of a trial that have no lasting result, given as the runs of the first settings."""
         fields = self._journal.suggestions[number]
-        for base in published:
+        for base in runs:
             key = key_of(base)
             which = {"trial": number, "dataset": key[0], "seed": key[1]}
             there = self._journal.trainings.get((number, key))
@@ -202,4 +202,4 @@ class _Search:
         trial = self.trial(record.trial)
         if trial.ended and not self._waiting[record.trial]:
             self._on_trial(trial)
-            write_results(self.plan, self._folder, self.trials(len(self._journal.suggestions)))
+            write_results(self.plan, self._folder, self.trials())

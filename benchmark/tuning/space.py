@@ -1,8 +1,8 @@
-"""The search space of a model: what its config declares, its rates, and always the published values.
+"""The search space of a model: what its config declares, its rates, and always the values that a search begins with.
 
-A field is named as in the config, `a.b` for nested ones. The published learning rate is searched from a tenth to ten
-times, weight decay among powers of ten, unless the config declares otherwise; the number of epochs where lengths to
-choose among are given.
+A field is named as in the config, `a.b` for nested ones. The learning rate is searched from a tenth to ten times its
+first value, weight decay among powers of ten, unless the config declares otherwise; epochs where there are
+several lengths to choose among.
 """
 
 from __future__ import annotations
@@ -46,18 +46,19 @@ def search_space(
         base: The config that the search starts from.
         finetune: Whether a text encoder is trained: its learning rate is then searched like the model's.
         epochs: Lengths of training; several: to choose among.
-        fields: Only these, each by its whole name or its last part; none: all.
+        fields: Only these, and epochs where there are several lengths, each by its whole name or its last part; none:
+            all.
 
     Raises:
         InputError: for a declared field that the config lacks, a value that it does not take, an interval on a
-            logarithmic scale whose published value is not positive, or fields that are not searched.
+            logarithmic scale whose first value is not positive, or fields that are not searched.
     """
     declared = type(base).search
     values = base.model_dump(mode="json")
     space: Space = {}
     for field, search in declared.items():
         _check(model, base, values, field, search)
-        space[field] = _with_published(model, field, search, read(values, field))
+        space[field] = _with_first(model, field, search, read(values, field))
     rates = [LEARNING_RATE, ENCODER_LEARNING_RATE] if finetune else [LEARNING_RATE]
     for field in rates:
         rate = float(read(values, field))
@@ -66,8 +67,8 @@ def search_space(
     space.setdefault(WEIGHT_DECAY, Choice(*sorted({*WEIGHT_DECAYS, decay})))
     if len(epochs) > 1:
         space[EPOCHS] = Choice(*sorted({*epochs, int(read(values, EPOCHS))}))
-    chosen = [_searched(model, space, asked) for asked in fields] or list(space)
-    return {field: space[field] for field in chosen}
+    chosen = {_searched(model, space, asked) for asked in fields} or set(space)
+    return {field: search for field, search in space.items() if field in chosen or field == EPOCHS}
 
 
 def describe(search: Search) -> str:
@@ -125,19 +126,23 @@ def differing(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _searched(model: str, space: Space, asked: str) -> str:
     """The field of a space that is asked for."""
-    found = [field for field in space if asked in (field, field.rpartition(".")[2])]
-    if len(found) != 1:
-        raise unknown_name(f"field that the search of '{model}' varies:", asked, space)
-    return found[0]
+    if asked in space:
+        return asked
+    found = [field for field in space if asked == field.rpartition(".")[2]]
+    if len(found) == 1:
+        return found[0]
+    if asked in (EPOCHS, EPOCHS.rpartition(".")[2]):
+        raise InputError("fields: epochs vary only among several lengths of training; give these, such as 25, 12, 6")
+    raise unknown_name(f"field that the search of '{model}' varies:", asked, space)
 
 
 def _check(model: str, base: ModelConfig, values: Mapping[str, Any], field: str, search: Search) -> None:
     where = f"search space of model '{model}'"
     try:
-        published = read(values, field)
+        first = read(values, field)
     except KeyError:
         raise unknown_name(f"field of the {where}:", field, _leaves(values)) from None
-    if isinstance(published, (Mapping, list)):
+    if isinstance(first, (Mapping, list)):
         raise InputError(f"{where}: '{field}' holds several values; declare its fields one by one, such as '{field}.x'")
     path = tuple(field.split("."))
     for value in search.values if isinstance(search, Choice) else (search.low, search.high):
@@ -150,15 +155,15 @@ def _check(model: str, base: ModelConfig, values: Mapping[str, Any], field: str,
                 raise InputError(f"{where}: field '{field}' cannot be {value!r}: {own['msg']}") from None
 
 
-def _with_published(model: str, field: str, search: Search, value: Value) -> Search:
-    """The search with the published value in it."""
+def _with_first(model: str, field: str, search: Search, value: Value) -> Search:
+    """The search with the first value in it."""
     if isinstance(search, Choice):
         return search if value in search.values else Choice(value, *search.values)
     where = f"search space of model '{model}', field '{field}'"
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InputError(f"{where}: an interval, but the published value is {value!r}; declare a Choice")
+        raise InputError(f"{where}: an interval, but the search begins with {value!r}; declare a Choice")
     if search.log and value <= 0:
-        raise InputError(f"{where}: logarithmic, but the published value is {value!r}; declare it without log")
+        raise InputError(f"{where}: logarithmic, but the search begins with {value!r}; declare it without log")
     if search.low <= value <= search.high:
         return search
     return Interval(min(search.low, value), max(search.high, value), search.log)

@@ -25,18 +25,18 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 ROUND = 4
-#: Trials, the published settings among them, before the estimator is asked: until then settings are drawn at random.
+#: Trials, the first settings among them, before the estimator is asked: until then settings are drawn at random.
 RANDOM_TRIALS = 8
 
 
 def suggest(
-    space: Space, published: Fields, earlier: Sequence[Trial], peers: Mapping[int, Fields], number: int, seed: int
+    space: Space, first: Fields, earlier: Sequence[Trial], peers: Mapping[int, Fields], number: int, seed: int
 ) -> Fields:
     """The settings of a trial.
 
     Args:
         space: What may vary.
-        published: The published values of these fields: trial 0.
+        first: What these fields begin with: trial 0.
         earlier: The trials of earlier rounds, with their results.
         peers: Settings by number of the trials before this one in its round.
         number: Of the trial, from 0.
@@ -46,7 +46,7 @@ def suggest(
         InputError: when Optuna is not installed.
     """
     if number == 0:
-        return dict(published)
+        return dict(first)
     with _quiet_optuna() as optuna:
         draw = int(np.random.SeedSequence([seed, number]).generate_state(1)[0])
         sampler = optuna.samplers.TPESampler(

@@ -19,7 +19,7 @@ class Trial:
     """One point of the search.
 
     Attributes:
-        number: From 0, the published settings.
+        number: From 0, the settings that the search begins with.
         fields: Settings.
         keys: Its trainings, in order: data set and seed. The first says whether the others are worth it.
         trainings: Those that have ended.
@@ -96,15 +96,15 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
     return [trial for _, _, trial in sorted(done, key=lambda row: row[:2])]
 
 
-def gain(trial: Trial, published: Trial) -> tuple[float, float | None] | None:
-    """By how much a trial's validation MAE is below the published settings', training by training.
+def gain(trial: Trial, first: Trial) -> tuple[float, float | None] | None:
+    """By how much a trial's validation MAE is below that of the first settings, training by training.
 
     Returns:
         Mean and standard deviation over the trainings (None for a single one); None unless both are done.
     """
-    if trial.valid_mae is None or published.valid_mae is None:
+    if trial.valid_mae is None or first.valid_mae is None:
         return None
-    differences = [published.by_training[key] - trial.by_training[key] for key in trial.keys]
+    differences = [first.by_training[key] - trial.by_training[key] for key in trial.keys]
     return fmean(differences), stdev(differences) if len(differences) > 1 else None
 
 

@@ -37,17 +37,17 @@ class TuningNote(BaseModel):
     """How settings were found: no part of a run's identity, which has the resolved config.
 
     Attributes:
-        datasets: On which data. No other split of any of it may be used with these settings, as its test samples may
-            have been trained on or validated with.
+        datasets: On which data.
         regime, encoder: Under what training.
         budget: Trials that were done when the file was written.
-        trial: The one that was best, from 0, which has the published settings.
+        trial: The one that was best, from 0, which has the settings that the search began with.
         folds: Into how many training and validation videos were divided, each validating once; None: the validation
             part of the data set judged.
         seeds: Of the trainings of each trial on each data set and fold.
-        valid_mae, default_valid_mae: Means over these trainings; the published settings' is None where they failed.
+        valid_mae, first_valid_mae: Means over these trainings, of the best and of trial 0 (None where it failed).
         space_sha256: Of the search space.
         search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
+        begun_at: How the settings were found that it began with, if a search found them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,9 +61,17 @@ class TuningNote(BaseModel):
     seeds: tuple[int, ...]
     objective: Literal["validation MAE"] = "validation MAE"
     valid_mae: float
-    default_valid_mae: float | None
+    first_valid_mae: float | None
     space_sha256: str
     search: str
+    begun_at: TuningNote | None = None
+
+    @property
+    def seen(self) -> tuple[TunedOn, ...]:
+        """The data of this search and of those before it. No other split of any of it may be used with these settings,
+        as its test samples may have been trained on or validated with."""
+        earlier = self.begun_at.seen if self.begun_at else ()
+        return tuple({(one.data_sha256, one.split): one for one in (*earlier, *self.datasets)}.values())
 
 
 class TunedConfig(BaseModel):

@@ -9,7 +9,7 @@ import torch
 from torch.nn import functional as F
 
 from baselines import Stage, Step, create
-from baselines.late_fusion import keep_modalities
+from baselines.layers.modality_dropout import keep_modalities
 from baselines.layers.regression_head import RegressionHead
 from tests.model_batches import SPEC, make_train_batch
 

@@ -67,3 +67,9 @@ def test_what_cannot_be_divided_is_refused() -> None:
     with pytest.raises(InputError, match="unknown split of"):
         split_codes(samples, "ofical~1of3")
     assert whole_split("official~2of3") == whole_split("official") == "official"
+
+
+@pytest.mark.parametrize("fold", ["", "0of5", "9of5", "1of", "x", "1of5of5", "-1of5"])
+def test_folds_that_cannot_be_are_refused(fold: str) -> None:
+    with pytest.raises(InputError, match="expected a fold such as official~1of5"):
+        split_codes(make_samples(words=False), f"official~{fold}")

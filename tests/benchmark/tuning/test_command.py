@@ -36,7 +36,7 @@ def test_the_command_from_dry_run_to_a_study(toy: str, tmp_path: Path, capsys: p
     code, text, err = call(capsys, *arguments)
     assert code == 0, err
     assert text.count("validation MAE") >= 6
-    assert "0, published" in text
+    assert "0, first" in text
     code, text, _ = call(capsys, *arguments, "--json")
     assert code == 0
     content = json.loads(text)
@@ -60,7 +60,7 @@ def test_the_command_from_dry_run_to_a_study(toy: str, tmp_path: Path, capsys: p
     assert code == 0, err
     assert text.count("toy seed 0") == 2
     code, text, _ = call(capsys, *arguments, "--config", content["best_file"], "--dry-run", "--json")
-    began = json.loads(text)["published"]
+    began = json.loads(text)["first"]
     best = content["trials"][content["best"]]
     assert all(began[field] == best[field] for field in began)
     elsewhere = ["tune", "toy", "--dataset", f"{toy}/fold0", *arguments[4:]]

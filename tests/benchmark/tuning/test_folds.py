@@ -23,7 +23,7 @@ FOLDS = [("toy~1of3", 0), ("toy~2of3", 0), ("toy~3of3", 0)]
 
 
 @pytest.mark.usefixtures("toy")
-def test_every_fold_validates_once_and_no_test_sample_is_used(tmp_path: Path) -> None:
+def test_every_fold_is_judged_once_and_the_test_part_stays_where_it_is(tmp_path: Path) -> None:
     workers = Counting()
     outcome = tune(tuning(tmp_path, folds=3, seeds=(0,)), tmp_path / "out", 2, workers)
     first = outcome.trials[0]
@@ -48,7 +48,7 @@ def test_data_sets_folds_and_seeds_are_crossed(toys: tuple[str, str], tmp_path: 
     assert len(plan.keys) == 8
     assert set(plan.keys) == expected
     assert plan.shape == "2 data sets x 2 folds x 2 seeds"
-    assert [(seen.dataset, seen.split) for seen in plan.seen] == [(name, "official") for name in toys]
+    assert [(seen.dataset, seen.split) for seen in plan.tuned_on] == [(name, "official") for name in toys]
     assert len({plan.id, plan_tuning(tuning(tmp_path, datasets=toys)).id}) == 2
 
 

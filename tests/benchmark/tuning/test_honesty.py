@@ -33,10 +33,14 @@ def poisoned(samples: Samples) -> Samples:
     return replace(samples, label=label, streams={**samples.streams, "audio": replace(audio, values=values)})
 
 
-def test_what_is_in_the_test_part_changes_nothing(toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("folds", [None, 3])
+def test_what_is_in_the_test_part_changes_nothing(
+    toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folds: int | None
+) -> None:
     def search(out: str) -> TuningOutcome:
         # Masks of other regimes are drawn by the sha256 of all samples.
-        return tune(tuning(tmp_path, model="lf-dnn", plugins=(), regime="complete"), tmp_path / out, 5, Counting())
+        wanted = tuning(tmp_path, model="lf-dnn", plugins=(), regime="complete", folds=folds, seeds=(0,))
+        return tune(wanted, tmp_path / out, 5, Counting())
 
     clean = search("a")
     write_store(poisoned(make_samples(words=False)), store_path("toy"))
@@ -72,13 +76,13 @@ def test_settings_stay_with_the_split_of_every_search_that_found_them(toys: tupl
     first = tune(tuning(tmp_path, datasets=("toy/fold0",)), tmp_path / "out", 2, Counting())
     found = read_tuned(first.best_file, "toy")
     assert found.tuning is not None
-    begun = {"config": found.config, "begun_on": found.tuning.datasets}
+    begun = {"config": found.config, "begun_at": found.tuning}
     with pytest.raises(InputError, match=r"found on toy/fold0, .* may hold test samples of toy/fold1"):
         plan_tuning(tuning(tmp_path, datasets=("toy/fold1",), **begun))
     second = tune(tuning(tmp_path, datasets=(toys[1],), **begun), tmp_path / "out", 2, Counting())
     note = read_tuned(second.best_file, "toy").tuning
     assert note is not None
-    assert [(seen.dataset, seen.split) for seen in note.datasets] == [("toy", "fold0"), ("toy-two", "official")]
+    assert [(seen.dataset, seen.split) for seen in note.seen] == [("toy", "fold0"), ("toy-two", "official")]
     fields = {"models": [f"toy={second.best_file}"], "protocols": ["complete"], "plugins": [plugin(tmp_path)]}
     with pytest.raises(InputError, match="may hold test samples of toy/fold1"):
         prepare(make_study({**fields, "datasets": ["toy/fold1"]}))

@@ -57,6 +57,17 @@ def test_the_first_trial_is_the_published_one_and_the_files_say_what_was_found(t
 
 
 @pytest.mark.usefixtures("toy")
+def test_a_smaller_budget_than_before_loses_nothing(tmp_path: Path) -> None:
+    whole = tune(tuning(tmp_path), tmp_path / "out", 6, Counting())
+    assert whole.best is not None
+    assert whole.best.number > 0
+    files = {path.name: path.read_bytes() for path in (whole.best_file, whole.folder / "trials.csv")}
+    again = tune(tuning(tmp_path), tmp_path / "out", 1, Counting())
+    assert (again.trained, again.best) == (0, whole.best)
+    assert {name: (whole.folder / name).read_bytes() for name in files} == files
+
+
+@pytest.mark.usefixtures("toy")
 def test_a_finished_budget_does_nothing_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     """6 trials and then 11 are the same as 11 at once, with rounds and pruning in between."""
     wanted = tuning(tmp_path, optimisation={"epochs": 8, "batch_size": 16})

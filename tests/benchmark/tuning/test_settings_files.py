@@ -52,4 +52,4 @@ def test_best_files_are_plain_yaml(toy: str, tmp_path: Path) -> None:
     outcome = tune(tuning(tmp_path, seeds=(0,)), tmp_path / "out", 1, Counting())
     content = yaml.safe_load(outcome.best_file.read_text())
     assert content["config"] == {"optimisation": {"epochs": 2, "batch_size": 16}}
-    assert content["tuning"]["valid_mae"] == content["tuning"]["default_valid_mae"]
+    assert content["tuning"]["valid_mae"] == content["tuning"]["first_valid_mae"]

@@ -12,7 +12,7 @@ from baselines.search import Search
 from benchmark.tuning.search import plan_tuning
 from benchmark.tuning.space import read, search_space
 from protocols import InputError
-from tests.benchmark.tuning.toy import tuning
+from tests.benchmark.tuning.toy import plugin, tuning
 
 
 @pytest.mark.parametrize("name", sorted(models()))
@@ -78,7 +78,7 @@ def test_a_logarithm_of_nothing_is_refused() -> None:
         weight: float = 0.0
         search: ClassVar[dict[str, Search]] = {"weight": Interval(0.1, 1.0, log=True)}
 
-    with pytest.raises(InputError, match="logarithmic, but the published value is 0"):
+    with pytest.raises(InputError, match="logarithmic, but the search begins with 0"):
         search_space("x", Zero())
 
 
@@ -86,7 +86,24 @@ def test_a_logarithm_of_nothing_is_refused() -> None:
 def test_only_the_fields_that_are_named_vary(tmp_path: Path) -> None:
     plan = plan_tuning(tuning(tmp_path, fields=("gain", "optimisation.learning_rate", "epochs"), epochs=(2, 1)))
     assert list(plan.space) == ["inner.gain", "optimisation.learning_rate", "optimisation.epochs"]
-    assert plan.published == {"inner.gain": 1.5, "optimisation.learning_rate": 1e-3, "optimisation.epochs": 2}
+    assert plan.first == {"inner.gain": 1.5, "optimisation.learning_rate": 1e-3, "optimisation.epochs": 2}
     assert plan.id != plan_tuning(tuning(tmp_path)).id
     with pytest.raises(InputError, match=r"varies: 'inner\.gian'; did you mean inner\.gain"):
         plan_tuning(tuning(tmp_path, fields=("inner.gian",)))
+
+
+@pytest.mark.usefixtures("toy")
+def test_lengths_to_choose_among_are_searched_whatever_fields_are_named(tmp_path: Path) -> None:
+    plan = plan_tuning(tuning(tmp_path, fields=("gain",), epochs=(2, 1)))
+    assert list(plan.space) == ["inner.gain", "optimisation.epochs"]
+    with pytest.raises(InputError, match="give these, such as 25, 12, 6"):
+        plan_tuning(tuning(tmp_path, fields=("epochs",), epochs=(2,)))
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_whole_name_comes_before_the_last_part_of_another(tmp_path: Path) -> None:
+    space = '{"width": Choice(2, 4), "inner.width": Interval(0.5, 2.0)}'
+    path = Path(plugin(tmp_path, space))
+    path.write_text(path.read_text().replace("gain", "width"))
+    wanted = tuning(tmp_path, plugins=(str(path),), fields=("width",))
+    assert list(plan_tuning(wanted).space) == ["width"]

@@ -55,7 +55,7 @@ def first_suggestions(plan: TuningPlan, field: str) -> list[object]:
     """What the first three trials try of a field."""
     found: dict[int, Fields] = {}
     for number in range(3):
-        found[number] = suggest(plan.space, plan.published, [], found, number, plan.tuning.search_seed)
+        found[number] = suggest(plan.space, plan.first, [], found, number, plan.tuning.search_seed)
     return [fields[field] for fields in found.values()]
 
 

@@ -1,4 +1,4 @@
-"""Counted things in captions and messages."""
+"""Counted and listed things in captions and messages."""
 
 from __future__ import annotations
 
@@ -14,3 +14,8 @@ def counted(counts: Sequence[int], noun: str) -> str:
     """`3 seeds` where all counts are 3, `3 to 5 seeds` where they differ, `0 seeds` where there is none."""
     least, most = min(counts, default=0), max(counts, default=0)
     return plural(most, noun) if least == most else f"{least} to {plural(most, noun)}"
+
+
+def listed(texts: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    return ", ".join(texts[:-1]) + f" and {texts[-1]}" if len(texts) > 1 else "".join(texts)
