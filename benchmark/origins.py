@@ -38,7 +38,7 @@ def _origin(entry: ModelEntry, shared: Mapping[str, Any]) -> str:
     given = {name: value for name, value in shared.items() if name not in own}
     if entry.tuning is None:
         named = _named(_leaves({**entry.config, "optimisation": {**given, **own}}))
-        return f"given by the study ({named})" if named else ""
+        return f"as registered, but {named}" if named else ""
     return search_text(entry.tuning) + (f", with {_named(_leaves(given))} given by the study" if given else "")
 
 

@@ -48,22 +48,22 @@ def test_settings_given_by_the_study_are_named() -> None:
     entry = {"name": "lnln", "config": {"width": 64, "optimisation": {"epochs": 5}}, "label": "small"}
     found = origins([entry, "misa"], {"epochs": 8, "learning_rate": 0.001})
     assert found == {
-        "small": "given by the study (width 64, learning_rate 0.001 and epochs 5)",
-        "misa": "given by the study (epochs 8 and learning_rate 0.001)",
+        "small": "as registered, but width 64, learning_rate 0.001 and epochs 5",
+        "misa": "as registered, but epochs 8 and learning_rate 0.001",
     }
 
 
 def test_long_lists_end() -> None:
     rates = {"epochs": 3, "patience": 2, "batch_size": 8, "learning_rate": 0.01, "weight_decay": 0.1, "clip_norm": 1.0}
     (found,) = origins(["lnln"], {**rates, "warmup": 0.1, "ema_decay": 0.5}).values()
-    assert found.endswith("weight_decay 0.1, clip_norm 1 and 2 more)")
+    assert found.endswith("weight_decay 0.1, clip_norm 1 and 2 more")
 
 
 def test_what_chooses_weights_for_some_models_only_is_told() -> None:
     found = origins(["senti-ifusion", "lnln"])
     assert found == {"senti-ifusion": "as registered, with ema_decay 0.98 and tolerance 2, unlike others here"}
     alike = origins(["senti-ifusion", "lnln"], {"ema_decay": 0.98, "tolerance": 2.0})
-    assert set(alike.values()) == {"given by the study (ema_decay 0.98 and tolerance 2)"}
+    assert set(alike.values()) == {"as registered, but ema_decay 0.98 and tolerance 2"}
 
 
 def test_a_search_is_told_with_its_data_and_budget(tmp_path: Path) -> None:

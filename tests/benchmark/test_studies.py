@@ -55,7 +55,7 @@ def test_a_study_is_filed_and_read_back(tiny_encoder: Path, tmp_path: Path) -> N
     (panel,) = read_panels(study(tiny_encoder), tmp_path)
     assert panel.predictions.shape == (6 * 2, 20)
     assert not panel.missing
-    assert panel.settings == dict.fromkeys(MODELS, "given by the study (epochs 2 and batch_size 16)")
+    assert panel.settings == dict.fromkeys(MODELS, "as registered, but epochs 2 and batch_size 16")
     assert set(panel.cells["model"]) == set(MODELS)
     assert last_study(tmp_path) == study(tiny_encoder)
     constant = panel.predictions[(panel.cells["model"] == "constant").to_numpy()]
