@@ -91,7 +91,8 @@ def _draw_calibration(data: pd.DataFrame, title: str, width: float, models: Sequ
     meaning = (
         f"{plural(seeds, 'seed')}, {scenarios} scenarios, all predictions together. Points: mean "
         "estimate by tenths of the true integrity, all missing and nothing missing apart; area of a point: share of "
-        "the predictions. Bands: 10th to 90th percentile of the estimates. Dashed: a perfect estimate. ρ: Spearman."
+        "the predictions. Bands: 10th to 90th percentile of the estimates. Dashed: a perfect estimate. ρ: Spearman, "
+        "mean over seeds."
     )
     side = width / 3
     sheet = make_sheet(
