@@ -1,8 +1,8 @@
 """The search space of a model: what its config declares, its rates, and always the values that a search begins with.
 
 A field is named as in the config, `a.b` for nested ones. The learning rate is searched from a tenth to ten times its
-first value, weight decay among powers of ten, unless the config declares otherwise; epochs where there are
-several lengths to choose among.
+first value, weight decay among powers of ten, unless the config declares otherwise; epochs where there are several
+lengths to choose among.
 """
 
 from __future__ import annotations
