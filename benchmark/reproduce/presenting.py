@@ -16,6 +16,7 @@ from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.curves import default_metrics
 from benchmark.report.figures import replace_file
+from benchmark.report.remarks import settings_lines
 from benchmark.report.table import Table
 from benchmark.reported import load, load_sources, metric_title
 from benchmark.reported.schema import DATASETS, UNKNOWN_CONVENTION
@@ -143,7 +144,7 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
         item, rows, measured, published_on=published_on, measured_on=measured_on, comparable=comparable
     )
     caption = _caption(setup, panel, measured_on, published_on, comparable)
-    notes = _notes(setup, rows, papers)
+    notes = [*_notes(setup, rows, papers), *(settings_lines(panel) if panel else ())]
     tables = []
     for heads, what in _layouts(item, published_on, names):
         title = f"{NEEDS[published_on].title}, {what}"

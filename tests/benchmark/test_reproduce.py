@@ -148,6 +148,7 @@ def test_generated_data_are_labelled_and_not_subtracted(made: tuple[Setup, Path]
         assert not any(row.cells[1].text.startswith("difference") for row in table.rows)
         assert any(row.cells[1].text.startswith("reported") for row in table.rows)
         assert any(row.cells[1].text == "measured" for row in table.rows)
+        assert "Settings of all models: as registered, but epochs 1." in [f.text for f in table.footnotes]
     assert all(path.stat().st_size > 0 for path in result.files)
     assert {"reproduced.md", "reproduced.csv"} <= {path.name for path in result.files}
     assert any(path.suffix == ".png" for path in result.files)
