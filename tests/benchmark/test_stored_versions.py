@@ -1,0 +1,96 @@
+"""What earlier versions stored is read, reported and used for predictions."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from click.testing import CliRunner
+
+from benchmark.cli.main import sentibench as group
+from benchmark.data.samples import PARTS
+from benchmark.data.sources import load_samples
+from tests.npz import write_npz
+
+STORED = Path(__file__).parents[1] / "stored"
+STUDIES = ["kept", "kept-words"]
+
+
+@pytest.fixture(params=sorted(p.name for p in STORED.iterdir() if p.is_dir()))
+def stored(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of what a version stored, with its data folder as the user's own."""
+    folder = Path(shutil.copytree(STORED / request.param, tmp_path / "stored"))
+    monkeypatch.setenv("SENTIBENCH_HOME", str(folder / "home"))
+    return folder
+
+
+def sentibench(*words: object) -> str:
+    result = CliRunner().invoke(group, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file() and p.name != ".lock"}
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_nothing_is_run_again(stored: Path, study: str) -> None:
+    runs = stored / "runs"
+    before = {k: v for k, v in tree(runs).items() if not k.startswith("studies")}
+    sentibench("run", runs / "studies" / study / "study.yaml", "--out", runs, "--workers", 1)
+    assert {k: v for k, v in tree(runs).items() if not k.startswith("studies")} == before
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_the_reported_values_stay(stored: Path, study: str) -> None:
+    """Values, not intervals: how intervals are made may be improved."""
+    file = stored / "runs" / "studies" / study / "leaderboard.csv"
+    filed = pd.read_csv(file).set_index(["dataset", "protocol", "model"]).sort_index()
+    sentibench("report", study, "--out", stored / "runs")
+    now = pd.read_csv(file).set_index(["dataset", "protocol", "model"]).sort_index()
+    assert list(now.index) == list(filed.index)
+    metrics = ["mae", "corr", "acc7", "acc5", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "mae_sd", "seeds"]
+    pd.testing.assert_frame_equal(now[metrics], filed[metrics], rtol=0, atol=1e-12)
+
+
+def test_trained_runs_predict_what_they_predicted(stored: Path) -> None:
+    out = stored / "now.csv"
+    sentibench("predict", "kept-words:text-only", stored / "new.csv", "--out", stored / "runs", "--output", out)
+    now, filed = pd.read_csv(out), pd.read_csv(stored / "expected-new.csv")
+    np.testing.assert_allclose(now["prediction"], filed["prediction"], rtol=0, atol=1e-6)
+
+    samples = load_samples("toy")
+    rows = np.flatnonzero(samples.splits["official"] == PARTS["test"])
+    test = write_npz(samples, rows.tolist(), stored / "test.npz")
+    folders = sorted((stored / "runs" / "toy" / "official").iterdir())
+    assert {f.name.rsplit("-s", 1)[0] for f in folders} == {"constant", "late-fusion-dropout", "senti-ifusion"}
+    for folder in folders:
+        sentibench("predict", folder, test, "--output", out)
+        predictions = pd.read_parquet(folder / "predictions.parquet")
+        complete = predictions[predictions["scenario"].astype(str) == "complete"].set_index("sample_id")["prediction"]
+        now = pd.read_csv(out).set_index("sample_id")["prediction"]
+        np.testing.assert_allclose(now, complete[now.index], rtol=0, atol=1e-6)
+
+
+def test_predictions_made_elsewhere_are_set_beside_them(stored: Path) -> None:
+    output = sentibench(
+        "score", stored / "predictions.csv", "--beside", "kept", "--name", "mine", "--out", stored / "runs"
+    )
+    assert "mine (external)" in output
+
+
+def test_settings_of_a_search_are_used(stored: Path) -> None:
+    (best,) = (stored / "runs").glob("*/best.yaml")
+    width = yaml.safe_load(best.read_text())["config"]["width"]
+    sentibench(
+        "run", "--dataset", "toy", "--models", f"late-fusion-dropout={best}", "--protocols", "complete",
+        "--seeds", 1, "--epochs", 1, "--name", "tuned", "--workers", 1, "--out", stored / "runs",
+    )  # fmt: skip
+    runs = [json.loads(p.read_text()) for p in (stored / "runs" / "toy").rglob("run.json")]
+    assert [r["status"] for r in runs if r["spec"]["config"].get("width") == width] == ["done"]
