@@ -1,0 +1,251 @@
+"""Bootstrap over videos and seeds: one call draws, and intervals, differences and ranks all read the same draws.
+
+Utterances of a video are not independent, so videos are drawn, the same ones for every model. Following Rao and Wu
+(JASA 1988), one video fewer than there are is drawn, which makes the variance of a mean unbiased. Every metric is a
+function of sums over samples, so a draw is a matrix product of video weights and per-video sums.
+
+Seeds are too few to be drawn with replacement: three values have six different means. Their deviations are multiplied
+by random normal weights instead (the multiplier bootstrap of van der Vaart and Wellner, 1996, chapter 2.9), for each
+model on its own, with the variance of a mean over seeds. The two parts are added: multiplying video weights and seed
+weights would count three times what varies between seeds within a video (Owen, Annals of Applied Statistics 2007),
+adding them counts it twice, which keeps intervals on the safe side. How few the seeds are is left to
+`benchmark.evaluation.statistics.precision`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.evaluation.metrics import check_predictions, scale_of, sums_by_cluster, values_from_sums
+from protocols import InputError, unknown_name
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+#: Draws of a published table.
+DRAWS = 2000
+#: Fewer seeds than this support no claim of order.
+SEEDS_FOR_ORDER = 3
+#: Draws x cells that are held at once for each named sum: 8 MB.
+_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """One model: its values and their bootstrap draws.
+
+    Attributes:
+        model: Name.
+        seeds: S seeds.
+        scenarios: J scenarios.
+        metrics: M metrics.
+        values: `(S, J, M)` at full precision, NaN where the grid has a hole.
+        draws: `(B, J, M)`: mean over the seeds on drawn videos, and a drawn deviation of the seeds. Draw b of two
+            models has the same videos.
+        videos: Number of videos.
+        present: `(S, J)`: which cells are there.
+        paired_seeds: Whether draw b of two models also has the same seeds.
+    """
+
+    model: str
+    seeds: tuple[int, ...]
+    scenarios: tuple[str, ...]
+    metrics: tuple[str, ...]
+    values: FloatArray
+    draws: FloatArray
+    videos: int
+    present: npt.NDArray[np.bool_]
+    paired_seeds: bool = False
+
+    @property
+    def flag(self) -> str:
+        """What the interval leaves out: empty, `videos only`, `seeds only` or `no interval`."""
+        return {
+            (False, False): "",
+            (True, False): "videos only",
+            (False, True): "seeds only",
+            (True, True): "no interval",
+        }[len(self.seeds) < 2, self.videos < 2]
+
+    def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
+        """(seed, scenario) pairs that are not there."""
+        there = {name: self.present[:, j] for j, name in enumerate(self.scenarios)}
+        nowhere = np.zeros(len(self.seeds), dtype=np.bool_)
+        columns = [(name, there.get(name, nowhere)) for name in scenarios]
+        if all(column.all() for _, column in columns):
+            return []
+        return [(s, name) for i, s in enumerate(self.seeds) for name, column in columns if not column[i]]
+
+    def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(S,)`: mean over the scenarios for each seed."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
+        return result
+
+    def drawn(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(B,)`: mean over the scenarios for each draw."""
+        result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
+        return result
+
+    def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(S, J)`: every seed under each scenario."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(J,)`: mean over the seeds under each scenario."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=0)
+        return result
+
+    def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(B, J)`: each draw under each scenario."""
+        result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def _columns(self, scenarios: Sequence[str]) -> list[int]:
+        for name in scenarios:
+            if name not in self.scenarios:
+                raise unknown_name(f"scenario of model '{self.model}'", name, self.scenarios)
+        return [self.scenarios.index(name) for name in scenarios]
+
+    def _metric(self, name: str) -> int:
+        if name not in self.metrics:
+            raise unknown_name("metric", name, self.metrics)
+        return self.metrics.index(name)
+
+
+def resample(
+    label: npt.ArrayLike,
+    video_ids: npt.ArrayLike,
+    cells: pd.DataFrame,
+    predictions: npt.ArrayLike,
+    *,
+    label_range: tuple[float, float] = (-3.0, 3.0),
+    metrics: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    paired_seeds: bool = False,
+) -> dict[str, Estimates]:
+    """Values and bootstrap draws of every model.
+
+    Args:
+        label: `(n,)`.
+        video_ids: `(n,)`: the cluster of each sample.
+        cells: C rows with `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
+        predictions: `(C, n)`.
+        label_range: Lowest and highest label.
+        metrics: Names, all of the label range by default.
+        draws: B.
+        seed: Of the draws. They depend on nothing else that may change between tables: not on the order of samples
+            or cells, nor on which other models are there.
+        paired_seeds: Draw the same seeds for every model (for models that share a seed's initialisation or data):
+            a difference is then that of the same seed.
+
+    Raises:
+        InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
+    """
+    scale = scale_of(label_range)
+    names = tuple(scale.metrics if metrics is None else metrics)
+    for name in names:
+        if name not in scale.metrics:
+            raise unknown_name(f"metric of label range {label_range}", name, scale.metrics)
+    truth, matrix = check_predictions(label, predictions)
+    videos = np.asarray(video_ids, dtype=np.str_)
+    _check(truth, videos, cells, matrix, draws)
+    order = np.argsort(videos, kind="stable")
+    starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
+    weights = draw_weights(draws, len(starts), seed, "videos")
+
+    results = {}
+    seed_of, scenario_of = cells["seed"].to_numpy(np.int64), cells["scenario"].to_numpy(np.object_)
+    for model, rows in cells.groupby("model", sort=False).indices.items():
+        seeds = tuple(sorted({int(s) for s in seed_of[rows]}))
+        scenarios = tuple(dict.fromkeys(str(name) for name in scenario_of[rows]))
+        grid = np.full((len(seeds), len(scenarios)), -1, dtype=np.int64)
+        seed_at, scenario_at = ({name: i for i, name in enumerate(axis)} for axis in (seeds, scenarios))
+        for row in rows:
+            grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
+        values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
+        drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value side by side
+        normals = _seed_normals(draws, seeds, seed, "seed" if paired_seeds else f"seed of {model}")
+        step = max(1, _BLOCK // (draws * len(seeds)))
+        for j in range(0, len(scenarios), step):
+            block = grid[:, j : j + step]
+            present = block >= 0
+            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale)
+            whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, scale, names)
+            resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, scale, names)
+            for m, name in enumerate(names):
+                values[:, j : j + step, m][present] = whole[name]
+                drawn[:, j : j + step, m] = _draws(resampled[name], whole[name], present, normals)
+        results[str(model)] = Estimates(
+            str(model), seeds, scenarios, names, values, drawn, len(starts), grid >= 0, paired_seeds
+        )
+    return results
+
+
+def draw_weights(draws: int, units: int, seed: int, purpose: str) -> FloatArray:
+    """`(draws, units)`: how often each unit is drawn when `units - 1` are drawn with replacement (one: always it)."""
+    if units < 2:
+        return np.ones((draws, units))
+    rng = _generator(seed, purpose)
+    return rng.multinomial(units - 1, np.full(units, 1 / units), size=draws).astype(np.float64)
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    key = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, key])
+
+
+def _seed_normals(draws: int, seeds: Sequence[int], seed: int, purpose: str) -> FloatArray:
+    """`(B, S)` standard normal, a column for each seed by its number."""
+    return np.stack([_generator(seed, f"{purpose} {number}").standard_normal(draws) for number in seeds], axis=1)
+
+
+def _draws(resampled: FloatArray, whole: FloatArray, present: npt.NDArray[np.bool_], normals: FloatArray) -> FloatArray:
+    """`(B, J)`: mean over the seeds that a scenario has, on drawn videos, and a deviation with that mean's variance.
+
+    Args:
+        resampled: `(B, cells)` on drawn videos; a cell for each true entry of `present`, in its order.
+        whole: `(cells,)` on all videos.
+        present: `(S, J)`.
+        normals: `(B, S)`.
+    """
+    result = np.full((len(normals), present.shape[1]), np.nan)
+    cells = np.full(present.shape, -1, dtype=np.int64)
+    cells[present] = np.arange(np.count_nonzero(present))
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        count = int(pattern.sum())
+        columns = np.flatnonzero(which == k)
+        rows = cells[np.ix_(pattern, columns)]
+        mean = sum(resampled[:, row] for row in rows) / count
+        if count > 1:
+            deviations = normals[:, pattern] - normals[:, pattern].mean(axis=1, keepdims=True)
+            centred = whole[rows] - whole[rows].mean(axis=0)  # exactly 0 where seeds do not differ
+            mean = mean + deviations @ centred / np.sqrt(count * (count - 1))
+        result[:, columns] = mean
+    return result
+
+
+def _check(
+    truth: FloatArray, videos: npt.NDArray[np.str_], cells: pd.DataFrame, matrix: FloatArray, draws: int
+) -> None:
+    if videos.shape != truth.shape:
+        raise InputError(f"video_ids has shape {videos.shape}, expected {truth.shape}, one a label")
+    absent = [name for name in ("model", "seed", "scenario") if name not in cells]
+    if absent:
+        raise InputError(f"cells have no column '{absent[0]}'; found {', '.join(map(str, cells.columns))}")
+    if len(cells) != len(matrix):
+        raise InputError(f"cells have {len(cells)} rows, expected {len(matrix)}, one a row of predictions")
+    twice = cells[cells.duplicated(["model", "seed", "scenario"])]
+    if len(twice):
+        model, seed, scenario = twice.iloc[0][["model", "seed", "scenario"]]
+        raise InputError(f"cell ({model}, seed {seed}, {scenario}) is there twice; keep one of the runs")
+    if draws < 1:
+        raise InputError(f"draws is {draws}, expected at least 1 (2000 for a published table)")

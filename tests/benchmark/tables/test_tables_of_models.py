@@ -1,0 +1,222 @@
+"""Aggregates, pairs, ablation and costs."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+
+import numpy as np
+import pytest
+
+from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.protocol_results import ProtocolResults
+from benchmark.evaluation.statistics import compare_all, holm
+from benchmark.tables.ablation import ablation_table, has_ablation
+from benchmark.tables.aggregates import aggregates_table, complete_scenario
+from benchmark.tables.by_scenario import scenarios_table
+from benchmark.tables.cost import cost_table
+from benchmark.tables.pairs import pairs_table
+from benchmark.tables.table import Table
+from protocols import InputError
+from tests.benchmark.fake_panel import fake_panel, without
+
+MODELS = ("constant", "text-only", "late-fusion-dropout", "senti-ifusion", "senti-ifusion-single-stage", "oracle")
+VARIANTS = {
+    "senti-ifusion": "the whole model",
+    "senti-ifusion-single-stage": "trained in a single stage",
+    "senti-ifusion-text-dominant": "language always dominant",
+}
+
+
+@pytest.fixture(scope="module")
+def panel() -> Panel:
+    return fake_panel(
+        MODELS, samples=150, videos=10, protocols=("complete", "inter-drop", "inter-subsets", "uncertain")
+    )
+
+
+@pytest.fixture(scope="module")
+def drop(panel: Panel) -> ProtocolResults:
+    return ProtocolResults.of(panel, "inter-drop", draws=200)
+
+
+def rows(table: Table, by: str = "model") -> dict[str, dict[str, str]]:
+    return {row[by]: row for row in csv.DictReader(io.StringIO(table.csv()))}
+
+
+def notes(table: Table) -> str:
+    return "\n".join(note.text for note in table.footnotes)
+
+
+def test_aggregates_follow_their_definitions(drop: ProtocolResults) -> None:
+    found = rows(aggregates_table(drop))
+    curve = {m: np.array([drop.estimates[m].curve("mae", [s])[0] for s in drop.scenarios]) for m in MODELS}
+    for model in MODELS:
+        row, own = found[model], curve[model]
+        value = {name: float(row[name]) for name in ("mean", "auilc", "worst", "retention", "skill", "relative_error")}
+        assert value["mean"] == pytest.approx(own.mean())
+        assert value["auilc"] == pytest.approx(np.trapezoid(own, drop.rates) / 0.9)
+        assert value["worst"] == own.max()
+        assert value["retention"] == pytest.approx(own.mean() / own[0])
+        assert value["skill"] == pytest.approx(1 - own.mean() / curve["constant"].mean())
+        assert value["relative_error"] == pytest.approx((own / curve["late-fusion-dropout"]).mean())
+        assert float(row["mean_low"]) <= value["mean"] <= float(row["mean_high"])
+    assert list(found)[-1] == "oracle"
+
+
+def test_the_area_over_missing_ratios_ends_at_two_thirds_and_the_column_is_called_07() -> None:
+    panel = fake_panel(("lnln",), 1, ("inter-ratio",), samples=30, videos=5)
+    ratio = [float(s.partition("=")[2].rstrip(")")) for s in panel.cells["scenario"]]
+    straight = dataclasses.replace(panel, predictions=panel.label + 0.9 + 0.6 * np.array(ratio)[:, None])
+    own = ProtocolResults.of(straight, draws=20)
+    area = float(rows(aggregates_table(own))["lnln"]["auilc"])
+    assert area == pytest.approx(0.9 + 0.6 / 3)  # a straight line: its value in the middle of 0 to 2/3
+    assert [c.title for c in scenarios_table(own).columns if c.group][-2:] == ["0.6", "0.7"]
+
+
+def test_an_aggregate_that_cannot_be_had_has_no_column_and_the_reason_is_given(panel: Panel) -> None:
+    table = aggregates_table(ProtocolResults.of(panel, "inter-subsets", draws=50))
+    assert [c.name for c in table.columns] == [
+        "model", "seeds", "mean", "worst", "retention", "skill", "relative_error",
+    ]  # fmt: skip
+    assert "No AUILC" in notes(table)
+    few = without(without(panel, model="constant"), model="late-fusion-dropout")
+    table = aggregates_table(ProtocolResults.of(few, "inter-drop", draws=50), "f1_non0")
+    assert [c.name for c in table.columns][2:] == ["mean", "auilc", "worst", "retention"]
+    assert "No skill" in notes(table)
+    assert "No relative error" in notes(table)
+    assert "per cent" in table.caption
+
+
+def test_the_complete_scenario_is_the_protocols_own_or_that_of_complete(panel: Panel) -> None:
+    def own(protocol: str) -> str | None:
+        return complete_scenario(ProtocolResults.of(panel, protocol, draws=10))
+
+    assert own("inter-drop") == "drop(rate=0)"
+    assert own("inter-subsets") == "subset(available=(text, audio, vision))"
+    assert own("uncertain") == "drop(rate=0) + random_positions(rate=0)"
+    off = panel.points["scenario"].ne("drop(rate=0)")
+    trimmed = dataclasses.replace(panel, points=panel.points[off])
+    results = ProtocolResults.of(trimmed, "inter-drop", draws=50)
+    assert complete_scenario(results) == "complete"
+    row = rows(aggregates_table(results))["text-only"]
+    whole = ProtocolResults.of(panel, "complete", draws=10).estimates["text-only"].curve("mae", ["complete"])[0]
+    assert float(row["retention"]) == pytest.approx(float(row["mean"]) / whole)
+    nowhere = without(trimmed, scenario="complete")
+    assert "No retention" in notes(aggregates_table(ProtocolResults.of(nowhere, "inter-drop", draws=50)))
+
+
+def test_pairs_against_the_best_are_corrected_over_the_table(drop: ProtocolResults) -> None:
+    table = pairs_table(drop)
+    found = rows(table, "a")
+    best = drop.ordered("mae")[0]
+    assert set(found) == set(drop.contest) - {best}
+    assert {row["b"] for row in found.values()} == {best}
+    p = np.array([float(row["p"]) for row in found.values()])
+    assert [float(row["p_holm"]) for row in found.values()] == pytest.approx(holm(p).tolist())
+    for row in found.values():
+        assert float(row["difference"]) == pytest.approx(float(row["value_a"]) - float(row["value_b"]))
+        assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
+        assert row["apart"] == ("yes" if float(row["p_holm"]) <= 0.05 else "no")
+    assert best in table.title
+
+
+def test_all_pairs_agree_with_the_statistics(drop: ProtocolResults) -> None:
+    table = pairs_table(drop, "corr", "all")
+    reference = compare_all(drop.contest, "corr", drop.scenarios)
+    expected = {frozenset((r.a, r.b)): (abs(r.difference), r.p_holm) for r in reference.itertuples()}
+    found = list(csv.DictReader(io.StringIO(table.csv())))
+    assert len(found) == len(expected) == 10
+    for row in found:
+        difference, p = expected[frozenset((row["a"], row["b"]))]
+        assert abs(float(row["difference"])) == pytest.approx(difference)
+        assert float(row["p_holm"]) == pytest.approx(p)
+    assert all("+" in r.cells[4].text or "-" in r.cells[4].text for r in table.rows)
+    against = pairs_table(drop, "corr", "constant")
+    assert {row["b"] for row in csv.DictReader(io.StringIO(against.csv()))} == {"constant"}
+    with pytest.raises(InputError, match="did you mean text-only"):
+        pairs_table(drop, "mae", "text-onyl")
+
+
+def test_pairs_leave_models_with_holes_out_and_say_so(panel: Panel) -> None:
+    holed = without(panel, model="text-only", seed=0, scenario="drop(rate=0.4)")
+    table = pairs_table(ProtocolResults.of(holed, "inter-drop", draws=50), "mae", "all")
+    assert "text-only" not in table.csv()
+    assert "Left out, as cells are missing: text-only." in notes(table)
+    alone = fake_panel(("lnln",), samples=60, videos=4, protocols=("complete",))
+    with pytest.raises(InputError, match="expected at least 2"):
+        pairs_table(ProtocolResults.of(alone, draws=20))
+
+
+def test_few_seeds_are_never_told_apart(panel: Panel) -> None:
+    two = fake_panel(("constant", "late-fusion-dropout", "mult"), seeds=2, samples=120, videos=8)
+    table = pairs_table(ProtocolResults.of(two, "complete", draws=100))
+    assert {row["apart"] for row in rows(table, "a").values()} == {""}
+    assert "no claim of order" in notes(table)
+
+
+def test_the_ablation_compares_every_variant_with_the_base(drop: ProtocolResults) -> None:
+    table = ablation_table(drop, VARIANTS, "mae")
+    found = rows(table)
+    assert list(found) == ["senti-ifusion", "senti-ifusion-single-stage"]
+    assert found["senti-ifusion"]["difference"] == ""
+    row = found["senti-ifusion-single-stage"]
+    assert row["what"] == "trained in a single stage"
+    assert float(row["difference"]) == pytest.approx(float(row["mae"]) - float(found["senti-ifusion"]["mae"]))
+    assert float(row["difference_low"]) < float(row["difference"]) < float(row["difference_high"])
+    assert row["p_holm"] == row["p"]  # one question, nothing to correct
+    assert "Not in the study: senti-ifusion-text-dominant." in notes(table)
+    assert any(note.remedy.startswith("added by `sentibench run STUDY --models") for note in table.footnotes)
+    assert [r.rule for r in table.rows] == [False, True]
+    told = dataclasses.replace(drop.panel, mask_informed=frozenset({"senti-ifusion-single-stage"}))
+    text = ablation_table(ProtocolResults.of(told, "inter-drop", draws=20), VARIANTS).latex()
+    assert "trained in a single stage (mask-informed)\\textsuperscript{a}" in text
+    assert "is told at test time" in text
+
+
+def test_an_ablation_needs_its_base(panel: Panel, drop: ProtocolResults) -> None:
+    assert has_ablation(drop, VARIANTS)
+    alone = ProtocolResults.of(without(panel, model="senti-ifusion"), "inter-drop", draws=20)
+    assert not has_ablation(alone, VARIANTS)
+    with pytest.raises(InputError, match="--models"):
+        ablation_table(alone, VARIANTS)
+    holed = without(panel, model="senti-ifusion", seed=0, scenario="drop(rate=0.4)")
+    with pytest.raises(InputError, match="run the study to the end"):
+        ablation_table(ProtocolResults.of(holed, "inter-drop", draws=20), VARIANTS)
+    holed = without(panel, model="senti-ifusion-single-stage", seed=0, scenario="drop(rate=0.4)")
+    gap = Gap("senti-ifusion-text-dominant", 0, "", "not run", ("drop(rate=0.4)",), "sentibench run s.yaml")
+    holed = dataclasses.replace(holed, missing=(gap,))
+    table = ablation_table(ProtocolResults.of(holed, "inter-drop", draws=20), VARIANTS)
+    assert rows(table)["senti-ifusion-single-stage"]["difference"] == ""
+    assert "Missing: senti-ifusion-text-dominant: seed 0 not run." in notes(table)
+    assert "Not in the study" not in notes(table)
+
+
+def test_costs_stand_beside_the_metric_and_what_was_not_recorded_has_no_column(panel: Panel) -> None:
+    known = ["model", "seed", "parameters", "train_seconds", "inference_ms", "peak_memory_mb", "epochs", "runs"]
+    panel = dataclasses.replace(panel, runs=panel.runs[known])
+    table = cost_table(ProtocolResults.of(panel, "complete", draws=50), "f1_non0")
+    found = rows(table)
+    assert float(found["late-fusion-dropout"]["parameters"]) == 360_000
+    assert "flops" not in found["constant"]
+    assert "inference_ms_p95" not in found["constant"]
+    assert "a mean, not a median" in notes(table)
+    runs = panel.runs.assign(flops=2.5e6, inference_ms_p95=np.where(panel.runs["model"] == "text-only", np.nan, 3.0))
+    table = cost_table(ProtocolResults.of(dataclasses.replace(panel, runs=runs), "complete", draws=50))
+    found = rows(table)
+    assert float(found["constant"]["flops"]) == 2.5e6
+    assert float(found["senti-ifusion"]["inference_ms_p95"]) == 3.0
+    assert found["text-only"]["inference_ms_p95"] == ""
+    assert "2.5 M" in table.markdown()
+    lacking = dataclasses.replace(panel, runs=panel.runs.drop(columns="train_seconds"))
+    with pytest.raises(InputError, match="no column 'train_seconds'"):
+        cost_table(ProtocolResults.of(lacking, "complete", draws=20))
+
+
+def test_level_and_draws_are_checked_and_said(panel: Panel) -> None:
+    with pytest.raises(InputError, match="level is 95"):
+        ProtocolResults.of(panel, "complete", level=95)
+    table = pairs_table(ProtocolResults.of(panel, "complete", draws=60, level=0.9))
+    assert "[90 %]" in "".join(c.title for c in table.columns)
+    assert "60 draws" in table.caption
