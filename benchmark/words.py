@@ -19,3 +19,9 @@ def counted(counts: Sequence[int], noun: str) -> str:
 def listed(texts: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     return ", ".join(texts[:-1]) + f" and {texts[-1]}" if len(texts) > 1 else "".join(texts)
+
+
+def shortened(value: object, most: int = 80) -> str:
+    """The `repr` of a value for a message, cut to `most` characters."""
+    text = repr(value)
+    return text if len(text) <= most else text[: most - 3] + "..."

@@ -69,7 +69,9 @@ def check_models(
             _show(console, report, full=len(chosen) == 1, traceback=traceback)
     text = json.dumps([report.model_dump(mode="json") for report in reports], indent=2, ensure_ascii=False)
     if out is not None:
-        _write(out, text + "\n")
+        from benchmark.files import replace_text
+
+        replace_text(out, text + "\n")
     if as_json:
         click.echo(text)
     failed = [report for report in reports if not report.passed]
@@ -170,17 +172,3 @@ def _cost_text(cost: Cost) -> str:
 
 def _flops(count: int) -> str:
     return f"{count / 1e9:.2f} GFLOP" if count >= 1e9 else f"{count / 1e6:.2f} MFLOP"
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside and rename into place; raises InputError where that cannot be done."""
-    from protocols import InputError
-
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        beside.replace(path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-        raise InputError(f"--out: cannot write {path}: {error.strerror}") from error

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import chosen_study
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, chosen_study
 
 if TYPE_CHECKING:
     from benchmark.evaluation.panel import Panel
@@ -76,7 +75,7 @@ def _study_of(given: str, study: str | None, out: Path) -> tuple[str | None, str
 def chosen_panels(reference: str | None, out: Path) -> list[Panel]:
     """Results of a study by name or file, of a folder of a measured study, or of the study that was run last."""
     from benchmark.publishing.measured import is_measured, read_measured
-    from benchmark.study.running import read_panels
+    from benchmark.results.from_runs import read_panels
 
     if reference is not None and is_measured(Path(reference)):
         return read_measured(Path(reference))

@@ -65,6 +65,15 @@ def check_device(device: str) -> None:
 
 def chosen_study(name: str | None, out: Path) -> Study:
     """The study of a name, a file, or a folder under `out`; None: the one that was run last. Raises InputError."""
-    from benchmark.study.running import last_study, read_study
+    from benchmark.study.filing import last_study, read_study
 
     return last_study(out) if name is None else read_study(name, {}, out)
+
+
+OUT_DEFAULT = Path("results/runs")
+
+
+OUT = click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT_DEFAULT, show_default=True,
+    help="Folder of runs, tables and figures.",
+)  # fmt: skip

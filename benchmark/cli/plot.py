@@ -9,8 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import check_device, chosen_study, load_plugins, plugin_option, split_list
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, check_device, chosen_study, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: What is examined unless said otherwise: everything at once, whole modalities, positions.

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import check_device, load_plugins, plugin_option
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, check_device, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +56,8 @@ def predict(
     Predictions are on the scale of the labels, and not clipped.
     """
     check_device(device)
-    from benchmark.prediction.predict import find_runs, open_run, read_new_samples, write_text
+    from benchmark.files import replace_text
+    from benchmark.prediction.predict import find_runs, open_run, read_new_samples
     from benchmark.prediction.predict import predict as predict_samples
     from protocols import InputError
 
@@ -75,7 +75,7 @@ def predict(
     if str(output) == "-":
         click.echo(text, nl=False)
     else:
-        write_text(text, output)
+        replace_text(output, text)
         click.echo(f"{output}: {len(table)} samples ({_counts(table)}), predicted by {_title(runs)}", err=True)
 
 

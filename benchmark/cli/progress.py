@@ -20,8 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from benchmark.runs.executors.base import Event
-from benchmark.runs.store import RunRecord
-from benchmark.study.study import Plan
+from benchmark.runs.record import RunRecord
+from benchmark.study.plan import Plan
 
 
 class StudyDisplay:

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import chosen_study, split_list
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, chosen_study, split_list
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -124,7 +123,7 @@ def _optimism(
 ) -> list[Entry]:
     from benchmark.publishing.tables import Entry
     from benchmark.results.test_oracle import optimism_panels
-    from benchmark.study.running import prepare
+    from benchmark.study.plan import prepare
     from benchmark.tables.optimism import optimism
 
     plan = prepare(study)

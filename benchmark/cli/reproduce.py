@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import check_device, load_plugins, plugin_option, read_seeds, split_list
-from benchmark.cli.run import OUT, OUT_DEFAULT
+from benchmark.cli.options import OUT, OUT_DEFAULT, check_device, load_plugins, plugin_option, read_seeds, split_list
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,13 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import check_device, read_seeds, split_list
-
-OUT_DEFAULT = Path("results/runs")
-OUT = click.option(
-    "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT_DEFAULT, show_default=True,
-    help="Folder of runs, tables and figures.",
-)  # fmt: skip
+from benchmark.cli.options import OUT, check_device, read_seeds, split_list
 
 
 @click.command()
@@ -83,7 +77,9 @@ def run(
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
     from benchmark.runs.executors import LocalExecutor
-    from benchmark.study.running import pending, prepare, read_study
+    from benchmark.study.filing import read_study
+    from benchmark.study.plan import prepare
+    from benchmark.study.running import pending
     from benchmark.study.running import run as run_study
     from protocols import InputError
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option, read_seeds, split_list
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, load_plugins, plugin_option, read_seeds, split_list
 
 if TYPE_CHECKING:
     from benchmark.evaluation.panel import Panel

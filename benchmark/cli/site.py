@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import chosen_study
-from benchmark.cli.run import OUT
+from benchmark.cli.options import OUT, chosen_study
 
 
 @click.command()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import os
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
 
+from benchmark.files import sha256_of
 from protocols import InputError
 
 #: Published weights of sentence-transformers/all-MiniLM-L6-v2.
@@ -27,7 +27,7 @@ def encoder_revision(name: str) -> str:
     if local:
         for file in _WEIGHTS:
             if (Path(source) / file).is_file():
-                return "sha256:" + _sha256(Path(source) / file)
+                return "sha256:" + _checksum(Path(source) / file)
         raise InputError(f"encoder '{name}': no {' or '.join(_WEIGHTS)} in {source}")
     from transformers import AutoConfig
 
@@ -45,7 +45,7 @@ def locate(name: str) -> tuple[str, bool]:
                 "(a Hugging Face name or a folder)"
             )
         folder = Path(spec.origin).parent / "model"
-        found = _sha256(folder / "model.safetensors")
+        found = _checksum(folder / "model.safetensors")
         if found != MINILM_SHA256:
             raise InputError(
                 f"encoder 'minilm': weights in {folder} have sha256 {found[:12]}..., expected {MINILM_SHA256[:12]}...; "
@@ -73,12 +73,9 @@ def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
 
 
 @lru_cache(maxsize=8)
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
+def _checksum(path: Path) -> str:
+    """The sha256 of a file of weights, computed once a process."""
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256_of(path)
     except OSError as error:
         raise InputError(f"encoder weights {path} cannot be read: {error.strerror}; reinstall the encoder") from error
-    return digest.hexdigest()

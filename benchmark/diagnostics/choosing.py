@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from benchmark.prediction import find_runs
-from benchmark.study.running import prepare, read_study
+from benchmark.study.filing import read_study
+from benchmark.study.plan import prepare
 from protocols import InputError
 
 

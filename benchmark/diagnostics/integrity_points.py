@@ -35,7 +35,7 @@ def integrity_points(
 
     Returns:
         One row a (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the
-        point's place; `true` (mean integrity); `mae` of the estimate and `spearman` (`evaluation.metrics`; of each seed,
+        point's place; `true` (mean integrity); `mae` of the estimate and `spearman` (see `metrics`; of each seed,
         over samples and, for all points, over these, then averaged; NaN where truth or estimate is constant); `leads`,
         the share of samples that the modality leads; `_low` and `_high` over videos and seeds; `seeds`, `samples`,
         `videos`, `level`, `flag`. NaN for what the model does not say.

@@ -23,7 +23,7 @@ from benchmark.diagnostics.recovery_table import recovery_table
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.curves import on_axes
 from benchmark.figures.writing import FORMATS, check_formats
-from benchmark.runs.store import replace_file
+from benchmark.files import replace_text
 from benchmark.tables.table import Table
 from protocols import InputError
 
@@ -99,11 +99,10 @@ def write_diagnostics(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
-    files = [
-        _write(folder / f"{name}.csv", data.to_csv(index=False, lineterminator="\n")) for name, data in made.items()
-    ]
-    files.append(_write(folder / "diagnostics.md", "\n".join(table.markdown() for table in (*tables, *by_point))))
-    files.append(_write(folder / "diagnostics.tex", "\n".join(table.latex() for table in (*tables, *by_point))))
+    texts = {f"{name}.csv": data.to_csv(index=False, lineterminator="\n") for name, data in made.items()}
+    files = [replace_text(folder / name, text) for name, text in texts.items()]
+    files.append(replace_text(folder / "diagnostics.md", "\n".join(table.markdown() for table in (*tables, *by_point))))
+    files.append(replace_text(folder / "diagnostics.tex", "\n".join(table.latex() for table in (*tables, *by_point))))
     return Written(folder, tables, by_point, (*files, *_figures(found, made, folder, formats, subject)), tuple(absent))
 
 
@@ -147,11 +146,3 @@ def _figures(
             title = f"{under}: error of the estimates, and dominance"
             files += plot_decay(data, folder / f"{stem}-integrity", title, formats=formats)
     return files
-
-
-def _write(path: Path, text: str) -> Path:
-    try:
-        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
-    return path

@@ -1,6 +1,6 @@
 """The table that everything after evaluation reads: predictions of every cell on one test set.
 
-Arrays and tables only. `benchmark.results.from_runs` fills it from the run store; metrics, statistics, tables and figures read it.
+Arrays and tables only. `results.from_runs` fills it from runs; metrics, statistics, tables and figures read it.
 """
 
 from __future__ import annotations

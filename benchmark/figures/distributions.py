@@ -19,7 +19,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures.style import PALETTE
-from benchmark.figures.writing import FORMATS, beside, check_formats, figure_style, replace_file, save_figure
+from benchmark.figures.writing import FORMATS, beside, check_formats, figure_style, save_figure
+from benchmark.files import replace_file
 from protocols import InputError
 
 _PARTS = ("train", "valid", "test")

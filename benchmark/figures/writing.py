@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +12,7 @@ import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from benchmark.files import replace_file
 from protocols import InputError, unknown_name
 
 #: Width of a column and of the text of a two-column page, inches.
@@ -129,20 +128,3 @@ def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:
 def beside(stem: Path, ending: str) -> Path:
     """The file of a stem, which may hold dots itself."""
     return stem.with_name(f"{stem.name}.{ending}")
-
-
-def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write beside and rename into place, so that a reader never sees half a file.
-
-    Raises:
-        InputError: when the file cannot be written.
-    """
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
-    try:
-        write(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
-    finally:
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)

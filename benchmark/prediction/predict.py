@@ -17,10 +17,9 @@ import pandas as pd
 from benchmark.data.samples import Samples
 from benchmark.evaluation.scales import scale_of
 from benchmark.prediction import NewSamples, TrainedRun, find_runs, open_run, read_new_samples
-from benchmark.runs.store import replace_file
 from protocols import MODALITIES, InputError
 
-__all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples", "write_text"]
+__all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples"]
 
 #: Told how many of all predictions are made.
 Progress = Callable[[int, int], None]
@@ -69,14 +68,6 @@ def predict(
     table = tables[0] if len(tables) == 1 else _average(tables)
     table.insert(0, "sample_id", read.ids)
     return _with_class(table, opened[0].samples.provenance.label_range)
-
-
-def write_text(text: str, path: Path) -> None:
-    """Write a file whole or not at all; raises InputError when it cannot be written."""
-    try:
-        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); name another file") from error
 
 
 def _tell(progress: Progress | None, before: int, total: int, done: int) -> None:

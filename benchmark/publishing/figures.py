@@ -10,7 +10,8 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.publishing.figure_kinds import NOTHING, PANEL_KINDS, WIDTHS, Wish, draw_integrity
-from benchmark.study.running import read_panels, study_folder
+from benchmark.results.from_runs import read_panels
+from benchmark.study.filing import study_folder
 from benchmark.study.study import Study
 from protocols import InputError, parse, unknown_name
 

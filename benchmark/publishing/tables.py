@@ -11,8 +11,9 @@ from pathlib import Path
 from shlex import quote
 
 from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names
-from benchmark.runs.store import replace_file
-from benchmark.study.running import read_panels, study_folder
+from benchmark.files import replace_text, safe_name
+from benchmark.results.from_runs import read_panels
+from benchmark.study.filing import study_folder
 from benchmark.study.study import Study
 from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
 from benchmark.tables.rendering.html import page
@@ -132,8 +133,8 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
     }
     for entry in entries:
         stem = entry.name if entry.name == "leaderboard" else f"{entry.name}-{metric}"
-        place = Path("tables", _safe(entry.dataset), _safe(entry.protocol))
-        label = f"tab:{_safe(entry.protocol)}-{stem}"
+        place = Path("tables", safe_name(entry.dataset), safe_name(entry.protocol))
+        label = f"tab:{safe_name(entry.protocol)}-{stem}"
         texts[place / f"{stem}.md"] = entry.table.markdown()
         texts[place / f"{stem}.csv"] = entry.table.csv()
         texts[place / f"{stem}.tex"] = entry.table.latex(label)
@@ -143,7 +144,7 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
         for place in places:
             place.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            replace_file(folder / name, lambda path, t=text: path.write_text(t, encoding="utf-8"))
+            replace_text(folder / name, text)
         for place in {p for p in folder.glob("tables/*/*") if p.is_dir()} - set(places):
             _remove_tables(place)
     except OSError as error:
@@ -214,7 +215,3 @@ def _adding(study: Study, root: Path) -> Callable[[Sequence[str], Sequence[str]]
         return f"naming {'it' if len(models) == 1 else 'them'} in {file} and `sentibench run {file} {out}`"
 
     return text
-
-
-def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_=,." else "_" for c in name).strip(".") or "_"

@@ -18,10 +18,12 @@ import pandas as pd
 from baselines import model_class
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.runs.outdated import outdated
+from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE
-from benchmark.runs.store import RunRecord, RunStore
+from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
-from benchmark.study.study import Plan, PlannedRun
+from benchmark.study.plan import Plan, PlannedRun, prepare
+from benchmark.study.study import Study
 from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
@@ -256,3 +258,12 @@ def _point(protocol: MeasurementPlan, order: int) -> dict[str, object]:
 
 def _number(coordinate: float | str | None) -> float:
     return float(coordinate) if isinstance(coordinate, (int, float)) else math.nan
+
+
+def read_panels(study: Study, root: Path) -> list[Panel]:
+    """The results of a study that are there.
+
+    Raises:
+        InputError: when nothing of it has been run.
+    """
+    return required_panels(prepare(study), root)

@@ -11,8 +11,8 @@ import pandas as pd
 
 from benchmark.results.from_runs import protocol_table
 from benchmark.runs.store import RunStore
-from benchmark.study.running import prepare
-from benchmark.study.study import PlannedRun, Study
+from benchmark.study.plan import PlannedRun, prepare
+from benchmark.study.study import Study
 from protocols import MODALITIES
 
 #: Columns of `Diagnostics.table` that a model may give.

@@ -11,9 +11,10 @@ from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.results.candidates import TEST_ORACLE, Candidates
 from benchmark.results.from_runs import ValidSelection, make_panel, protocol_table, runs_by_dataset
+from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE
-from benchmark.runs.store import RunRecord, RunStore
-from benchmark.study.study import Plan, PlannedRun
+from benchmark.runs.store import RunStore
+from benchmark.study.plan import Plan, PlannedRun
 from protocols import InputError, Protocol, unknown_name
 
 

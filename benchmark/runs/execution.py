@@ -27,16 +27,9 @@ from benchmark.data.synthetic import oracle, parse_synthetic
 from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.epochs import EpochWeights, predict_epochs
 from benchmark.runs.provenance import provenance
+from benchmark.runs.record import EPOCHS, EpochEvaluations, Evaluation, RunRecord, write_record
 from benchmark.runs.spec import ORACLE, RunSpec
-from benchmark.runs.store import (
-    EPOCHS,
-    EpochEvaluations,
-    Evaluation,
-    RunRecord,
-    RunStore,
-    write_predictions,
-    write_record,
-)
+from benchmark.runs.store import RunStore, write_predictions
 from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng, train
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory

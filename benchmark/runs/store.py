@@ -15,97 +15,20 @@ taken for done.
 
 from __future__ import annotations
 
-import json
 import os
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
 
 import pandas as pd
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.files import replace_file, safe_name
+from benchmark.runs.record import EPOCHS, SCHEMA_VERSION, RunRecord, write_record
+from benchmark.runs.spec import RunSpec
 from protocols import InputError
-
-SCHEMA_VERSION = 1
-
-#: Name of the file of every epoch's predictions.
-EPOCHS = "epochs.parquet"
-
-
-class Evaluation(BaseModel):
-    """One cell: the run under one scenario."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    scenario: str
-    fingerprint: str
-    masks_sha256: str
-    mae: float
-
-
-class EpochEvaluations(BaseModel):
-    """What `epochs.parquet` holds.
-
-    Attributes:
-        epochs: Those from which the checkpoint was chosen, rising; counted from 1 over all stages, 0 without training.
-        fingerprints: The scenarios under which each of them was evaluated.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    epochs: tuple[int, ...]
-    fingerprints: tuple[str, ...]
-
-
-class RunRecord(BaseModel):
-    """The content of `run.json`.
-
-    Attributes:
-        inference_ms: Mean milliseconds a sample over all scenarios, in batches of 32 samples of similar length.
-        inference_ms_median, inference_ms_p95: Of the same; None in runs of older versions.
-        flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
-        tested_epochs: What `epochs.parquet` holds; None where there is none.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    schema_version: int = SCHEMA_VERSION
-    id: str
-    spec: RunSpec
-    status: Literal["done", "failed"]
-    error: str | None = None
-    traceback: str | None = None
-    parameters: int = 0
-    epochs: int = 0
-    best_epoch: int = 0
-    valid_mae: float | None = None
-    seconds: dict[str, float] = {}
-    inference_ms: float | None = None
-    inference_ms_median: float | None = None
-    inference_ms_p95: float | None = None
-    flops: int | None = None
-    peak_memory_mb: float | None = None
-    evaluations: tuple[Evaluation, ...] = ()
-    tested_epochs: EpochEvaluations | None = None
-    provenance: dict[str, Any] = {}
-
-    def evaluated(self) -> dict[str, Evaluation]:
-        """Evaluations by the scenario's fingerprint."""
-        return {e.fingerprint: e for e in self.evaluations}
-
-    def lacks(self, fingerprints: Iterable[str], *, epochs: bool = False) -> bool:
-        """Whether a scenario was not evaluated or, if asked for, not for every epoch (the oracle has none)."""
-        wanted = set(fingerprints)
-        if wanted - set(self.evaluated()):
-            return True
-        if not epochs or self.spec.model == ORACLE:
-            return False
-        return self.tested_epochs is None or bool(wanted - set(self.tested_epochs.fingerprints))
 
 
 class RunStore:
@@ -120,7 +43,8 @@ class RunStore:
 
     def folder(self, spec: RunSpec) -> Path:
         """Where a run is, or would be."""
-        return self.root / _safe(spec.dataset) / _safe(spec.split) / f"{_safe(spec.model)}-s{spec.seed}-{spec.id}"
+        dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
+        return self.root / dataset / split / f"{model}-s{spec.seed}-{spec.id}"
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The record of a run, failed ones included; None when there is none that can be read."""
@@ -258,27 +182,12 @@ class RunStore:
         return all((folder / name).is_file() for name in ("predictions.parquet", "samples.parquet", "history.csv"))
 
 
-def write_record(record: RunRecord, path: Path) -> None:
-    """Write `run.json`."""
-    path.write_text(json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False) + "\n", encoding="utf-8")
-
-
 def write_predictions(predictions: pd.DataFrame, path: Path) -> None:
     """Write predictions; repeated ids and scenarios are stored once."""
     table = predictions.assign(
         scenario=predictions["scenario"].astype("category"), sample_id=predictions["sample_id"].astype("category")
     )
     table.to_parquet(path, index=False, compression="zstd")
-
-
-def replace_file(path: Path, write: Any) -> None:
-    """Write a file beside its place and rename it into it."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        write(beside)
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def _alive(pid: int) -> bool:
@@ -289,7 +198,3 @@ def _alive(pid: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def _safe(name: str) -> str:
-    return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"

@@ -30,8 +30,8 @@ from benchmark.data.scaling import Scaler
 from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.runs.data import model_sizes, text_side
+from benchmark.runs.record import SCHEMA_VERSION, RunRecord
 from benchmark.runs.spec import ORACLE, RunSpec
-from benchmark.runs.store import SCHEMA_VERSION, RunRecord
 from benchmark.training.inference import predict
 from benchmark.training.loop import forked_rng
 from benchmark.training.weights import load_weights

@@ -10,14 +10,17 @@ from shlex import quote
 
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.statistics import DRAWS
-from benchmark.figures.writing import replace_file
+from benchmark.files import replace_text
+from benchmark.results.from_runs import read_panels
 from benchmark.results.test_oracle import optimism_panels
-from benchmark.runs.store import RunRecord, RunStore
+from benchmark.runs.record import RunRecord
+from benchmark.runs.store import RunStore
 from benchmark.site.bundle import Oracles, Progress, make_bundle
 from benchmark.site.labels import describe_models
 from benchmark.site.page import render
-from benchmark.study.running import prepare, read_panels, study_folder
-from benchmark.study.study import Plan, Study
+from benchmark.study.filing import study_folder
+from benchmark.study.plan import Plan, prepare
+from benchmark.study.study import Study
 from protocols import InputError
 
 
@@ -77,8 +80,7 @@ def build(
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{path.parent}: cannot be made a folder ({error.strerror}); choose another") from error
-    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
-    return path
+    return replace_text(path, text)
 
 
 def _oracles(plan: Plan, root: Path, panels: Sequence[Panel], records: Sequence[RunRecord]) -> Oracles:

@@ -12,7 +12,7 @@ from benchmark.evaluation.protocol_results import ORACLE, dataset_title, protoco
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import KEPT
 from benchmark.results.candidates import TEST_ORACLE, VALID
-from benchmark.runs.store import RunRecord
+from benchmark.runs.record import RunRecord
 from benchmark.site.colours import model_styles
 from benchmark.site.labels import KINDS, kind_of, visible
 from benchmark.site.numbers import costs, protocol_table

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from benchmark.evaluation.panel import Panel
-from benchmark.runs.store import RunRecord
+from benchmark.runs.record import RunRecord
 from benchmark.site.numbers import number
 
 _NUMBERS = ("parameters", "flops", "epochs", "best_epoch", "valid_mae", "inference_ms", "inference_ms_median",

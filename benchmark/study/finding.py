@@ -7,9 +7,10 @@ from pathlib import Path
 
 from benchmark.data.sources import filed_name
 from benchmark.runs.outdated import outdated
-from benchmark.runs.store import RunRecord, RunStore
-from benchmark.study.running import prepare, read_study
-from benchmark.study.study import PlannedRun
+from benchmark.runs.record import RunRecord
+from benchmark.runs.store import RunStore
+from benchmark.study.filing import read_study
+from benchmark.study.plan import PlannedRun, prepare
 from protocols import InputError, unknown_name
 
 _ID = re.compile(r"[0-9a-f]{4,16}")

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmark.runs.spec import ORACLE
+from benchmark.study.plan import PlannedRun
 from benchmark.study.settings_file import TuningNote
-from benchmark.study.study import ModelEntry, PlannedRun, Study
+from benchmark.study.study import ModelEntry, Study
 from benchmark.words import listed, plural
 
 #: Of the settings given by a study so many are named.

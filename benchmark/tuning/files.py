@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from benchmark.runs.store import replace_file
+from benchmark.files import replace_file, replace_text
 from benchmark.study.settings_file import TunedConfig, TuningNote, tuned_text
 from benchmark.tuning.plan import TuningPlan
 from benchmark.tuning.space import differing, space_sha256
@@ -45,7 +45,7 @@ def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> No
         (folder / "best.yaml").unlink(missing_ok=True)
     else:
         text = _best_text(plan, folder, trials, best)
-        replace_file(folder / "best.yaml", lambda path: path.write_text(text, encoding="utf-8"))
+        replace_text(folder / "best.yaml", text)
 
 
 def usage(plan: TuningPlan, folder: Path) -> str:

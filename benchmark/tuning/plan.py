@@ -18,8 +18,9 @@ from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.folds import check_folds, fold_names, whole_split
 from benchmark.data.sources import load_samples
 from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.study.plan import PlannedRun, plan
 from benchmark.study.settings_file import TunedOn, TuningNote
-from benchmark.study.study import PlannedRun, make_study, plan
+from benchmark.study.study import make_study
 from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
 from benchmark.words import plural

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from benchmark.files import replace_text
 from benchmark.runs.executors.local import usable_cores
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import replace_file
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
@@ -104,7 +104,7 @@ def tune(
         raise InputError(f"{folder}: another process is at this search; wait for it, or end it") from None
     try:
         text = json.dumps(resolved.content, indent=2) + "\n"
-        replace_file(folder / "search.json", lambda path: path.write_text(text, encoding="utf-8"))
+        replace_text(folder / "search.json", text)
         search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
         with workers or LocalWorkers(usable_cores() if device == "cpu" else 1) as chosen:
             for start in range(0, budget, ROUND):

@@ -10,8 +10,9 @@ import pytest
 
 from benchmark.data.catalog import import_data, open_samples
 from benchmark.evaluation.metrics import score_cells
+from benchmark.results.from_runs import read_panels
 from benchmark.runs.executors import LocalExecutor
-from benchmark.study.running import read_panels, run
+from benchmark.study.running import run
 from benchmark.study.study import make_study
 
 RealFile = Callable[[str], Path]

@@ -13,7 +13,7 @@ from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
 from benchmark.data.store import StoreInfo
 from benchmark.data.synthetic import is_synthetic
-from benchmark.study.study import resolve_dataset
+from benchmark.study.plan import resolve_dataset
 from protocols import MODALITIES
 
 _MMSA = "the links in https://github.com/thuiar/MMSA"

@@ -15,7 +15,7 @@ from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.curves import default_metrics
-from benchmark.figures.writing import replace_file
+from benchmark.files import replace_text
 from benchmark.papers.reported import load, load_sources, metric_title
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.catalogue import Item
@@ -85,7 +85,7 @@ def present(
         place = folder or root / "studies" / f"reproduce-{setup.item.name}"
         place.mkdir(parents=True, exist_ok=True)
         tables, files = count(setup, place, formats)
-        files = [_write(place / "reproduced.md", "\n".join(t.markdown() for t in tables)), *files]
+        files = [replace_text(place / "reproduced.md", "\n".join(t.markdown() for t in tables)), *files]
         return Reproduction(tuple(tables), tuple(tables), tuple(files), setup.absent)
     plan = setup.plan
     place = folder or root / "studies" / plan.study.name
@@ -103,8 +103,8 @@ def present(
             ablation |= _has_ablation(panel)
             figures += draw(setup.item, panel, place, formats)
     files = [
-        _write(place / "reproduced.md", "\n".join(t.markdown() for t in tables)),
-        _write(place / "reproduced.csv", pd.concat(frames, ignore_index=True).to_csv(index=False)),
+        replace_text(place / "reproduced.md", "\n".join(t.markdown() for t in tables)),
+        replace_text(place / "reproduced.csv", pd.concat(frames, ignore_index=True).to_csv(index=False)),
     ]
     notes = (*setup.absent, *_missing(setup, root))
     begun = (root / "studies" / plan.study.name / "study.yaml").is_file()
@@ -263,8 +263,3 @@ def _missing(setup: Setup, root: Path) -> list[str]:
         else ""
     )
     return [f"{len(todo)} of {len(setup.plan.runs)} runs are missing; leave --no-run out to run them{where}"]
-
-
-def _write(path: Path, text: str) -> Path:
-    replace_file(path, lambda p: p.write_text(text, encoding="utf-8"))
-    return path

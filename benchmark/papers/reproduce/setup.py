@@ -11,8 +11,8 @@ from benchmark.data.sources import load_samples
 from benchmark.papers.reported.schema import DATASETS
 from benchmark.papers.reproduce.catalogue import Item, get_item, item_models
 from benchmark.papers.reproduce.needs import NEEDS
-from benchmark.study.running import prepare
-from benchmark.study.study import Plan, Study, make_study, resolve_dataset
+from benchmark.study.plan import Plan, prepare, resolve_dataset
+from benchmark.study.study import Study, make_study
 from protocols import InputError
 
 

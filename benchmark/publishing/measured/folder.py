@@ -129,11 +129,6 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 
-def sha256_of(path: Path) -> str:
-    """sha256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
 def hidden_name(sample_id: str, data_sha256: str) -> str:
     """What stands for a sample whose data set is not in the folder: those who have it can tell which it is."""
     return hashlib.blake2b(sample_id.encode(), key=data_sha256.encode()[:64], digest_size=8).hexdigest()

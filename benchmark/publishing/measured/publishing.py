@@ -19,6 +19,7 @@ import yaml
 
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
+from benchmark.files import sha256_of
 from benchmark.publishing.measured.folder import (
     DATA_FILES,
     MANIFEST,
@@ -30,15 +31,15 @@ from benchmark.publishing.measured.folder import (
     is_measured,
     read_manifest,
     read_measured,
-    sha256_of,
     write_manifest,
     write_rows,
 )
 from benchmark.publishing.measured.tables import render
 from benchmark.results.from_runs import required_panels
-from benchmark.runs.store import RunRecord, RunStore
-from benchmark.study.running import prepare
-from benchmark.study.study import Plan, Study
+from benchmark.runs.record import RunRecord
+from benchmark.runs.store import RunStore
+from benchmark.study.plan import Plan, prepare
+from benchmark.study.study import Study
 from protocols import InputError
 
 #: Of a run's provenance: what may go where others read it. Commands and platforms name folders and machines.

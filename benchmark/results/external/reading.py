@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import pandas as pd
 
 from benchmark.data.config import EncoderConfig
 from benchmark.evaluation.panel import Gap
+from benchmark.files import sha256_of
 from benchmark.results.external import faults as checks
 from benchmark.results.external.columns import read_columns
 from benchmark.results.external.coverage import coverage
@@ -170,7 +170,7 @@ def _gather(
     if not len(whole):
         return Inspection(None, (f"{path}: no (seed, scenario) has all {grid.shape[1]} samples; {gaps[0]}",))
     cells, predictions = keys.iloc[whole].reset_index(drop=True), grid[whole]
-    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    sha = sha256_of(path)
     notes = [f"{', '.join(dict.fromkeys(cells['model']))}: predictions made elsewhere, {path.name} (sha256 {sha[:16]})"]
     notes += _odd(cells, predictions, samples.label_range)
     return Inspection(External(samples, tuple(protocols), cells, predictions, gaps, absent, tuple(notes)), ())

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from benchmark.data.config import EncoderConfig
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load, load_samples
-from benchmark.study.study import resolve_dataset
+from benchmark.study.plan import resolve_dataset
 from protocols import Scenario
 
 _PART_NAMES = {code: name for name, code in PARTS.items()}

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.files import replace_file
 from benchmark.results.external.columns import COLUMNS
 from benchmark.results.external.reading import External
 from benchmark.results.external.samples import EvaluationSet
-from benchmark.runs.store import replace_file
 from protocols import InputError, Protocol
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from benchmark.runs.execution import Job
-    from benchmark.runs.store import RunRecord
+    from benchmark.runs.record import RunRecord
 
 
 @dataclass(frozen=True)

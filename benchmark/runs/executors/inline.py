@@ -8,7 +8,7 @@ import torch
 
 from benchmark.runs.execution import Job, execute
 from benchmark.runs.executors.base import Event, Listener
-from benchmark.runs.store import RunRecord
+from benchmark.runs.record import RunRecord
 
 
 class InlineExecutor:

@@ -19,7 +19,7 @@ from benchmark.runs.executors.base import Event, Listener, death
 
 if TYPE_CHECKING:
     from benchmark.runs.execution import Job
-    from benchmark.runs.store import RunRecord
+    from benchmark.runs.record import RunRecord
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -38,7 +38,7 @@ class LocalExecutor:
 
     def map(self, jobs: Sequence[Job], listener: Listener | None = None) -> Iterator[tuple[int, RunRecord]]:
         """Run the jobs, first come first served; a worker that dies fails its job and is replaced."""
-        from benchmark.runs.store import RunRecord
+        from benchmark.runs.record import RunRecord
 
         tell = listener or (lambda _: None)
         queue = deque(enumerate(jobs))
@@ -100,7 +100,7 @@ def _give(worker: _Process, queue: deque[tuple[int, Job]], tell: Listener) -> No
 
 
 def _died(job: Job, code: int | None) -> RunRecord:
-    from benchmark.runs.store import RunRecord
+    from benchmark.runs.record import RunRecord
 
     error = f"{death(code)}; run the study again to retry"
     return RunRecord(id=job.spec.id, spec=job.spec, status="failed", error=error)

@@ -17,9 +17,11 @@ from benchmark.diagnostics.integrity_data import calibration_data, decay_data
 from benchmark.diagnostics.integrity_figure import _draw_calibration, _draw_decay
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.publishing.figures import KINDS, plot
-from benchmark.runs.store import Evaluation, RunRecord, RunStore, write_predictions, write_record
-from benchmark.study.running import prepare, save_study
-from benchmark.study.study import Plan, Study, make_study
+from benchmark.runs.record import Evaluation, RunRecord, write_record
+from benchmark.runs.store import RunStore, write_predictions
+from benchmark.study.filing import save_study
+from benchmark.study.plan import Plan, prepare
+from benchmark.study.study import Study, make_study
 from protocols import MODALITIES, InputError
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts
 

@@ -16,11 +16,13 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.evaluation.panel import Panel
+from benchmark.files import sha256_of
 from benchmark.publishing.measured import check, checking, publish, read_measured, refresh
-from benchmark.publishing.measured.folder import MANIFEST, TableChoices, sha256_of
+from benchmark.publishing.measured.folder import MANIFEST, TableChoices
 from benchmark.results.from_runs import panels
 from benchmark.runs.executors.inline import InlineExecutor
-from benchmark.study.running import prepare, run
+from benchmark.study.plan import prepare
+from benchmark.study.running import run
 from benchmark.study.study import Study, make_study
 from protocols import InputError
 from tests.samples import make_samples

@@ -17,7 +17,7 @@ from benchmark.cli.main import main
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
-from benchmark.study.running import save_study
+from benchmark.study.filing import save_study
 from benchmark.study.study import Study, make_study
 from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
 from benchmark.tables.leaderboard import leaderboard_table

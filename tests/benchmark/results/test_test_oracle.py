@@ -20,11 +20,13 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.evaluation.metrics import METRICS, score
 from benchmark.evaluation.panel import Panel
+from benchmark.results.from_runs import read_panels
 from benchmark.results.test_oracle import optimism_panels
 from benchmark.runs import execution as experiment
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.running import RunOutcome, pending, prepare, read_panels, run
+from benchmark.study.plan import prepare
+from benchmark.study.running import RunOutcome, pending, run
 from benchmark.study.study import Study, make_study
 from benchmark.tables.optimism import optimism
 from protocols import InputError

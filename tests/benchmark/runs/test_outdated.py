@@ -9,11 +9,12 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.publishing.tables import report
+from benchmark.results.from_runs import read_panels
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.outdated import outdated
 from benchmark.runs.store import RunStore
 from benchmark.study.finding import find_runs
-from benchmark.study.running import read_panels, run
+from benchmark.study.running import run
 from benchmark.study.study import make_study
 from protocols import InputError
 from tests.benchmark.runs.test_store import make_spec, write

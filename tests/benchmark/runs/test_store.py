@@ -13,8 +13,9 @@ import pytest
 
 from benchmark.data.config import EncoderConfig
 from benchmark.runs.executors.base import death
+from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import Evaluation, RunRecord, RunStore, write_predictions, write_record
+from benchmark.runs.store import RunStore, write_predictions
 
 
 def make_spec(**changes: object) -> RunSpec:

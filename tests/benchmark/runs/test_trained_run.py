@@ -10,7 +10,8 @@ import pytest
 
 from baselines import model_class
 from benchmark.prediction import find_runs, open_run, trained_run
-from benchmark.runs.store import RunRecord, RunStore, write_record
+from benchmark.runs.record import RunRecord, write_record
+from benchmark.runs.store import RunStore
 from protocols import InputError
 from tests.benchmark.trained_studies import Studies
 

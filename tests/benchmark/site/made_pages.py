@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.evaluation.panel import Gap, Panel
+from benchmark.runs.record import Evaluation, RunRecord
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import Evaluation, RunRecord
 from benchmark.site import Bundle, make_bundle
 from tests.benchmark.fake_panel import fake_panel
 

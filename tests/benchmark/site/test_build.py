@@ -11,10 +11,11 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.data.registered import is_registered, register_dataset
+from benchmark.results.from_runs import read_panels
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.site import build
-from benchmark.study.running import read_panels, run
+from benchmark.study.running import run
 from benchmark.study.study import Study, make_study
 from protocols import InputError
 from tests.samples import make_samples

@@ -11,7 +11,7 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.study.origins import settings_origins
-from benchmark.study.running import prepare
+from benchmark.study.plan import prepare
 from benchmark.study.settings_file import TunedConfig, TunedOn, TuningNote, read_tuned, tuned_text
 from benchmark.study.study import make_study
 from benchmark.tables.comparison import compare_models, pair

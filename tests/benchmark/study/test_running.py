@@ -17,10 +17,13 @@ import yaml
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.diagnostics import read_diagnostics
+from benchmark.results.from_runs import read_panels
 from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.running import last_study, pending, prepare, read_panels, read_study, run
+from benchmark.study.filing import last_study, read_study
+from benchmark.study.plan import prepare
+from benchmark.study.running import pending, run
 from benchmark.study.study import Study, load_study, make_study
 from protocols import InputError
 from protocols.mechanisms.structured import Block

@@ -14,9 +14,12 @@ from baselines import Batch, InputSpec, ModelConfig, ModelInfo, Prediction, Sent
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import build_dataset
 from benchmark.data.registered import is_registered, register_dataset
+from benchmark.results.from_runs import read_panels
 from benchmark.runs.executors import InlineExecutor
-from benchmark.runs.store import RunRecord, RunStore, write_record
-from benchmark.study.running import prepare, read_panels, run
+from benchmark.runs.record import RunRecord, write_record
+from benchmark.runs.store import RunStore
+from benchmark.study.plan import prepare
+from benchmark.study.running import run
 from benchmark.study.study import make_study
 from benchmark.training.inference import flops_per_sample, predict
 from tests.samples import make_samples

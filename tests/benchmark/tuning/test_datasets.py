@@ -12,7 +12,7 @@ import pytest
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.study.running import prepare
+from benchmark.study.plan import prepare
 from benchmark.study.settings_file import read_tuned
 from benchmark.study.study import make_study
 from benchmark.tuning.files import usage

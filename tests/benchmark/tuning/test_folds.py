@@ -12,7 +12,7 @@ import pytest
 from benchmark.data.folds import split_codes
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
-from benchmark.study.running import prepare
+from benchmark.study.plan import prepare
 from benchmark.study.settings_file import read_tuned
 from benchmark.study.study import make_study
 from benchmark.tuning.search import pending, plan_tuning, tune

@@ -13,7 +13,9 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.samples import Samples
 from benchmark.data.store import write_store
 from benchmark.runs.executors import InlineExecutor
-from benchmark.study.running import last_study, prepare, run
+from benchmark.study.filing import last_study
+from benchmark.study.plan import prepare
+from benchmark.study.running import run
 from benchmark.study.settings_file import read_tuned
 from benchmark.study.study import make_study
 from benchmark.tuning.search import TuningOutcome, plan_tuning, tune

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.study.running import prepare
+from benchmark.study.plan import prepare
 from benchmark.study.study import make_study
 from benchmark.tuning.search import tune
 from protocols import InputError

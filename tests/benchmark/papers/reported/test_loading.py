@@ -134,7 +134,7 @@ def test_installed_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     place = tmp_path / "share" / "sentibench" / "reported"
     shutil.copytree(reported_folder(), place)
     monkeypatch.setattr(
-        "benchmark.papers.reported.files.__file__", str(tmp_path / "site" / "benchmark" / "papers" / "reported" / "f.py")
+        "benchmark.papers.reported.files.__file__", str(tmp_path / "site/benchmark/papers/reported/f.py")
     )
     monkeypatch.setattr("sys.prefix", str(tmp_path))
     assert reported_folder() == place

@@ -1,0 +1,50 @@
+"""Files: written whole or not at all, names that every file system takes, checksums."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from protocols import InputError
+
+
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file beside its place and rename it into it, so that a reader never sees half a file.
+
+    Args:
+        path: Where the file goes.
+        write: Given a path with the same suffix; writes the content there.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def replace_text(path: Path, text: str) -> Path:
+    """Write a text file as `replace_file` does, in UTF-8; returns its path."""
+    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    return path
+
+
+def safe_name(name: str) -> str:
+    """A name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
+    return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file's content, in hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,94 @@
+"""The content of `run.json`: what is known of one run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from benchmark.runs.spec import ORACLE, RunSpec
+
+SCHEMA_VERSION = 1
+
+
+#: Name of the file of every epoch's predictions.
+EPOCHS = "epochs.parquet"
+
+
+class Evaluation(BaseModel):
+    """One cell: the run under one scenario."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    scenario: str
+    fingerprint: str
+    masks_sha256: str
+    mae: float
+
+
+class EpochEvaluations(BaseModel):
+    """What `epochs.parquet` holds.
+
+    Attributes:
+        epochs: Those from which the checkpoint was chosen, rising; counted from 1 over all stages, 0 without training.
+        fingerprints: The scenarios under which each of them was evaluated.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epochs: tuple[int, ...]
+    fingerprints: tuple[str, ...]
+
+
+class RunRecord(BaseModel):
+    """The content of `run.json`.
+
+    Attributes:
+        inference_ms: Mean milliseconds a sample over all scenarios, in batches of 32 samples of similar length.
+        inference_ms_median, inference_ms_p95: Of the same; None in runs of older versions.
+        flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
+        tested_epochs: What `epochs.parquet` holds; None where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: int = SCHEMA_VERSION
+    id: str
+    spec: RunSpec
+    status: Literal["done", "failed"]
+    error: str | None = None
+    traceback: str | None = None
+    parameters: int = 0
+    epochs: int = 0
+    best_epoch: int = 0
+    valid_mae: float | None = None
+    seconds: dict[str, float] = {}
+    inference_ms: float | None = None
+    inference_ms_median: float | None = None
+    inference_ms_p95: float | None = None
+    flops: int | None = None
+    peak_memory_mb: float | None = None
+    evaluations: tuple[Evaluation, ...] = ()
+    tested_epochs: EpochEvaluations | None = None
+    provenance: dict[str, Any] = {}
+
+    def evaluated(self) -> dict[str, Evaluation]:
+        """Evaluations by the scenario's fingerprint."""
+        return {e.fingerprint: e for e in self.evaluations}
+
+    def lacks(self, fingerprints: Iterable[str], *, epochs: bool = False) -> bool:
+        """Whether a scenario was not evaluated or, if asked for, not for every epoch (the oracle has none)."""
+        wanted = set(fingerprints)
+        if wanted - set(self.evaluated()):
+            return True
+        if not epochs or self.spec.model == ORACLE:
+            return False
+        return self.tested_epochs is None or bool(wanted - set(self.tested_epochs.fingerprints))
+
+
+def write_record(record: RunRecord, path: Path) -> None:
+    """Write `run.json`."""
+    path.write_text(json.dumps(record.model_dump(mode="json"), indent=2, allow_nan=False) + "\n", encoding="utf-8")

@@ -1,0 +1,77 @@
+"""Study files: found by name, and filed beside the runs of the study."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from benchmark.files import replace_text
+from benchmark.study.study import Study, load_study, make_study
+from protocols import InputError, unknown_name
+
+#: Studies that ship with the suite.
+SHIPPED = Path(__file__).parent / "shipped"
+
+
+def study_folder(study: Study, root: Path) -> Path:
+    """Where tables and figures of a study go."""
+    return root / "studies" / study.name
+
+
+def save_study(study: Study, root: Path) -> None:
+    """File the study beside its runs, so that reports can be made from the folder alone."""
+    folder = study_folder(study, root)
+    folder.mkdir(parents=True, exist_ok=True)
+    # reports are made from other folders, too
+    study = study.model_copy(update={"plugins": [str(Path(p).resolve()) for p in study.plugins]})
+    text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
+    replace_text(folder / "study.yaml", text)
+
+
+def last_study(root: Path) -> Study:
+    """The study that was run last under `root`.
+
+    Raises:
+        InputError: when there is none.
+    """
+    files = sorted(root.glob("studies/*/study.yaml"), key=lambda p: p.stat().st_mtime)
+    if not files:
+        raise InputError(f"no study under {root}; run one first, or name its folder with --out")
+    return load_study(files[-1])
+
+
+def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = None) -> Study:
+    """A study from a file, from those that were run or ship with the suite, or from fields alone.
+
+    Args:
+        name: Path of a YAML file, or the name of a study under `root` or of a shipped one such as `demo`; None for
+            fields alone.
+        fields: Replace those of the file.
+        root: Folder of the run store whose studies are known by name, before the shipped ones.
+
+    Raises:
+        InputError: for a missing file or a wrong field.
+    """
+    if name is None:
+        if not fields.get("datasets") or not fields.get("models"):
+            raise InputError("name a study file, or give --dataset and --models (the demo: sentibench run demo)")
+        return make_study(dict(fields))
+    known = {path.stem: path for path in SHIPPED.glob("*.yaml")}
+    known |= {path.parent.name: path for path in root.glob("studies/*/study.yaml")} if root else {}
+    path = Path(name)
+    if name in known and not path.is_file():  # a folder of that name, such as the demo's own, is no study
+        path = known[name]
+    elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
+        where = f"under {root}; --out names another folder; " if root else ""
+        raise unknown_name("study", name, known, hint=f"({where}or give a YAML file)")
+    study = load_study(path)
+    if not fields:
+        return study
+    filed = study.model_dump(mode="json")
+    for key in ("encoder", "optimisation"):  # what is not given stays as the file has it
+        if key in fields:
+            fields = {**fields, key: {**filed[key], **fields[key]}}
+    return make_study({**filed, **fields}, name)

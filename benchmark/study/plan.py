@@ -1,0 +1,178 @@
+"""A study resolved: runs (one training each) and cells (one run under one scenario)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import numpy as np
+
+from baselines import load_plugin, model_class, models, resolve_config
+from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.samples import PARTS
+from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
+from benchmark.data.synthetic import is_synthetic
+from benchmark.runs.spec import ORACLE, ORACLE_VERSION, RunSpec
+from benchmark.study.study import ModelEntry, Study
+from benchmark.words import shortened
+from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run of a plan and what to call it.
+
+    Attributes:
+        spec: Identity.
+        dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
+        label: What tables call the model.
+        label_range: Lowest and highest label of the data set, which chooses the metrics.
+    """
+
+    spec: RunSpec
+    dataset: str
+    label: str
+    label_range: tuple[float, float] = (-3.0, 3.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study, resolved.
+
+    Attributes:
+        study: The study.
+        runs: Every training, ordered so that runs that share corrupted samples come together.
+        protocols: The protocols in order.
+        scenarios: The scenarios of all protocols, each once.
+    """
+
+    study: Study
+    runs: tuple[PlannedRun, ...]
+    protocols: tuple[Protocol, ...]
+    scenarios: tuple[Scenario, ...]
+
+    def scenarios_of(self, run: PlannedRun) -> tuple[Scenario, ...]:
+        """What a run is evaluated under. The oracle is known of what is left alone: `Scenario.ignorable`."""
+        if run.spec.model != ORACLE:
+            return self.scenarios
+        return tuple(s for s in self.scenarios if s.ignorable)
+
+
+def plan(study: Study) -> Plan:
+    """Resolve names, configs, data and encoder of a study; trains nothing.
+
+    Raises:
+        InputError: for anything unknown or misspelt, before anything runs.
+    """
+    protocols = tuple(get_protocol(name) for name in study.protocols)
+    if len({p.name for p in protocols}) < len(protocols):
+        raise InputError("protocols: one is named twice; name each once")
+    scenarios = tuple(dict.fromkeys(s for p in protocols for s in p.scenarios))
+    regime = get_regime(study.regime)
+    entries = _resolve_models(study)
+    runs = []
+    named: dict[tuple[str, ...], str] = {}
+    for reference in study.datasets:
+        header, splits = resolve_dataset(reference)
+        same = (header.fingerprint, *splits)
+        if same in named:
+            raise InputError(f"datasets: '{named[same]}' and '{reference}' are the same data; name it once")
+        named[same] = reference
+        encoder = study.encoder if header.text_is_tokens else None
+        revision = encoder_revision(encoder.name) if encoder else None
+        for entry, _, _ in entries:
+            _check_tuned_here(entry, header, splits)
+            if encoder is None and model_class(entry.name).info.needs_encoder:
+                raise InputError(
+                    f"model '{entry.name}' works inside a text encoder, and the text of '{header.name}' is word "
+                    "vectors; leave one of the two out"
+                )
+        for seed in dict.fromkeys(study.seeds):
+            for split in splits:
+                shared: dict[str, Any] = {
+                    "dataset": header.name,
+                    "split": split,
+                    "data_sha256": header.fingerprint,
+                    "regime": regime.name,
+                    "regime_fingerprint": regime.fingerprint,
+                    "encoder": encoder,
+                    "encoder_revision": revision,
+                    "scaling": study.scaling,
+                    "seed": seed,
+                }
+                for entry, version, config in entries:
+                    source = plugin_sha256(model_class(entry.name))
+                    spec = RunSpec(
+                        model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
+                    )
+                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
+                known = any(s.ignorable for s in scenarios)
+                if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
+                    spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
+                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
+    return Plan(study, tuple(runs), protocols, scenarios)
+
+
+def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]]:
+    titles = [entry.title for entry in study.models]
+    twice = next((t for t in titles if titles.count(t) > 1), None)
+    if twice:
+        raise InputError(f"models: '{twice}' stands twice; give one of them a label of its own")
+    resolved = []
+    for entry in study.models:
+        if entry.title == ORACLE or (entry.title != entry.name and entry.title in models()):
+            raise InputError(f"models: '{entry.title}' is the name of another row; give {entry.name} another label")
+        own = entry.config.get("optimisation", {})
+        if not isinstance(own, dict):
+            raise InputError(
+                f"model '{entry.name}', config field 'optimisation': expected fields, found {shortened(own)}"
+            )
+        values = {**entry.config, "optimisation": {**study.optimisation, **own}}
+        config = resolve_config(entry.name, values)
+        resolved.append((entry, model_class(entry.name).info.version, config.model_dump(mode="json")))
+    return resolved
+
+
+def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
+    """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
+    for seen in entry.tuning.seen if entry.tuning else ():
+        other = next((s for s in splits if seen.bars(header.fingerprint, s)), None)
+        if other:
+            raise InputError(
+                f"model '{entry.title}': its settings were found on {seen.dataset}/{seen.split}, whose training and "
+                f"validation parts may hold test samples of {header.name}/{other}; tune on that split, or leave it out"
+            )
+
+
+def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
+    """The data set that a study names, and the splits it asks for.
+
+    Raises:
+        InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled,
+            and no sample may count twice.
+    """
+    name, _, pattern = reference.partition("/")
+    header = dataset_header(name)
+    if not pattern:
+        return header, [header.splits[0]]
+    splits = [s for s in header.splits if fnmatchcase(s, pattern)]
+    if not splits:
+        raise unknown_name(f"split of {name}", pattern, header.splits)
+    if len(splits) > 1:
+        samples = load_samples(name)
+        tested = np.sum([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
+        if (tested > 1).any():
+            raise InputError(
+                f"{reference}: sample '{samples.ids[tested.argmax()]}' is in the test part of two of the splits "
+                f"{', '.join(splits)}; name one split, such as {header.name}/{splits[0]}, or those of one "
+                "cross-validation"
+            )
+    return header, splits
+
+
+def prepare(study: Study) -> Plan:
+    """Load the plugins of a study and resolve it; raises InputError for anything unknown or misspelt."""
+    for plugin in study.plugins:
+        load_plugin(plugin)
+    return plan(study)
