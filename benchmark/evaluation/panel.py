@@ -5,12 +5,19 @@ Arrays and tables only. `results.from_runs` fills it from runs; metrics, statist
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+
+from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.statistics import DRAWS, Estimates, resample
+from protocols import InputError, unknown_name
+
+#: Draws of one panel beyond this size are not kept: every table then resamples its own scenarios.
+_KEPT_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -88,3 +95,69 @@ class Panel:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     selection: str = "valid"
+    _estimates: dict[tuple[int, int, bool], dict[str, Estimates]] = field(default_factory=dict, init=False, repr=False)
+
+    def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The metrics as given; raises InputError for one that is not defined on the panel's labels."""
+        known = metric_names(self.label_range)
+        for name in names:
+            if name not in known:
+                low, high = self.label_range
+                raise unknown_name(f"metric of labels in [{low:g}, {high:g}]", name, known)
+        return tuple(names)
+
+    def estimates(
+        self,
+        scenarios: Sequence[str],
+        metrics: Sequence[str] | None = None,
+        *,
+        draws: int = DRAWS,
+        seed: int = 0,
+        paired_seeds: bool = False,
+    ) -> dict[str, Estimates]:
+        """Values and bootstrap draws of every model on some scenarios; models without any of them are left out.
+
+        All scenarios are resampled once and kept, for all tables and figures, unless their draws are too many to keep.
+
+        Args:
+            scenarios: Their texts.
+            metrics: Names; all of the label range by default.
+            draws: Bootstrap draws.
+            seed: Seed of the draws.
+            paired_seeds: As for `statistics.resample`.
+
+        Raises:
+            InputError: if nothing was evaluated under any of the scenarios, or for an unknown metric.
+        """
+        self.check_metrics(metrics or ())
+        chosen = self.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_)
+        if not chosen.any():
+            raise InputError(f"no cell has been evaluated under {scenarios[0]} or its like; run the study first")
+        key = draws, seed, paired_seeds
+        if key not in self._estimates:
+            known = len(metric_names(self.label_range))
+            if draws * len(self.cells[["model", "scenario"]].drop_duplicates()) * known * 8 > _KEPT_BYTES:
+                return self._resampled(chosen, metrics, *key)
+            self._estimates[key] = self._resampled(np.ones_like(chosen), None, *key)
+        restricted = {model: own.only(scenarios, metrics) for model, own in self._estimates[key].items()}
+        return {model: own for model, own in restricted.items() if own is not None}
+
+    def _resampled(
+        self,
+        rows: npt.NDArray[np.bool_],
+        metrics: Sequence[str] | None,
+        draws: int,
+        seed: int,
+        paired_seeds: bool,
+    ) -> dict[str, Estimates]:
+        return resample(
+            self.label,
+            self.video_ids,
+            self.cells[rows].reset_index(drop=True),
+            self.predictions[rows],
+            label_range=self.label_range,
+            metrics=metrics,
+            draws=draws,
+            seed=seed,
+            paired_seeds=paired_seeds,
+        )

@@ -7,26 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import estimate, protocol_points
+from benchmark.evaluation.protocol_results import protocol_points
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.words import counted
-from protocols import unknown_name
 
 PLACE = ("axis", "x", "axis2", "y", "tick", "order")
 VALUE = ("mean", "low", "high", "sd", "seeds", "level", "flag", "mask_informed")
 #: The columns that hold numbers.
 NUMBERS = ("x", "y", "order", "mean", "low", "high", "sd", "seeds", "level")
-
-
-def check_metrics(panel: Panel, metrics: Sequence[str]) -> tuple[str, ...]:
-    """The metrics as given; raises InputError for one that is not defined on the panel's labels."""
-    known = metric_names(panel.label_range)
-    for metric in metrics:
-        if metric not in known:
-            raise unknown_name(f"metric of label range {panel.label_range}", metric, known)
-    return tuple(metrics)
 
 
 def point_values(
@@ -51,9 +41,9 @@ def point_values(
         InputError: for an unknown protocol or metric, or a protocol without evaluated cells.
     """
     points = protocol_points(panel, protocol)
-    chosen = check_metrics(panel, metrics)
+    chosen = panel.check_metrics(metrics)
     scenarios = [str(s) for s in points["scenario"]]
-    estimates = estimate(panel, scenarios, chosen, draws=draws, seed=seed)
+    estimates = panel.estimates(scenarios, chosen, draws=draws, seed=seed)
     table = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
     table = table.rename(columns={"value": "mean", "group": "scenario"})
     for name in PLACE:

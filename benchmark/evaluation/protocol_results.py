@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.statistics import DRAWS, Estimates, resample
+from benchmark.evaluation.statistics import DRAWS, Estimates
 from benchmark.words import counted, plural
 from protocols import InputError, get_protocol, unknown_name
 
@@ -46,44 +46,6 @@ def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
         protocol = same_base[0]
     points = panel.points[panel.points["protocol"] == protocol]
     return points.sort_values("order", kind="stable").reset_index(drop=True)
-
-
-def estimate(
-    panel: Panel,
-    scenarios: Sequence[str],
-    metrics: Sequence[str] | None = None,
-    *,
-    draws: int = DRAWS,
-    seed: int = 0,
-    paired_seeds: bool = False,
-) -> dict[str, Estimates]:
-    """Values and bootstrap draws of every model on some scenarios; models without any of them are left out.
-
-    Args:
-        panel: The predictions.
-        scenarios: Their texts.
-        metrics: Names; all of the label range by default.
-        draws: Bootstrap draws.
-        seed: Of the draws.
-        paired_seeds: As for `benchmark.evaluation.statistics.resample`.
-
-    Raises:
-        InputError: if nothing was evaluated under any of the scenarios.
-    """
-    chosen = panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_)
-    if not chosen.any():
-        raise InputError(f"no cell has been evaluated under {scenarios[0]} or its like; run the study first")
-    return resample(
-        panel.label,
-        panel.video_ids,
-        panel.cells[chosen].reset_index(drop=True),
-        panel.predictions[chosen],
-        label_range=panel.label_range,
-        metrics=metrics,
-        draws=draws,
-        seed=seed,
-        paired_seeds=paired_seeds,
-    )
 
 
 def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
@@ -154,7 +116,7 @@ class ProtocolResults:
         Raises:
             InputError: if nothing was evaluated under the protocol.
         """
-        return estimate(self.panel, self.scenarios, draws=self.draws, seed=self.seed)
+        return self.panel.estimates(self.scenarios, draws=self.draws, seed=self.seed)
 
     @cached_property
     def contest(self) -> dict[str, Estimates]:

@@ -16,8 +16,8 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import band_note, best_first, check_metrics, labels_of
-from benchmark.evaluation.protocol_results import ORACLE, estimate, protocol_points
+from benchmark.evaluation.point_values import band_note, best_first, labels_of
+from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.figures.axes import finish, power_of_ten
 from benchmark.figures.emphasis import emphasised
@@ -67,11 +67,11 @@ def cost_data(
             raise unknown_name("cost", cost, COSTS)
         if cost not in panel.runs:
             raise InputError(f"panel: runs have no column '{cost}'; found {', '.join(map(str, panel.runs.columns))}")
-    check_metrics(panel, [metric])
+    panel.check_metrics([metric])
     points = protocol_points(panel, protocol)
     scenarios = [str(s) for s in points["scenario"]]
     values = confidence_intervals(
-        estimate(panel, scenarios, [metric], draws=draws), {str(points["protocol"].iloc[0]): scenarios}, level=level
+        panel.estimates(scenarios, [metric], draws=draws), {str(points["protocol"].iloc[0]): scenarios}, level=level
     )
     values = values.rename(columns={"value": "mean"})
     values["level"] = level

@@ -16,7 +16,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, check_metrics, labels_of, point_values
+from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, labels_of, point_values
 from benchmark.evaluation.protocol_results import protocol_points
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.axes import axis_label, finish, number_axis
@@ -75,7 +75,7 @@ def curve_data(
     name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
     if not plottable(panel, name):
         raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
-    chosen = check_metrics(panel, metrics or default_metrics(panel.label_range))
+    chosen = panel.check_metrics(metrics or default_metrics(panel.label_range))
     return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
 
 

@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import check_metrics, labels_of
-from benchmark.evaluation.protocol_results import ORACLE, estimate, protocol_points
+from benchmark.evaluation.point_values import labels_of
+from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import critical_differences
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.style import Style, styles
@@ -46,10 +46,10 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
     Raises:
         InputError: for fewer than 3 models or 2 blocks, or without the extra `statistics`.
     """
-    check_metrics(panel, [metric])
+    panel.check_metrics([metric])
     points = panel.points if protocol is None else protocol_points(panel, protocol)
     scenarios = [str(s) for s in dict.fromkeys(points["scenario"])]
-    estimates = estimate(panel, scenarios, [metric], draws=1)
+    estimates = panel.estimates(scenarios, [metric])
     contest = {model: own for model, own in estimates.items() if model != ORACLE}
     whole = {model: own for model, own in contest.items() if not own.holes(scenarios)}
     values = pd.DataFrame(

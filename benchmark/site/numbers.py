@@ -11,7 +11,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import ORACLE, estimate, protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
 from benchmark.site.layout import views
 from protocols import InputError, get_protocol
@@ -80,7 +80,7 @@ def _part(
     points = protocol_points(panel, name).to_dict("records")
     scenarios = [str(p["scenario"]) for p in points]
     evaluated = panel.cells["scenario"].isin(scenarios).any()
-    found = estimate(panel, scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
+    found = panel.estimates(scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
     models = list(found)
     values = _values(found, models, scenarios, metrics, level)
     return {

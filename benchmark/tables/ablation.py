@@ -13,7 +13,6 @@ from benchmark.tables.cells import (
     NOTHING,
     SEEDS,
     Cells,
-    check_metric,
     interval_caption,
     level_text,
     metric_column,
@@ -46,7 +45,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
     Raises:
         InputError: if the base or every variant is absent, or the base has a hole.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     base, *others = variants
     own = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
     there = [name for name in others if name in results.contest]

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, estimate
+from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
 from benchmark.evaluation.statistics import aggregates
 from benchmark.tables.cells import (
     MODEL,
     SEEDS,
     Cells,
     bold_caption,
-    check_metric,
     embolden,
     interval_caption,
     level_text,
@@ -49,11 +48,11 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     complete = complete_scenario(results)
     estimates = results.estimates
     if complete is not None and complete not in results.scenarios:
-        estimates = estimate(results.panel, (*results.scenarios, complete), draws=results.draws, seed=results.seed)
+        estimates = results.panel.estimates((*results.scenarios, complete), draws=results.draws, seed=results.seed)
         estimates = {model: own for model, own in estimates.items() if model in results.estimates}
     constant, baseline = (name if name in estimates else None for name in (CONSTANT, BASELINE))
     table = aggregates(

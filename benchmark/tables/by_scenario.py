@@ -11,7 +11,6 @@ from benchmark.tables.cells import (
     SEEDS,
     Cells,
     bold_caption,
-    check_metric,
     embolden,
     interval_caption,
     metric_title,
@@ -32,7 +31,7 @@ def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     ticks = [str(tick) or scenario for tick, scenario in zip(results.points["tick"], results.scenarios, strict=True)]
     axes = [str(axis) for axis in dict.fromkeys(results.points["axis"]) if axis]
     second = [str(axis) for axis in dict.fromkeys(results.points["axis2"]) if axis]
@@ -58,7 +57,7 @@ def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """
     if not has_subsets(results):
         raise InputError(f"protocol '{results.protocol}' has no subsets of modalities; use inter-subsets")
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     columns, incomplete = [], []
     for scenario, tick in zip(results.scenarios, results.points["tick"], strict=True):
         available = str(tick).split("+")
@@ -84,7 +83,7 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
     Raises:
         InputError: for a protocol without a second axis, or a metric that labels of this range do not have.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     places = _on_grid(results)
     if not places:
         raise InputError(f"protocol '{results.protocol}' has no grid of two axes; use uncertain")

@@ -8,12 +8,11 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.scales import with_sign
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
 from benchmark.tables.table import Cell, Column, Interval, Row
-from protocols import unknown_name
 
 #: The cells of a row by column.
 Cells: TypeAlias = dict[str, Cell]
@@ -22,14 +21,6 @@ MODEL = Column("model", "Model", "left")
 SEEDS = Column("seeds", "Seeds")
 #: What stands where there is no number.
 NOTHING = "–"
-
-
-def check_metric(results: ProtocolResults, metric: str) -> None:
-    """Raises InputError for a metric that labels of this range do not have."""
-    low, high = results.panel.label_range
-    known = metric_names((low, high))
-    if metric not in known:
-        raise unknown_name(f"metric of labels in [{low:g}, {high:g}]", metric, known)
 
 
 def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none", level: float = 0.95) -> Column:

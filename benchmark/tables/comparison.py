@@ -18,7 +18,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, Metric, metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import dataset_title, estimate, protocol_names, protocol_points
+from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocol_points
 from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
 from benchmark.tables.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.tables.remarks import settings_lines
@@ -222,7 +222,7 @@ def compare_models(
         if name not in known:
             raise unknown_name("metric", name, known)
     scenarios = list(dict.fromkeys(str(s) for frame in points for s in frame["scenario"]))
-    estimates = estimate(panel, scenarios, chosen, draws=draws, seed=seed)
+    estimates = panel.estimates(scenarios, chosen, draws=draws, seed=seed)
     questions = [
         (str(frame["protocol"].iloc[0]), *group)
         for frame in points

@@ -14,7 +14,6 @@ from benchmark.tables.cells import (
     SEEDS,
     Cells,
     bold_caption,
-    check_metric,
     count_text,
     duration_text,
     embolden,
@@ -75,7 +74,7 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
     Raises:
         InputError: for a metric that the labels do not have, or if nothing was evaluated under the protocol.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     found = values_of(results, {"mean": results.scenarios}, [metric])
     notes = Notes()
 

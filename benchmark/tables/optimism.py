@@ -15,7 +15,6 @@ from benchmark.evaluation.protocol_results import (
     ORACLE,
     dataset_title,
     describe,
-    estimate,
     protocol_names,
     protocol_points,
 )
@@ -190,7 +189,7 @@ def _pair(honest: Panel, oracle: Panel, metric: str, scenarios: Sequence[str], d
         own = dataclasses.replace(
             panel, cells=panel.cells[kept].reset_index(drop=True), predictions=panel.predictions[kept]
         )
-        sides.append(estimate(own, scenarios, [metric], draws=draws, seed=seed, paired_seeds=True))
+        sides.append(own.estimates(scenarios, [metric], draws=draws, seed=seed, paired_seeds=True))
     return sides[0], sides[1]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, holm
-from benchmark.tables.cells import check_metric, level_text, metric_title, number, probability, row_of, signed
+from benchmark.tables.cells import level_text, metric_title, number, probability, row_of, signed
 from benchmark.tables.remarks import Notes, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 from protocols import InputError, unknown_name
@@ -32,7 +32,7 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
     Raises:
         InputError: if there are not two models without holes, or no model of that name.
     """
-    check_metric(results, metric)
+    results.panel.check_metrics([metric])
     pairs = _pairs(results, metric, against)
     table = compare_pairs(results, metric, pairs)
     notes = Notes()

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -81,6 +81,30 @@ class Estimates:
         if all(column.all() for _, column in columns):
             return []
         return [(s, name) for i, s in enumerate(self.seeds) for name, column in columns if not column[i]]
+
+    def only(self, scenarios: Sequence[str], metrics: Sequence[str] | None = None) -> Estimates | None:
+        """The same draws for some scenarios, with the seeds that have any of them, and some metrics (None: all).
+
+        Returns:
+            None where the model has no cell of these scenarios.
+        """
+        wanted, names = set(scenarios), self.metrics if metrics is None else tuple(metrics)
+        columns = [j for j, name in enumerate(self.scenarios) if name in wanted]
+        rows = np.flatnonzero(self.present[:, columns].any(axis=1))
+        if not len(rows):
+            return None
+        if len(columns) == len(self.scenarios) and len(rows) == len(self.seeds) and names == self.metrics:
+            return self
+        kept = [self._metric(name) for name in names]
+        return replace(
+            self,
+            seeds=tuple(self.seeds[i] for i in rows),
+            scenarios=tuple(self.scenarios[j] for j in columns),
+            metrics=names,
+            values=self.values[np.ix_(rows, columns, kept)],
+            draws=self.draws[:, columns][:, :, kept],
+            present=self.present[np.ix_(rows, columns)],
+        )
 
     def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """`(S,)`: mean over the scenarios for each seed."""

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import estimate
 from benchmark.evaluation.statistics import DRAWS, Estimates, FloatArray, auilc
 from benchmark.evaluation.statistics.intervals import metric_limits
 from benchmark.evaluation.statistics.precision import quantity, widened
@@ -47,7 +46,7 @@ def measure(
     wanted = list(dict.fromkeys(texts[s] for a in known.values() for s in a.scenarios))
     if not wanted:
         return pd.DataFrame(columns=list(_COLUMNS))
-    estimates = estimate(panel, wanted, metrics, draws=draws)
+    estimates = panel.estimates(wanted, metrics, draws=draws)
     rows = []
     for own in estimates.values():
         for point, aggregate in known.items():

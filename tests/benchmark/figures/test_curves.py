@@ -18,7 +18,7 @@ from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.results.from_runs import protocol_table
-from benchmark.tables import curves
+from benchmark.figures import curves
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts

@@ -24,7 +24,7 @@ from benchmark.figures.heatmap import better_is_darker
 from benchmark.figures.ranks import plot_ranks, rank_data
 from benchmark.figures.subsets import has_names, plot_subsets, subset_data
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
-from benchmark.tables import confusion_figure, cost_figure, grid_figure, ranks_figure, subset_figure
+from benchmark.figures import confusion, cost, grid, ranks, subsets
 from protocols import InputError
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts
@@ -63,23 +63,23 @@ Draw = Callable[[pd.DataFrame, float], Figure]
 FIGURES: dict[str, tuple[Make, Draw, Callable[..., list[Path]]]] = {
     "subsets": (
         lambda p: subset_data(p, "inter-subsets", "acc7", draws=10),
-        lambda d, w: subset_figure._draw(d, "Title", w, None, "A note."),
+        lambda d, w: subsets._draw(d, "Title", w, None, "A note."),
         plot_subsets,
     ),
     "grid": (
         lambda p: grid_data(p, "uncertain", draws=10),
-        lambda d, w: grid_figure._draw(d, "Title", w, None, "A note."),
+        lambda d, w: grid._draw(d, "Title", w, None, "A note."),
         plot_grid,
     ),
-    "confusion": (confusion_data, lambda d, w: confusion_figure._draw(d, "Title", w, None, "A note."), plot_confusion),
+    "confusion": (confusion_data, lambda d, w: confusion._draw(d, "Title", w, None, "A note."), plot_confusion),
     "cost": (
         lambda p: cost_data(p, "uncertain", draws=10),
-        lambda d, w: cost_figure._draw(d, "Title", w, None, "A note."),
+        lambda d, w: cost._draw(d, "Title", w, None, "A note."),
         plot_cost,
     ),
     "ranks": (
         lambda p: rank_data(p, "uncertain"),
-        lambda d, w: ranks_figure._draw(d, "Title", w, "A note."),
+        lambda d, w: ranks._draw(d, "Title", w, "A note."),
         plot_ranks,
     ),
 }
@@ -130,7 +130,7 @@ def test_subsets_show_the_mean_of_every_model_under_every_subset(panel: Panel) -
     row = data.query("model == 'lnln' and tick == 'text+vision'").iloc[0]
     assert row["mean"] == pytest.approx(_mean(panel, "lnln", str(row["scenario"]), "acc7"))
     with figure_style(grid=False):
-        words = texts(subset_figure._draw(data, "", TEXT_WIDTH, None, ""))
+        words = texts(subsets._draw(data, "", TEXT_WIDTH, None, ""))
     assert f"{100 * row['mean']:.1f}" in words
     assert "Acc-7 (%), darker is better" in words
     assert set(MODELS) <= set(words)
@@ -141,7 +141,7 @@ def test_subsets_show_the_mean_of_every_model_under_every_subset(panel: Panel) -
 def test_a_hole_is_a_dash_not_a_number(panel: Panel) -> None:
     holed = without(panel, model="lnln", seed=0, scenario="subset(available=text)")
     with figure_style(grid=False):
-        words = texts(subset_figure._draw(subset_data(holed, "inter-subsets", draws=10), "", TEXT_WIDTH, None, ""))
+        words = texts(subsets._draw(subset_data(holed, "inter-subsets", draws=10), "", TEXT_WIDTH, None, ""))
     assert words.count("–") == 1
     assert any("–: not evaluated for every seed" in word for word in words)
 
@@ -154,7 +154,7 @@ def test_the_grid_has_both_axes_and_tells_of_the_point_beside_it(panel: Panel) -
     assert row["scenario"] == "drop(rate=0.5) + random_positions(rate=0.25)"
     assert row["mean"] == pytest.approx(_mean(panel, "mult", str(row["scenario"]), "mae"))
     with figure_style(grid=False):
-        figure = grid_figure._draw(data, "", TEXT_WIDTH, ["mult", "lnln"], "")
+        figure = grid._draw(data, "", TEXT_WIDTH, ["mult", "lnln"], "")
     words = texts(figure)
     assert {"drop rate", "missing rate", "drawn", "mult", "lnln"} <= set(words)
     assert "text-only" not in words
@@ -202,7 +202,7 @@ def test_confusion_names_the_classes_of_another_scale_and_empty_ones_have_no_sha
     assert data["metric"].unique().tolist() == ["acc5_sims"]
     assert data.query("true == 'negative'")["share"].isna().all()
     with figure_style(grid=False):
-        figure = confusion_figure._draw(data, "", COLUMN_WIDTH, None, "")
+        figure = confusion._draw(data, "", COLUMN_WIDTH, None, "")
     assert_nothing_clipped(figure)
     assert "weakly positive" in texts(figure)
 

@@ -13,7 +13,6 @@ import pytest
 from baselines import models as known_models
 from benchmark.cli.main import main
 from benchmark.evaluation.metrics import score
-from benchmark.evaluation.protocol_results import estimate
 from benchmark.evaluation.statistics import auilc, confidence_intervals
 from benchmark.papers.reported import aggregate_of, load, load_sources
 from benchmark.papers.reproduce import ITEMS, NEEDS, Setup, get_item, prepare_item, present
@@ -238,7 +237,7 @@ def test_intervals_are_those_of_every_other_table() -> None:
     aggregates = {"a": aggregate_of("intra-random", "mean 0..0.9")}
     texts = [str(p.scenario) for p in get_protocol("intra-random").points]
     found = measure(panel, aggregates, ("mae", "acc7"), draws=40).set_index(["model", "metric"])
-    theirs = confidence_intervals(estimate(panel, texts, ("mae", "acc7"), draws=40), {"a": texts})
+    theirs = confidence_intervals(panel.estimates(texts, ("mae", "acc7"), draws=40), {"a": texts})
     for row in theirs.to_dict("records"):
         own = found.loc[(row["model"], row["metric"])]
         assert (own["low"], own["high"]) == pytest.approx((row["low"], row["high"]), nan_ok=True)

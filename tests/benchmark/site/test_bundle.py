@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.evaluation.metrics import metric_names
-from benchmark.evaluation.protocol_results import estimate, protocol_points
+from benchmark.evaluation.protocol_results import protocol_points
 from benchmark.evaluation.statistics import confidence_intervals, ranks, tied_with_best
 from benchmark.figures.style import styles
 from benchmark.site import make_bundle, render
@@ -30,7 +30,7 @@ def protocol_of(bundle: dict, name: str, selection: str = "valid") -> dict:  # t
 def test_values_intervals_ranks_and_ties_are_those_of_the_statistics(metric: str) -> None:
     panel, shown = small_panel(), protocol_of(small_bundle(), "inter-drop")  # of the same panel with 60 draws
     scenarios = [str(s) for s in protocol_points(panel, "inter-drop")["scenario"]]
-    found = estimate(panel, scenarios, [metric], draws=60)
+    found = panel.estimates(scenarios, [metric], draws=60)
     contest = {m: e for m, e in found.items() if m != "oracle"}
     rank = ranks(contest, metric, scenarios).set_index("model")["rank"]
     best = tied_with_best(contest, metric, scenarios)
