@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import OUT, chosen_study
+from benchmark.cli.options import OUT, chosen_results
 
 if TYPE_CHECKING:
     from benchmark.evaluation.panel import Panel
@@ -52,9 +52,9 @@ def compare(
     from benchmark.tables.comparison import compare_models, pair
 
     studies = [_study_of(given, study, out) for given in (a, b)]
-    found = [chosen_panel(chosen_panels(studies[0][0], out), dataset)]
+    found = [panel_of(studies[0][0], dataset, out)]
     same = studies[0][0] == studies[1][0]
-    found.append(found[0] if same else chosen_panel(chosen_panels(studies[1][0], out), dataset))
+    found.append(found[0] if same else panel_of(studies[1][0], dataset, out))
     panel = pair(found[0], studies[0][1], found[1], studies[1][1], None if same else (a, b))
     if "all" in metrics:
         metrics = metric_names(panel.label_range)
@@ -72,31 +72,28 @@ def _study_of(given: str, study: str | None, out: Path) -> tuple[str | None, str
     return (name, model) if colon and name and known else (study, given)
 
 
-def chosen_panels(reference: str | None, out: Path) -> list[Panel]:
-    """Results of a study by name or file, of a folder of a measured study, or of the study that was run last."""
-    from benchmark.publishing.measured import is_measured, read_measured
-    from benchmark.results.from_runs import read_panels
+def panel_of(reference: str | None, dataset: str | None, out: Path) -> Panel:
+    """The results on one data set of a study by name or file, of a published folder, or of the study run last.
 
-    if reference is not None and is_measured(Path(reference)):
-        return read_measured(Path(reference))
-    return read_panels(chosen_study(reference, out), out)
+    Args:
+        reference: Name or file of a study, or a published folder; None for the study that was run last.
+        dataset: With or without its split; None where the study has only one.
+        out: Folder of the run store.
 
-
-def chosen_panel(panels: list[Panel], dataset: str | None) -> Panel:
-    """The panel of a data set (with or without its split); raises InputError when that is not one."""
+    Raises:
+        InputError: when there is no such study or data set, or several and none was named.
+    """
     from benchmark.data.sources import filed_name
-    from protocols import InputError, unknown_name
+    from benchmark.publishing.measured import is_measured, read_measured
+    from protocols import InputError
 
-    titles = [f"{panel.dataset}/{panel.split}" for panel in panels]
-    if dataset is None:
-        if len(panels) > 1:
-            raise InputError(f"the study has {len(panels)} data sets, {', '.join(titles)}; choose one with --dataset")
-        return panels[0]
-    filed = filed_name(dataset)
-    fitting = [p for p, title in zip(panels, titles, strict=True) if filed in (title, p.dataset)]
-    if len(fitting) != 1:
-        raise unknown_name("data set of the study", dataset, titles)
-    return fitting[0]
+    folder = Path(reference) if reference is not None else None
+    results = read_measured(folder) if folder and is_measured(folder) else chosen_results(reference, out)
+    chosen = results.select(datasets=[filed_name(dataset)]) if dataset else results
+    if len(chosen.panels) > 1:
+        shown = ", ".join(chosen.datasets)
+        raise InputError(f"the study has {len(chosen.panels)} data sets, {shown}; choose one with --dataset")
+    return chosen.panels[0]
 
 
 def _print(result: Comparison) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from benchmark.study.study import Study
+    from benchmark.results.study_results import StudyResults
 
 
 def check_measured(folder: Path, *, as_json: bool = False) -> int:
@@ -31,12 +31,12 @@ def check_measured(folder: Path, *, as_json: bool = False) -> int:
     return 1 if found else 0
 
 
-def publish_measured(study: Study, out: Path, folder: Path, *, draws: int = 2000, level: float = 0.95) -> int:
+def publish_measured(results: StudyResults, folder: Path, *, draws: int = 2000, level: float = 0.95) -> int:
     """Write a study as a folder that can be committed and checked."""
     from benchmark.publishing.measured import publish
     from benchmark.publishing.measured.folder import TableChoices
 
-    return _written(folder, publish(study, out, folder, choices=TableChoices(draws=draws, level=level)))
+    return _written(folder, publish(results, folder, choices=TableChoices(draws=draws, level=level)))
 
 
 def refresh_measured(folder: Path) -> int:

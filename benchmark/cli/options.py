@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from benchmark.results.study_results import StudyResults
     from benchmark.study.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -77,3 +78,14 @@ OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT_DEFAULT, show_default=True,
     help="Folder of runs, tables and figures.",
 )  # fmt: skip
+
+
+def chosen_results(name: str | None, out: Path) -> StudyResults:
+    """The results of the study that an argument names, else of the one that was run last.
+
+    Raises:
+        InputError: when there is no such study, or nothing of it has been run.
+    """
+    from benchmark.results.study_results import open_results
+
+    return open_results(chosen_study(name, out), out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, check_device, chosen_study, load_plugins, plugin_option, split_list
+from benchmark.cli.options import OUT, check_device, chosen_results, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: What is examined unless said otherwise: everything at once, whole modalities, positions.
@@ -68,8 +68,7 @@ def plot(
     from benchmark.publishing.figures import plot as draw
 
     draw(
-        chosen_study(study, out),
-        out,
+        chosen_results(study, out),
         formats or _FORMATS,
         kinds=kinds or ("all",),
         protocol=protocol,

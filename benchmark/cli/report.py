@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, chosen_study, split_list
+from benchmark.cli.options import OUT, chosen_results, split_list
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.publishing.tables import Entry
-    from benchmark.study.study import Study
+    from benchmark.results.study_results import StudyResults
     from benchmark.tables.kinds import TableSettings
 
 #: As `benchmark.tables.kinds` has them, which is not imported for `--help`.
@@ -82,20 +82,20 @@ def report(
     if refreshed:
         return refresh_measured(refreshed)
     if published:
-        return publish_measured(chosen_study(study, out), out, published, draws=draws, level=level)
+        return publish_measured(chosen_results(study, out), published, draws=draws, level=level)
 
     from benchmark.publishing.tables import as_record
     from benchmark.publishing.tables import report as write
     from benchmark.tables.kinds import TableSettings
     from senti_ifusion.variants import ABLATION
 
-    chosen = chosen_study(study, out)
+    results = chosen_results(study, out)
     settings = TableSettings(metric, against, ABLATION, draws, level)
-    written = write(chosen, out, settings)
-    results = [name for name in names if name != OPTIMISM]
-    entries = written.chosen(results, protocols) if results else []
+    written = write(results, settings)
+    honest = [name for name in names if name != OPTIMISM]
+    entries = written.chosen(honest, protocols) if honest else []
     if OPTIMISM in names:
-        entries += _optimism(chosen, out, protocols, at, settings)
+        entries += _optimism(results, protocols, at, settings)
     entries = _with_columns(_with_reported(entries) if with_reported else entries, columns)
     if as_json:
         click.echo(json.dumps([as_record(entry) for entry in entries], indent=2, allow_nan=False))
@@ -108,32 +108,29 @@ def report(
     return 0
 
 
-def show_results(study: Study, out: Path, console: Console) -> None:
+def show_results(results: StudyResults, console: Console) -> None:
     """Write the tables of a study and the curves it has, and print its leaderboards."""
     from benchmark.publishing.figures import plot as draw
     from benchmark.publishing.tables import report as write
 
-    written = write(study, out)
+    written = write(results)
     _print(written.chosen(), console)
-    _print_files([*written.files, *draw(study, out, required=False)], console)
+    _print_files([*written.files, *draw(results, required=False)], console)
 
 
 def _optimism(
-    study: Study, out: Path, protocols: tuple[str, ...], at: str | None, settings: TableSettings
+    results: StudyResults, protocols: tuple[str, ...], at: str | None, settings: TableSettings
 ) -> list[Entry]:
     from benchmark.publishing.tables import Entry
-    from benchmark.results.test_oracle import optimism_panels
-    from benchmark.study.plan import prepare
     from benchmark.tables.optimism import optimism
 
-    plan = prepare(study)
     return [
         Entry(
             f"{honest.dataset}/{honest.split}", protocol, OPTIMISM,
             optimism(honest, oracles, draws=settings.draws, level=settings.level),
         )
-        for protocol in protocols or tuple(p.name for p in plan.protocols)
-        for honest, oracles in optimism_panels(plan, out, protocol, at=at)
+        for protocol in protocols or results.protocols
+        for honest, oracles in results.test_oracle(protocol, at=at)
     ]  # fmt: skip
 
 

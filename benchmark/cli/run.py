@@ -76,6 +76,7 @@ def run(
 
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
+    from benchmark.results.study_results import open_results
     from benchmark.runs.executors import LocalExecutor
     from benchmark.study.filing import read_study
     from benchmark.study.plan import prepare
@@ -124,7 +125,7 @@ def run(
     if as_json:
         click.echo(json.dumps([r.model_dump(mode="json") for r in outcome.records], indent=2))
     elif len(outcome.failed) < len(outcome.records):
-        show_results(resolved, out, console)
+        show_results(open_results(plan, out), console)
     for record in outcome.failed:
         click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
     if len(outcome.failed) == len(outcome.records):

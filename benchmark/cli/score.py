@@ -54,7 +54,7 @@ def score(
     A scenario is given by its text or its fingerprint. To know what to predict, write the masks with 'sentibench
     protocols export' and the rows with --template; with PREDICTIONS, --template writes the rows that these lack.
     """
-    from benchmark.cli.compare import chosen_panel, chosen_panels
+    from benchmark.cli.compare import panel_of
     from benchmark.data.config import EncoderConfig
     from benchmark.evaluation.protocol_results import protocol_points
     from benchmark.results.external import (
@@ -70,7 +70,7 @@ def score(
 
     load_plugins(plugins)
     asked = [*split_list(protocols), *scenarios]
-    panel = chosen_panel(chosen_panels(beside, out), dataset) if beside else None
+    panel = panel_of(beside, dataset, out) if beside else None
     if panel is not None:
         dataset = dataset if dataset and "/" in dataset else f"{panel.dataset}/{panel.split}"
         asked = asked or list(dict.fromkeys(panel.points["protocol"]))

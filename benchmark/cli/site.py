@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import OUT, chosen_study
+from benchmark.cli.options import OUT, chosen_results
 
 
 @click.command()
@@ -26,9 +26,9 @@ def site(names: tuple[str, ...], out: Path) -> None:
     if not 1 <= len(names) <= 2:
         raise InputError(f"site: expected [STUDY] PAGE, such as 'site demo page.html'; found {len(names)} names")
     study, page = (names[0] if len(names) == 2 else None), Path(names[-1])
-    chosen = chosen_study(study, out)
+    results = chosen_results(study, out)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("intervals and ranks", total=None)
-        path = build(chosen, out, page, progress=lambda done, total: bar.update(task, completed=done, total=total))
+        path = build(results, page, progress=lambda done, total: bar.update(task, completed=done, total=total))
     click.echo(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")

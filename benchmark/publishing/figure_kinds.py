@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.diagnostics import Diagnostics, read_diagnostics
+from benchmark.diagnostics import Diagnostics
 from benchmark.diagnostics.integrity_data import calibration_data, decay_data
 from benchmark.diagnostics.integrity_figure import plot_calibration, plot_decay
 from benchmark.evaluation.metrics import METRICS, metric_names
@@ -19,7 +19,7 @@ from benchmark.figures.grid import grid_data, has_grid, plot_grid
 from benchmark.figures.ranks import plot_ranks, rank_data
 from benchmark.figures.subsets import has_names, plot_subsets, subset_data
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH
-from benchmark.study.study import Study
+from benchmark.results.study_results import StudyResults
 from benchmark.words import plural
 from protocols import InputError
 
@@ -182,10 +182,10 @@ def _ranks(panel: Panel, wish: Wish) -> list[Path]:
     return files
 
 
-def draw_integrity(study: Study, root: Path, wish: Wish) -> tuple[list[Path], list[str]]:
+def draw_integrity(results: StudyResults, wish: Wish) -> tuple[list[Path], list[str]]:
     """The figures of what models say besides the sentiment, and why there are none where there are none."""
     files: list[Path] = []
-    for found in read_diagnostics(study, root):
+    for found in results.statements:
         names = [str(name) for name in dict.fromkeys(found.points["protocol"])]
         models = wish.shown(list(dict.fromkeys(found.table["model"])))
         own = found.points[found.points["protocol"] == wish.main(names)]

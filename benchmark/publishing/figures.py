@@ -10,9 +10,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.publishing.figure_kinds import NOTHING, PANEL_KINDS, WIDTHS, Wish, draw_integrity
-from benchmark.results.from_runs import read_panels
-from benchmark.study.filing import study_folder
-from benchmark.study.study import Study
+from benchmark.results.study_results import StudyResults
 from protocols import InputError, parse, unknown_name
 
 #: What can be drawn.
@@ -20,8 +18,7 @@ KINDS = (*PANEL_KINDS, "integrity")
 
 
 def plot(
-    study: Study,
-    root: Path,
+    results: StudyResults,
     formats: Sequence[str] = FORMATS,
     *,
     kinds: Sequence[str] = ("curves",),
@@ -37,8 +34,7 @@ def plot(
     """Draw figures of a study; each from a CSV beside it.
 
     Args:
-        study: The study.
-        root: Folder of the run store.
+        results: Results of a study in a run store.
         formats: Of `png`, `pdf`, `svg`.
         kinds: Of `KINDS`; `all` is every one that the study has something to show for.
         protocol: Only this one; calibration, cost and ranks are over it, instead of the most telling one or all.
@@ -64,17 +60,17 @@ def plot(
     if width not in WIDTHS:
         raise unknown_name("width", width, WIDTHS)
     check_formats(formats)
-    panels = read_panels(study, root)
+    panels = results.panels
     _check_wishes(panels, protocol, metrics, models)
     wanted = str(parse(scenario)) if scenario else None
-    folder = study_folder(study, root)
+    folder = results.folder
     folder.mkdir(parents=True, exist_ok=True)
     wish = Wish(folder, formats, protocol, metrics, models, wanted, width)
     files: list[Path] = []
     named = required and "all" not in kinds
     for kind in KINDS if "all" in kinds else dict.fromkeys(kinds):
         try:
-            drawn, reasons = draw_integrity(study, root, wish) if kind == "integrity" else _draw(kind, panels, wish)
+            drawn, reasons = draw_integrity(results, wish) if kind == "integrity" else _draw(kind, panels, wish)
         except InputError as error:
             drawn, reasons = [], [str(error)]
         if not drawn and named:
@@ -86,7 +82,7 @@ def plot(
             for path in drawn:
                 written(path)
     if not files and required:
-        raise InputError(f"study '{study.name}': there is nothing to draw of it yet; run it under some protocols")
+        raise InputError(f"study '{results.name}': there is nothing to draw of it yet; run it under some protocols")
     return tuple(files)
 
 

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from shlex import quote
 
-from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names
 from benchmark.files import replace_text, safe_name
-from benchmark.results.from_runs import read_panels
-from benchmark.study.filing import study_folder
-from benchmark.study.study import Study
+from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
@@ -74,46 +70,39 @@ class Report:
         return found
 
 
-def report(study: Study, root: Path, settings: TableSettings | None = None) -> Report:
+def report(results: StudyResults, settings: TableSettings | None = None) -> Report:
     """Make every table of a study and write it beside the study's file.
 
     `leaderboard.md`, `leaderboard.csv` and `scenarios.md` hold these tables of all data sets and protocols;
-    `tables/DATASET/PROTOCOL/NAME.{md,csv,tex,html}` hold every table for itself, ready for a paper's `\\input`.
+    `tables/DATASET/PROTOCOL/NAME.{md,csv,tex,html}` hold one table each, ready for a paper's `\\input`.
 
     Args:
-        study: The study.
-        root: Folder of the run store.
+        results: Results of a study in a run store.
         settings: Metric, draws, level and the like.
 
     Raises:
-        InputError: when nothing of the study has been run, or the settings do not fit its data.
+        InputError: when nothing of the study is finished, the settings do not fit its data, or a file cannot be
+            written.
     """
     chosen = settings or TableSettings(variants=ABLATION)
-    entries, absent = study_tables(study, root, chosen)
-    return Report(tuple(entries), write_tables(entries, study_folder(study, root), chosen.metric), absent)
+    entries, absent = study_tables(results, chosen)
+    return Report(tuple(entries), write_tables(entries, results.folder, chosen.metric), absent)
 
 
-def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
+def study_tables(results: StudyResults, settings: TableSettings) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
     """Every table of a study, and why others are not there; writes nothing. Raises as `report` does."""
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
-    add_models = _adding(study, root)
-    for panel in read_panels(study, root):
-        for protocol in protocol_names(panel):
-            results = ProtocolResults.of(
-                panel, protocol, draws=settings.draws, level=settings.level, add_models=add_models
-            )
-            if not set(results.scenarios) & set(panel.cells["scenario"]):
-                continue  # asked for, and not yet evaluated by any model
-            for name in TABLES:
-                reason = why_not(name, results, settings)
-                if reason:
-                    absent.setdefault(name, []).append(reason)
-                else:
-                    table = make_table(name, results, settings)
-                    entries.append(Entry(f"{panel.dataset}/{panel.split}", results.protocol, name, table))
+    for found in results.by_protocol(draws=settings.draws, level=settings.level):
+        for name in TABLES:
+            reason = why_not(name, found, settings)
+            if reason:
+                absent.setdefault(name, []).append(reason)
+            else:
+                title = f"{found.panel.dataset}/{found.panel.split}"
+                entries.append(Entry(title, found.protocol, name, make_table(name, found, settings)))
     if not entries:
-        raise InputError(f"study '{study.name}': nothing is finished yet; run it to the end first")
+        raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
 
 
@@ -198,20 +187,3 @@ def _protocol(name: str, known: Sequence[str]) -> str:
     if not found:
         raise unknown_name("protocol of the study", name, known)
     return found[0]
-
-
-def _adding(study: Study, root: Path) -> Callable[[Sequence[str], Sequence[str]], str]:
-    """What adds models to this study: a command, or a line of its file where entries have settings of their own."""
-    file = quote(str(study_folder(study, root) / "study.yaml"))
-    out = f"--out {quote(str(root))}"
-    plain = not any(entry.config or entry.label for entry in study.models)
-
-    def text(models: Sequence[str], _: Sequence[str]) -> str:
-        if not models:
-            return f"`sentibench run {file} {out}`"
-        if plain:
-            everyone = ",".join((*(entry.name for entry in study.models), *models))
-            return f"`sentibench run {file} --models {everyone} {out}`"
-        return f"naming {'it' if len(models) == 1 else 'them'} in {file} and `sentibench run {file} {out}`"
-
-    return text

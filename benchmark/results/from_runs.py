@@ -22,8 +22,7 @@ from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
-from benchmark.study.plan import Plan, PlannedRun, prepare
-from benchmark.study.study import Study
+from benchmark.study.plan import Plan, PlannedRun
 from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
@@ -258,12 +257,3 @@ def _point(protocol: MeasurementPlan, order: int) -> dict[str, object]:
 
 def _number(coordinate: float | str | None) -> float:
     return float(coordinate) if isinstance(coordinate, (int, float)) else math.nan
-
-
-def read_panels(study: Study, root: Path) -> list[Panel]:
-    """The results of a study that are there.
-
-    Raises:
-        InputError: when nothing of it has been run.
-    """
-    return required_panels(prepare(study), root)

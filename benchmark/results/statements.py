@@ -11,8 +11,7 @@ import pandas as pd
 
 from benchmark.results.from_runs import protocol_table
 from benchmark.runs.store import RunStore
-from benchmark.study.plan import PlannedRun, prepare
-from benchmark.study.study import Study
+from benchmark.study.plan import Plan, PlannedRun
 from protocols import MODALITIES
 
 #: Columns of `Diagnostics.table` that a model may give.
@@ -41,19 +40,18 @@ class Diagnostics:
     points: pd.DataFrame
 
 
-def read_diagnostics(study: Study, root: Path) -> list[Diagnostics]:
+def read_diagnostics(plan: Plan, root: Path) -> list[Diagnostics]:
     """One table a data set of the study on which some model says more than the sentiment.
 
     A (model, seed) of a pooled family of splits is read when all its splits are there, as everywhere.
 
     Args:
-        study: The study.
+        plan: The resolved study.
         root: Folder of the run store.
 
     Raises:
-        InputError: for a study that cannot be resolved, or a file that cannot be read.
+        InputError: for a file that cannot be read.
     """
-    plan = prepare(study)
     store = RunStore(root)
     by_dataset: dict[str, dict[tuple[str, int], list[PlannedRun]]] = defaultdict(lambda: defaultdict(list))
     for run in plan.runs:

@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
-from shlex import quote
 
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.files import replace_text
-from benchmark.results.from_runs import read_panels
-from benchmark.results.test_oracle import optimism_panels
-from benchmark.runs.record import RunRecord
-from benchmark.runs.store import RunStore
+from benchmark.results.study_results import StudyResults
 from benchmark.site.bundle import Oracles, Progress, make_bundle
 from benchmark.site.labels import describe_models
 from benchmark.site.page import render
-from benchmark.study.filing import study_folder
-from benchmark.study.plan import Plan, prepare
-from benchmark.study.study import Study
 from protocols import InputError
 
 
 def build(
-    study: Study,
-    root: Path,
+    results: StudyResults,
     out: Path,
     *,
-    panels: Sequence[Panel] | None = None,
     oracles: Oracles | None = None,
     level: float = 0.95,
     draws: int = DRAWS,
@@ -38,10 +29,8 @@ def build(
     """Write the interactive page of a study: one HTML file that needs no network.
 
     Args:
-        study: The study.
-        root: Folder of the run store.
+        results: Results of a study in a run store.
         out: The file; `index.html` in it if it is a folder.
-        panels: Results to show instead of those of the store, such as with rows made elsewhere.
         oracles: What choosing epochs on the test set would have given; by default what the study recorded of it.
         level: Of the intervals, and of telling models apart.
         draws: Bootstrap draws behind intervals and ranks.
@@ -58,18 +47,14 @@ def build(
         raise InputError(f"{out}: expected a file that ends in .html, or a folder that exists; name one")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected a file; choose another name")
-    shown = read_panels(study, root) if panels is None else panels
-    plan = prepare(study)
-    records = RunStore(root).records()
-    filed = study_folder(study, root) / "study.yaml"
     bundle = make_bundle(
-        study.name,
-        shown,
-        oracles=_oracles(plan, root, shown, records) if oracles is None else oracles,
-        models=describe_models(plan),
-        records=records,
-        absent=_absent(plan, shown),
-        command=f"sentibench run {quote(str(filed))} --out {quote(str(root))}",
+        results.name,
+        results.panels,
+        oracles=_oracles(results) if oracles is None else oracles,
+        models=describe_models(results.plan) if results.plan else {},
+        records=results.records.values(),
+        absent=_absent(results),
+        command=results.add_models([], []).strip("`"),
         version=_version(),
         level=level,
         draws=draws,
@@ -83,24 +68,23 @@ def build(
     return replace_text(path, text)
 
 
-def _oracles(plan: Plan, root: Path, panels: Sequence[Panel], records: Sequence[RunRecord]) -> Oracles:
+def _oracles(results: StudyResults) -> Oracles:
     """What the study recorded of choosing epochs on the test set; nothing where it was run without."""
-    planned = {run.spec.id for run in plan.runs}
-    if not any(record.tested_epochs for record in records if record.id in planned):
+    if not any(record.tested_epochs for record in results.records.values()):
         return {}
-    shown = {f"{panel.dataset}/{panel.split}" for panel in panels}
     found: dict[str, dict[str, Mapping[str, Panel]]] = {}
-    for protocol in plan.protocols:
-        for honest, chosen in optimism_panels(plan, root, protocol.name):
-            if f"{honest.dataset}/{honest.split}" in shown:
-                found.setdefault(f"{honest.dataset}/{honest.split}", {})[protocol.name] = chosen
+    for protocol in results.protocols:
+        for honest, chosen in results.test_oracle(protocol):
+            if f"{honest.dataset}/{honest.split}" in results.datasets:
+                found.setdefault(f"{honest.dataset}/{honest.split}", {})[protocol] = chosen
     return found
 
 
-def _absent(plan: Plan, panels: Sequence[Panel]) -> list[str]:
-    """Data sets of a plan without any panel, as the study names them."""
-    there = {panel.dataset for panel in panels}
-    return list(dict.fromkeys(run.dataset for run in plan.runs if run.spec.dataset not in there))
+def _absent(results: StudyResults) -> list[str]:
+    """Data sets of a study without any panel, as the study names them."""
+    there = {panel.dataset for panel in results.panels}
+    runs = results.plan.runs if results.plan else ()
+    return list(dict.fromkeys(run.dataset for run in runs if run.spec.dataset not in there))
 
 
 def _version() -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.data.catalog import import_data, open_samples
 from benchmark.evaluation.metrics import score_cells
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.executors import LocalExecutor
 from benchmark.study.running import run
 from benchmark.study.study import make_study
@@ -73,7 +73,7 @@ def test_text_is_learned_on_mosi(mosi: str, tmp_path: Path) -> None:
     )
     outcome = run(study, tmp_path, LocalExecutor())
     assert not outcome.failed
-    (panel,) = read_panels(study, tmp_path)
+    (panel,) = open_results(study, tmp_path).panels
     mae = {
         (m, s): v
         for m, s, v in zip(
@@ -99,7 +99,7 @@ def test_folds_of_mmmo_are_pooled_and_naturally_missing_text_breaks_nothing(mmmo
         }
     )
     assert not run(study, tmp_path, LocalExecutor()).failed
-    folds, official = read_panels(study, tmp_path)
+    folds, official = open_results(study, tmp_path).panels
     assert len(folds.label) == 120
     assert len(official.label) == 80
     mae = score_cells(folds.label, folds.predictions)["mae"].to_numpy()

@@ -89,13 +89,13 @@ class Estimates:
             None where the model has no cell of these scenarios.
         """
         wanted, names = set(scenarios), self.metrics if metrics is None else tuple(metrics)
-        columns = [j for j, name in enumerate(self.scenarios) if name in wanted]
+        columns = np.array([j for j, name in enumerate(self.scenarios) if name in wanted], dtype=np.int64)
         rows = np.flatnonzero(self.present[:, columns].any(axis=1))
         if not len(rows):
             return None
         if len(columns) == len(self.scenarios) and len(rows) == len(self.seeds) and names == self.metrics:
             return self
-        kept = [self._metric(name) for name in names]
+        kept = np.array([self._metric(name) for name in names], dtype=np.int64)
         return replace(
             self,
             seeds=tuple(self.seeds[i] for i in rows),

@@ -50,15 +50,15 @@ def check(folder: Path) -> list[str]:
         return found
     found += _identities(folder / "runs.json")
     try:
-        panels = read_measured(folder)
+        results = read_measured(folder)
     except InputError as error:
         if "needs data set" in str(error):
             raise
         return [*found, str(error)]
-    for panel, entry in zip(panels, manifest.panels, strict=True):
+    for panel, entry in zip(results.panels, manifest.panels, strict=True):
         if is_synthetic(panel.dataset):
             found += _against_generator(panel, entry.data_sha256)
-    tables = _tables(folder, render(panels, manifest.tables))
+    tables = _tables(folder, render(results, manifest.tables))
     here = versions()
     if tables and manifest.made_with != here:
         made, now = (", ".join(f"{k} {v}" for k, v in d.items()) for d in (manifest.made_with, here))

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmark.data.sources import dataset_header
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.results.external import evaluation_set
+from benchmark.results.study_results import StudyResults
 from protocols import InputError
 
 FORMAT_VERSION = 1
@@ -154,8 +155,8 @@ def write_rows(path: Path, columns: dict[str, tuple[npt.NDArray[Any], npt.NDArra
     )
 
 
-def read_measured(folder: Path) -> list[Panel]:
-    """The panels of a measured study, as `benchmark.study.running.read_panels` made them from its runs.
+def read_measured(folder: Path) -> StudyResults:
+    """The results of a measured study, as they were made from its runs.
 
     Raises:
         InputError: if a file is missing or does not fit the others, or a data set that is not in the folder is not at
@@ -165,7 +166,8 @@ def read_measured(folder: Path) -> list[Panel]:
     predictions, samples = (_parquet(folder / f"{name}.parquet") for name in ("predictions", "samples"))
     points = _csv(folder / "points.csv", ("protocol", "scenario", "axis", "axis2", "tick"))
     costs = _csv(folder / "costs.csv", ("dataset", "model", "runs"))
-    return [_panel(folder, entry, predictions, samples, points, costs) for entry in manifest.panels]
+    panels = (_panel(folder, entry, predictions, samples, points, costs) for entry in manifest.panels)
+    return StudyResults(manifest.study, tuple(panels))
 
 
 def _panel(

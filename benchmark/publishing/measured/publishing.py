@@ -35,10 +35,9 @@ from benchmark.publishing.measured.folder import (
     write_rows,
 )
 from benchmark.publishing.measured.tables import render
-from benchmark.results.from_runs import required_panels
+from benchmark.results.study_results import StudyResults
 from benchmark.runs.record import RunRecord
-from benchmark.runs.store import RunStore
-from benchmark.study.plan import Plan, prepare
+from benchmark.study.plan import Plan
 from benchmark.study.study import Study
 from protocols import InputError
 
@@ -50,13 +49,12 @@ _PROVENANCE = (
 
 
 def publish(
-    study: Study, root: Path, folder: Path, *, labels: bool | None = None, choices: TableChoices | None = None
+    results: StudyResults, folder: Path, *, labels: bool | None = None, choices: TableChoices | None = None
 ) -> tuple[Path, ...]:
     """Write a study's predictions, provenance and tables to a folder that can be committed and checked.
 
     Args:
-        study: The study.
-        root: Folder of the run store.
+        results: Results of a study in a run store.
         folder: Is replaced when it is one of a measured study.
         labels: Put names, videos and labels of the test samples into it; by default only where the data is generated.
             Without them, samples are named by a hash, and whoever checks the folder needs the data set.
@@ -69,10 +67,12 @@ def publish(
         InputError: when nothing of the study has been run, the folder holds something else, or a text would name a
             folder of this machine.
     """
-    plan = prepare(study)
-    panels = required_panels(plan, root)
-    store = RunStore(root)
-    records = {run.spec.id: (run.label, record) for run in plan.runs if (record := store.done(run.spec))}
+    plan, root = results.plan, results.root
+    if plan is None or root is None:
+        raise InputError(f"study '{results.name}': only a study in a run store can be published")
+    study, panels = plan.study, results.panels
+    done = {key: record for key, record in results.records.items() if record.status == "done"}
+    records = {run.spec.id: (run.label, done[run.spec.id]) for run in plan.runs if run.spec.id in done}
     with _writing(folder) as beside:
         text = yaml.safe_dump(_portable(study).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         (beside / "study.yaml").write_text(text, encoding="utf-8")

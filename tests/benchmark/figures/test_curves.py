@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
+from benchmark.figures import curves
 from benchmark.figures.axes import number_axis
 from benchmark.figures.curves import curve_data, plot_curves, plottable, read_curve_data
 from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.results.from_runs import protocol_table
-from benchmark.figures import curves
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts

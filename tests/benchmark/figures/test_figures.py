@@ -17,6 +17,7 @@ from sklearn.metrics import confusion_matrix
 
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
+from benchmark.figures import confusion, cost, grid, ranks, subsets
 from benchmark.figures.confusion import confusion_data, plot_confusion
 from benchmark.figures.cost import cost_data, pareto_front, plot_cost
 from benchmark.figures.grid import grid_data, has_grid, plot_grid
@@ -24,7 +25,6 @@ from benchmark.figures.heatmap import better_is_darker
 from benchmark.figures.ranks import plot_ranks, rank_data
 from benchmark.figures.subsets import has_names, plot_subsets, subset_data
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
-from benchmark.figures import confusion, cost, grid, ranks, subsets
 from protocols import InputError
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from benchmark.cli.plot import plot as plot_verb
-from benchmark.diagnostics import read_diagnostics
 from benchmark.diagnostics.integrity_data import calibration_data, decay_data
 from benchmark.diagnostics.integrity_figure import _draw_calibration, _draw_decay
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.publishing.figures import KINDS, plot
+from benchmark.results.study_results import open_results
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.store import RunStore, write_predictions
 from benchmark.study.filing import save_study
@@ -93,7 +93,7 @@ def _file(resolved: Plan, root: Path) -> None:
 
 
 def test_diagnostics_are_what_the_runs_filed(made: tuple[Study, Path]) -> None:
-    (found,) = read_diagnostics(*made)
+    (found,) = open_results(*made).statements
     assert set(found.table["model"]) == {"senti-ifusion"}
     scenarios = found.points["scenario"].nunique()
     assert len(found.table) == 2 * SAMPLES * scenarios
@@ -104,7 +104,7 @@ def test_diagnostics_are_what_the_runs_filed(made: tuple[Study, Path]) -> None:
 
 
 def test_calibration_finds_the_bias_that_was_put_in(made: tuple[Study, Path]) -> None:
-    (found,) = read_diagnostics(*made)
+    (found,) = open_results(*made).statements
     points = found.points.query("protocol.str.startswith('intra-random')")
     data = calibration_data(found.table, points)
     for modality in MODALITIES:
@@ -121,7 +121,7 @@ def test_calibration_finds_the_bias_that_was_put_in(made: tuple[Study, Path]) ->
 
 
 def test_error_and_dominance_follow_the_rate_and_shares_add_to_one(made: tuple[Study, Path]) -> None:
-    (found,) = read_diagnostics(*made)
+    (found,) = open_results(*made).statements
     points = found.points.query("protocol.str.startswith('intra-random')")
     data = decay_data(found.table, points, draws=50)
     errors = data[data["quantity"] == "error"]
@@ -139,7 +139,7 @@ def test_error_and_dominance_follow_the_rate_and_shares_add_to_one(made: tuple[S
 
 @pytest.mark.parametrize("width", [COLUMN_WIDTH, TEXT_WIDTH])
 def test_integrity_figures_are_not_clipped(made: tuple[Study, Path], width: float) -> None:
-    (found,) = read_diagnostics(*made)
+    (found,) = open_results(*made).statements
     points = found.points.query("protocol.str.startswith('intra-random')")
     with figure_style():
         figures = [
@@ -157,7 +157,7 @@ def test_everything_that_applies_is_drawn_each_from_its_csv(
     study, root = made
     monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
     told: list[str] = []
-    files = plot(study, root, ("svg",), kinds=("all",), told=told.append)
+    files = plot(open_results(study, root), ("svg",), kinds=("all",), told=told.append)
     stems = [path.name.partition("official-")[2] for path in files if path.suffix == ".svg"]
     assert stems == [
         "intra-random.svg",
@@ -173,7 +173,7 @@ def test_everything_that_applies_is_drawn_each_from_its_csv(
     assert line.startswith("ranks left out")
     assert "sentibench[statistics]" in line
     with pytest.raises(InputError, match=r"sentibench\[statistics\]"):
-        plot(study, root, ("svg",), kinds=("ranks",))
+        plot(open_results(study, root), ("svg",), kinds=("ranks",))
 
 
 def test_the_verb_draws_what_was_asked_for(made: tuple[Study, Path]) -> None:
@@ -208,7 +208,7 @@ def test_a_wish_that_cannot_be_met_is_refused_by_name(
     study, root = made
     before = sorted(root.rglob("*"))
     with pytest.raises(InputError, match=words):
-        plot(study, root, **wish)  # type: ignore[arg-type]
+        plot(open_results(study, root), **wish)  # type: ignore[arg-type]
     assert sorted(root.rglob("*")) == before
 
 

@@ -20,6 +20,7 @@ from benchmark.files import sha256_of
 from benchmark.publishing.measured import check, checking, publish, read_measured, refresh
 from benchmark.publishing.measured.folder import MANIFEST, TableChoices
 from benchmark.results.from_runs import panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.executors.inline import InlineExecutor
 from benchmark.study.plan import prepare
 from benchmark.study.running import run
@@ -96,7 +97,7 @@ def test_the_committed_study_is_what_its_predictions_say() -> None:
 def test_the_committed_study_is_small_generated_and_names_no_machine() -> None:
     files = [p for p in DEMO.rglob("*") if p.is_file()]
     assert sum(p.stat().st_size for p in files) < 1_000_000
-    assert all(p.dataset.startswith("synthetic") for p in read_measured(DEMO))
+    assert all(p.dataset.startswith("synthetic") for p in read_measured(DEMO).panels)
     for path in files:
         if path.suffix != ".parquet":
             assert not re.search(r"(?<![\w.])/(home|root|tmp|work|Users|mnt)/", path.read_text()), path.name
@@ -169,7 +170,7 @@ def test_the_readme_traces_a_number_to_its_predictions(
     exec(code.group(1), {})
     by_seed = [float(line.split()[1]) for line in capsys.readouterr().out.splitlines() if re.match(r"\d\s", line)]
     assert len(by_seed) == 3
-    panel = read_measured(DEMO)[0]
+    panel = read_measured(DEMO).panels[0]
     rows = (panel.cells["model"] == "lnln") & (panel.cells["scenario"] == "drop(rate=0.5)")
     assert np.mean(by_seed) == pytest.approx(np.abs(panel.predictions[rows] - panel.label).mean(), abs=1e-6)
     printed = re.search(r"\| lnln \|.*", (DEMO / "scenarios.md").read_text().split("inter-drop")[1])
@@ -222,9 +223,9 @@ CHOICES = TableChoices(draws=50)
 def test_real_labels_stay_at_home_and_nothing_is_lost(trained: tuple[Study, Path], tmp_path: Path) -> None:
     study, root = trained
     folder = tmp_path / "measured" / "small"
-    publish(study, root, folder, choices=CHOICES)
+    publish(open_results(study, root), folder, choices=CHOICES)
     (panel,) = panels(prepare(study), root)
-    (again,) = read_measured(folder)
+    (again,) = read_measured(folder).panels
     assert_equal(again, panel)
     assert check(folder) == []
     samples = pd.read_parquet(folder / "samples.parquet")
@@ -238,7 +239,7 @@ def test_real_labels_stay_at_home_and_nothing_is_lost(trained: tuple[Study, Path
 def test_labels_can_be_given_away_on_purpose(trained: tuple[Study, Path], tmp_path: Path, own_home: Path) -> None:
     study, root = trained
     folder = tmp_path / "measured"
-    publish(study, root, folder, labels=True, choices=CHOICES)
+    publish(open_results(study, root), folder, labels=True, choices=CHOICES)
     shutil.rmtree(own_home)
     assert check(folder) == []
 
@@ -248,7 +249,7 @@ def test_without_the_data_set_the_check_says_which_it_needs(
 ) -> None:
     study, root = trained
     folder = tmp_path / "measured"
-    publish(study, root, folder, choices=CHOICES)
+    publish(open_results(study, root), folder, choices=CHOICES)
     write_store(make_samples(60, seed=1, words=False), store_path("toy"))
     with pytest.raises(InputError, match=r"needs data set 'toy' with sha256 .* the one here has"):
         check(folder)
@@ -263,21 +264,21 @@ def test_publishing_replaces_a_measured_study_and_nothing_else(trained: tuple[St
     folder.mkdir()
     (folder / "thesis.tex").write_text("years of work")
     with pytest.raises(InputError, match="holds something else"):
-        publish(study, root, folder, choices=CHOICES)
+        publish(open_results(study, root), folder, choices=CHOICES)
     assert [p.name for p in folder.iterdir()] == ["thesis.tex"]
     (folder / "thesis.tex").unlink()
-    publish(study, root, folder, choices=CHOICES)
+    publish(open_results(study, root), folder, choices=CHOICES)
     first = {p.name: p.read_bytes() for p in folder.iterdir()}
-    publish(study, root, folder, choices=CHOICES)
+    publish(open_results(study, root), folder, choices=CHOICES)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == first
     private = study.model_copy(
         update={"models": [*study.models[:1], study.models[1].model_copy(update={"label": str(root)})]}
     )
     with pytest.raises(InputError, match="would name the folder"):
-        publish(private, root, folder, choices=CHOICES)
+        publish(open_results(private, root), folder, choices=CHOICES)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == first
     with pytest.raises(InputError, match="nothing of study"):
-        publish(study, tmp_path / "empty", tmp_path / "new", choices=CHOICES)
+        publish(open_results(study, tmp_path / "empty"), tmp_path / "new", choices=CHOICES)
     assert not (tmp_path / "new").exists()
     assert not [p for p in tmp_path.rglob(".*") if p.is_dir()]
 
@@ -285,8 +286,8 @@ def test_publishing_replaces_a_measured_study_and_nothing_else(trained: tuple[St
 def test_what_was_not_run_is_still_named_but_not_where(trained: tuple[Study, Path], tmp_path: Path) -> None:
     study, root = trained
     longer = study.model_copy(update={"seeds": [0, 1, 2]})
-    publish(longer, root, tmp_path / "measured", choices=CHOICES)
-    (panel,) = read_measured(tmp_path / "measured")
+    publish(open_results(longer, root), tmp_path / "measured", choices=CHOICES)
+    (panel,) = read_measured(tmp_path / "measured").panels
     assert {(gap.model, gap.seed, gap.reason) for gap in panel.missing} == {
         ("constant", 2, "not run"),
         ("späte Fusion, 1", 2, "not run"),

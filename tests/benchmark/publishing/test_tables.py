@@ -17,6 +17,8 @@ from benchmark.cli.main import main
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
+from benchmark.results import study_results
+from benchmark.results.study_results import open_results
 from benchmark.study.filing import save_study
 from benchmark.study.study import Study, make_study
 from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
@@ -42,9 +44,13 @@ def small() -> Panel:
 
 @pytest.fixture
 def study(small: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Study:
-    made = make_study({"name": "mine", "datasets": ["synthetic"], "models": ["constant"], "protocols": list(PROTOCOLS)})
+    made = make_study(
+        {"name": "mine", "datasets": ["synthetic:size=tiny"], "models": ["constant"], "protocols": list(PROTOCOLS)}
+    )
     save_study(made, tmp_path)
-    monkeypatch.setattr(publish, "read_panels", lambda study, root: [small, dataclasses.replace(small, split="fold1")])
+    monkeypatch.setattr(
+        study_results, "required_panels", lambda plan, root: [small, dataclasses.replace(small, split="fold1")]
+    )
     return made
 
 
@@ -58,9 +64,11 @@ def call(capsys: pytest.CaptureFixture[str], tmp_path: Path, *arguments: str) ->
 def test_every_table_is_written_in_every_format_for_itself(
     study: Study, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(publish, "read_panels", lambda study, root: [panel, dataclasses.replace(panel, split="fold1")])
+    monkeypatch.setattr(
+        study_results, "required_panels", lambda plan, root: [panel, dataclasses.replace(panel, split="fold1")]
+    )
     settings = TableSettings(variants={"senti-ifusion": "all", "senti-ifusion-single-stage": "one stage"}, draws=30)
-    written = publish.report(study, tmp_path, settings)
+    written = publish.report(open_results(study, tmp_path), settings)
     folder = tmp_path / "studies" / "mine"
     place = folder / "tables" / "synthetic_official" / "uncertain"
     names = ("leaderboard", "scenarios-mae", "grid-mae", "aggregates-mae", "pairs-mae", "ablation-mae", "cost-mae")
@@ -82,7 +90,7 @@ def test_every_table_is_written_in_every_format_for_itself(
 
 def test_what_adds_a_row_is_a_command_for_plain_studies_and_an_edit_for_others(study: Study, tmp_path: Path) -> None:
     def text(given: Study) -> str:
-        entries, _ = publish.study_tables(given, tmp_path, TableSettings(draws=20))
+        entries, _ = publish.study_tables(open_results(given, tmp_path), TableSettings(draws=20))
         return " ".join(note.remedy for note in entries[0].table.footnotes)
 
     file = str(tmp_path / "studies" / "mine" / "study.yaml")
@@ -132,14 +140,14 @@ def test_mistakes_are_one_line(study: Study, tmp_path: Path, capsys: pytest.Capt
 
 def test_a_wrong_setting_leaves_the_files_as_they_were(study: Study, tmp_path: Path) -> None:
     with pytest.raises(InputError):
-        publish.report(study, tmp_path, TableSettings(metric="acc9", draws=20))
+        publish.report(open_results(study, tmp_path), TableSettings(metric="acc9", draws=20))
     assert [p.name for p in (tmp_path / "studies" / "mine").iterdir()] == ["study.yaml"]
 
 
 def test_a_folder_that_cannot_be_written_is_one_line(study: Study, tmp_path: Path) -> None:
     (tmp_path / "studies" / "mine" / "tables").write_text("a file in the way")
     with pytest.raises(InputError, match="give another --out"):
-        publish.report(study, tmp_path, TableSettings(draws=20))
+        publish.report(open_results(study, tmp_path), TableSettings(draws=20))
     assert {p.name for p in (tmp_path / "studies" / "mine").iterdir()} == {"study.yaml", "tables"}
 
 

@@ -20,7 +20,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.evaluation.metrics import METRICS, score
 from benchmark.evaluation.panel import Panel
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.results.test_oracle import optimism_panels
 from benchmark.runs import execution as experiment
 from benchmark.runs.executors import InlineExecutor
@@ -298,7 +298,7 @@ def test_runs_without_epochs_are_named_with_the_command_that_fills_them(
 
 
 def test_the_panels_of_results_are_untouched(roots: tuple[Path, Path]) -> None:
-    (plain,) = read_panels(study(), roots[0])
+    (plain,) = open_results(study(), roots[0]).panels
     ((honest, oracles),) = optimism_panels(prepare(study(optimism=True)), roots[1], metrics=["mae"])
     assert plain.selection == honest.selection == "valid"
     assert np.array_equal(plain.predictions, honest.predictions)

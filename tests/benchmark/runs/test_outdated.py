@@ -9,7 +9,7 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.publishing.tables import report
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.outdated import outdated
 from benchmark.runs.store import RunStore
@@ -39,13 +39,13 @@ def test_a_study_of_replaced_data_says_so(own_home: Path, tmp_path: Path) -> Non
         {"name": "kept", "datasets": ["toy"], "models": ["constant"], "protocols": ["complete"], "seeds": 1}
     )
     with pytest.raises(InputError, match="run it first"):
-        read_panels(of, tmp_path)
+        open_results(of, tmp_path)
     run(of, tmp_path, InlineExecutor())
-    assert read_panels(of, tmp_path)
+    assert open_results(of, tmp_path).panels
     store_path("toy").unlink()
     write_store(make_samples(seed=1, words=False), store_path("toy"))
     with pytest.raises(InputError, match="the data of 'toy' were replaced since they were run; run it again"):
-        read_panels(of, tmp_path)
+        open_results(of, tmp_path)
     with pytest.raises(InputError, match=r"is not there: the data of 'toy' were replaced .* finish it with"):
         find_runs("kept:constant", tmp_path)
 
@@ -57,11 +57,11 @@ def test_tables_of_protocols_that_a_study_no_longer_has_go_and_notes_stay(own_ho
     for protocols in (["complete", "inter-drop"], ["complete"]):
         of = make_study({**fields, "protocols": protocols})
         run(of, tmp_path, InlineExecutor())
-        report(of, tmp_path)
+        report(open_results(of, tmp_path))
         if len(protocols) == 2:
             assert {p.name for p in tables.iterdir()} == {"complete", "inter-drop"}
             (tables / "inter-drop" / "notes.md").write_text("mine")
     assert [p.name for p in (tables / "inter-drop").iterdir()] == ["notes.md"]
     (tables / "inter-drop" / "notes.md").unlink()
-    report(of, tmp_path)
+    report(open_results(of, tmp_path))
     assert [p.name for p in tables.iterdir()] == ["complete"]

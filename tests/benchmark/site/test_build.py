@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.data.registered import is_registered, register_dataset
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.site import build
@@ -55,7 +55,9 @@ def data_of(page: Path) -> dict[str, Any]:
 
 def test_a_study_becomes_one_file_with_its_runs_and_both_selections(root: Path, tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
-    page = build(study(), root, tmp_path / "new" / "page.html", draws=40, progress=lambda *own: told.append(own))
+    page = build(
+        open_results(study(), root), tmp_path / "new" / "page.html", draws=40, progress=lambda *own: told.append(own)
+    )
     assert [p.name for p in page.parent.iterdir()] == ["page.html"]
     data = data_of(page)
     assert data["study"] == "paged"
@@ -75,7 +77,7 @@ def test_what_is_missing_is_told_with_its_command(root: Path, tmp_path: Path) ->
     if not is_registered("site-other"):
         register_dataset("site-other")(lambda: make_samples(seed=1, words=False))
     more = study(datasets=[DATASET, "site-other"], seeds=3)
-    data = data_of(build(more, root, tmp_path / "page.html", draws=20))
+    data = data_of(build(open_results(more, root), tmp_path / "page.html", draws=20))
     gaps = data["tables"][0]["missing"]
     assert [(g["model"], g["seed"], g["reason"]) for g in gaps] == [
         ("constant", 2, "not run"), ("late-fusion-dropout", 2, "not run"),
@@ -88,20 +90,20 @@ def test_what_is_missing_is_told_with_its_command(root: Path, tmp_path: Path) ->
 def test_a_folder_gets_an_index_and_nothing_is_left_when_it_fails(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    panels = read_panels(study(), root)
-    page = build(study(), root, tmp_path, panels=panels, oracles={}, draws=20)
+    results = open_results(study(), root)
+    page = build(results, tmp_path, oracles={}, draws=20)
     assert page == tmp_path / "index.html"
     before = page.read_bytes()
     for out, match in ((tmp_path / "page.pdf", r"ends in \.html"), (page / "x.html", "cannot be made a folder")):
         with pytest.raises(InputError, match=match):
-            build(study(), root, out, panels=panels, oracles={}, draws=20)
+            build(results, out, oracles={}, draws=20)
 
     def full(*_: object, **__: object) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_text", full)
     with pytest.raises(InputError, match="No space left on device"):
-        build(study(), root, page, panels=panels, oracles={}, draws=20)
+        build(results, page, oracles={}, draws=20)
     assert page.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir() if p.is_file()] == ["index.html"]
 

@@ -16,8 +16,7 @@ import yaml
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.diagnostics import read_diagnostics
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.runs.store import RunStore
@@ -55,7 +54,7 @@ def test_a_study_is_filed_and_read_back(tiny_encoder: Path, tmp_path: Path) -> N
     outcome = run(study(tiny_encoder), tmp_path, InlineExecutor())
     assert not outcome.failed
     assert outcome.executed == len(outcome.records) == 6
-    (panel,) = read_panels(study(tiny_encoder), tmp_path)
+    (panel,) = open_results(study(tiny_encoder), tmp_path).panels
     assert panel.predictions.shape == (6 * 2, 20)
     assert not panel.missing
     assert panel.settings == dict.fromkeys(MODELS, "as registered, but epochs 2 and batch_size 16")
@@ -76,7 +75,7 @@ def test_what_is_there_is_not_done_again_and_new_cells_need_no_training(tiny_enc
     assert outcome.executed == 6
     assert phases == {"start", "evaluate"}
     assert run(study(tiny_encoder, seeds=3), tmp_path, InlineExecutor()).executed == 3
-    (panel,) = read_panels(more, tmp_path)
+    (panel,) = open_results(more, tmp_path).panels
     assert panel.predictions.shape[0] == 6 * 3
 
 
@@ -87,7 +86,7 @@ def test_cells_added_later_are_those_of_a_run_made_at_once(tiny_encoder: Path, t
     both = study(tiny_encoder, **changes, protocols=["complete", "drop(rate=0.5)"])
     run(both, tmp_path / "a", InlineExecutor())
     run(both, tmp_path / "b", InlineExecutor())
-    (a,), (b,) = read_panels(both, tmp_path / "a"), read_panels(both, tmp_path / "b")
+    (a,), (b,) = open_results(both, tmp_path / "a").panels, open_results(both, tmp_path / "b").panels
     assert np.array_equal(a.predictions, b.predictions)
 
 
@@ -97,7 +96,7 @@ def test_processes_and_inline_give_equal_bits(tiny_encoder: Path, tmp_path: Path
     events: list[Event] = []
     run(chosen, tmp_path / "a", InlineExecutor())
     run(chosen, tmp_path / "b", LocalExecutor(2), events.append)
-    (a,), (b,) = read_panels(chosen, tmp_path / "a"), read_panels(chosen, tmp_path / "b")
+    (a,), (b,) = open_results(chosen, tmp_path / "a").panels, open_results(chosen, tmp_path / "b").panels
     assert np.array_equal(a.predictions, b.predictions)
     assert {e.job for e in events} == {0, 1, 2, 3}
 
@@ -107,7 +106,7 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     folds = study(tiny_encoder, datasets=["toy/fold*"], models=["constant"], seeds=1)
     outcome = run(folds, tmp_path, InlineExecutor())
     assert [r.spec.split for r in outcome.records] == ["fold0", "fold1"]
-    (panel,) = read_panels(folds, tmp_path)
+    (panel,) = open_results(folds, tmp_path).panels
     assert panel.split == "fold*"
     assert len(panel.label) == 40
     assert panel.predictions.shape == (2, 40)
@@ -204,15 +203,15 @@ def test_what_a_mechanism_gave_before_it_changed_is_no_result(
 ) -> None:
     chosen = study(tiny_encoder, models=["senti-ifusion"], seeds=1, protocols=["complete", "block(rate=0.5)"])
     run(chosen, tmp_path, InlineExecutor())
-    (before,) = read_panels(chosen, tmp_path)
+    (before,) = open_results(chosen, tmp_path).panels
     monkeypatch.setattr(Block, "version", Block.version + 1)
     monkeypatch.setattr(Block, "erase", lambda self, layout, present, stream: {})
-    (between,) = read_panels(chosen, tmp_path)
-    assert all("block" not in str(found.table["scenario"]) for found in read_diagnostics(chosen, tmp_path))
+    (between,) = open_results(chosen, tmp_path).panels
+    assert all("block" not in str(found.table["scenario"]) for found in open_results(chosen, tmp_path).statements)
     assert list(between.cells["scenario"]) == ["complete"]
     assert [gap.scenarios for gap in between.missing] == [("block(rate=0.5)",)]
     assert run(chosen, tmp_path, InlineExecutor()).executed == 1
-    (after,) = read_panels(chosen, tmp_path)
+    (after,) = open_results(chosen, tmp_path).panels
     assert not after.missing
     assert len(RunStore(tmp_path).predictions(prepare(chosen).runs[0].spec)) == 2 * 20
     assert np.array_equal(after.predictions[1], after.predictions[0])  # nothing is erased now
@@ -252,7 +251,7 @@ def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
     outcome = run(chosen, tmp_path / "runs", LocalExecutor(1))
     assert [r.status for r in outcome.records] == ["failed", "done"]
     assert says in str(outcome.failed[0].error)
-    (panel,) = read_panels(chosen, tmp_path / "runs")
+    (panel,) = open_results(chosen, tmp_path / "runs").panels
     assert any(f"{name}, seed 0" in str(gap) for gap in panel.missing)
     assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
 
@@ -292,7 +291,7 @@ def test_a_killed_study_goes_on_where_it_was(tiny_encoder: Path, tmp_path: Path,
     outcome = run(chosen, tmp_path / "runs", InlineExecutor())
     assert outcome.executed <= 12 - there
     assert not outcome.failed
-    (panel,) = read_panels(chosen, tmp_path / "runs")
+    (panel,) = open_results(chosen, tmp_path / "runs").panels
     assert not panel.missing
 
 

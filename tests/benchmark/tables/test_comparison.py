@@ -211,7 +211,7 @@ def test_the_command_compares_models_runs_and_studies(tmp_path: Path, capsys: py
     found = json.loads(out)
     assert [row["metric"] for row in found["rows"]][:2] == ["mae", "corr"]
     assert found["rows"][0]["verdict"]
-    runs = read_measured(DEMO)[0].runs.set_index(["model", "seed"])["runs"]
+    runs = read_measured(DEMO).panels[0].runs.set_index(["model", "seed"])["runs"]
     code, out, _ = call(capsys, runs["lnln", 0][:8], runs["text-only", 2][:8], *where, "--protocol", "complete")
     assert code == 0
     assert "nothing is said about another training" in out

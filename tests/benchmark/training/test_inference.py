@@ -14,7 +14,7 @@ from baselines import Batch, InputSpec, ModelConfig, ModelInfo, Prediction, Sent
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import build_dataset
 from benchmark.data.registered import is_registered, register_dataset
-from benchmark.results.from_runs import read_panels
+from benchmark.results.study_results import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore
@@ -91,7 +91,7 @@ def test_costs_go_from_the_run_to_the_panel(tmp_path: Path) -> None:
     assert 0 < record.inference_ms_median <= record.inference_ms_p95
     assert record.flops is not None
     assert record.flops > 2 * record.parameters / 10
-    costs = read_panels(study, tmp_path)[0].runs.iloc[0]
+    costs = open_results(study, tmp_path).panels[0].runs.iloc[0]
     names = ("inference_ms_median", "inference_ms_p95", "flops", "peak_memory_mb", "best_epoch")
     for name in names:
         assert costs[name.replace("_median", "")] == getattr(record, name)
@@ -101,7 +101,7 @@ def test_costs_go_from_the_run_to_the_panel(tmp_path: Path) -> None:
     old = RunRecord.model_validate(record.model_dump(exclude=new))
     (planned,) = prepare(study).runs
     write_record(old, RunStore(tmp_path).folder(planned.spec) / "run.json")
-    costs = read_panels(study, tmp_path)[0].runs.iloc[0]
+    costs = open_results(study, tmp_path).panels[0].runs.iloc[0]
     assert costs["inference_ms"] == record.inference_ms
     assert bool(pd.isna(costs["flops"]))
     assert np.isnan(costs["inference_ms_p95"])

@@ -60,7 +60,7 @@ def test_the_command_rates_lists_and_refuses(
 
 
 def test_beside_a_study_it_has_ranks_among_its_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    panel = read_measured(DEMO)[0]
+    panel = read_measured(DEMO).panels[0]
     samples = evaluation_set(f"{panel.dataset}/{panel.split}")
     rows = template(samples, [get_protocol("complete")], (0, 1, 2))
     label = rows["sample_id"].map(dict(zip(samples.sample_ids, samples.label, strict=True)))

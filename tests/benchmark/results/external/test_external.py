@@ -84,7 +84,7 @@ def test_its_row_has_the_metrics_of_its_predictions_and_no_cost(toy_set: Evaluat
 
 
 def test_a_copy_of_a_models_predictions_gets_its_row_and_its_rank(tmp_path: Path) -> None:
-    panel = read_measured(DEMO)[0]
+    panel = read_measured(DEMO).panels[0]
     own = panel.cells["model"] == "lnln"
     n = len(panel.sample_ids)
     cells = panel.cells[own]

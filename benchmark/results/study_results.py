@@ -1,0 +1,256 @@
+"""The results of a study as one object: opened once, read once, resampled once.
+
+>>> results = open_results(read_study("demo", {}), Path("demo"))
+>>> results.select(models=["lnln", "senti-ifusion"], protocols=["inter-drop"]).to_frame()
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from shlex import quote
+
+import pandas as pd
+
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names
+from benchmark.evaluation.statistics import DRAWS, confidence_intervals
+from benchmark.results.from_runs import required_panels
+from benchmark.results.statements import Diagnostics, read_diagnostics
+from benchmark.results.test_oracle import optimism_panels
+from benchmark.runs.record import RunRecord
+from benchmark.runs.store import RunStore
+from benchmark.study.filing import study_folder
+from benchmark.study.plan import Plan, prepare
+from benchmark.study.study import Study
+from benchmark.words import plural
+from protocols import InputError, unknown_name
+
+#: Columns of `StudyResults.to_frame`; stable from version 0.2 on, new ones are added at the end.
+COLUMNS = (
+    "dataset", "split", "regime", "model", "seed", "protocol", "scenario", "axis", "x", "axis2", "y", "metric",
+    "value", "low", "high", "n",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class StudyResults:
+    """What a study found: panels of predictions, and everything that is computed from them.
+
+    Attributes:
+        name: Name of the study.
+        panels: One panel a data set and split, in the order of the study.
+        plan: The resolved study; None where panels alone are known, as of a published folder.
+        root: Folder of the run store; None likewise.
+    """
+
+    name: str
+    panels: tuple[Panel, ...]
+    plan: Plan | None = None
+    root: Path | None = None
+    _oracles: dict[tuple[str, str | None], list[tuple[Panel, dict[str, Panel]]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def __repr__(self) -> str:
+        data = ", ".join(self.datasets)
+        models, protocols = plural(len(self.models), "model"), plural(len(self.protocols), "protocol")
+        return f"<results of study '{self.name}': {models} under {protocols} on {data}>"
+
+    @property
+    def datasets(self) -> tuple[str, ...]:
+        """Data sets with their splits, such as `mosi/official`."""
+        return tuple(f"{panel.dataset}/{panel.split}" for panel in self.panels)
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the rows that have any result."""
+        return tuple(dict.fromkeys(str(m) for panel in self.panels for m in dict.fromkeys(panel.cells["model"])))
+
+    @property
+    def protocols(self) -> tuple[str, ...]:
+        """Names of the protocols asked for."""
+        return tuple(dict.fromkeys(name for panel in self.panels for name in protocol_names(panel)))
+
+    @property
+    def folder(self) -> Path:
+        """Where tables and figures of the study go.
+
+        Raises:
+            InputError: where panels alone are known.
+        """
+        if self.plan is None or self.root is None:
+            raise InputError(f"study '{self.name}': has no folder, as its results are not of a run store")
+        return study_folder(self.plan.study, self.root)
+
+    def select(
+        self, *, datasets: Sequence[str] = (), models: Sequence[str] = (), protocols: Sequence[str] = ()
+    ) -> StudyResults:
+        """The same results restricted to some data sets, models and protocols (none given: all).
+
+        Args:
+            datasets: Names, with or without split.
+            models: Names of rows.
+            protocols: Names, with or without version.
+
+        Raises:
+            InputError: for a name that the study does not have.
+        """
+        data = _named("data set of the study", datasets, self.datasets, lambda known: known.rpartition("/")[0])
+        rows = _named("model of the study", models, self.models)
+        plans = _named("protocol of the study", protocols, self.protocols, lambda known: known.partition("@")[0])
+        chosen = (panel for panel, title in zip(self.panels, self.datasets, strict=True) if title in data)
+        kept = (_restricted(panel, rows, plans) for panel in chosen)
+        return StudyResults(self.name, tuple(panel for panel in kept if len(panel.cells)), self.plan, self.root)
+
+    def by_protocol(self, *, draws: int = DRAWS, level: float = 0.95) -> Iterator[ProtocolResults]:
+        """The results of every protocol of every data set under which anything was evaluated."""
+        for panel in self.panels:
+            for protocol in protocol_names(panel):
+                found = ProtocolResults.of(panel, protocol, draws=draws, level=level, add_models=self.add_models)
+                if set(found.scenarios) & set(panel.cells["scenario"]):
+                    yield found
+
+    def to_frame(
+        self,
+        metrics: Sequence[str] | None = None,
+        *,
+        by_seed: bool = True,
+        draws: int = DRAWS,
+        level: float = 0.95,
+    ) -> pd.DataFrame:
+        """One row a data set, model, seed, protocol, scenario and metric.
+
+        Args:
+            metrics: Names; all of each data set by default.
+            by_seed: A row for every seed, with an interval over videos; else one row for all seeds (`seed` is missing),
+                with an interval over videos and seeds.
+            draws: Bootstrap draws behind the intervals.
+            level: Confidence level of the intervals.
+
+        Returns:
+            `COLUMNS`: `dataset`, `split`, `regime`, `model`, `seed`, `protocol`, `scenario`; where the scenario lies on
+            the protocol's axes (`axis`, `x`, `axis2`, `y`; empty and NaN where it has none); `metric`, `value` (shares
+            between 0 and 1, not per cent; NaN where a seed is missing), `low`, `high` (NaN where there is no interval),
+            `n` (test samples).
+
+        Raises:
+            InputError: for a metric that a data set does not have.
+        """
+        frames = [_frame(panel, metrics, by_seed=by_seed, draws=draws, level=level) for panel in self.panels]
+        return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+
+    @cached_property
+    def statements(self) -> list[Diagnostics]:
+        """What models say besides the sentiment: estimated integrity, dominant modality; read when first asked for."""
+        if self.plan is None or self.root is None:
+            return []
+        return read_diagnostics(self.plan, self.root)
+
+    @cached_property
+    def records(self) -> dict[str, RunRecord]:
+        """Records of the study's runs that are on file, by id."""
+        if self.plan is None or self.root is None:
+            return {}
+        store = RunStore(self.root)
+        found = (store.find(run.spec) for run in self.plan.runs)
+        return {record.id: record for record in found if record is not None}
+
+    def test_oracle(self, protocol: str, *, at: str | None = None) -> list[tuple[Panel, dict[str, Panel]]]:
+        """By data set: the results, and by metric what choosing epochs on the test set would have given (no results).
+
+        Args:
+            protocol: Name.
+            at: Choose at this point of the protocol alone; see `optimism_panels`.
+        """
+        if self.plan is None or self.root is None:
+            return []
+        if (protocol, at) not in self._oracles:
+            self._oracles[protocol, at] = optimism_panels(self.plan, self.root, protocol, at=at)
+        return self._oracles[protocol, at]
+
+    def add_models(self, models: Sequence[str], everyone: Sequence[str]) -> str:
+        """How models are added to this study: a command, or a line of its file where entries have own settings."""
+        if self.plan is None or self.root is None:
+            return f"`sentibench run study.yaml --models {','.join((*everyone, *models))}`"
+        study = self.plan.study
+        file = quote(str(study_folder(study, self.root) / "study.yaml"))
+        out = f"--out {quote(str(self.root))}"
+        if not models:
+            return f"`sentibench run {file} {out}`"
+        if not any(entry.config or entry.label for entry in study.models):
+            names = ",".join((*(entry.name for entry in study.models), *models))
+            return f"`sentibench run {file} --models {names} {out}`"
+        return f"naming {'it' if len(models) == 1 else 'them'} in {file} and `sentibench run {file} {out}`"
+
+
+def open_results(study: Study | Plan, root: Path) -> StudyResults:
+    """The results of a study that are on file.
+
+    Args:
+        study: The study, or its plan where it is resolved already.
+        root: Folder of the run store.
+
+    Raises:
+        InputError: when nothing of the study has been run, or it cannot be resolved.
+    """
+    plan = prepare(study) if isinstance(study, Study) else study
+    return StudyResults(plan.study.name, tuple(required_panels(plan, root)), plan, root)
+
+
+def _named(
+    what: str, wanted: Sequence[str], known: Sequence[str], short: Callable[[str], str] = lambda known: known
+) -> Collection[str]:
+    """The known names that are wanted, in full or in short; all where none is."""
+    for name in wanted:
+        if not any(name in (full, short(full)) for full in known):
+            raise unknown_name(what, name, known)
+    return [full for full in known if not wanted or full in wanted or short(full) in wanted]
+
+
+def _restricted(panel: Panel, models: Collection[str], protocols: Collection[str]) -> Panel:
+    points = panel.points[panel.points["protocol"].isin(protocols)].reset_index(drop=True)
+    rows = panel.cells["model"].isin(models) & panel.cells["scenario"].isin(points["scenario"])
+    if rows.all() and len(points) == len(panel.points):
+        return panel  # its draws are kept with it
+    own: Mapping[str, str] = {model: text for model, text in panel.settings.items() if model in models}
+    return replace(
+        panel,
+        cells=panel.cells[rows].reset_index(drop=True),
+        predictions=panel.predictions[rows.to_numpy()],
+        points=points,
+        runs=panel.runs[panel.runs["model"].isin(models)].reset_index(drop=True),
+        missing=tuple(gap for gap in panel.missing if gap.model in models),
+        settings=own,
+    )
+
+
+def _frame(panel: Panel, metrics: Sequence[str] | None, *, by_seed: bool, draws: int, level: float) -> pd.DataFrame:
+    chosen = None if metrics is None else panel.check_metrics(metrics)
+    cells = panel.cells.assign(row=panel.cells["model"])
+    if by_seed:  # every training is resampled as if it were a model of one seed
+        cells["row"] = cells["model"] + "\n" + cells["seed"].astype(str)
+    source = (
+        panel if not by_seed else replace(panel, cells=cells.assign(model=cells["row"])[["model", "seed", "scenario"]])
+    )
+    scenarios = list(dict.fromkeys(panel.points["scenario"]))
+    estimates = source.estimates(scenarios, chosen, draws=draws)
+    table = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
+    if by_seed:
+        table = table[table["flag"] != "hole"]
+    names = table["model"].str.partition("\n")
+    seeds = names[2] if by_seed else pd.NA
+    table = table.assign(model=names[0], seed=pd.Series(seeds, table.index).astype("Int64"))
+    places = panel.points[["protocol", "scenario", "axis", "x", "axis2", "y", "order"]]
+    table = table.rename(columns={"group": "scenario"}).merge(places, on="scenario")
+    models = {model: i for i, model in enumerate(dict.fromkeys(panel.cells["model"]))}
+    protocols = {name: i for i, name in enumerate(protocol_names(panel))}
+    keys = {"protocol": protocols, "model": models}
+    table = table.sort_values(
+        ["protocol", "model", "seed", "order"],
+        key=lambda c: c.map(keys[str(c.name)]) if c.name in keys else c,
+        kind="stable",
+    )
+    return table.assign(dataset=panel.dataset, split=panel.split, regime=panel.regime, n=len(panel.label))
