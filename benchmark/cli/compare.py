@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import OUT, chosen_results
+from benchmark.cli.options import OUT
 
 if TYPE_CHECKING:
-    from benchmark.evaluation.panel import Panel
     from benchmark.tables.comparison import Comparison
 
 #: More verdicts than this are counted, not listed.
@@ -48,52 +47,16 @@ def compare(
     A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
     Without --metric: MAE, and every metric where one protocol is named.
     """
-    from benchmark.evaluation.metrics import metric_names
-    from benchmark.tables.comparison import compare_models, pair
+    from benchmark.results.comparing import compare as compare_rows
 
-    studies = [_study_of(given, study, out) for given in (a, b)]
-    found = [panel_of(studies[0][0], dataset, out)]
-    same = studies[0][0] == studies[1][0]
-    found.append(found[0] if same else panel_of(studies[1][0], dataset, out))
-    panel = pair(found[0], studies[0][1], found[1], studies[1][1], None if same else (a, b))
-    if "all" in metrics:
-        metrics = metric_names(panel.label_range)
-    result = compare_models(panel, protocols, metrics, by_scenario=by_scenario, draws=draws, level=level)
+    result = compare_rows(
+        a, b, out, study=study, dataset=dataset, protocols=protocols, metrics=metrics, by_scenario=by_scenario,
+        draws=draws, level=level,
+    )  # fmt: skip
     if as_json:
         click.echo(json.dumps(_record(result), indent=2, allow_nan=False))
     else:
         _print(result)
-
-
-def _study_of(given: str, study: str | None, out: Path) -> tuple[str | None, str]:
-    """Study and model of `STUDY:MODEL`; of a bare name, the study of --study."""
-    name, colon, model = given.rpartition(":")
-    known = (out / "studies" / name / "study.yaml").is_file() or Path(name).exists()
-    return (name, model) if colon and name and known else (study, given)
-
-
-def panel_of(reference: str | None, dataset: str | None, out: Path) -> Panel:
-    """The results on one data set of a study by name or file, of a published folder, or of the study run last.
-
-    Args:
-        reference: Name or file of a study, or a published folder; None for the study that was run last.
-        dataset: With or without its split; None where the study has only one.
-        out: Folder of the run store.
-
-    Raises:
-        InputError: when there is no such study or data set, or several and none was named.
-    """
-    from benchmark.data.sources import filed_name
-    from benchmark.publishing.measured import is_measured, read_measured
-    from protocols import InputError
-
-    folder = Path(reference) if reference is not None else None
-    results = read_measured(folder) if folder and is_measured(folder) else chosen_results(reference, out)
-    chosen = results.select(datasets=[filed_name(dataset)]) if dataset else results
-    if len(chosen.panels) > 1:
-        shown = ", ".join(chosen.datasets)
-        raise InputError(f"the study has {len(chosen.panels)} data sets, {shown}; choose one with --dataset")
-    return chosen.panels[0]
 
 
 def _print(result: Comparison) -> None:

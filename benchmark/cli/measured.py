@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def check_measured(folder: Path, *, as_json: bool = False) -> int:
     """Recompute every number of a folder and print what differs; 1 when anything does."""
     from benchmark.publishing.measured import check
-    from benchmark.publishing.measured.folder import read_manifest
+    from benchmark.results.measured import read_manifest
 
     found = check(folder)
     if as_json:
@@ -34,7 +34,7 @@ def check_measured(folder: Path, *, as_json: bool = False) -> int:
 def publish_measured(results: StudyResults, folder: Path, *, draws: int = 2000, level: float = 0.95) -> int:
     """Write a study as a folder that can be committed and checked."""
     from benchmark.publishing.measured import publish
-    from benchmark.publishing.measured.folder import TableChoices
+    from benchmark.results.measured import TableChoices
 
     return _written(folder, publish(results, folder, choices=TableChoices(draws=draws, level=level)))
 

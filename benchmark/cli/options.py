@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from benchmark.results.study_results import StudyResults
-    from benchmark.study.study import Study
+    pass
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -64,28 +63,8 @@ def check_device(device: str) -> None:
         raise InputError("--device: no CUDA device is available here; leave the option out to run on the processor")
 
 
-def chosen_study(name: str | None, out: Path) -> Study:
-    """The study of a name, a file, or a folder under `out`; None: the one that was run last. Raises InputError."""
-    from benchmark.study.filing import last_study, read_study
-
-    return last_study(out) if name is None else read_study(name, {}, out)
-
-
 OUT_DEFAULT = Path("results/runs")
-
-
 OUT = click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=OUT_DEFAULT, show_default=True,
     help="Folder of runs, tables and figures.",
 )  # fmt: skip
-
-
-def chosen_results(name: str | None, out: Path) -> StudyResults:
-    """The results of the study that an argument names, else of the one that was run last.
-
-    Raises:
-        InputError: when there is no such study, or nothing of it has been run.
-    """
-    from benchmark.results.study_results import open_results
-
-    return open_results(chosen_study(name, out), out)

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, check_device, chosen_results, load_plugins, plugin_option, split_list
+from benchmark.cli.options import OUT, check_device, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: What is examined unless said otherwise: everything at once, whole modalities, positions.
@@ -66,9 +66,10 @@ def plot(
     'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
     """
     from benchmark.publishing.figures import plot as draw
+    from benchmark.results.opening import find_results
 
     draw(
-        chosen_results(study, out),
+        find_results(study, out),
         formats or _FORMATS,
         kinds=kinds or ("all",),
         protocol=protocol,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, chosen_results, split_list
+from benchmark.cli.options import OUT, split_list
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,20 +76,21 @@ def report(
     from rich.console import Console
 
     from benchmark.cli.measured import check_measured, publish_measured, refresh_measured
+    from benchmark.results.opening import find_results
 
     if checked:
         return check_measured(checked, as_json=as_json)
     if refreshed:
         return refresh_measured(refreshed)
     if published:
-        return publish_measured(chosen_results(study, out), published, draws=draws, level=level)
+        return publish_measured(find_results(study, out), published, draws=draws, level=level)
 
     from benchmark.publishing.tables import as_record
     from benchmark.publishing.tables import report as write
     from benchmark.tables.kinds import TableSettings
     from senti_ifusion.variants import ABLATION
 
-    results = chosen_results(study, out)
+    results = find_results(study, out)
     settings = TableSettings(metric, against, ABLATION, draws, level)
     written = write(results, settings)
     honest = [name for name in names if name != OPTIMISM]

@@ -76,7 +76,7 @@ def run(
 
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
-    from benchmark.results.study_results import open_results
+    from benchmark.results.opening import open_results
     from benchmark.runs.executors import LocalExecutor
     from benchmark.study.filing import read_study
     from benchmark.study.plan import prepare

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,44 +53,27 @@ def score(
     A scenario is given by its text or its fingerprint. To know what to predict, write the masks with 'sentibench
     protocols export' and the rows with --template; with PREDICTIONS, --template writes the rows that these lack.
     """
-    from benchmark.cli.compare import panel_of
-    from benchmark.data.config import EncoderConfig
-    from benchmark.evaluation.protocol_results import protocol_points
-    from benchmark.results.external import (
-        add_external,
-        evaluation_set,
-        external_panel,
-        inspect_predictions,
-        write_template,
-    )
+    from benchmark.publishing.tables import Entry
     from benchmark.results.external import template as make_template
-    from benchmark.results.external.faults import protocols_named
+    from benchmark.results.external import write_template
+    from benchmark.results.external.scoring import scoring_task
+    from benchmark.tables.leaderboard import leaderboard_table
     from protocols import InputError
 
     load_plugins(plugins)
     asked = [*split_list(protocols), *scenarios]
-    panel = panel_of(beside, dataset, out) if beside else None
-    if panel is not None:
-        dataset = dataset if dataset and "/" in dataset else f"{panel.dataset}/{panel.split}"
-        asked = asked or list(dict.fromkeys(panel.points["protocol"]))
-    if not dataset or not asked:
+    if not beside and not (dataset and asked):
         raise InputError("name --dataset and --protocols, or a study with --beside")
-    chosen = protocols_named(asked)
-    for protocol in chosen:
-        if panel is not None:
-            protocol_points(panel, protocol.name)  # raises for one that the study does not have
-    samples = evaluation_set(dataset)
+    task = scoring_task(out, dataset=dataset, protocols=asked, beside=beside)
     if predictions is None:
         if template is None:
             raise InputError("give a file of predictions, or --template FILE for the rows that it must have")
         wanted = read_seeds(seeds) or 1
         numbers = list(range(wanted)) if isinstance(wanted, int) else wanted
-        count = write_template(template, make_template(samples, chosen, numbers))
+        count = write_template(template, make_template(task.samples, task.protocols, numbers))
         click.echo(f"{template}: {count} rows to fill in")
         return 0
-    found = inspect_predictions(
-        predictions, samples, chosen, name=name, encoder=EncoderConfig(name=encoder) if encoder else None
-    )
+    found = task.inspect(predictions, name=name, encoder=encoder)
     if found.external is None:
         for line in found.faults:
             click.echo(f"sentibench: {line}", err=True)
@@ -99,35 +81,16 @@ def score(
     if template is not None:
         click.echo(f"{template}: {write_template(template, found.external)} rows to fill in")
         return 0
-    whole = add_external(panel, found.external) if panel is not None else external_panel(found.external)
-    entries = _leaderboards(whole, [p.name for p in chosen])
+    results = task.results(found.external)
+    title = results.datasets[0]
+    entries = [Entry(title, own.protocol, "leaderboard", leaderboard_table(own)) for own in task.rated(results)]
     if as_json:
-        click.echo(json.dumps(_record(found.external, whole, entries), indent=2, allow_nan=False))
+        click.echo(json.dumps(_record(found.external, results.panels[0], entries), indent=2, allow_nan=False))
     elif form:
         _write(entries, form)
     else:
         _print(entries)
     return 0
-
-
-def _leaderboards(panel: Panel, names: list[str]) -> list[Entry]:
-    from benchmark.evaluation.protocol_results import ProtocolResults
-    from benchmark.publishing.tables import Entry
-    from benchmark.tables.leaderboard import leaderboard_table
-
-    present = set(panel.cells.loc[panel.cells["model"].isin(panel.external), "scenario"])
-    title = f"{panel.dataset}/{panel.split}"
-    entries = []
-    for name in names:
-        own = panel.points.loc[panel.points["protocol"] == name, "scenario"]
-        if present & set(own):
-            results = ProtocolResults.of(panel, name, add_models=_add_models)
-            entries.append(Entry(title, name, "leaderboard", leaderboard_table(results)))
-    return entries
-
-
-def _add_models(models: Sequence[str], everyone: Sequence[str]) -> str:
-    return "rating the predictions `--beside STUDY`, a study that has them"
 
 
 def _write(entries: list[Entry], form: str) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import OUT, chosen_results
+from benchmark.cli.options import OUT
 
 
 @click.command()
@@ -20,13 +20,14 @@ def site(names: tuple[str, ...], out: Path) -> None:
     from rich.console import Console
     from rich.progress import Progress
 
+    from benchmark.results.opening import find_results
     from benchmark.site import build
     from protocols import InputError
 
     if not 1 <= len(names) <= 2:
         raise InputError(f"site: expected [STUDY] PAGE, such as 'site demo page.html'; found {len(names)} names")
     study, page = (names[0] if len(names) == 2 else None), Path(names[-1])
-    results = chosen_results(study, out)
+    results = find_results(study, out)
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("intervals and ranks", total=None)

@@ -1,6 +1,6 @@
 """The results of a study as one object: opened once, read once, resampled once.
 
->>> results = open_results(read_study("demo", {}), Path("demo"))
+>>> results = find_results("demo", Path("demo"))
 >>> results.select(models=["lnln", "senti-ifusion"], protocols=["inter-drop"]).to_frame()
 """
 
@@ -17,14 +17,12 @@ import pandas as pd
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
-from benchmark.results.from_runs import required_panels
 from benchmark.results.statements import Diagnostics, read_diagnostics
 from benchmark.results.test_oracle import optimism_panels
 from benchmark.runs.record import RunRecord
 from benchmark.runs.store import RunStore
 from benchmark.study.filing import study_folder
-from benchmark.study.plan import Plan, prepare
-from benchmark.study.study import Study
+from benchmark.study.plan import Plan
 from benchmark.words import plural
 from protocols import InputError, unknown_name
 
@@ -173,6 +171,8 @@ class StudyResults:
 
     def add_models(self, models: Sequence[str], everyone: Sequence[str]) -> str:
         """How models are added to this study: a command, or a line of its file where entries have own settings."""
+        if any(panel.external for panel in self.panels):
+            return "rating the predictions `--beside STUDY`, a study that has them"
         if self.plan is None or self.root is None:
             return f"`sentibench run study.yaml --models {','.join((*everyone, *models))}`"
         study = self.plan.study
@@ -184,20 +184,6 @@ class StudyResults:
             names = ",".join((*(entry.name for entry in study.models), *models))
             return f"`sentibench run {file} --models {names} {out}`"
         return f"naming {'it' if len(models) == 1 else 'them'} in {file} and `sentibench run {file} {out}`"
-
-
-def open_results(study: Study | Plan, root: Path) -> StudyResults:
-    """The results of a study that are on file.
-
-    Args:
-        study: The study, or its plan where it is resolved already.
-        root: Folder of the run store.
-
-    Raises:
-        InputError: when nothing of the study has been run, or it cannot be resolved.
-    """
-    plan = prepare(study) if isinstance(study, Study) else study
-    return StudyResults(plan.study.name, tuple(required_panels(plan, root)), plan, root)
 
 
 def _named(

@@ -7,13 +7,13 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.runs.spec import ORACLE, RunSpec
+from protocols import InputError
 
+#: Rises when a field changes its meaning.
 SCHEMA_VERSION = 1
-
-
 #: Name of the file of every epoch's predictions.
 EPOCHS = "epochs.parquet"
 
@@ -87,6 +87,39 @@ class RunRecord(BaseModel):
         if not epochs or self.spec.model == ORACLE:
             return False
         return self.tested_epochs is None or bool(wanted - set(self.tested_epochs.fingerprints))
+
+
+def read_record(path: Path) -> RunRecord | None:
+    """Read `run.json`; None when there is none, or it is damaged.
+
+    Raises:
+        InputError: for a record of a newer version, which must not be taken for a damaged one and replaced.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        record = RunRecord.model_validate_json(content)
+    except ValidationError as error:
+        record = None
+        newer = any(fault["type"] == "extra_forbidden" for fault in error.errors())
+    else:
+        newer = False
+    if newer or _schema_of(content) > SCHEMA_VERSION:
+        raise InputError(
+            f"{path}: written by a newer version of sentibench; install that version, or use another folder of runs"
+        )
+    return record
+
+
+def _schema_of(content: bytes) -> int:
+    """The schema version that a record names; 0 where it names none."""
+    try:
+        version = json.loads(content).get("schema_version", 0)
+    except (ValueError, AttributeError):
+        return 0
+    return version if isinstance(version, int) else 0
 
 
 def write_record(record: RunRecord, path: Path) -> None:

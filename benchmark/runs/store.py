@@ -18,15 +18,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
 from filelock import FileLock
-from pydantic import ValidationError
 
 from benchmark.files import replace_file, safe_name
-from benchmark.runs.record import EPOCHS, SCHEMA_VERSION, RunRecord, write_record
+from benchmark.runs.record import EPOCHS, SCHEMA_VERSION, RunRecord, read_record, write_record
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
 
@@ -47,13 +46,13 @@ class RunStore:
         return self.root / dataset / split / f"{model}-s{spec.seed}-{spec.id}"
 
     def find(self, spec: RunSpec) -> RunRecord | None:
-        """The record of a run, failed ones included; None when there is none that can be read."""
-        path = self.folder(spec) / "run.json"
-        try:
-            record = RunRecord.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
-            return None
-        if record.id != spec.id or record.schema_version != SCHEMA_VERSION:
+        """The record of a run, failed ones included; None when there is none that can be read.
+
+        Raises:
+            InputError: for a record of a newer version.
+        """
+        record = read_record(self.folder(spec) / "run.json")
+        if record is None or record.id != spec.id or record.schema_version != SCHEMA_VERSION:
             return None
         if record.status == "done" and not self._whole(self.folder(spec)):
             return None
@@ -70,10 +69,9 @@ class RunStore:
         """Every readable record, in order of path."""
         found = []
         for path in sorted(self.root.glob("*/*/*/run.json")):
-            try:
-                found.append(RunRecord.model_validate_json(path.read_bytes()))
-            except (OSError, ValidationError):
-                continue
+            with suppress(InputError):  # of a newer version
+                record = read_record(path)
+                found += [record] if record else []
         return found
 
     @contextmanager

@@ -28,11 +28,13 @@ class RunOutcome:
         plan: The resolved study.
         records: The record of every run of the plan, in its order; those that were there before included.
         executed: How many were trained or evaluated now.
+        root: Folder of the run store.
     """
 
     plan: Plan
     records: tuple[RunRecord, ...]
     executed: int
+    root: Path
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:
@@ -107,4 +109,4 @@ def run(
         if found is None:
             raise InputError(f"{planned.spec.title}: its record vanished from {root}; run the study again")
         records.append(found)
-    return RunOutcome(resolved, tuple(records), len(jobs))
+    return RunOutcome(resolved, tuple(records), len(jobs), root)

@@ -10,7 +10,7 @@ import pytest
 
 from benchmark.data.catalog import import_data, open_samples
 from benchmark.evaluation.metrics import score_cells
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.executors import LocalExecutor
 from benchmark.study.running import run
 from benchmark.study.study import make_study

@@ -14,10 +14,10 @@ from benchmark.data.sources import dataset_header
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
 from benchmark.files import sha256_of
-from benchmark.publishing.measured.folder import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured
 from benchmark.publishing.measured.publishing import versions
 from benchmark.publishing.measured.tables import render
 from benchmark.results.external import evaluation_set
+from benchmark.results.measured import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
 

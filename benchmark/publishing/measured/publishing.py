@@ -20,7 +20,8 @@ import yaml
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
 from benchmark.files import sha256_of
-from benchmark.publishing.measured.folder import (
+from benchmark.publishing.measured.tables import render
+from benchmark.results.measured import (
     DATA_FILES,
     MANIFEST,
     GapEntry,
@@ -34,7 +35,6 @@ from benchmark.publishing.measured.folder import (
     write_manifest,
     write_rows,
 )
-from benchmark.publishing.measured.tables import render
 from benchmark.results.study_results import StudyResults
 from benchmark.runs.record import RunRecord
 from benchmark.study.plan import Plan

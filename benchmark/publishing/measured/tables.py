@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmark.publishing.measured.folder import TableChoices
 from benchmark.publishing.tables import csv_text, study_tables
+from benchmark.results.measured import TableChoices
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings
 from senti_ifusion.variants import ABLATION

@@ -16,7 +16,7 @@ from benchmark.diagnostics.integrity_data import calibration_data, decay_data
 from benchmark.diagnostics.integrity_figure import _draw_calibration, _draw_decay
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.publishing.figures import KINDS, plot
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.store import RunStore, write_predictions
 from benchmark.study.filing import save_study

@@ -18,9 +18,9 @@ from benchmark.data.store import write_store
 from benchmark.evaluation.panel import Panel
 from benchmark.files import sha256_of
 from benchmark.publishing.measured import check, checking, publish, read_measured, refresh
-from benchmark.publishing.measured.folder import MANIFEST, TableChoices
 from benchmark.results.from_runs import panels
-from benchmark.results.study_results import open_results
+from benchmark.results.measured import MANIFEST, TableChoices
+from benchmark.results.opening import open_results
 from benchmark.runs.executors.inline import InlineExecutor
 from benchmark.study.plan import prepare
 from benchmark.study.running import run

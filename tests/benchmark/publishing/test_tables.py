@@ -18,7 +18,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
 from benchmark.results import study_results
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
 from benchmark.study.study import Study, make_study
 from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not

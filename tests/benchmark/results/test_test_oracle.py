@@ -20,7 +20,7 @@ from benchmark.data.dataset import Dataset
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.evaluation.metrics import METRICS, score
 from benchmark.evaluation.panel import Panel
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.results.test_oracle import optimism_panels
 from benchmark.runs import execution as experiment
 from benchmark.runs.executors import InlineExecutor

@@ -9,7 +9,7 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.publishing.tables import report
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.outdated import outdated
 from benchmark.runs.store import RunStore

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -16,6 +17,7 @@ from benchmark.runs.executors.base import death
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import RunStore, write_predictions
+from protocols import InputError
 
 
 def make_spec(**changes: object) -> RunSpec:
@@ -125,6 +127,21 @@ def test_a_damaged_run_is_not_done(tmp_path: Path, damage: str) -> None:
     else:
         path.unlink()
     assert store.done(spec) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"schema_version": 2}, {"schema_version": 2, "cells": []}, {"cells": []}, {"spec": {"channel": "left"}}]
+)
+def test_a_run_of_a_newer_version_is_never_replaced(tmp_path: Path, change: dict[str, Any]) -> None:
+    store, spec = RunStore(tmp_path), make_spec()
+    write(store, spec)
+    path = store.folder(spec) / "run.json"
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps({**content, **change, "spec": {**content["spec"], **change.get("spec", {})}}))
+    for ask in (store.find, store.done):
+        with pytest.raises(InputError, match=r"run\.json: written by a newer version of sentibench; install that"):
+            ask(spec)
+    assert store.records() == []
 
 
 def test_update_replaces_predictions_and_record_together(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.data.registered import is_registered, register_dataset
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.site import build

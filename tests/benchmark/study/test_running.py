@@ -16,7 +16,7 @@ import yaml
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.runs.store import RunStore

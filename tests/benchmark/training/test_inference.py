@@ -14,7 +14,7 @@ from baselines import Batch, InputSpec, ModelConfig, ModelInfo, Prediction, Sent
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import build_dataset
 from benchmark.data.registered import is_registered, register_dataset
-from benchmark.results.study_results import open_results
+from benchmark.results.opening import open_results
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore

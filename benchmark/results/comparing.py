@@ -1,0 +1,57 @@
+"""Two models by name, wherever their results are: what `sentibench compare` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.results.opening import panel_of
+from benchmark.tables.comparison import Comparison, compare_models, pair
+
+
+def compare(
+    a: str,
+    b: str,
+    root: Path,
+    *,
+    study: str | None = None,
+    dataset: str | None = None,
+    protocols: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    by_scenario: bool = False,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> Comparison:
+    """Paired tests of two models.
+
+    Args:
+        a: Name of a row, the first digits of a run's id, or STUDY:MODEL.
+        b: The same; another study must have results on the same samples.
+        root: Folder of the run store.
+        study: Name or file of the study, or a published folder; by default the study that was run last.
+        dataset: Data set, where the study has several.
+        protocols: Names; all by default.
+        metrics: Names, or `all`; by default MAE, and every metric where one protocol is named.
+        by_scenario: Compare scenario by scenario instead of by protocol mean.
+        draws: Bootstrap draws.
+        level: Confidence level of intervals and verdicts.
+
+    Raises:
+        InputError: for an unknown name, or models without a common protocol.
+    """
+    (first, row_a), (second, row_b) = (_study_of(given, study, root) for given in (a, b))
+    panel_a = panel_of(first, dataset, root)
+    same = first == second
+    panel_b = panel_a if same else panel_of(second, dataset, root)
+    both = pair(panel_a, row_a, panel_b, row_b, None if same else (a, b))
+    chosen = metric_names(both.label_range) if "all" in metrics else metrics
+    return compare_models(both, protocols, chosen, by_scenario=by_scenario, draws=draws, level=level)
+
+
+def _study_of(given: str, study: str | None, root: Path) -> tuple[str | None, str]:
+    """Study and model of `STUDY:MODEL`; of a bare name, the study asked for."""
+    name, colon, model = given.rpartition(":")
+    known = (root / "studies" / name / "study.yaml").is_file() or Path(name).exists()
+    return (name, model) if colon and name and known else (study, given)

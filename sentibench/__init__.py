@@ -1,0 +1,333 @@
+"""The suite in Python: every verb of the command line as a function.
+
+>>> import sentibench as sb
+>>> data = "synthetic:size=tiny,max_length=12"
+>>> study = sb.run({"datasets": [data], "models": ["constant"], "protocols": ["inter-drop"], "seeds": 1})
+>>> table = sb.results(study).to_frame(metrics=["mae"])
+>>> table[["model", "scenario", "value"]].head(2)
+      model        scenario     value
+0  constant    drop(rate=0)  1.336667
+1  constant  drop(rate=0.1)  1.336667
+>>> masks = sb.parse("drop(rate=0.5) + random_positions(rate=0.2)").masks(sb.load(data), split="test")
+>>> masks.integrity().shape
+(120, 3)
+
+Importing it is quick: what a function needs is imported when it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from baselines import register
+    from benchmark.data.samples import Samples
+    from benchmark.data.sources import load
+    from benchmark.papers.reproduce import Reproduction
+    from benchmark.publishing.tables import Report
+    from benchmark.results.study_results import StudyResults
+    from benchmark.study.plan import Plan
+    from benchmark.study.running import RunOutcome
+    from benchmark.study.study import Study
+    from benchmark.tables.comparison import Comparison
+    from protocols import parse
+
+    #: A study: what `run` returned, fields, a name, a file, a published folder, or None for the one that was run last.
+    StudyLike: TypeAlias = "RunOutcome | StudyResults | Study | Plan | Mapping[str, Any] | str | Path | None"
+
+__all__ = [
+    "compare",
+    "load",
+    "parse",
+    "plot",
+    "predict",
+    "register",
+    "report",
+    "reproduce",
+    "results",
+    "run",
+    "score",
+    "site",
+]
+
+#: Folder of runs, tables and figures unless another is named.
+OUT = "results/runs"
+
+#: Names that other modules define -> the module.
+_ELSEWHERE = {"load": "benchmark.data.sources", "parse": "protocols", "register": "baselines"}
+
+
+def run(
+    study: Study | Mapping[str, Any] | str | Path,
+    *,
+    out: str | Path = OUT,
+    workers: int | None = None,
+    device: str = "cpu",
+) -> RunOutcome:
+    """Train and evaluate a study; finished runs are reused.
+
+    Args:
+        study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file.
+        out: Folder of runs, tables and figures.
+        workers: Worker processes; by default one a core (one for a device).
+        device: `cpu`, `cuda` or `cuda:1`.
+
+    Returns:
+        The plan and the record of every run; failed runs are in it with their error.
+
+    Raises:
+        InputError: for a study that cannot be resolved, such as an unknown name.
+    """
+    from benchmark.runs.executors import LocalExecutor
+    from benchmark.study.filing import read_study
+    from benchmark.study.running import run as run_study
+    from benchmark.study.study import Study, make_study
+
+    root = Path(out)
+    if isinstance(study, Mapping):
+        chosen = make_study(dict(study))
+    else:
+        chosen = study if isinstance(study, Study) else read_study(str(study), {}, root)
+    count = workers if workers is not None else (1 if device != "cpu" else None)
+    return run_study(chosen, root, LocalExecutor(count), device=device)
+
+
+def results(study: StudyLike = None, *, out: str | Path = OUT) -> StudyResults:
+    """The results of a study that was run.
+
+    Args:
+        study: What `run` returned, fields, a name, a file, or a published folder; None for the study that was run last.
+        out: Folder of runs, where `study` does not know it.
+
+    Raises:
+        InputError: when there is no such study, or nothing of it has been run.
+    """
+    from benchmark.results.opening import find_results, open_results
+    from benchmark.results.study_results import StudyResults
+    from benchmark.study.running import RunOutcome
+    from benchmark.study.study import make_study
+
+    if isinstance(study, StudyResults):
+        return study
+    if isinstance(study, RunOutcome):
+        return open_results(study.plan, study.root)
+    if study is None or isinstance(study, (str, Path)):
+        return find_results(study, Path(out))
+    return open_results(make_study(dict(study)) if isinstance(study, Mapping) else study, Path(out))
+
+
+def report(
+    study: StudyLike = None, *, out: str | Path = OUT, metric: str = "mae", draws: int = 2000, level: float = 0.95
+) -> Report:
+    """Write the tables of a study beside its file.
+
+    Args:
+        study: See `results`.
+        out: See `results`.
+        metric: Metric of the tables that show one.
+        draws: Bootstrap draws.
+        level: Confidence level of intervals, ranks and tests.
+
+    Raises:
+        InputError: when nothing of the study has been run, or for an unknown metric.
+    """
+    from benchmark.publishing.tables import report as write
+    from benchmark.tables.kinds import TableSettings
+    from senti_ifusion.variants import ABLATION
+
+    return write(results(study, out=out), TableSettings(metric, variants=ABLATION, draws=draws, level=level))
+
+
+def plot(
+    study: StudyLike = None,
+    *,
+    out: str | Path = OUT,
+    kinds: Sequence[str] = ("all",),
+    protocol: str | None = None,
+    metrics: Sequence[str] = (),
+    models: Sequence[str] = (),
+    formats: Sequence[str] = ("png", "pdf", "svg"),
+) -> tuple[Path, ...]:
+    """Draw the figures of a study beside its file, each with the CSV that it is drawn from.
+
+    Args:
+        study: See `results`.
+        out: See `results`.
+        kinds: Kinds of figures, such as `curves`; `all` draws every one that the study has something to show for.
+        protocol: Draw this protocol only.
+        metrics: Metrics to draw; each kind has its own by default.
+        models: Models shown in full.
+        formats: File formats.
+
+    Returns:
+        The files that were written.
+
+    Raises:
+        InputError: for an unknown name, or a kind without anything to show.
+    """
+    from benchmark.publishing.figures import plot as draw
+
+    found = results(study, out=out)
+    return draw(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+
+
+def compare(
+    a: str,
+    b: str,
+    *,
+    study: str | None = None,
+    dataset: str | None = None,
+    protocols: Sequence[str] = (),
+    metrics: Sequence[str] = (),
+    by_scenario: bool = False,
+    out: str | Path = OUT,
+    draws: int = 2000,
+    level: float = 0.95,
+) -> Comparison:
+    """Paired tests of two models; see `benchmark.results.comparing.compare`."""
+    from benchmark.results.comparing import compare as compare_rows
+
+    return compare_rows(
+        a, b, Path(out), study=study, dataset=dataset, protocols=protocols, metrics=metrics, by_scenario=by_scenario,
+        draws=draws, level=level,
+    )  # fmt: skip
+
+
+def score(
+    predictions: str | Path,
+    *,
+    dataset: str | None = None,
+    protocols: Sequence[str] = (),
+    name: str = "",
+    beside: str | None = None,
+    out: str | Path = OUT,
+) -> StudyResults:
+    """Rate predictions made elsewhere; see `benchmark.results.external.scoring.score`."""
+    from benchmark.results.external.scoring import score as rate
+
+    return rate(Path(predictions), Path(out), dataset=dataset, protocols=protocols, name=name, beside=beside)
+
+
+def predict(
+    run: str | Path,
+    samples: Samples | str | Path,
+    *,
+    seed: int | None = None,
+    dataset: str | None = None,
+    out: str | Path = OUT,
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Predict the sentiment of new samples with a trained run.
+
+    Args:
+        run: A run's folder, the first digits of its id, or STUDY:MODEL, whose seeds are averaged.
+        samples: Samples, or a file of them (npz or CSV), with any modality missing.
+        seed: With STUDY:MODEL, the run of this seed alone.
+        dataset: With STUDY:MODEL, the runs trained on this data set.
+        out: Folder of runs.
+        device: `cpu`, `cuda` or `cuda:1`.
+
+    Returns:
+        One row a sample; see `benchmark.prediction.predict.predict`.
+
+    Raises:
+        InputError: for an unknown run, or samples that it cannot read.
+    """
+    from benchmark.prediction.predict import find_runs
+    from benchmark.prediction.predict import predict as predict_samples
+
+    folders = find_runs(str(run), Path(out), seed=seed, dataset=dataset)
+    given = Path(samples) if isinstance(samples, str) else samples
+    return predict_samples(folders, given, device)
+
+
+def reproduce(
+    name: str,
+    *,
+    dataset: str | None = None,
+    models: Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+    train: bool = True,
+    out: str | Path = OUT,
+    workers: int | None = None,
+    device: str = "cpu",
+) -> Reproduction:
+    """Measure a table or figure of a paper, and set it beside what was reported.
+
+    Args:
+        name: One of `sentibench reproduce list`.
+        dataset: Measure on this data set instead.
+        models: Names, instead of the table's own.
+        seeds: How many, or which.
+        train: Run what is missing; else show what is on file.
+        out: Folder of runs, tables and figures.
+        workers: Worker processes.
+        device: `cpu`, `cuda` or `cuda:1`.
+
+    Raises:
+        InputError: for an unknown name, or data that are not at hand.
+    """
+    from benchmark.papers.reproduce import prepare_item, present
+    from benchmark.runs.executors import LocalExecutor
+    from benchmark.study.running import run as run_study
+
+    chosen = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
+    setup = prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
+    if train and setup.plan is not None:
+        run_study(setup.plan, Path(out), LocalExecutor(workers), device=device)
+    return present(setup, Path(out))
+
+
+def site(study: StudyLike = None, page: str | Path = "index.html", *, out: str | Path = OUT) -> Path:
+    """Write the interactive page of a study: one HTML file with all data in it.
+
+    Args:
+        study: See `results`.
+        page: The file, or an existing folder for `index.html` in it.
+        out: See `results`.
+
+    Raises:
+        InputError: when nothing of the study has been run, or the file cannot be written.
+    """
+    from benchmark.site import build
+
+    return build(results(study, out=out), Path(page))
+
+
+def main() -> None:
+    """The command line."""
+    from benchmark.cli.main import main as call
+
+    call()
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module 'sentibench' has no attribute '{name}'; it has {', '.join(__all__)}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def _refuse_shadows() -> None:
+    """Raise ImportError where another file or distribution hides a package of this project."""
+    own = Path(__file__).resolve().parents[1]
+    for package in ("protocols", "baselines", "senti_ifusion", "benchmark"):
+        loaded = sys.modules.get(package)
+        found = getattr(loaded, "__spec__", None) if loaded else importlib.util.find_spec(package)
+        place = Path(found.origin).resolve() if found is not None and found.origin else None
+        if place is None or own not in place.parents:
+            hint = "rename it, or start Python elsewhere" if place else "install sentibench again"
+            raise ImportError(f"package '{package}' of sentibench is hidden by {place or 'a folder'}; {hint}")
+
+
+_refuse_shadows()

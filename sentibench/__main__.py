@@ -1,0 +1,5 @@
+"""`python -m sentibench`."""
+
+from sentibench import main
+
+main()
