@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from benchmark.figures.axes import axis_label, finish, number_axis
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import MODALITY_STYLES
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from benchmark.words import plural
 from protocols import MODALITIES
 
@@ -28,63 +27,11 @@ from protocols import MODALITIES
 _LIMIT = 4
 
 
-def plot_calibration(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write `calibration_data` as CSV and the figure: estimated against true integrity, a panel a modality.
+@figure(columns=CALIBRATION_COLUMNS, numbers=CALIBRATION_NUMBERS, maker="calibration_data")
+def plot_calibration(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """Estimated against true integrity, a panel a modality.
 
-    By default up to four models are shown, a row each.
-
-    Raises:
-        InputError: as `write_figure`, and for an unknown model.
-    """
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw_calibration(table, title, width, models, note),
-        formats,
-        columns=CALIBRATION_COLUMNS,
-        numbers=CALIBRATION_NUMBERS,
-        maker="calibration_data",
-    )
-
-
-def plot_decay(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write `decay_data` as CSV and the figure: error of the estimates, and the share of samples each modality leads.
-
-    By default up to four models are shown, a row each; a protocol with several axes has a row for each of them.
-
-    Raises:
-        InputError: as `write_figure`, and for an unknown model.
-    """
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw_decay(table, title, width, models, note),
-        formats,
-        columns=DECAY_COLUMNS,
-        numbers=DECAY_NUMBERS,
-        maker="decay_data",
-    )
-
-
-def _draw_calibration(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    By default up to four models are shown, a row each."""
     order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
     wide = width >= 5
     seeds, scenarios = int(data["seeds"].max()), int(data["scenarios"].max())
@@ -136,7 +83,11 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     sns.despine(ax=ax)
 
 
-def _draw_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+@figure(columns=DECAY_COLUMNS, numbers=DECAY_NUMBERS, maker="decay_data")
+def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """Error of the estimates, and the share of samples each modality leads.
+
+    By default up to four models are shown, a row each; a protocol with several axes has a row for each of them."""
     order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
     axes = list(dict.fromkeys(data["axis"].astype(str)))
     rows = [(model, axis) for model in order for axis in axes]

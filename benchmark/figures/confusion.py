@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, draw_cells, value_bar
 from benchmark.figures.sheet import make_sheet
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from protocols import unknown_name
 
 _COLUMNS = (
@@ -111,37 +110,12 @@ def confusion_data(
     return table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
 
 
-def plot_confusion(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data of all models as CSV and the matrices of the chosen ones, best first.
+@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="confusion_data", grid=False)
+def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """The matrices of the chosen ones, best first.
 
     By default up to six models are shown: the best, the paper's model and two simple ones; not `constant`, whose matrix
-    says nothing.
-
-    Raises:
-        InputError: as `write_figure`, and for an unknown model.
-    """
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, models, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=_NUMBERS,
-        maker="confusion_data",
-        grid=False,
-    )
-
-
-def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    says nothing."""
     everyone = list(dict.fromkeys(data["model"].astype(str)))
     order = emphasised([m for m in everyone if models or m != "constant"] or everyone, models, limit=_LIMIT, keep=_KEPT)
     names = list(dict.fromkeys(data["true"].astype(str)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +22,7 @@ from benchmark.figures.axes import finish, power_of_ten
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from protocols import InputError, unknown_name
 
 #: Columns of `Panel.runs` that cost something, and how their axis is called.
@@ -99,49 +98,14 @@ def pareto_front(cost: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]) -
     return front
 
 
-def plot_cost(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data as CSV and the figure: a panel a cost, the Pareto front as a line through framed points.
-
-    Args:
-        data: From `cost_data`.
-        out: Path without ending; the folder must exist.
-        title: Above the figure.
-        models: Shown in colour, all others grey; by default all of up to twelve, else those that every figure keeps,
-            the best, and all on a front.
-        width: Inches.
-        formats: Of the figure.
-        note: Below the figure.
-
-    Raises:
-        InputError: as `write_figure`, for an unknown model, or when no cost is known of any model.
-    """
-    if (
-        {"cost_value", "model"} <= set(data)
-        and len(data)
-        and not np.isfinite(data["cost_value"].to_numpy(np.float64)).any()
-    ):
+def _check_costs(data: pd.DataFrame, models: Sequence[str] | None) -> None:
+    if not np.isfinite(data["cost_value"].to_numpy(np.float64)).any():
         raise InputError("no model's cost is known, so there is nothing to draw it against; run the models here")
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, models, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=_NUMBERS,
-        maker="cost_data",
-    )
 
 
-def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="cost_data", check=_check_costs)
+def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """A panel a cost, the Pareto front as a line through framed points."""
     metric = str(data["metric"].iloc[0])
     costs = list(dict.fromkeys(data["cost"].astype(str)))
     order = best_first(data, metric)

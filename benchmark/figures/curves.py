@@ -23,7 +23,7 @@ from benchmark.figures.axes import axis_label, finish, number_axis
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, read_table, write_figure
+from benchmark.figures.writing import figure, read_table
 from protocols import InputError
 
 _COLUMNS = (
@@ -84,48 +84,14 @@ def read_curve_data(path: Path | str) -> pd.DataFrame:
     return read_table(path, NUMBERS)
 
 
-def plot_curves(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data as CSV and, read back from it, the figure.
-
-    Args:
-        data: From `curve_data`.
-        out: Path without ending; the folder must exist.
-        title: Above the figure.
-        models: Shown in colour, all others thin and grey; by default all of up to ten, else those that every figure
-            keeps (`emphasis.KEPT`) and the best.
-        width: Inches: panels stand side by side from 5 inches on, below each other in a single column.
-        formats: Of the figure.
-        note: Below the figure, before what the bands are.
-
-    Returns:
-        The files: the CSV first. Each is written beside and renamed into place.
-
-    Raises:
-        InputError: if the folder does not exist, a column is missing, or a format or model is unknown.
-    """
-    if models and "model" in data:
+def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:
+    if models:
         emphasised(list(dict.fromkeys(data["model"].astype(str))), models)
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, models, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=NUMBERS,
-        maker="curve_data",
-    )
 
 
-def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None = None, note: str = "") -> Figure:
+@figure(columns=_COLUMNS, numbers=NUMBERS, maker="curve_data", check=_check_models)
+def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """Curves over the rates of a protocol, a panel a metric and axis."""
     metrics = list(dict.fromkeys(data["metric"].astype(str)))
     axes = list(dict.fromkeys(data["axis"].astype(str)))
     order = best_first(data, metrics[0])

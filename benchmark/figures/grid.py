@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,7 @@ from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.figures.sheet import make_sheet
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from protocols import InputError
 
 _COLUMNS = (
@@ -58,36 +57,11 @@ def grid_data(
     return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
 
 
-def plot_grid(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data of all models as CSV and a heat map of each chosen one, best first.
+@figure(columns=_COLUMNS, numbers=NUMBERS, maker="grid_data", grid=False)
+def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """A heat map of each chosen one, best first.
 
-    By default up to eight models are shown: those that every figure keeps and the best.
-
-    Raises:
-        InputError: as `write_figure`, and for an unknown model.
-    """
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, models, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=NUMBERS,
-        maker="grid_data",
-        grid=False,
-    )
-
-
-def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    By default up to eight models are shown: those that every figure keeps and the best."""
     metric = str(data["metric"].iloc[0])
     order = emphasised(best_first(data, metric), models, limit=8)
     data = data[data["model"].isin(order)]

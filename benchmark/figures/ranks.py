@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,7 +16,7 @@ from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import critical_differences
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.style import Style, styles
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from protocols import InputError
 
 _COLUMNS = (
@@ -82,35 +81,14 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
     return pd.DataFrame(rows, columns=list(_COLUMNS))
 
 
-def plot_ranks(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data as CSV and the diagram: the best at the left, bars over models that cannot be told apart.
-
-    Raises:
-        InputError: as `write_figure`, and when no model has a rank.
-    """
-    if "mean_rank" in data and len(data) and not np.isfinite(data["mean_rank"].to_numpy(np.float64)).any():
+def _check_ranks(data: pd.DataFrame, models: Sequence[str] | None) -> None:
+    if not np.isfinite(data["mean_rank"].to_numpy(np.float64)).any():
         raise InputError("no model has a rank; evaluate at least three models under every scenario")
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=_NUMBERS,
-        maker="rank_data",
-        grid=False,
-    )
 
 
-def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
+@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="rank_data", grid=False, check=_check_ranks)
+def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """The best at the left, bars over models that cannot be told apart."""
     ranked = data[np.isfinite(data["mean_rank"])].sort_values("mean_rank", kind="stable").reset_index(drop=True)
     count = len(ranked)
     groups = sorted({int(g) for cell in ranked["groups"] for g in str(cell).split()})

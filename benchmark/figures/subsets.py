@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +19,7 @@ from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.figures.sheet import make_sheet
-from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.figures.writing import figure
 from benchmark.words import counted
 from protocols import MODALITIES, InputError
 
@@ -55,34 +54,9 @@ def subset_data(
     return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
 
 
-def plot_subsets(
-    data: pd.DataFrame,
-    out: Path | str,
-    title: str = "",
-    *,
-    models: Sequence[str] | None = None,
-    width: float = TEXT_WIDTH,
-    formats: Sequence[str] = FORMATS,
-    note: str = "",
-) -> list[Path]:
-    """Write the data of all models as CSV and the heat map of the chosen ones (default: all), best first.
-
-    Raises:
-        InputError: as `write_figure`, and for an unknown model.
-    """
-    return write_figure(
-        data,
-        out,
-        lambda table: _draw(table, title, width, models, note),
-        formats,
-        columns=_COLUMNS,
-        numbers=NUMBERS,
-        maker="subset_data",
-        grid=False,
-    )
-
-
-def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+@figure(columns=_COLUMNS, numbers=NUMBERS, maker="subset_data", grid=False)
+def plot_subsets(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    """The heat map of the chosen ones (default: all), best first."""
     metric = str(data["metric"].iloc[0])
     factor = 100.0 if METRICS[metric].percent else 1.0
     order = emphasised(best_first(data, metric), models, limit=60)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 import seaborn as sns
@@ -110,6 +111,90 @@ def write_figure(
     replace_file(table, lambda path: data.to_csv(path, index=False, lineterminator="\n"))
     with figure_style(grid=grid):
         return [table, *save_figure(draw(read_table(table, numbers)), stem, formats)]
+
+
+class Draw(Protocol):
+    """Draws a table: `data`, `title`, `width` (inches), `models` (shown in full; None: own choice), `note`."""
+
+    def __call__(
+        self, data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str, /
+    ) -> Figure:
+        """The figure."""
+        ...
+
+
+@dataclass(frozen=True)
+class FigureWriter:
+    """Writes a table as CSV and, read back from it, its figure; made by `figure`.
+
+    Attributes:
+        draw: Draws the table.
+        columns: See `write_figure`.
+        numbers: See `write_figure`.
+        maker: See `write_figure`.
+        grid: See `write_figure`.
+        check: Raises InputError for a table that cannot be drawn, before anything is written.
+    """
+
+    draw: Draw
+    columns: Sequence[str]
+    numbers: Sequence[str]
+    maker: str
+    grid: bool = True
+    check: Callable[[pd.DataFrame, Sequence[str] | None], None] | None = None
+
+    def __call__(
+        self,
+        data: pd.DataFrame,
+        out: Path | str,
+        title: str = "",
+        *,
+        models: Sequence[str] | None = None,
+        width: float = TEXT_WIDTH,
+        formats: Sequence[str] = FORMATS,
+        note: str = "",
+    ) -> list[Path]:
+        """Write the table and its figure.
+
+        Args:
+            data: From the function `maker`.
+            out: Path without ending; the folder must exist.
+            title: Title above the figure.
+            models: Models shown in full, others grey or left out; None: the figure's own choice.
+            width: Width in inches.
+            formats: Formats of the figure.
+            note: Text below the figure, before its own explanation.
+
+        Returns:
+            The files: the CSV first. Each is written beside and renamed into place.
+
+        Raises:
+            InputError: as `write_figure`, for an unknown model, or a table that cannot be drawn.
+        """
+        if self.check is not None and {"model", *self.columns} <= set(data) and len(data):
+            self.check(data, models)
+        return write_figure(
+            data,
+            out,
+            lambda table: self.draw(table, title, width, models, note),
+            formats,
+            columns=self.columns,
+            numbers=self.numbers,
+            maker=self.maker,
+            grid=self.grid,
+        )
+
+
+def figure(
+    *,
+    columns: Sequence[str],
+    numbers: Sequence[str],
+    maker: str,
+    grid: bool = True,
+    check: Callable[[pd.DataFrame, Sequence[str] | None], None] | None = None,
+) -> Callable[[Draw], FigureWriter]:
+    """Decorator of a function that draws a table: makes the function that writes the table and its figure."""
+    return lambda draw: FigureWriter(draw, columns, numbers, maker, grid, check)
 
 
 def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def test_every_axis_of_a_protocol_has_its_panels_from_easy_to_hard(noisy: Panel,
     table = curve_data(noisy, "noise", ["mae", "acc5"], draws=20)
     assert dict(table.groupby("axis")["x"].nunique()) == {"SNR (dB)": 5, "token error rate": 5}
     with figure_style():
-        figure = curves._draw(table, "Noise", width)
+        figure = plot_curves.draw(table, "Noise", width, None, "")
     assert_nothing_clipped(figure)
     panels = [ax for ax in figure.axes if ax.get_visible()]
     assert len(panels) == 4
@@ -138,7 +138,9 @@ def test_no_text_is_clipped_and_the_legend_covers_no_curve(data: pd.DataFrame, w
     names = [*MODELS, "oracle", "a-model-with-a-long-name", *(f"model-{i}" for i in range(20))][:models]
     many = pd.concat([first.assign(model=name) for name in names])
     with figure_style():
-        figure = curves._draw(many, "A rather long title that needs more than one line in a single column", width)
+        figure = plot_curves.draw(
+            many, "A rather long title that needs more than one line in a single column", width, None, ""
+        )
     assert_nothing_clipped(figure)
     (legend,) = figure.legends
     labels = [t.get_text() for t in legend.get_texts()]
@@ -148,7 +150,7 @@ def test_no_text_is_clipped_and_the_legend_covers_no_curve(data: pd.DataFrame, w
 
 def test_of_many_models_the_wanted_ones_are_coloured_and_the_others_grey(data: pd.DataFrame) -> None:
     with figure_style():
-        figure = curves._draw(data, "", TEXT_WIDTH, ["lnln", "text-only"])
+        figure = plot_curves.draw(data, "", TEXT_WIDTH, ["lnln", "text-only"], "")
     looks = styles(MODELS)
     (panel, *_) = figure.axes
     colours = {line.get_label(): line.get_color() for line in panel.get_lines()}

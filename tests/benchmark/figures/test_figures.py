@@ -17,7 +17,6 @@ from sklearn.metrics import confusion_matrix
 
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
-from benchmark.figures import confusion, cost, grid, ranks, subsets
 from benchmark.figures.confusion import confusion_data, plot_confusion
 from benchmark.figures.cost import cost_data, pareto_front, plot_cost
 from benchmark.figures.grid import grid_data, has_grid, plot_grid
@@ -63,23 +62,23 @@ Draw = Callable[[pd.DataFrame, float], Figure]
 FIGURES: dict[str, tuple[Make, Draw, Callable[..., list[Path]]]] = {
     "subsets": (
         lambda p: subset_data(p, "inter-subsets", "acc7", draws=10),
-        lambda d, w: subsets._draw(d, "Title", w, None, "A note."),
+        lambda d, w: plot_subsets.draw(d, "Title", w, None, "A note."),
         plot_subsets,
     ),
     "grid": (
         lambda p: grid_data(p, "uncertain", draws=10),
-        lambda d, w: grid._draw(d, "Title", w, None, "A note."),
+        lambda d, w: plot_grid.draw(d, "Title", w, None, "A note."),
         plot_grid,
     ),
-    "confusion": (confusion_data, lambda d, w: confusion._draw(d, "Title", w, None, "A note."), plot_confusion),
+    "confusion": (confusion_data, lambda d, w: plot_confusion.draw(d, "Title", w, None, "A note."), plot_confusion),
     "cost": (
         lambda p: cost_data(p, "uncertain", draws=10),
-        lambda d, w: cost._draw(d, "Title", w, None, "A note."),
+        lambda d, w: plot_cost.draw(d, "Title", w, None, "A note."),
         plot_cost,
     ),
     "ranks": (
         lambda p: rank_data(p, "uncertain"),
-        lambda d, w: ranks._draw(d, "Title", w, "A note."),
+        lambda d, w: plot_ranks.draw(d, "Title", w, None, "A note."),
         plot_ranks,
     ),
 }
@@ -130,7 +129,7 @@ def test_subsets_show_the_mean_of_every_model_under_every_subset(panel: Panel) -
     row = data.query("model == 'lnln' and tick == 'text+vision'").iloc[0]
     assert row["mean"] == pytest.approx(_mean(panel, "lnln", str(row["scenario"]), "acc7"))
     with figure_style(grid=False):
-        words = texts(subsets._draw(data, "", TEXT_WIDTH, None, ""))
+        words = texts(plot_subsets.draw(data, "", TEXT_WIDTH, None, ""))
     assert f"{100 * row['mean']:.1f}" in words
     assert "Acc-7 (%), darker is better" in words
     assert set(MODELS) <= set(words)
@@ -141,7 +140,7 @@ def test_subsets_show_the_mean_of_every_model_under_every_subset(panel: Panel) -
 def test_a_hole_is_a_dash_not_a_number(panel: Panel) -> None:
     holed = without(panel, model="lnln", seed=0, scenario="subset(available=text)")
     with figure_style(grid=False):
-        words = texts(subsets._draw(subset_data(holed, "inter-subsets", draws=10), "", TEXT_WIDTH, None, ""))
+        words = texts(plot_subsets.draw(subset_data(holed, "inter-subsets", draws=10), "", TEXT_WIDTH, None, ""))
     assert words.count("–") == 1
     assert any("–: not evaluated for every seed" in word for word in words)
 
@@ -154,7 +153,7 @@ def test_the_grid_has_both_axes_and_tells_of_the_point_beside_it(panel: Panel) -
     assert row["scenario"] == "drop(rate=0.5) + random_positions(rate=0.25)"
     assert row["mean"] == pytest.approx(_mean(panel, "mult", str(row["scenario"]), "mae"))
     with figure_style(grid=False):
-        figure = grid._draw(data, "", TEXT_WIDTH, ["mult", "lnln"], "")
+        figure = plot_grid.draw(data, "", TEXT_WIDTH, ["mult", "lnln"], "")
     words = texts(figure)
     assert {"drop rate", "missing rate", "drawn", "mult", "lnln"} <= set(words)
     assert "text-only" not in words
@@ -202,7 +201,7 @@ def test_confusion_names_the_classes_of_another_scale_and_empty_ones_have_no_sha
     assert data["metric"].unique().tolist() == ["acc5_sims"]
     assert data.query("true == 'negative'")["share"].isna().all()
     with figure_style(grid=False):
-        figure = confusion._draw(data, "", COLUMN_WIDTH, None, "")
+        figure = plot_confusion.draw(data, "", COLUMN_WIDTH, None, "")
     assert_nothing_clipped(figure)
     assert "weakly positive" in texts(figure)
 
