@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 
     from benchmark.publishing.tables import Entry
     from benchmark.results.study_results import StudyResults
-    from benchmark.tables.kinds import TableSettings
 
-#: As `benchmark.tables.kinds` has them, which is not imported for `--help`.
-TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost")
-#: Of a panel of its own, as its numbers are no results.
-OPTIMISM = "optimism"
+#: Tables of this project, as `benchmark.tables.kinds` has them, which is not imported for `--help`.
+TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism")
 _FORMATS = ("markdown", "csv", "latex", "html")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -32,10 +29,10 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     "--table",
     "names",
     multiple=True,
-    type=click.Choice((*TABLES, OPTIMISM)),
     default=("leaderboard",),
     show_default=True,
-    help="What to print. Several: repeat.",
+    metavar="NAME",
+    help=f"Table to print: {', '.join(TABLES)}, or one of a plugin. Several: repeat.",
 )
 @click.option("--protocol", "protocols", multiple=True, help="Only under this protocol. Several: repeat.")
 @click.option("--metric", default="mae", show_default=True, help="Of the tables that show one, such as f1_non0.")
@@ -88,15 +85,18 @@ def report(
     from benchmark.publishing.tables import as_record
     from benchmark.publishing.tables import report as write
     from benchmark.tables.kinds import TableSettings
+    from protocols import InputError
     from senti_ifusion.variants import ABLATION
 
     results = find_results(study, out)
-    settings = TableSettings(metric, against, ABLATION, draws, level)
-    written = write(results, settings)
-    honest = [name for name in names if name != OPTIMISM]
-    entries = written.chosen(honest, protocols) if honest else []
-    if OPTIMISM in names:
-        entries += _optimism(results, protocols, at, settings)
+    settings = TableSettings(metric, against, ABLATION, draws, level, at)
+    written = write(results, settings, names)
+    entries = written.chosen(names, protocols)
+    left_out = written.left_out(names, protocols)
+    if not entries:
+        raise InputError("; ".join(left_out))
+    for line in left_out:
+        click.echo(line, err=True)
     entries = _with_columns(_with_reported(entries) if with_reported else entries, columns)
     if as_json:
         click.echo(json.dumps([as_record(entry) for entry in entries], indent=2, allow_nan=False))
@@ -117,22 +117,6 @@ def show_results(results: StudyResults, console: Console) -> None:
     written = write(results)
     _print(written.chosen(), console)
     _print_files([*written.files, *draw(results, required=False)], console)
-
-
-def _optimism(
-    results: StudyResults, protocols: tuple[str, ...], at: str | None, settings: TableSettings
-) -> list[Entry]:
-    from benchmark.publishing.tables import Entry
-    from benchmark.tables.optimism import optimism
-
-    return [
-        Entry(
-            f"{honest.dataset}/{honest.split}", protocol, OPTIMISM,
-            optimism(honest, oracles, draws=settings.draws, level=settings.level),
-        )
-        for protocol in protocols or results.protocols
-        for honest, oracles in results.test_oracle(protocol, at=at)
-    ]  # fmt: skip
 
 
 def _with_reported(entries: list[Entry]) -> list[Entry]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -53,6 +53,10 @@ def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
     return f"`sentibench run STUDY --models {','.join((*all_models, *models))}`"
 
 
+def _no_oracle(at: str | None) -> Mapping[str, Panel]:
+    return {}
+
+
 @dataclass(frozen=True, eq=False)
 class ProtocolResults:
     """The results of one protocol: what a table is made of. Bootstrap draws are made once for all of its tables.
@@ -65,6 +69,8 @@ class ProtocolResults:
         level: Of intervals, and of telling models apart.
         seed: Of the draws.
         add_models: Says, given names of models and those that the study has, what adds the former to it.
+        test_oracle: By metric, the predictions of the epochs that are best on the test set, chosen at a point of the
+            protocol (None: by its mean); empty where no epoch was evaluated there. They are no results.
     """
 
     panel: Panel
@@ -74,6 +80,7 @@ class ProtocolResults:
     level: float = 0.95
     seed: int = 0
     add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models
+    test_oracle: Callable[[str | None], Mapping[str, Panel]] = _no_oracle
 
     @classmethod
     def of(
@@ -85,6 +92,7 @@ class ProtocolResults:
         level: float = 0.95,
         seed: int = 0,
         add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models,
+        test_oracle: Callable[[str | None], Mapping[str, Panel]] = _no_oracle,
     ) -> ProtocolResults:
         """The results of a protocol of a panel.
 
@@ -95,6 +103,7 @@ class ProtocolResults:
             level: Of intervals, and of telling models apart.
             seed: Of the draws.
             add_models: See the class.
+            test_oracle: See the class.
 
         Raises:
             InputError: if the panel has no such protocol, several and none was named, or a level that is no share.
@@ -102,7 +111,7 @@ class ProtocolResults:
         if not 0 < level < 1:
             raise InputError(f"level is {level:g}, expected a share between 0 and 1, such as 0.95")
         points = protocol_points(panel, protocol)
-        return cls(panel, str(points["protocol"].iloc[0]), points, draws, level, seed, add_models)
+        return cls(panel, str(points["protocol"].iloc[0]), points, draws, level, seed, add_models, test_oracle)
 
     @cached_property
     def scenarios(self) -> tuple[str, ...]:

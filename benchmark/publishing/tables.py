@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.files import replace_text, safe_name
 from benchmark.results.study_results import StudyResults
-from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
+from benchmark.tables.kinds import TableSettings, table_kind, table_kinds
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
 from protocols import InputError, unknown_name
@@ -25,7 +25,7 @@ class Entry:
     Attributes:
         dataset: Data set with split, such as `mosi/official`.
         protocol: Name of the protocol.
-        name: Which table: one of `TABLES`.
+        name: Kind of table.
         table: The table.
     """
 
@@ -53,24 +53,25 @@ class Report:
         """The tables of these names, for each in the order of the study, under these protocols (none: all).
 
         Raises:
-            InputError: for an unknown name or protocol, or when no protocol has such a table.
+            InputError: for an unknown name or protocol.
         """
         known = list(dict.fromkeys(entry.protocol for entry in self.entries))
         wanted = [_protocol(name, known) for name in protocols] or known
-        found = []
+        kinds = [table_kind(name).name for name in dict.fromkeys(names)]
+        return [entry for name in kinds for entry in self.entries if entry.name == name and entry.protocol in wanted]
+
+    def left_out(self, names: Sequence[str], protocols: Sequence[str] = ()) -> list[str]:
+        """One line for every table asked for that no protocol has, with the reason."""
+        lines = []
         for name in dict.fromkeys(names):
-            if name not in TABLES:
-                raise unknown_name("table", name, TABLES)
-            own = [entry for entry in self.entries if entry.name == name and entry.protocol in wanted]
-            if not own:
+            if not self.chosen([name], protocols):
                 reasons = self.absent.get(name, ())
-                fitting = [r for r in reasons if any(f"'{p}'" in r for p in wanted)] or reasons
-                raise InputError(f"--table {name}: {'; '.join(fitting[:1]) or 'there is none'}")
-            found += own
-        return found
+                fitting = [r for r in reasons if any(f"'{p}'" in r for p in protocols)] or list(reasons)
+                lines.append(f"{name} left out: {fitting[0] if fitting else 'there is none'}")
+        return lines
 
 
-def report(results: StudyResults, settings: TableSettings | None = None) -> Report:
+def report(results: StudyResults, settings: TableSettings | None = None, names: Sequence[str] = ()) -> Report:
     """Make every table of a study and write it beside the study's file.
 
     `leaderboard.md`, `leaderboard.csv` and `scenarios.md` hold these tables of all data sets and protocols;
@@ -79,28 +80,34 @@ def report(results: StudyResults, settings: TableSettings | None = None) -> Repo
     Args:
         results: Results of a study in a run store.
         settings: Metric, draws, level and the like.
+        names: Tables to make that are only made when they are asked for; they are not written.
 
     Raises:
-        InputError: when nothing of the study is finished, the settings do not fit its data, or a file cannot be
-            written.
+        InputError: when nothing of the study is finished, a name is unknown, the settings do not fit its data, or a
+            file cannot be written.
     """
     chosen = settings or TableSettings(variants=ABLATION)
-    entries, absent = study_tables(results, chosen)
-    return Report(tuple(entries), write_tables(entries, results.folder, chosen.metric), absent)
+    entries, absent = study_tables(results, chosen, names)
+    written = [entry for entry in entries if table_kind(entry.name).written]
+    return Report(tuple(entries), write_tables(written, results.folder, chosen.metric), absent)
 
 
-def study_tables(results: StudyResults, settings: TableSettings) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
-    """Every table of a study, and why others are not there; writes nothing. Raises as `report` does."""
+def study_tables(
+    results: StudyResults, settings: TableSettings, names: Sequence[str] = ()
+) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
+    """Every table of a study, and why others are not there; writes nothing. Arguments and errors as of `report`."""
+    asked = {table_kind(name).name for name in names}
+    kinds = [kind for kind in table_kinds().values() if kind.written or kind.name in asked]
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
     for found in results.by_protocol(draws=settings.draws, level=settings.level):
-        for name in TABLES:
-            reason = why_not(name, found, settings)
+        title = f"{found.panel.dataset}/{found.panel.split}"
+        for kind in kinds:
+            reason = kind.why_not(found, settings)
             if reason:
-                absent.setdefault(name, []).append(reason)
+                absent.setdefault(kind.name, []).append(reason)
             else:
-                title = f"{found.panel.dataset}/{found.panel.split}"
-                entries.append(Entry(title, found.protocol, name, make_table(name, found, settings)))
+                entries.append(Entry(title, found.protocol, kind.name, kind.make(found, settings)))
     if not entries:
         raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
@@ -144,7 +151,12 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
 def _remove_tables(place: Path) -> None:
     """What `write_tables` wrote there, and the folders that are empty then; a file of anybody else stays."""
     for file in place.iterdir():
-        if any(file.name.startswith(name) for name in TABLES) and file.suffix in {".md", ".csv", ".tex", ".html"}:
+        if any(file.name.startswith(name) for name in table_kinds()) and file.suffix in {
+            ".md",
+            ".csv",
+            ".tex",
+            ".html",
+        }:
             file.unlink()
     for folder in (place, place.parent):
         if not any(folder.iterdir()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from shlex import quote
 
@@ -107,7 +107,14 @@ class StudyResults:
         """The results of every protocol of every data set under which anything was evaluated."""
         for panel in self.panels:
             for protocol in protocol_names(panel):
-                found = ProtocolResults.of(panel, protocol, draws=draws, level=level, add_models=self.add_models)
+                found = ProtocolResults.of(
+                    panel,
+                    protocol,
+                    draws=draws,
+                    level=level,
+                    add_models=self.add_models,
+                    test_oracle=partial(self._oracle, panel, protocol),
+                )
                 if set(found.scenarios) & set(panel.cells["scenario"]):
                     yield found
 
@@ -168,6 +175,12 @@ class StudyResults:
         if (protocol, at) not in self._oracles:
             self._oracles[protocol, at] = optimism_panels(self.plan, self.root, protocol, at=at)
         return self._oracles[protocol, at]
+
+    def _oracle(self, panel: Panel, protocol: str, at: str | None) -> Mapping[str, Panel]:
+        for honest, chosen in self.test_oracle(protocol, at=at):
+            if (honest.dataset, honest.split) == (panel.dataset, panel.split):
+                return chosen
+        return {}
 
     def add_models(self, models: Sequence[str], everyone: Sequence[str]) -> str:
         """How models are added to this study: a command, or a line of its file where entries have own settings."""

@@ -20,6 +20,7 @@ from benchmark.tables.cells import (
     row_of,
     values_of,
 )
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.pairs import compare_pairs, difference_cells
 from benchmark.tables.remarks import Notes, checked_f1, gap_texts, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
@@ -111,3 +112,16 @@ def _compared(results: ProtocolResults, metric: str, variants: list[str], base: 
     if not variants:
         return []
     return compare_pairs(results, metric, [(name, base) for name in variants]).to_dict("records")
+
+
+def _no_variants(results: ProtocolResults, settings: TableSettings) -> str:
+    if settings.variants and has_ablation(results, settings.variants):
+        return ""
+    base, *others = settings.variants or ("a model",)
+    variants = f" such as {others[0]}" if others else ""
+    return f"the study has no {base} with a variant{variants}; add both to its models"
+
+
+@register_table("ablation", shows="a model and its variants", why_not=_no_variants)
+def _ablation(results: ProtocolResults, settings: TableSettings) -> Table:
+    return ablation_table(results, settings.variants, settings.metric)

@@ -20,6 +20,7 @@ from benchmark.tables.cells import (
     ratio,
     row_of,
 )
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 from protocols import MODALITIES
@@ -139,3 +140,14 @@ def _absent(results: ProtocolResults, complete: str | None, constant: str | None
     if baseline is None:
         lines.append(f"No relative error: there is no row '{BASELINE}'.")
     return lines
+
+
+def _one_scenario(results: ProtocolResults, settings: TableSettings) -> str:
+    if len(results.scenarios) > 1:
+        return ""
+    return f"protocol '{results.protocol}' has one scenario, so there is nothing to aggregate"
+
+
+@register_table("aggregates", shows="mean, AUILC, worst, retention, skill, relative error", why_not=_one_scenario)
+def _aggregates(results: ProtocolResults, settings: TableSettings) -> Table:
+    return aggregates_table(results, settings.metric)

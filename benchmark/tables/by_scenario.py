@@ -17,6 +17,7 @@ from benchmark.tables.cells import (
     row_of,
     values_of,
 )
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, checked_f1, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from protocols import MODALITIES, InputError
@@ -186,3 +187,28 @@ def _table(
         paper,
         bold=bold_caption(results),
     )
+
+
+def _no_subsets(results: ProtocolResults, settings: TableSettings) -> str:
+    if has_subsets(results):
+        return ""
+    return f"protocol '{results.protocol}' has no subsets of modalities; run inter-subsets"
+
+
+def _no_grid(results: ProtocolResults, settings: TableSettings) -> str:
+    return "" if has_grid(results) else f"protocol '{results.protocol}' has no grid of two axes; run uncertain"
+
+
+@register_table("scenarios", shows="one metric under every scenario")
+def _scenarios(results: ProtocolResults, settings: TableSettings) -> Table:
+    return scenarios_table(results, settings.metric)
+
+
+@register_table("subsets", shows="one metric by available modalities", why_not=_no_subsets)
+def _subsets(results: ProtocolResults, settings: TableSettings) -> Table:
+    return subsets_table(results, settings.metric)
+
+
+@register_table("grid", shows="one metric over two rates", why_not=_no_grid)
+def _grid(results: ProtocolResults, settings: TableSettings) -> Table:
+    return grid_table(results, settings.metric)

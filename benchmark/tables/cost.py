@@ -22,6 +22,7 @@ from benchmark.tables.cells import (
     row_of,
     values_of,
 )
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Table
 from protocols import InputError
@@ -108,3 +109,8 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
         paper,
         bold=bold_caption(results),
     )
+
+
+@register_table("cost", shows="parameters, times, memory")
+def _cost(results: ProtocolResults, settings: TableSettings) -> Table:
+    return cost_table(results, settings.metric)

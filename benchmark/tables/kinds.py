@@ -1,32 +1,22 @@
-"""The tables by name: what `sentibench report --table` chooses from."""
+"""The kinds of tables: what `sentibench report --table` chooses from.
+
+A plugin, or an installed distribution through the entry point `sentibench.tables`, adds one in a few lines:
+
+>>> @register_table("medians", shows="median absolute error")
+... def medians(results: ProtocolResults, settings: TableSettings) -> Table:
+...     return Table(results.title, columns, rows)
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import DRAWS
-from benchmark.tables.ablation import ablation_table, has_ablation
-from benchmark.tables.aggregates import aggregates_table
-from benchmark.tables.by_scenario import grid_table, has_grid, has_subsets, scenarios_table, subsets_table
-from benchmark.tables.cost import cost_table
-from benchmark.tables.leaderboard import leaderboard_table
-from benchmark.tables.pairs import BEST, pairs_table, whole_models
 from benchmark.tables.table import Table
-from protocols import unknown_name
-
-#: Name -> what it shows.
-TABLES: Mapping[str, str] = {
-    "leaderboard": "every metric, ranks",
-    "scenarios": "one metric under every scenario",
-    "subsets": "one metric by available modalities",
-    "grid": "one metric over two rates",
-    "aggregates": "mean, AUILC, worst, retention, skill, relative error",
-    "pairs": "which models differ",
-    "ablation": "a model and its variants",
-    "cost": "parameters, times, memory",
-}
+from protocols import Registry, origin_of
 
 
 @dataclass(frozen=True)
@@ -34,65 +24,91 @@ class TableSettings:
     """What the tables of a protocol depend on beside its results.
 
     Attributes:
-        metric: Of every table that shows one.
-        against: Whom `pairs` compares with: `best`, `all` or a model.
+        metric: Metric of every table that shows one.
+        against: Baseline of `pairs`: `best`, `all` or the name of a model.
         variants: Rows of the ablation, base first: name and what is different.
         draws: Bootstrap draws behind intervals, ranks and tests.
-        level: Of the intervals, and of telling models apart.
+        level: Confidence level of intervals, ranks and tests.
+        at: Point of the protocol at which `optimism` chooses epochs; None for its mean.
     """
 
     metric: str = "mae"
-    against: str = BEST
+    against: str = "best"
     variants: Mapping[str, str] = field(default_factory=dict)
     draws: int = DRAWS
     level: float = 0.95
+    at: str | None = None
 
 
-def why_not(name: str, results: ProtocolResults, settings: TableSettings) -> str:
-    """Why a protocol has no table of this name; empty when it has.
+Make: TypeAlias = Callable[[ProtocolResults, TableSettings], Table]
+WhyNot: TypeAlias = Callable[[ProtocolResults, TableSettings], str]
 
-    Raises:
-        InputError: for a name that is no table's.
+
+@dataclass(frozen=True)
+class TableKind:
+    """A kind of table.
+
+    Attributes:
+        name: Name, as `--table` takes it.
+        shows: What it shows, in a few words.
+        make: Makes the table of a protocol.
+        why_not: Why a protocol has no such table; empty where it has.
+        written: Made by every report; others only when they are asked for.
     """
-    if name not in TABLES:
-        raise unknown_name("table", name, TABLES)
-    protocol = f"protocol '{results.protocol}'"
-    if name == "subsets" and not has_subsets(results):
-        return f"{protocol} has no subsets of modalities; run inter-subsets"
-    if name == "grid" and not has_grid(results):
-        return f"{protocol} has no grid of two axes; run uncertain"
-    if name == "aggregates" and len(results.scenarios) < 2:
-        return f"{protocol} has one scenario, which needs no summing up"
-    if name == "pairs" and len(whole_models(results, settings.metric)) < 2:
-        return f"{protocol} has no two models without missing cells"
-    if name == "ablation" and not (settings.variants and has_ablation(results, settings.variants)):
-        base, *others = settings.variants or ("a model",)
-        variants = f" such as {others[0]}" if others else ""
-        return f"the study has no {base} with a variant{variants}; add both to its models"
+
+    name: str
+    shows: str
+    make: Make
+    why_not: WhyNot
+    written: bool = True
+
+
+_KINDS: Registry[TableKind] = Registry(
+    "table",
+    "sentibench.tables",
+    {
+        "leaderboard": "benchmark.tables.leaderboard",
+        "scenarios": "benchmark.tables.by_scenario",
+        "subsets": "benchmark.tables.by_scenario",
+        "grid": "benchmark.tables.by_scenario",
+        "aggregates": "benchmark.tables.aggregates",
+        "pairs": "benchmark.tables.pairs",
+        "ablation": "benchmark.tables.ablation",
+        "cost": "benchmark.tables.cost",
+        "optimism": "benchmark.tables.optimism",
+    },
+)
+
+
+def _always(results: ProtocolResults, settings: TableSettings) -> str:
     return ""
 
 
-def make_table(name: str, results: ProtocolResults, settings: TableSettings) -> Table:
-    """The table of this name.
+def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written: bool = True) -> Callable[[Make], Make]:
+    """Decorator of a function that makes the table of a protocol: makes it known under `name`.
+
+    Args:
+        name: Name of the kind.
+        shows: What it shows, in a few words.
+        why_not: Says why a protocol has no such table; by default every protocol has one.
+        written: Make it for every report, not only when it is asked for.
 
     Raises:
-        InputError: for an unknown name or metric, or a protocol that has no such table (see `why_not`).
+        InputError: for a name that is taken.
     """
-    metric = settings.metric
-    if name == "leaderboard":
-        return leaderboard_table(results)
-    if name == "scenarios":
-        return scenarios_table(results, metric)
-    if name == "subsets":
-        return subsets_table(results, metric)
-    if name == "grid":
-        return grid_table(results, metric)
-    if name == "aggregates":
-        return aggregates_table(results, metric)
-    if name == "pairs":
-        return pairs_table(results, metric, settings.against)
-    if name == "ablation":
-        return ablation_table(results, settings.variants, metric)
-    if name == "cost":
-        return cost_table(results, metric)
-    raise unknown_name("table", name, TABLES)
+
+    def decorate(make: Make) -> Make:
+        _KINDS.add(name, TableKind(name, shows, make, why_not, written), origin_of(make))
+        return make
+
+    return decorate
+
+
+def table_kind(name: str) -> TableKind:
+    """The kind called `name`; raises InputError with the nearest names."""
+    return _KINDS.get(name)
+
+
+def table_kinds() -> dict[str, TableKind]:
+    """All kinds by name: this project's first."""
+    return _KINDS.all()

@@ -31,6 +31,7 @@ from benchmark.tables.cells import (
     values_of,
 )
 from benchmark.tables.cost import COST_COLUMNS, cost_cells
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, checked_f1, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Table
 
@@ -144,3 +145,8 @@ def _constant_models(results: ProtocolResults) -> set[str]:
     chosen = np.flatnonzero(panel.cells["scenario"].isin(list(results.scenarios)).to_numpy(dtype=np.bool_))
     constant = chosen[constant_predictions(panel.predictions[chosen])]
     return {str(model) for model in panel.cells["model"].iloc[constant]}
+
+
+@register_table("leaderboard", shows="every metric, ranks")
+def _leaderboard(results: ProtocolResults, settings: TableSettings) -> Table:
+    return leaderboard_table(results)

@@ -13,6 +13,7 @@ from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import (
     ORACLE,
+    ProtocolResults,
     dataset_title,
     describe,
     protocol_names,
@@ -20,6 +21,7 @@ from benchmark.evaluation.protocol_results import (
 )
 from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.tables.cells import MODEL, NOTHING, SEEDS, level_text, number, signed
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, settings_lines
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from benchmark.words import plural
@@ -252,3 +254,14 @@ def _missing(oracles: Mapping[str, Panel]) -> list[Footnote]:
     runs = ", ".join(dict.fromkeys(f"{g.model} seed {g.seed}{f' split {g.split}' if g.split else ''}" for g in gaps))
     text = f"Missing: {plural(len(gaps), 'run')} without test-oracle ({runs})."
     return [Footnote(text, remedy=f"filled by `{gaps[0].command}`")]
+
+
+def _no_epochs(results: ProtocolResults, settings: TableSettings) -> str:
+    if results.test_oracle(settings.at):
+        return ""
+    return f"protocol '{results.protocol}': no epoch was evaluated on the test set; run the study with --optimism"
+
+
+@register_table("optimism", shows="what selection on the test set would be worth", why_not=_no_epochs, written=False)
+def _optimism(results: ProtocolResults, settings: TableSettings) -> Table:
+    return optimism(results.panel, results.test_oracle(settings.at), draws=results.draws, level=results.level)

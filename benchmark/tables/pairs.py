@@ -11,6 +11,7 @@ from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, holm
 from benchmark.tables.cells import level_text, metric_title, number, probability, row_of, signed
+from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 from protocols import InputError, unknown_name
@@ -118,3 +119,14 @@ def _pairs(results: ProtocolResults, metric: str, against: str) -> list[tuple[st
 def _left_out(results: ProtocolResults) -> list[Footnote]:
     holed = [model for model, own in results.contest.items() if own.holes(results.scenarios)]
     return [Footnote(f"Left out, as cells are missing: {', '.join(holed)}.")] if holed else []
+
+
+def _too_few(results: ProtocolResults, settings: TableSettings) -> str:
+    if len(whole_models(results, settings.metric)) > 1:
+        return ""
+    return f"protocol '{results.protocol}' has fewer than two models without missing cells"
+
+
+@register_table("pairs", shows="which models differ", why_not=_too_few)
+def _default_pairs(results: ProtocolResults, settings: TableSettings) -> Table:
+    return pairs_table(results, settings.metric, settings.against)

@@ -17,11 +17,12 @@ from benchmark.cli.main import main
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
-from benchmark.results import study_results
+from benchmark.results import opening
 from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
 from benchmark.study.study import Study, make_study
-from benchmark.tables.kinds import TABLES, TableSettings, make_table, why_not
+from benchmark.tables import kinds
+from benchmark.tables.kinds import TableSettings, table_kind, table_kinds
 from benchmark.tables.leaderboard import leaderboard_table
 from benchmark.tables.rendering.terminal import show, show_remedies
 from benchmark.tables.table import Cell, Column, Row, Table
@@ -49,7 +50,7 @@ def study(small: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Stud
     )
     save_study(made, tmp_path)
     monkeypatch.setattr(
-        study_results, "required_panels", lambda plan, root: [small, dataclasses.replace(small, split="fold1")]
+        opening, "required_panels", lambda plan, root: [small, dataclasses.replace(small, split="fold1")]
     )
     return made
 
@@ -65,7 +66,7 @@ def test_every_table_is_written_in_every_format_for_itself(
     study: Study, panel: Panel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(
-        study_results, "required_panels", lambda plan, root: [panel, dataclasses.replace(panel, split="fold1")]
+        opening, "required_panels", lambda plan, root: [panel, dataclasses.replace(panel, split="fold1")]
     )
     settings = TableSettings(variants={"senti-ifusion": "all", "senti-ifusion-single-stage": "one stage"}, draws=30)
     written = publish.report(open_results(study, tmp_path), settings)
@@ -152,12 +153,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(study: Study, tmp_path: Pat
 
 
 @pytest.mark.parametrize("width", [60, 80, 140, 300])
-@pytest.mark.parametrize("name", list(TABLES))
+@pytest.mark.parametrize("name", [kind.name for kind in table_kinds().values() if kind.written])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, width: int, name: str) -> None:
     settings = TableSettings(variants={"senti-ifusion": "all", "senti-ifusion-single-stage": "in one stage"}, draws=20)
     protocol = {"subsets": "inter-subsets"}.get(name, "uncertain")
     results = ProtocolResults.of(panel, protocol, draws=20)
-    table = make_table(name, results, settings)
+    table = table_kind(name).make(results, settings)
     out = io.StringIO()
     show(table, Console(file=out, width=width), all_columns=True)
     lines = [line for line in out.getvalue().splitlines() if "`" not in line]  # commands stay whole
@@ -208,15 +209,46 @@ def test_struck_cells_and_markup_in_names_are_shown_as_they_stand() -> None:
 def test_every_named_table_can_be_made_or_says_why_not(panel: Panel) -> None:
     settings = TableSettings(draws=20)
     results = ProtocolResults.of(panel, "complete", draws=20)
-    assert tuple(TABLES) == cli.TABLES
-    reasons = {name: why_not(name, results, settings) for name in TABLES}
+    assert tuple(table_kinds()) == cli.TABLES
+    reasons = {name: kind.why_not(results, settings) for name, kind in table_kinds().items()}
     assert [name for name, reason in reasons.items() if not reason] == ["leaderboard", "scenarios", "pairs", "cost"]
-    assert all(
-        reason.endswith(("run inter-subsets", "run uncertain", "summing up", "models"))
-        for reason in reasons.values()
-        if reason
-    )
-    with pytest.raises(InputError, match="unknown table"):
-        why_not("ladder", results, settings)
-    with pytest.raises(InputError, match="unknown table"):
-        make_table("ladder", results, settings)
+    endings = ("run inter-subsets", "run uncertain", "nothing to aggregate", "to its models", "with --optimism")
+    assert all(reason.endswith(endings) for reason in reasons.values() if reason)
+    with pytest.raises(InputError, match="unknown table 'ladder'"):
+        table_kind("ladder")
+
+
+def test_tables_that_do_not_apply_are_left_out_and_said(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = ("--table", "subsets", "--table", "grid", "--table", "optimism", "--protocol", "uncertain")
+    code, out, err = call(capsys, tmp_path, *asked, "--format", "markdown")
+    assert code == 0
+    assert "uncertain" in out
+    subsets, optimism = err.splitlines()
+    assert subsets == "subsets left out: protocol 'uncertain' has no subsets of modalities; run inter-subsets"
+    assert optimism.startswith("optimism left out: protocol 'uncertain': no epoch was evaluated on the test set")
+
+
+PLUGIN = """
+from benchmark.evaluation.protocol_results import ProtocolResults
+from benchmark.tables.kinds import TableSettings, register_table
+from benchmark.tables.table import Cell, Column, Row, Table
+
+@register_table("sizes", shows="number of test samples")
+def sizes(results: ProtocolResults, settings: TableSettings) -> Table:
+    return Table(results.title, (Column("samples", "Samples"),), (Row((Cell(str(len(results.panel.label))),)),))
+"""
+
+
+def test_a_plugin_adds_a_table(study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "sizes.py").write_text(PLUGIN)
+    with_plugin = study.model_copy(update={"plugins": [str(tmp_path / "sizes.py")]})
+    save_study(with_plugin, tmp_path)
+    try:
+        code, out, _ = call(capsys, tmp_path, "--table", "sizes", "--protocol", "complete", "--format", "csv")
+    finally:
+        kinds._KINDS._items.pop("sizes", None)
+    assert code == 0
+    assert "synthetic/official,complete,60" in out
+    assert list(tmp_path.rglob("sizes-mae.csv"))
