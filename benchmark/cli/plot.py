@@ -15,7 +15,8 @@ _DIAGNOSTICS = "diagnostics"
 #: What is examined unless said otherwise: everything at once, whole modalities, positions.
 _EXAMINED = ("uncertain", "inter-drop", "intra-random")
 _FORMATS = ("png", "pdf", "svg")
-_KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integrity", "all")
+#: Kinds of this project, as `benchmark.figures.kinds` has them, which is not imported for `--help`.
+KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integrity")
 
 _format_option = click.option(
     "--format", "formats", multiple=True, type=click.Choice(_FORMATS), help="Repeatable; default: all."
@@ -40,9 +41,8 @@ class _Plot(click.Command):
     "--kind",
     "kinds",
     multiple=True,
-    type=click.Choice(_KINDS),
-    help="curves over rates; heatmap over two rates; subsets of modalities; confusion matrices; accuracy against cost; "
-    "ranks with critical differences; estimated integrity. Default: all that apply.",
+    metavar="NAME",
+    help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin; all that apply by default. Several: repeat.",
 )
 @click.option("--protocol", help="Only this one (cost, ranks and calibration are then over it).")
 @click.option("--metric", "metrics", multiple=True, help="As in `sentibench report`, such as mae or acc5; repeatable.")
@@ -77,7 +77,7 @@ def plot(
         models=split_list(models),
         scenario=scenario,
         width=width,
-        told=lambda line: click.echo(line, err=True),
+        on_skip=lambda line: click.echo(line, err=True),
         written=click.echo,
     )
 

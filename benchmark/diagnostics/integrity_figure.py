@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -13,13 +13,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmark.diagnostics.integrity_data import CALIBRATION_COLUMNS, CALIBRATION_NUMBERS, DECAY_COLUMNS, DECAY_NUMBERS
+from benchmark.diagnostics.integrity_data import (
+    CALIBRATION_COLUMNS,
+    CALIBRATION_NUMBERS,
+    DECAY_COLUMNS,
+    DECAY_NUMBERS,
+    calibration_data,
+    decay_data,
+)
 from benchmark.evaluation.point_values import band_note
 from benchmark.figures.axes import axis_label, finish, number_axis
+from benchmark.figures.curves import on_axes
 from benchmark.figures.emphasis import emphasised
+from benchmark.figures.kinds import FigureRequest, FigureSource, Item, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import MODALITY_STYLES
 from benchmark.figures.writing import figure
+from benchmark.results.statements import Diagnostics
 from benchmark.words import plural
 from protocols import MODALITIES
 
@@ -173,3 +183,26 @@ def _areas(ax: Axes, own: pd.DataFrame) -> None:
         zorder=1,
     )
     ax.set_ylim(0, 100)
+
+
+def _statements(source: FigureSource) -> Sequence[Diagnostics]:
+    return source.statements
+
+
+@register_figure(
+    "integrity",
+    shows="estimated integrity and dominance",
+    nothing="no model of the study estimates integrity or says which modality leads, as senti-ifusion does",
+    subjects=_statements,
+)
+def _integrity(found: Diagnostics, request: FigureRequest) -> Iterator[Item]:
+    names = [str(name) for name in dict.fromkeys(found.points["protocol"])]
+    main = request.main(names)
+    if found.table.filter(like="integrity_").notna().all(axis=1).any():
+        data = calibration_data(found.table, found.points[found.points["protocol"] == main])
+        yield Item(plot_calibration, data, (main, "calibration"), f"estimated integrity under {main}")
+    for name in request.chosen(names):
+        points = found.points[found.points["protocol"] == name]
+        if on_axes(points):
+            title = f"integrity and dominance under {name}"
+            yield Item(plot_decay, decay_data(found.table, points), (name, "integrity"), title)

@@ -190,3 +190,9 @@ def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> st
     ]
     sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."
     return sentence + (" The data are synthetic." if panel.dataset.startswith("synthetic") else "")
+
+
+def sizes_of(panel: Panel) -> str:
+    """Samples, videos and regime of a panel, as the note of a figure."""
+    videos = plural(len(set(panel.video_ids.tolist())), "video")
+    return f"{plural(len(panel.label), 'test sample')} of {videos}; trained under '{panel.regime}'."

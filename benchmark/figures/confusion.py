@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,9 +16,10 @@ from benchmark.evaluation.metrics import METRICS, scale_of
 from benchmark.evaluation.panel import Panel
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, draw_cells, value_bar
+from benchmark.figures.kinds import FigureRequest, Item, register_figure
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.writing import figure
-from protocols import unknown_name
+from protocols import InputError, unknown_name
 
 _COLUMNS = (
     "model",
@@ -187,3 +188,14 @@ def _panel(ax: Axes, own: pd.DataFrame, names: Sequence[str], *, size: float) ->
 
 def _minus(name: str) -> str:
     return name.replace("-", "\N{MINUS SIGN}") if name[1:2].isdigit() else name
+
+
+@register_figure("confusion", shows="confusion matrices", nothing="nothing was evaluated")
+def _confusion(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    classes = class_metrics(panel.label_range)
+    if request.metrics and not set(request.metrics) & set(classes):
+        raise InputError(f"a confusion figure is of classes; name one of {', '.join(classes)} as --metric")
+    for metric in [m for m in request.metrics if m in classes] or classes[:1]:
+        data = confusion_data(panel, request.scenario, metric)
+        name = ("confusion", "" if metric == classes[0] else metric, request.scenario or "")
+        yield Item(plot_confusion, data, name, f"classes of {METRICS[metric].title} under {data['scenario'].iloc[0]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,10 +16,11 @@ from matplotlib.ticker import LogLocator, NullFormatter
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import band_note, best_first, labels_of
-from benchmark.evaluation.protocol_results import ORACLE, protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, protocol_names, protocol_points, sizes_of
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.figures.axes import finish, power_of_ten
 from benchmark.figures.emphasis import emphasised
+from benchmark.figures.kinds import FigureRequest, Item, register_figure, suffix_of
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
 from benchmark.figures.writing import figure
@@ -203,3 +204,11 @@ def _handle(look: Style, *, bound: bool) -> Line2D:
     return Line2D(
         [], [], color=look.colour, linestyle="none", marker=look.marker or "o", markersize=5.4, markeredgecolor="none"
     )
+
+
+@register_figure("cost", shows="accuracy against cost", nothing="nothing was evaluated")
+def _costs(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    name = request.main(protocol_names(panel))
+    for metric in request.known(panel, ["mae"]):
+        title, data = f"{METRICS[metric].title} under {name} against cost", cost_data(panel, name, metric)
+        yield Item(plot_cost, data, (name, "cost", suffix_of(metric)), title, sizes_of(panel))

@@ -5,7 +5,7 @@ A protocol whose points lie on several axes (`noise`: signal-to-noise ratio, tok
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,11 @@ from matplotlib.lines import Line2D
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.protocol_results import protocol_points, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.axes import axis_label, finish, number_axis
 from benchmark.figures.emphasis import emphasised
+from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
 from benchmark.figures.writing import figure, read_table
@@ -166,3 +167,15 @@ def _panel(
     number_axis(ax, data)
     finish(ax)
     return lines
+
+
+@register_figure(
+    "curves",
+    shows="curves over rates",
+    nothing="no protocol has a numeric axis, such as inter-drop or intra-random",
+)
+def _curves(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    for name in protocols_of(panel, request):
+        if plottable(panel, name):
+            data = curve_data(panel, name, request.known(panel, default_metrics(panel.label_range)))
+            yield Item(plot_curves, data, (name,), name, sizes_of(panel))

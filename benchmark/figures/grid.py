@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.protocol_results import protocol_points, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
+from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure, suffix_of
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.writing import figure
 from protocols import InputError
@@ -129,3 +130,15 @@ def _name(tick: str) -> str:
 def _explain(beside: pd.DataFrame, names: Sequence[str]) -> str:
     told = [f"{name}: the scenario {scenario}" for name, scenario in zip(names, beside["scenario"], strict=True)]
     return f"Beside the grid, {'; '.join(told)}." if told else ""
+
+
+@register_figure(
+    "heatmap", shows="heat maps over two rates", nothing="no protocol spans two numeric axes, such as uncertain"
+)
+def _grids(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    for name in protocols_of(panel, request):
+        for metric in request.known(panel, ["mae"]) if has_grid(panel, name) else ():
+            title = f"{METRICS[metric].title} under {name}"
+            yield Item(
+                plot_grid, grid_data(panel, name, metric), (name, "grid", suffix_of(metric)), title, sizes_of(panel)
+            )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import labels_of
-from benchmark.evaluation.protocol_results import ORACLE, protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, protocol_names, protocol_points
 from benchmark.evaluation.statistics import critical_differences
+from benchmark.figures.kinds import FigureRequest, Item, register_figure, suffix_of
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.style import Style, styles
 from benchmark.figures.writing import figure
@@ -166,3 +167,12 @@ def _meaning(data: pd.DataFrame) -> str:
         "Scenarios share samples and trained models, so p is too small: an order, not a proof."
     )
     return text + (f" Without {', '.join(holed)}: not evaluated for every seed and scenario." if len(holed) else "")
+
+
+@register_figure("ranks", shows="ranks with critical differences", nothing="nothing was evaluated")
+def _ranks(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    name = request.main(protocol_names(panel)) if request.protocol else None
+    over = f"the scenarios of {name}" if name else "all scenarios"
+    for metric in request.known(panel, ["mae"]):
+        data = rank_data(panel, name, metric)
+        yield Item(plot_ranks, data, (name or "", "ranks", suffix_of(metric)), f"mean ranks over {over}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import ORACLE, protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, protocol_points, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
+from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure, suffix_of
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.writing import figure
 from benchmark.words import counted
@@ -156,3 +157,13 @@ def _meaning(data: pd.DataFrame, bound: bool) -> str:
     text = f"Mean over {counted(seeds, 'seed')}; intervals are in the CSV. Bold: best of a column"
     text += " (oracle: the bound, not a contestant)." if bound else "."
     return text + (" –: not evaluated for every seed." if data["mean"].isna().any() else "")
+
+
+@register_figure(
+    "subsets", shows="subsets of modalities", nothing="no protocol has points with names, such as inter-subsets"
+)
+def _subsets(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+    for name in protocols_of(panel, request):
+        for metric in request.known(panel, ["mae"]) if has_names(panel, name) else ():
+            title, data = f"{METRICS[metric].title} under {name}", subset_data(panel, name, metric)
+            yield Item(plot_subsets, data, (name, "heatmap", suffix_of(metric)), title, sizes_of(panel))

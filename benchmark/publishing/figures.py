@@ -8,13 +8,10 @@ from pathlib import Path
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names
+from benchmark.figures.kinds import WIDTHS, FigureKind, FigureRequest, figure_kind, figure_kinds
 from benchmark.figures.writing import FORMATS, check_formats
-from benchmark.publishing.figure_kinds import NOTHING, PANEL_KINDS, WIDTHS, Wish, draw_integrity
 from benchmark.results.study_results import StudyResults
 from protocols import InputError, parse, unknown_name
-
-#: What can be drawn.
-KINDS = (*PANEL_KINDS, "integrity")
 
 
 def plot(
@@ -28,7 +25,7 @@ def plot(
     scenario: str | None = None,
     width: str = "text",
     required: bool = True,
-    told: Callable[[str], None] | None = None,
+    on_skip: Callable[[str], None] | None = None,
     written: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
     """Draw figures of a study; each from a CSV beside it.
@@ -36,7 +33,7 @@ def plot(
     Args:
         results: Results of a study in a run store.
         formats: Of `png`, `pdf`, `svg`.
-        kinds: Of `KINDS`; `all` is every one that the study has something to show for.
+        kinds: Names of kinds; `all` is every one that the study has something to show for.
         protocol: Only this one; calibration, cost and ranks are over it, instead of the most telling one or all.
         metrics: Of curves, one by one of heat maps, cost, ranks and confusion matrices; by default those that each
             kind is known by (MAE, Acc-5 and F1; MAE; Acc-7).
@@ -44,7 +41,7 @@ def plot(
         scenario: Of the confusion matrices; `complete` by default.
         width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
         required: Each kind asked for by name must have something to show; else those without are left out.
-        told: Is given a line for every kind that is left out, and why.
+        on_skip: Is given a line for every kind that is left out, and why.
         written: Is given each file, kind by kind, as they are written.
 
     Returns:
@@ -54,29 +51,24 @@ def plot(
         InputError: when nothing of the study has been run, something asked for is unknown, or a kind has nothing to
             show (unless it is one of `all`, or not required).
     """
-    for kind in kinds:
-        if kind not in (*KINDS, "all"):
-            raise unknown_name("kind of figure", kind, (*KINDS, "all"))
+    everything = "all" in kinds
+    wanted = list(figure_kinds().values()) if everything else [figure_kind(name) for name in dict.fromkeys(kinds)]
     if width not in WIDTHS:
         raise unknown_name("width", width, WIDTHS)
     check_formats(formats)
-    panels = results.panels
-    _check_wishes(panels, protocol, metrics, models)
-    wanted = str(parse(scenario)) if scenario else None
+    _check_names(results.panels, protocol, metrics, models)
     folder = results.folder
     folder.mkdir(parents=True, exist_ok=True)
-    wish = Wish(folder, formats, protocol, metrics, models, wanted, width)
+    request = FigureRequest(
+        folder, formats, protocol, metrics, models, str(parse(scenario)) if scenario else None, width
+    )
     files: list[Path] = []
-    named = required and "all" not in kinds
-    for kind in KINDS if "all" in kinds else dict.fromkeys(kinds):
-        try:
-            drawn, reasons = draw_integrity(results, wish) if kind == "integrity" else _draw(kind, panels, wish)
-        except InputError as error:
-            drawn, reasons = [], [str(error)]
-        if not drawn and named:
+    for kind in wanted:
+        drawn, reasons = _draw(kind, results, request)
+        if not drawn and required and not everything:
             raise InputError(reasons[0])
-        if not drawn and told:
-            told(f"{kind} left out: {reasons[0]}")
+        if not drawn and on_skip:
+            on_skip(f"{kind.name} left out: {reasons[0]}")
         files += drawn
         if written:
             for path in drawn:
@@ -86,7 +78,7 @@ def plot(
     return tuple(files)
 
 
-def _check_wishes(panels: Sequence[Panel], protocol: str | None, metrics: Sequence[str], models: Sequence[str]) -> None:
+def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequence[str], models: Sequence[str]) -> None:
     names = list(dict.fromkeys(name for panel in panels for name in protocol_names(panel)))
     if protocol and not any(protocol in (name, name.partition("@")[0]) for name in names):
         raise unknown_name("protocol of the study", protocol, names)
@@ -98,17 +90,17 @@ def _check_wishes(panels: Sequence[Panel], protocol: str | None, metrics: Sequen
                 raise unknown_name(what, name, there)
 
 
-def _draw(kind: str, panels: Sequence[Panel], wish: Wish) -> tuple[list[Path], list[str]]:
+def _draw(kind: FigureKind, results: StudyResults, request: FigureRequest) -> tuple[list[Path], list[str]]:
     """The figures of one kind, and why there are none where there are none."""
     files: list[Path] = []
     reasons: list[str] = []
-    for panel in panels:
+    for subject in kind.subjects(results):
         try:
-            found = PANEL_KINDS[kind](panel, wish)
+            found = [file for item in kind.items(subject, request) for file in request.write(subject, item)]
         except InputError as error:
             found, reason = [], str(error)
         else:
-            reason = f"{panel.dataset}: {NOTHING[kind]}"
+            reason = f"{subject.dataset}: {kind.nothing}"
         files += found
         reasons += [] if found else [reason]
-    return files, reasons
+    return files, reasons or [kind.nothing]

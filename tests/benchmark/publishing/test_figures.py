@@ -11,11 +11,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
+from baselines import load_plugin
+from benchmark.cli import plot as cli
 from benchmark.cli.plot import plot as plot_verb
 from benchmark.diagnostics.integrity_data import calibration_data, decay_data
-from benchmark.diagnostics.integrity_figure import _draw_calibration, _draw_decay
+from benchmark.diagnostics.integrity_figure import plot_calibration, plot_decay
+from benchmark.figures import kinds
+from benchmark.figures.kinds import figure_kinds
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
-from benchmark.publishing.figures import KINDS, plot
+from benchmark.publishing.figures import plot
 from benchmark.results.opening import open_results
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.store import RunStore, write_predictions
@@ -143,8 +147,8 @@ def test_integrity_figures_are_not_clipped(made: tuple[Study, Path], width: floa
     points = found.points.query("protocol.str.startswith('intra-random')")
     with figure_style():
         figures = [
-            _draw_calibration(calibration_data(found.table, points), "Title", width, None, "A note."),
-            _draw_decay(decay_data(found.table, points, draws=10), "Title", width, None, "A note."),
+            plot_calibration.draw(calibration_data(found.table, points), "Title", width, None, "A note."),
+            plot_decay.draw(decay_data(found.table, points, draws=10), "Title", width, None, "A note."),
         ]
     for figure in figures:
         assert_nothing_clipped(figure)
@@ -157,7 +161,7 @@ def test_everything_that_applies_is_drawn_each_from_its_csv(
     study, root = made
     monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
     told: list[str] = []
-    files = plot(open_results(study, root), ("svg",), kinds=("all",), told=told.append)
+    files = plot(open_results(study, root), ("svg",), kinds=("all",), on_skip=told.append)
     stems = [path.name.partition("official-")[2] for path in files if path.suffix == ".svg"]
     assert stems == [
         "intra-random.svg",
@@ -212,6 +216,27 @@ def test_a_wish_that_cannot_be_met_is_refused_by_name(
     assert sorted(root.rglob("*")) == before
 
 
-def test_the_verb_offers_every_kind() -> None:
-    (kinds,) = [p for p in plot_verb.params if p.name == "kinds"]
-    assert set(kinds.type.choices) == {*KINDS, "all"}  # type: ignore[attr-defined]
+def test_the_verb_names_every_kind() -> None:
+    assert tuple(figure_kinds()) == cli.KINDS
+
+
+PLUGIN = """
+from benchmark.figures.cost import cost_data, plot_cost
+from benchmark.figures.kinds import Item, register_figure
+
+@register_figure("sizes", shows="accuracy against size", nothing="nothing was evaluated")
+def sizes(panel, request):
+    yield Item(plot_cost, cost_data(panel, request.protocol, costs=["parameters"]), ("sizes",), "sizes of models")
+"""
+
+
+def test_a_plugin_adds_a_figure(made: tuple[Study, Path], tmp_path: Path) -> None:
+    study, root = made
+    (tmp_path / "sizes.py").write_text(PLUGIN)
+    load_plugin(tmp_path / "sizes.py")
+    try:
+        files = plot(open_results(study, root), ("svg",), kinds=("sizes",), protocol="intra-random")
+    finally:
+        kinds._KINDS._items.pop("sizes", None)
+    assert [file.name.rsplit("-", 1)[1] for file in files] == ["sizes.csv", "sizes.svg"]
+    assert "sizes of models" in files[1].read_text()

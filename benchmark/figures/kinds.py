@@ -1,0 +1,214 @@
+"""The kinds of figures: what `sentibench plot --kind` chooses from.
+
+A plugin, or an installed distribution through the entry point `sentibench.figures`, adds one in a few lines:
+
+>>> @figure(columns=("model", "error"), numbers=("error",), maker="error_data")
+... def plot_errors(data, title, width, models, note):
+...     return draw_bars(data, title, width)
+>>> @register_figure("errors", shows="absolute errors", nothing="nothing was evaluated")
+... def errors(panel: Panel, request: FigureRequest) -> Iterator[Item]:
+...     yield Item(plot_errors, error_data(panel), ("errors",), "absolute errors")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import pandas as pd
+
+from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import dataset_title, protocol_names
+from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
+from protocols import Registry, origin_of
+
+#: Widths by name, inches.
+WIDTHS = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
+#: Protocols that say most about a model in one number; the first that a study has is taken.
+_TELLING = ("uncertain", "intra-random", "inter-drop", "complete")
+
+
+class Subject(Protocol):
+    """What figures are drawn of: the results on one data set, or what models say besides the sentiment there."""
+
+    @property
+    def dataset(self) -> str:
+        """Name of the data set."""
+        ...
+
+    @property
+    def split(self) -> str:
+        """Named split."""
+        ...
+
+
+class FigureSource(Protocol):
+    """Results of a study, as figures need them."""
+
+    @property
+    def panels(self) -> Sequence[Panel]:
+        """Results, one panel a data set."""
+        ...
+
+    @property
+    def statements(self) -> Sequence[Any]:
+        """What models say besides the sentiment, one table a data set."""
+        ...
+
+
+@dataclass(frozen=True)
+class FigureRequest:
+    """What was asked for, and where it goes.
+
+    Attributes:
+        folder: Folder of the files.
+        formats: Formats of the figures.
+        protocol: The only protocol to draw; None for all, or for the most telling one.
+        metrics: Metrics to draw; empty for those of the kind.
+        models: Models shown in full; empty for the figure's own choice.
+        scenario: Scenario of confusion matrices; None for `complete`.
+        width: One of `WIDTHS`.
+    """
+
+    folder: Path
+    formats: Sequence[str]
+    protocol: str | None = None
+    metrics: Sequence[str] = ()
+    models: Sequence[str] = ()
+    scenario: str | None = None
+    width: str = "text"
+
+    def chosen(self, names: Sequence[str]) -> list[str]:
+        """The protocols to draw, of those with these names."""
+        return [name for name in names if self.protocol in (None, name, name.partition("@")[0])]
+
+    def main(self, names: Sequence[str]) -> str:
+        """The protocol asked for, else the most telling one."""
+        if self.protocol:
+            return next((n for n in names if self.protocol in (n, n.partition("@")[0])), names[0])
+        return next((n for t in _TELLING for n in names if n.partition("@")[0] == t), names[0])
+
+    def known(self, panel: Panel, otherwise: Sequence[str]) -> Sequence[str]:
+        """The metrics asked for that are defined on a panel's labels."""
+        return [m for m in self.metrics if m in metric_names(panel.label_range)] or otherwise
+
+    def write(self, subject: Subject, item: Item) -> list[Path]:
+        """Write one figure with its table; returns the files."""
+        name = f"{subject.dataset}/{subject.split}-{'-'.join(filter(None, item.name))}"
+        ending = "-column" if self.width == "column" else ""
+        stem = self.folder / ("".join(c if c.isalnum() or c in "-_=," else "_" for c in name) + ending)
+        present = set(item.data["model"].astype(str)) if "model" in item.data else set()
+        return item.plot(
+            item.data,
+            stem,
+            f"{dataset_title(subject.dataset, subject.split)}: {item.title}",
+            models=[m for m in self.models if m in present] or None,
+            width=WIDTHS[self.width],
+            formats=self.formats,
+            note=item.note,
+        )
+
+
+@dataclass(frozen=True)
+class Item:
+    """One figure.
+
+    Attributes:
+        plot: Writes it.
+        data: Table that it is drawn from.
+        name: Parts of its file name, after data set and split; empty ones are left out.
+        title: Title, after the data set.
+        note: Text below the figure.
+    """
+
+    plot: FigureWriter
+    data: pd.DataFrame
+    name: tuple[str, ...]
+    title: str
+    note: str = ""
+
+
+Items: TypeAlias = Callable[[Any, FigureRequest], Iterator[Item]]
+
+
+def _panels(source: FigureSource) -> Sequence[Subject]:
+    return source.panels
+
+
+@dataclass(frozen=True)
+class FigureKind:
+    """A kind of figure.
+
+    Attributes:
+        name: Name, as `--kind` takes it.
+        shows: What it shows, in a few words.
+        nothing: Why a data set has no such figure, where it has none.
+        items: Gives the figures of one subject.
+        subjects: What it is drawn of; by default every panel.
+    """
+
+    name: str
+    shows: str
+    nothing: str
+    items: Items
+    subjects: Callable[[FigureSource], Sequence[Subject]] = _panels
+
+
+_KINDS: Registry[FigureKind] = Registry(
+    "kind of figure",
+    "sentibench.figures",
+    {
+        "curves": "benchmark.figures.curves",
+        "heatmap": "benchmark.figures.grid",
+        "subsets": "benchmark.figures.subsets",
+        "confusion": "benchmark.figures.confusion",
+        "cost": "benchmark.figures.cost",
+        "ranks": "benchmark.figures.ranks",
+        "integrity": "benchmark.diagnostics.integrity_figure",
+    },
+)
+
+
+def register_figure(
+    name: str, *, shows: str, nothing: str, subjects: Callable[[FigureSource], Sequence[Subject]] = _panels
+) -> Callable[[Items], Items]:
+    """Decorator of a function that gives the figures of one subject: makes the kind known under `name`.
+
+    Args:
+        name: Name of the kind.
+        shows: What it shows, in a few words.
+        nothing: Why a data set has no such figure, where it has none.
+        subjects: What it is drawn of; by default every panel.
+
+    Raises:
+        InputError: for a name that is taken.
+    """
+
+    def decorate(items: Items) -> Items:
+        _KINDS.add(name, FigureKind(name, shows, nothing, items, subjects), origin_of(items))
+        return items
+
+    return decorate
+
+
+def figure_kind(name: str) -> FigureKind:
+    """The kind called `name`; raises InputError with the nearest names."""
+    return _KINDS.get(name)
+
+
+def figure_kinds() -> dict[str, FigureKind]:
+    """All kinds by name: this project's first."""
+    return _KINDS.all()
+
+
+def protocols_of(panel: Panel, request: FigureRequest) -> list[str]:
+    """The protocols of a panel that are to be drawn."""
+    return request.chosen(protocol_names(panel))
+
+
+def suffix_of(metric: str) -> str:
+    """The part of a file name that tells a metric; empty for MAE."""
+    return "" if metric == "mae" else metric
