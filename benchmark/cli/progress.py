@@ -63,11 +63,10 @@ class MinuteLines:
 
     def event(self, name: str, event: Event) -> None:
         """Note what the run or training of a name is doing."""
-        self._running[name] = event, time.monotonic()
-
-    def end(self, name: str) -> None:
-        """Note that it has ended."""
-        self._running.pop(name, None)
+        if event.phase == "end":
+            self._running.pop(name, None)
+        else:
+            self._running[name] = event, time.monotonic()
 
     def line(self) -> str:
         """What is at work, which of it has been silent for a minute, and the time left."""
@@ -105,6 +104,7 @@ class StudyDisplay:
         self._total: TaskID = self._progress.add_task("runs", total=len(todo))
         self._finished = 0
         self._shares: dict[int, float] = {}
+        self._maes: dict[int, str] = {}
         self._minutes = MinuteLines(console)
         self._todo = len(todo)
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
@@ -127,8 +127,9 @@ class StudyDisplay:
         if event.phase == "start":
             self._cells[number] = Text("start", style="yellow")
         elif event.phase == "train":
-            mae = f" {event.valid_mae:.3f}" if event.valid_mae is not None else ""
-            self._cells[number] = Text(f"{event.done:.3g}/{event.total}{mae}", style="yellow")
+            if event.valid_mae is not None:
+                self._maes[number] = f" {event.valid_mae:.3f}"
+            self._cells[number] = Text(f"{int(event.done)}/{event.total}{self._maes.get(number, '')}", style="yellow")
             self._shares[number] = _TRAINING * share
         elif event.phase == "evaluate":
             self._cells[number] = Text(f"test {event.done}/{event.total}", style="cyan")
@@ -141,7 +142,6 @@ class StudyDisplay:
         self._finished += 1
         self._progress.advance(self._total)
         self._shares.pop(number, None)
-        self._minutes.end(self._name(number))
         self._count()
         seconds = record.seconds.get("train", 0.0) + record.seconds.get("evaluate", 0.0)
         if record.status == "failed":

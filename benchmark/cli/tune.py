@@ -190,7 +190,8 @@ class TuningDisplay:
     def event(self, which: tuple[int, Key], event: Event) -> None:
         """Show what a training is doing."""
         trial, (dataset, seed) = which
-        self._running.setdefault(trial, {})[dataset, seed] = event.done / max(event.total, 1)
+        share = 1.0 if event.phase == "end" else event.done / max(event.total, 1)
+        self._running.setdefault(trial, {})[dataset, seed] = share
         name = f"trial {trial} {dataset} seed {seed}"
         mae = f", validation MAE {event.valid_mae:.3f}" if event.valid_mae is not None else ""
         self._update(f"{name}: {event}{mae}")
@@ -199,8 +200,7 @@ class TuningDisplay:
     def trial(self, trial: Trial) -> None:
         """Show how a trial ended."""
         self._ended += 1
-        for dataset, seed in self._running.pop(trial.number, {}):
-            self._minutes.end(f"trial {trial.number} {dataset} seed {seed}")
+        self._running.pop(trial.number, None)
         if trial.valid_mae is not None:
             each = " ".join(f"{value:.4f}" for value in trial.by_training.values())
             how = f"validation MAE {trial.valid_mae:.4f} ({each})"

@@ -65,7 +65,7 @@ def run(
     Args:
         study: The study, or its plan.
         root: Folder of the run store.
-        executor: Worker processes by default.
+        executor: Where runs are executed; worker processes by default, one a core, or one for an accelerator.
         listener: Told what every run is doing, with its position in the plan.
         device: `cpu`, `cuda` or `cuda:1`.
         on_record: Told each record as it is filed, with its position in the plan.
@@ -89,7 +89,7 @@ def run(
         return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
 
     fresh: dict[int, RunRecord] = {}
-    with store.text_states(), executor or LocalExecutor() as workers:
+    with store.text_states(), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
         for number in todo:
             workers.add(number, job(resolved.runs[number]))
         for number, record in workers.outcomes(listener):

@@ -27,7 +27,7 @@ class Event:
     """What a task is doing.
 
     Attributes:
-        phase: `start`, `train` (in epochs), `evaluate` (in scenarios).
+        phase: `start`, `train` (in epochs), `evaluate` (in scenarios), `end`.
         done, total: How far it is; between epochs with the part of the epoch; a training may end before its total.
         valid_mae: Validation MAE of the epoch that has just ended; None otherwise.
         stage: Name of the stage of training, where known.
@@ -43,7 +43,9 @@ class Event:
         if self.phase == "train":
             stage = f" stage {self.stage}," if self.stage else ""
             return f"training,{stage} epoch {math.ceil(self.done)} of {self.total}"
-        return f"evaluating, scenario {self.done} of {self.total}" if self.phase == "evaluate" else "starting"
+        if self.phase == "evaluate":
+            return f"evaluating, scenario {self.done} of {self.total}"
+        return "starting" if self.phase == "start" else self.phase
 
 
 #: Told what one task is doing.

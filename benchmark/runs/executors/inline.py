@@ -38,6 +38,7 @@ class InlineExecutor(Executor[K, R]):
                 parcel = Loss.of(error)
             finally:
                 torch.set_num_threads(before)
+            tell(key, Event("end"))
             yield key, settled(task, parcel)
 
 

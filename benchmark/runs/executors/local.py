@@ -58,8 +58,10 @@ class LocalExecutor(Executor[K, R]):
         self._hand_out()
         while busy := [worker for worker in self._workers if worker.given]:
             ended = self._wait(busy, tell)
-            self._hand_out()  # before the caller files what has ended
-            yield from ended
+            self._hand_out()  # before the caller takes what has ended
+            for key, outcome in ended:
+                tell(key, Event("end"))
+                yield key, outcome
             self._hand_out()  # what the caller added meanwhile
 
     def close(self) -> None:
@@ -115,11 +117,11 @@ class LocalExecutor(Executor[K, R]):
 
     def _bury(self, worker: _Worker[K, R]) -> Loss | None:
         """Remove a worker that has died; its task is lost, or goes back to the queue where it had not begun it."""
-        worker.process.join(1)
+        worker.process.join(5)  # a large process takes a while to be cleared away
         how = death(worker.process.exitcode, worker.memory_mb)
         self._remove(worker)
         if worker.began is not None:
-            return worker.loss(f"{how}; the same command tries it again")
+            return worker.loss(how)
         if worker.given is not None:
             self._queue.appendleft(worker.given)
         self._stillborn += 1
@@ -173,7 +175,7 @@ class _Worker(Generic[K, R]):
 
     def loss(self, reason: str) -> Loss:
         """Why its task is lost, and what it was last seen at."""
-        return Loss(f"{reason}; last seen {self.event}" if self.event else reason)
+        return Loss(f"{reason}; last seen {self.event}; the same command tries it again")
 
     def stop(self) -> None:
         self.process.kill()

@@ -74,7 +74,7 @@ def test_what_is_there_is_not_done_again_and_new_cells_need_no_training(tiny_enc
     more = study(tiny_encoder, protocols=["complete", "random_positions(rate=0.5)", "drop(rate=0.5)"])
     outcome = run(more, tmp_path, InlineExecutor(), lambda _, event: phases.add(event.phase))
     assert outcome.executed == 6
-    assert phases == {"start", "evaluate"}
+    assert phases == {"start", "evaluate", "end"}
     assert run(study(tiny_encoder, seeds=3), tmp_path, InlineExecutor()).executed == 3
     (panel,) = read_panels(more, tmp_path)
     assert panel.predictions.shape[0] == 6 * 3
