@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: setup demo test check bench docs clean
+.PHONY: setup demo test check bench docs release clean
 
 $(INSTALLED): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -36,5 +36,9 @@ bench: setup
 docs: setup
 	$(BIN)/zensical build --strict -f mkdocs.yml
 
+# Source distribution and wheel, into dist/.
+release: setup
+	$(BIN)/python -m build --no-isolation
+
 clean:
-	rm -rf $(VENV) demo site build *.egg-info
+	rm -rf $(VENV) demo site build dist *.egg-info

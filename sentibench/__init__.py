@@ -17,7 +17,10 @@ Importing it is quick: what a function needs is imported when it is called.
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import importlib
+import importlib.metadata
 import importlib.util
 import sys
 from collections.abc import Mapping, Sequence
@@ -330,4 +333,27 @@ def _refuse_shadows() -> None:
             raise ImportError(f"package '{package}' of sentibench is hidden by {place or 'a folder'}; {hint}")
 
 
+def _refuse_overwritten() -> None:
+    """Raise ImportError where another distribution installed its own package over one of this project."""
+    try:
+        files = importlib.metadata.distribution("sentibench").files or []
+    except importlib.metadata.PackageNotFoundError:
+        return
+    for file in files:
+        if len(file.parts) != 2 or file.name != "__init__.py" or file.hash is None:
+            continue
+        content = Path(str(file.locate())).read_bytes()
+        digest = base64.urlsafe_b64encode(hashlib.new(file.hash.mode, content).digest()).decode().rstrip("=")
+        if digest == file.hash.value:
+            continue
+        owners = importlib.metadata.packages_distributions().get(file.parts[0], ())
+        others = sorted(set(owners) - {"sentibench"})
+        if others:
+            raise ImportError(
+                f"package '{file.parts[0]}' of sentibench was overwritten by the distribution {' or '.join(others)}; "
+                "install the two into separate environments"
+            )
+
+
 _refuse_shadows()
+_refuse_overwritten()

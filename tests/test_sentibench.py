@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import doctest
+import hashlib
 import inspect
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +58,35 @@ def test_a_file_that_hides_a_package_is_named(tmp_path: Path, name: str) -> None
     assert last == f"ImportError: package '{name}' of sentibench is hidden by {tmp_path / name}.py; " + (
         "rename it, or start Python elsewhere"
     )
+
+
+@pytest.mark.parametrize("intruder", [False, True])
+def test_a_distribution_that_overwrote_a_package_is_named(tmp_path: Path, intruder: bool) -> None:
+    """As pip leaves it: one file by two distributions, of which the later one won."""
+    record = []
+    for name in ("protocols", "baselines", "senti_ifusion", "benchmark"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"name = '{name}'\n")
+        digest = hashlib.sha256((tmp_path / name / "__init__.py").read_bytes()).digest()
+        record.append(f"{name}/__init__.py,sha256={base64.urlsafe_b64encode(digest).decode().rstrip('=')},")
+    shutil.copytree(ROOT / "sentibench", tmp_path / "sentibench")
+    for distribution, lines in (("sentibench", record), ("other-models", ["baselines/__init__.py,,"])):
+        info = tmp_path / f"{distribution}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "RECORD").write_text("\n".join(lines))
+    if intruder:
+        (tmp_path / "baselines" / "__init__.py").write_text("mine = 1\n")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "script.py").write_text("import sentibench")
+    ended = subprocess.run(
+        [sys.executable, "script.py"], cwd=tmp_path / "elsewhere", env={"PYTHONPATH": str(tmp_path), "PATH": ""},
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    if intruder:
+        assert ended.stderr.strip().splitlines()[-1] == (
+            "ImportError: package 'baselines' of sentibench was overwritten by the distribution other-models; "
+            "install the two into separate environments"
+        )
+    else:
+        assert ended.returncode == 0, ended.stderr

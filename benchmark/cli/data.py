@@ -108,7 +108,7 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
     table.add_row("synthetic", "any", "official", "generated from a seed", "-")
     for name, make in registered_datasets().items():
         table.add_row(name, "-", "-", (make.__doc__ or "code").strip().splitlines()[0], "-")
-    console = Console()
+    console = Console(markup=False)
     console.print(table)
     console.print(f"stores are in {data_home()}", style="dim", highlight=False, soft_wrap=True)
 

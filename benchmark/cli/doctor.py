@@ -13,6 +13,7 @@ def doctor(as_json: bool) -> None:
     """Show versions, device, threads, and the data sets and text encoder that are found."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     from benchmark.runs.doctor import examine
 
@@ -22,5 +23,6 @@ def doctor(as_json: bool) -> None:
     else:
         table = Table(box=None, show_header=False, pad_edge=False)
         for finding in findings:
-            table.add_row("[green]ok[/]" if finding.ok else "[yellow]--[/]", finding.subject, finding.text)
-        Console().print(table)
+            mark = Text("ok", style="green") if finding.ok else Text("--", style="yellow")
+            table.add_row(mark, finding.subject, finding.text)
+        Console(markup=False).print(table)

@@ -49,7 +49,7 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
     if as_json:
         click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
         return
-    console = Console()
+    console = Console(markup=False)
     own = [(n, _short(i), _reads(i), _needs(i), f"{s:,}") for n, i, s in rows if not i.variant_of]
     console.print(_table(("model", "paper", "reads", "needs"), own), "")
     if variants:  # by themselves: their names are long, and they read and need what their model does

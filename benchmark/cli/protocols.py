@@ -48,7 +48,7 @@ def list_protocols(plugins: tuple[str, ...], as_json: bool) -> None:
         }
         click.echo(json.dumps(content, indent=2))
         return
-    console = Console()
+    console = Console(markup=False)
     table = _table("protocol", "scenarios", "axis", "what is missing")
     for protocol in registered().values():
         table.add_row(str(protocol), str(len(protocol.points)), " x ".join(protocol.axes) or "-", protocol.title)

@@ -185,7 +185,7 @@ def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None
         if tables:
             folders[tables] = folders.get(tables, 0) + 1
         elif path.suffix in {".md", ".png"} or path.name == "leaderboard.csv":
-            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+            console.print(str(path), style="dim", markup=False, highlight=False, soft_wrap=True)
     for folder, count in folders.items():
         note = f"{folder}/ ({count} files: every table as Markdown, CSV, LaTeX, HTML)"
-        console.print(note, style="dim", highlight=False, soft_wrap=True)
+        console.print(note, style="dim", markup=False, highlight=False, soft_wrap=True)

@@ -95,7 +95,7 @@ def reproduce(
         for text in filter(None, said):  # what is about all tables is said once
             say(text, console)
         for path in made.files:
-            console.print(str(path), style="dim", highlight=False, soft_wrap=True)
+            console.print(str(path), style="dim", markup=False, highlight=False, soft_wrap=True)
     for note in made.notes:
         click.echo(f"note: {note}", err=True)
     return 1 if failed else 0
@@ -154,8 +154,12 @@ def _list(out: Path, console: Console) -> None:
         "data: yes = the published file, another file = a store of this name from another source", style="dim"
     )
     console.print(
-        f"runs are looked for in {out}; missing on the data at hand", style="dim", highlight=False, soft_wrap=True
+        f"runs are looked for in {out}; missing on the data at hand",
+        style="dim",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
     )
     for need in NEEDS.values():
         if states[need.name] == "no":
-            console.print(need.how_to_get, style="dim", highlight=False, soft_wrap=True)
+            console.print(need.how_to_get, style="dim", markup=False, highlight=False, soft_wrap=True)

@@ -238,21 +238,18 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
     Returns:
         One row a modality with `mae`, `spearman` (0 where undefined) and `constant` (truth or estimate is constant).
     """
+    from scipy.stats import spearmanr
+
     truth, estimate = np.asarray(true, dtype=np.float64), np.asarray(predicted, dtype=np.float64)
     if truth.ndim != 2 or truth.shape != estimate.shape or truth.shape[1] != len(MODALITIES) or len(truth) == 0:
         raise InputError(f"integrity has shapes {truth.shape} and {estimate.shape}, expected (n, 3) twice")
     rows = {}
     for column, modality in enumerate(MODALITIES):
         a, b = check_predictions(truth[:, column], estimate[None, :, column])
-        ranks = [pd.Series(values).rank(method="average").to_numpy(np.float64) for values in (a, b[0])]
         constant = bool(constant_predictions(a[None])[0] or constant_predictions(b)[0])
-        spearman = 0.0 if constant else float(_cosine(*(r - r.mean() for r in ranks)))
+        spearman = 0.0 if constant else float(spearmanr(a, b[0]).statistic)
         rows[modality] = {"mae": float(np.abs(a - b[0]).mean()), "spearman": spearman, "constant": constant}
     return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def _cosine(a: FloatArray, b: FloatArray) -> float:
-    return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
 def _standardised(values: FloatArray) -> FloatArray:

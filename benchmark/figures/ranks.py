@@ -44,7 +44,7 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
         were dropped), `level`; `mask_informed`.
 
     Raises:
-        InputError: for fewer than 3 models or 2 blocks, or without the extra `statistics`.
+        InputError: for fewer than 3 models or 2 blocks.
     """
     panel.check_metrics([metric])
     points = panel.points if protocol is None else protocol_points(panel, protocol)

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
@@ -105,7 +104,8 @@ def rank_changes(honest: Panel, oracles: Mapping[str, Panel]) -> pd.DataFrame:
     Returns:
         One row a metric and model that both sides have without holes: `metric`, `model`, `honest`, `oracle` (values:
         means over scenarios, then seeds), `honest_place`, `oracle_place` (1 is best, equal values share the better
-        place), and `tau`: Kendall's tau-b of the two orders of that metric, NaN where either is all ties.
+        place), and `tau`: Kendall's tau-b of the two orders of that metric (Biometrika 1945), NaN for a single model
+        and where either order is all ties.
 
     Raises:
         InputError: as `optimism` does.
@@ -122,6 +122,8 @@ Sides = tuple[dict[str, Estimates], dict[str, Estimates]]
 
 def rank_changes_of(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.DataFrame:
     """See `rank_changes`."""
+    from scipy.stats import kendalltau
+
     rows: list[dict[str, object]] = []
     for metric, (honest, oracle) in pairs.items():
         models = [
@@ -132,7 +134,7 @@ def rank_changes_of(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.
         )
         losses = values * (-1.0 if METRICS[metric].higher_is_better else 1.0)
         places = (losses[:, None, :] < losses[:, :, None]).sum(axis=2) + 1 if models else losses
-        tau = kendall_tau(losses[0], losses[1]) if models else np.nan
+        tau = float(kendalltau(losses[0], losses[1]).statistic) if len(models) > 1 else np.nan
         rows += [
             {
                 "metric": metric,
@@ -146,14 +148,6 @@ def rank_changes_of(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.
             for i, model in enumerate(models)
         ]
     return pd.DataFrame(rows, columns=["metric", "model", "honest", "oracle", "honest_place", "oracle_place", "tau"])
-
-
-def kendall_tau(a: npt.NDArray[np.float64], b: npt.NDArray[np.float64]) -> float:
-    """Kendall's tau-b of two series `(k,)`; NaN where either is constant (Kendall, Biometrika 1945)."""
-    upper = np.triu_indices(len(a), 1)
-    first, second = (np.sign(v[:, None] - v[None, :])[upper] for v in (a, b))
-    untied = np.sqrt(float(np.abs(first).sum()) * float(np.abs(second).sum()))
-    return float((first * second).sum() / untied) if untied > 0 else float("nan")
 
 
 def _check(honest: Panel, oracles: Mapping[str, Panel]) -> tuple[str, list[str]]:

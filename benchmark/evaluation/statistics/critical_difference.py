@@ -1,6 +1,6 @@
 """Friedman's test and Nemenyi's pairwise comparison of models over scenarios: what a critical-difference diagram shows.
 
-Demsar, JMLR 2006. The tests are scipy's and scikit-posthocs', the extra `statistics`.
+Demsar, JMLR 2006. The distributions are scipy's, which is imported when it is needed.
 """
 
 from __future__ import annotations
@@ -50,37 +50,32 @@ def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level:
         level: 1 minus the share of false claims.
 
     Raises:
-        InputError: for fewer than 3 models or 2 blocks, a value that is not finite, a model that is there twice, or
-            when scipy and scikit-posthocs are not installed.
+        InputError: for fewer than 3 models or 2 blocks, a value that is not finite, or a model that is listed twice.
     """
-    try:
-        from scikit_posthocs import posthoc_nemenyi_friedman  # type: ignore[import-untyped]
-        from scipy.stats import friedmanchisquare, rankdata, studentized_range
-    except ImportError as error:
-        raise InputError(
-            f"critical differences need the package '{error.name}', which is not installed; "
-            "run: pip install 'sentibench[statistics]'"
-        ) from None
+    from scipy.stats import friedmanchisquare, rankdata, studentized_range
+
     _check(values, level)
     table: FloatArray = values.to_numpy(np.float64)
     blocks, models = table.shape
     ranked: FloatArray = rankdata(-table if higher_is_better else table, axis=1)
     means = pd.Series(ranked.mean(axis=0), index=[str(name) for name in values.columns], name="mean rank")
     order = means.sort_values(kind="stable").index
+    # the studentized range of mean ranks, with infinite degrees of freedom (Demsar 2006, section 3.2.2)
+    unit = float(np.sqrt(models * (models + 1) / (12 * blocks)))
     if (ranked == ranked[:, :1]).all():  # nothing but ties: the test divides 0 by 0
         statistic, p = 0.0, 1.0
         pairs = pd.DataFrame(1.0, index=order, columns=order)
     else:
         statistic, p = (float(v) for v in friedmanchisquare(*ranked.T))
-        found = posthoc_nemenyi_friedman(ranked).to_numpy(np.float64)
-        pairs = pd.DataFrame(found, index=means.index, columns=means.index).loc[order, order]
-    quantile = float(studentized_range.ppf(level, models, np.inf))
+        sorted_means = means.loc[order].to_numpy(np.float64)
+        apart = np.abs(sorted_means[:, None] - sorted_means)
+        pairs = pd.DataFrame(studentized_range.sf(apart / unit, models, np.inf), index=order, columns=order)
     return CriticalDifferences(
         mean_ranks=means.loc[order],
         statistic=statistic,
         p=p,
         pairs=pairs,
-        difference=quantile * float(np.sqrt(models * (models + 1) / (12 * blocks))),
+        difference=unit * float(studentized_range.ppf(level, models, np.inf)),
         groups=_groups(pairs, 1 - level),
         blocks=blocks,
     )
@@ -107,7 +102,7 @@ def _check(values: pd.DataFrame, level: float) -> None:
         raise InputError(f"values have {blocks} blocks and {models} models, expected at least 2 blocks and 3 models")
     twice = values.columns[values.columns.duplicated()]
     if len(twice):
-        raise InputError(f"model '{twice[0]}' is there twice; keep one of its columns")
+        raise InputError(f"model '{twice[0]}' is listed twice; keep one of its columns")
     gaps = np.argwhere(~np.isfinite(values.to_numpy(np.float64)))
     if len(gaps):
         row, column = gaps[0]

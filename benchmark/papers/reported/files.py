@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import sys
+import sysconfig
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,14 +17,15 @@ _KEY = ("source", "table", "dataset", "method", "metric", "protocol", "point")
 
 
 def reported_folder() -> Path:
-    """The folder of published numbers: in a source checkout, else where the package installed it.
+    """The folder of published numbers: in a source checkout, else where pip installed it, for all or for this user.
 
     Raises:
-        InputError: when it is in neither place.
+        InputError: when it is in none of these places.
     """
+    installed = (sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user")))
     places = (
         Path(__file__).resolve().parents[3] / "results" / "reported",
-        Path(sys.prefix) / "share" / "sentibench" / "reported",
+        *(Path(folder) / "share" / "sentibench" / "reported" for folder in installed),
     )
     for place in places:
         if (place / _SOURCES).is_file():

@@ -14,6 +14,7 @@ import pytest
 
 from baselines import models
 from benchmark.cli.main import main
+from benchmark.runs.doctor import Finding
 from tests.samples import make_samples
 
 
@@ -186,6 +187,17 @@ def test_listings(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> N
     code, out, _ = call(capsys, *arguments, "--json")
     assert code == 0
     assert json.loads(out)
+
+
+def test_square_brackets_of_a_finding_are_shown(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    hint = "encoder 'minilm' is not installed; run: pip install 'sentibench[minilm]'"
+    monkeypatch.setattr("benchmark.runs.doctor.examine", lambda: [Finding("text encoder", False, hint)])
+    code, out, _ = call(capsys, "doctor")
+    assert code == 0
+    assert out.strip() == f"--  text encoder  {hint}"
 
 
 def test_names_of_models_stay_in_one_piece(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -283,9 +282,3 @@ def test_a_model_with_a_hole_has_no_rank_and_is_named(panel: Panel, tmp_path: Pa
     assert np.isnan(data["mean_rank"].iloc[-1])
     svg = plot_ranks(data, tmp_path / "f", formats=("svg",))[1].read_text()
     assert "Without lnln" in svg
-
-
-def test_without_the_extra_ranks_say_how_to_get_it(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
-    with pytest.raises(InputError, match=r"sentibench\[statistics\]"):
-        rank_data(panel, "intra-random")

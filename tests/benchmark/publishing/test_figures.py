@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -155,11 +154,8 @@ def test_integrity_figures_are_not_clipped(made: tuple[Study, Path], width: floa
         assert "senti-ifusion" in " ".join(texts(figure))
 
 
-def test_everything_that_applies_is_drawn_each_from_its_csv(
-    made: tuple[Study, Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_that_applies_is_drawn_each_from_its_csv(made: tuple[Study, Path]) -> None:
     study, root = made
-    monkeypatch.setitem(sys.modules, "scikit_posthocs", None)
     told: list[str] = []
     files = plot(open_results(study, root), ("svg",), kinds=("all",), on_skip=told.append)
     stems = [path.name.partition("official-")[2] for path in files if path.suffix == ".svg"]
@@ -169,15 +165,25 @@ def test_everything_that_applies_is_drawn_each_from_its_csv(
         "inter-subsets-heatmap.svg",
         "confusion.svg",
         "uncertain-cost.svg",
+        "ranks.svg",
         "uncertain-calibration.svg",
         "intra-random-integrity.svg",
     ]
     assert all(path.with_suffix(".csv").is_file() for path in files)
-    (line,) = told
-    assert line.startswith("ranks left out")
-    assert "sentibench[statistics]" in line
-    with pytest.raises(InputError, match=r"sentibench\[statistics\]"):
-        plot(open_results(study, root), ("svg",), kinds=("ranks",))
+    assert told == []
+
+
+def test_a_kind_that_does_not_apply_is_left_out_and_said(made: tuple[Study, Path]) -> None:
+    two = open_results(*made).select(models=["constant", "senti-ifusion"], protocols=["complete"])
+    told: list[str] = []
+    files = plot(two, ("svg",), kinds=("all",), on_skip=told.append)
+    stems = [path.name.partition("official-")[2] for path in files if path.suffix == ".svg"]
+    assert "confusion.svg" in stems
+    assert "ranks.svg" not in stems
+    (line,) = [line for line in told if line.startswith("ranks left out")]
+    assert "ranks need at least 3 models" in line
+    with pytest.raises(InputError, match="ranks need at least 3 models"):
+        plot(two, ("svg",), kinds=("ranks",))
 
 
 def test_the_verb_draws_what_was_asked_for(made: tuple[Study, Path]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -129,16 +130,19 @@ def test_a_file_that_is_not_text_is_refused(folder: Path) -> None:
         load(folder)
 
 
-def test_installed_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a source checkout around the package, they lie in the environment's share folder."""
-    place = tmp_path / "share" / "sentibench" / "reported"
+@pytest.mark.parametrize("scheme", ["all", "user"])
+def test_installed_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, scheme: str) -> None:
+    """Without a source checkout around the package, they lie in the environment's share folder, or in the user's."""
+    place = tmp_path / scheme / "share" / "sentibench" / "reported"
     shutil.copytree(reported_folder(), place)
+    user = sysconfig.get_preferred_scheme("user")
+    folders = {"all": tmp_path / "all", user: tmp_path / "user"}
+    monkeypatch.setattr("sysconfig.get_path", lambda name, scheme="all": str(folders[scheme] if name == "data" else ""))
     monkeypatch.setattr(
         "benchmark.papers.reported.files.__file__", str(tmp_path / "site/benchmark/papers/reported/f.py")
     )
-    monkeypatch.setattr("sys.prefix", str(tmp_path))
     assert reported_folder() == place
     assert len(load()) > 4000
-    monkeypatch.setattr("sys.prefix", str(tmp_path / "elsewhere"))
+    shutil.rmtree(place)
     with pytest.raises(InputError, match="no published numbers under"):
         reported_folder()
