@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
@@ -52,12 +56,35 @@ def sentibench(debug: bool) -> None:
     """Benchmark of multimodal sentiment analysis under missing text, audio and vision."""
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM: ends a command as Ctrl-C does."""
+
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Within it, SIGTERM raises `Terminated`, so that workers are ended and files closed; a second one is ignored."""
+
+    def terminate(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Terminated
+
+    if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Entry point: runs a verb; bad input is one line on standard error and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
-        code = sentibench.main(args=given, prog_name="sentibench", standalone_mode=False)
+        with _terminable():
+            code = sentibench.main(args=given, prog_name="sentibench", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
         sys.exit(2)
@@ -69,9 +96,10 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         _fail(" ".join(str(error).split()))
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        cause = error.__cause__ or error  # click hides an interrupt behind an abort
         click.echo("sentibench: interrupted; run the same command again to go on", err=True)
-        sys.exit(130)
+        sys.exit(143 if isinstance(cause, Terminated) else 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    pass
+    from benchmark.runs.executors import Executor
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -18,6 +19,43 @@ def plugin_option(command: F) -> F:
     """`--plugin FILE`, any number of times, as `plugins`."""
     text = "A Python file that registers models, mechanisms, protocols or data sets."
     return click.option("--plugin", "plugins", multiple=True, type=click.Path(), help=text)(command)
+
+
+def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float | None:
+    """Read a duration such as `90`, `30m`, `1.5h`."""
+    if value is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", value.strip())
+    seconds = float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]] if found else 0.0
+    if not seconds:
+        raise click.BadParameter(f"expected seconds such as 90, or 30m, or 1.5h; found '{value}'")
+    return seconds
+
+
+def executor_options(command: F) -> F:
+    """`--workers`, `--device`, `--timeout`, `--executor`: what `chosen_executor` takes."""
+    for option in (
+        click.option("--executor", default="local", show_default=True,
+                     help="Where runs are executed: local (worker processes), inline (this process, for debuggers), or "
+                     "the name of one that is installed."),
+        click.option("--timeout", callback=_seconds, metavar="DURATION",
+                     help="End a run that takes longer, such as 90 (seconds), 30m or 2h, and file it as failed; "
+                     "default: no limit."),
+        click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1."),
+        click.option("--workers", type=click.IntRange(min=1),
+                     help="Number of worker processes; default: one a core, or one with an accelerator."),
+    ):  # fmt: skip
+        command = option(command)
+    return command
+
+
+def chosen_executor(executor: str, workers: int | None, device: str, timeout: float | None) -> Executor[Any, Any]:
+    """What the options of `executor_options` ask for; raises InputError."""
+    from benchmark.runs.executors import make_executor
+
+    if device != "cpu":
+        check_device(device)
+    return make_executor(executor, workers=workers or (1 if device != "cpu" else None), timeout=timeout)
 
 
 def load_plugins(plugins: Iterable[str]) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
@@ -19,13 +22,69 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.runs.executors.base import Event
-from benchmark.runs.record import RunRecord
-from benchmark.study.plan import Plan
+if TYPE_CHECKING:
+    from benchmark.runs.executors import Event
+    from benchmark.runs.record import RunRecord
+    from benchmark.study.plan import Plan
+
+
+#: Seconds between two lines where there is no terminal.
+MINUTE = 60.0
+#: Share of a run's work that training is taken for in estimates of the time left.
+_TRAINING = 0.9
+
+
+class MinuteLines:
+    """A line a minute that says what is at work and about how long it will last, where there is no terminal.
+
+    Attributes:
+        share: How much of all work is done, from 0 to 1.
+
+    Args:
+        console: Where to print; nothing is printed on a terminal.
+    """
+
+    def __init__(self, console: Console) -> None:
+        self.share = 0.0
+        self._console = console
+        self._running: dict[str, tuple[Event, float]] = {}
+        self._began = time.monotonic()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._print, daemon=True)
+
+    def start(self) -> None:
+        """Begin to print."""
+        if not self._console.is_terminal:
+            self._thread.start()
+
+    def stop(self) -> None:
+        """Print no more."""
+        self._stopped.set()
+
+    def event(self, name: str, event: Event) -> None:
+        """Note what the run or training of a name is doing."""
+        if event.phase == "end":
+            self._running.pop(name, None)
+        else:
+            self._running[name] = event, time.monotonic()
+
+    def line(self) -> str:
+        """What is at work, which of it has been silent for a minute, and the time left."""
+        now, texts = time.monotonic(), []
+        for name, (event, said) in self._running.copy().items():
+            silent = f" (silent for {now - said:.0f} s)" if now - said >= MINUTE else ""
+            texts.append(f"{name}: {event}{silent}")
+        left = (now - self._began) * (1 - self.share) / self.share / 60 if self.share else None
+        return f"{'' if left is None else f'about {left:.0f} min left; '}{'; '.join(texts)}"
+
+    def _print(self) -> None:
+        while not self._stopped.wait(MINUTE):
+            if self._running:
+                self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
 
 
 class StudyDisplay:
-    """Shows a study on a terminal as a live matrix, elsewhere as one line a finished run.
+    """Shows a study on a terminal as a live matrix, elsewhere as one line a finished run and one a minute.
 
     Args:
         plan: The study.
@@ -44,34 +103,46 @@ class StudyDisplay:
         )  # fmt: skip
         self._total: TaskID = self._progress.add_task("runs", total=len(todo))
         self._finished = 0
+        self._shares: dict[int, float] = {}
+        self._maes: dict[int, str] = {}
+        self._minutes = MinuteLines(console)
         self._todo = len(todo)
         self._live = Live(get_renderable=self._render, console=console, refresh_per_second=4, transient=True)
 
     def __enter__(self) -> StudyDisplay:
         if self._console.is_terminal and self._todo:
             self._live.start()
+        self._minutes.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._minutes.stop()
         self._live.stop()
 
-    def event(self, event: Event) -> None:
+    def event(self, number: int, event: Event) -> None:
         """Show what a run is doing."""
+        share = event.done / max(event.total, 1)
         if event.phase == "start":
-            self._cells[event.job] = Text("start", style="yellow")
+            self._cells[number] = Text("start", style="yellow")
         elif event.phase == "train":
-            mae = f" {event.valid_mae:.3f}" if event.valid_mae is not None else ""
-            self._cells[event.job] = Text(f"{event.done}/{event.total}{mae}", style="yellow")
+            if event.valid_mae is not None:
+                self._maes[number] = f" {event.valid_mae:.3f}"
+            self._cells[number] = Text(f"{int(event.done)}/{event.total}{self._maes.get(number, '')}", style="yellow")
+            self._shares[number] = _TRAINING * share
         elif event.phase == "evaluate":
-            self._cells[event.job] = Text(f"test {event.done}/{event.total}", style="cyan")
+            self._cells[number] = Text(f"test {event.done}/{event.total}", style="cyan")
+            self._shares[number] = _TRAINING + (1 - _TRAINING) * share
+        self._minutes.event(self._name(number), event)
+        self._count()
 
     def record(self, number: int, record: RunRecord) -> None:
         """Show how a run ended."""
         self._finished += 1
         self._progress.advance(self._total)
-        planned = self._plan.runs[number]
+        self._shares.pop(number, None)
+        self._count()
         seconds = record.seconds.get("train", 0.0) + record.seconds.get("evaluate", 0.0)
         if record.status == "failed":
             self._cells[number] = Text("failed", style="bold red")
@@ -81,10 +152,15 @@ class StudyDisplay:
             self._cells[number] = Text(f"✓ {mae:.3f}", style="green")
             line = f"mean test MAE {mae:.3f} after {record.epochs} epochs, {seconds:.0f} s"
         if not self._console.is_terminal or record.status == "failed":
-            name = f"{planned.dataset} {planned.label} seed {planned.spec.seed} split {planned.spec.split}"
-            self._console.print(
-                f"[{self._finished}/{self._todo}] {name}: {line}", markup=False, highlight=False, soft_wrap=True
-            )
+            text = f"[{self._finished}/{self._todo}] {self._name(number)}: {line}"
+            self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def _name(self, number: int) -> str:
+        planned = self._plan.runs[number]
+        return f"{planned.dataset} {planned.label} seed {planned.spec.seed} split {planned.spec.split}"
+
+    def _count(self) -> None:
+        self._minutes.share = (self._finished + sum(self._shares.values())) / max(self._todo, 1)
 
     def _render(self) -> Group:
         return Group(*self._matrices(), self._progress)

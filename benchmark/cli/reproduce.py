@@ -10,12 +10,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, OUT_DEFAULT, check_device, load_plugins, plugin_option, read_seeds, split_list
+from benchmark.cli.options import (
+    OUT,
+    OUT_DEFAULT,
+    chosen_executor,
+    executor_options,
+    load_plugins,
+    plugin_option,
+    read_seeds,
+    split_list,
+)
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from benchmark.papers.reproduce import Setup
+    from benchmark.runs.executors import Executor
+    from benchmark.runs.record import RunRecord
 
 _FORMATS = ("markdown", "csv", "latex", "html")
 
@@ -29,8 +40,7 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 @click.option("--seeds", help="How many (5), or which (0,3,7).")
 @click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print all tables in this format.")
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@executor_options
 @plugin_option
 def reproduce(
     name: str,
@@ -43,6 +53,8 @@ def reproduce(
     form: str | None,
     workers: int | None,
     device: str,
+    timeout: float | None,
+    executor: str,
     plugins: tuple[str, ...],
 ) -> int:
     """Run what is missing of a paper's table or figure and show reported beside measured; `list` shows which there are.
@@ -59,13 +71,12 @@ def reproduce(
     if name == "list":
         _list(out, console)
         return 0
-    if device != "cpu":
-        check_device(device)
+    pool = chosen_executor(executor, workers, device, timeout)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         setup = prepare_item(
             name, dataset=dataset, models=split_list(models), seeds=read_seeds(seeds), epochs=epochs, plugins=plugins
         )
-    failed = 0 if no_run or setup.plan is None else _run(setup, out, console, workers, device)
+    failed = 0 if no_run or setup.plan is None else _run(setup, out, console, pool, device)
     with console.status("comparing") if console.is_terminal else contextlib.nullcontext():
         made = present(setup, out)
     if form:
@@ -95,10 +106,9 @@ def _ablation_command(study: str, out: Path) -> str:
     return f"sentibench report {study} --table ablation{where}"
 
 
-def _run(setup: Setup, out: Path, console: Console, workers: int | None, device: str) -> int:
+def _run(setup: Setup, out: Path, console: Console, executor: Executor[int, RunRecord], device: str) -> int:
     """Run what is missing; returns how many runs failed."""
     from benchmark.cli.progress import StudyDisplay
-    from benchmark.runs.executors import LocalExecutor
     from benchmark.study.running import pending
     from benchmark.study.running import run as run_study
 
@@ -108,7 +118,6 @@ def _run(setup: Setup, out: Path, console: Console, workers: int | None, device:
     todo = pending(plan, out)
     shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {len(todo)} to do"
     console.print(f"study [bold]{plan.study.name}[/]: {shape}", highlight=False, soft_wrap=True)
-    executor = LocalExecutor(workers if workers is not None else (1 if device != "cpu" else None))
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(plan, out, executor, display.event, device, display.record)
     for record in outcome.failed:

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, check_device, read_seeds, split_list
+from benchmark.cli.options import OUT, chosen_executor, executor_options, read_seeds, split_list
 
 
 @click.command()
@@ -42,8 +42,7 @@ from benchmark.cli.options import OUT, check_device, read_seeds, split_list
     "to 200 MB a worker meanwhile, no more memory, and leaves 2 MB.",
 )
 @OUT
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def run(
@@ -64,6 +63,8 @@ def run(
     out: Path,
     workers: int | None,
     device: str,
+    timeout: float | None,
+    executor: str,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -77,7 +78,6 @@ def run(
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
     from benchmark.results.opening import open_results
-    from benchmark.runs.executors import LocalExecutor
     from benchmark.study.filing import read_study
     from benchmark.study.plan import prepare
     from benchmark.study.running import pending
@@ -100,8 +100,7 @@ def run(
         fields["encoder"] = {key: value for key, value in given if value}
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
-    if device != "cpu":
-        check_device(device)
+    pool = chosen_executor(executor, workers, device, timeout)
     resolved = read_study(study, fields)
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
@@ -119,9 +118,8 @@ def run(
             for spec in listing:
                 click.echo(f"  {spec.id}  {spec.title}")
         return 0
-    executor = LocalExecutor(workers if workers is not None else (1 if device != "cpu" else None))
     with StudyDisplay(plan, todo, console) as display:
-        outcome = run_study(plan, out, executor, display.event, device, display.record)
+        outcome = run_study(plan, out, pool, display.event, device, display.record)
     if as_json:
         click.echo(json.dumps([r.model_dump(mode="json") for r in outcome.records], indent=2))
     elif len(outcome.failed) < len(outcome.records):

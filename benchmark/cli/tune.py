@@ -13,13 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmark.cli.options import plugin_option
+from benchmark.cli.options import executor_options, plugin_option
+from benchmark.cli.progress import MinuteLines
 
 if TYPE_CHECKING:
+    from benchmark.runs.executors import Event
     from benchmark.tuning.journal import Key
     from benchmark.tuning.search import TuningOutcome, TuningPlan
     from benchmark.tuning.space import Fields
-    from benchmark.tuning.training import Training
     from benchmark.tuning.trials import Trial
 
 #: Trials that the table at the end shows.
@@ -61,8 +62,7 @@ SHOWN = 5
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/tuning"), show_default=True,
     help="Folder of searches.",
 )  # fmt: skip
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@executor_options
 @click.option("--dry-run", is_flag=True, help="Print the search space and what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def tune(
@@ -84,6 +84,8 @@ def tune(
     out: Path,
     workers: int | None,
     device: str,
+    timeout: float | None,
+    executor: str,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -93,16 +95,13 @@ def tune(
     all data sets, folds and seeds. The same command goes on after an interruption, and with a larger budget where it
     ended. The test part is never read.
     """
-    from benchmark.cli.options import check_device, read_seeds, split_list
-    from benchmark.runs.executors.local import usable_cores
+    from benchmark.cli.options import chosen_executor, read_seeds, split_list
     from benchmark.study.settings_file import read_tuned
     from benchmark.tuning.search import Tuning, pending, plan_tuning
     from benchmark.tuning.search import tune as search
-    from benchmark.tuning.workers import LocalWorkers
     from protocols import InputError
 
-    if device != "cpu":
-        check_device(device)
+    pool = chosen_executor(executor, workers, device, timeout)
     chosen = read_seeds(seeds)
     wanted: dict[str, Any] = {
         "model": model,
@@ -133,9 +132,8 @@ def tune(
         there = budget - len(todo)
         shape = f"{budget} trials x {plan.shape}, {there} trials there already, {len(todo)} to do"
         console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False, soft_wrap=True)
-    lanes = LocalWorkers(workers or (usable_cores() if device == "cpu" else 1))
     with TuningDisplay(plan, todo, console) as display:
-        outcome = search(plan, out, budget, lanes, device, display.event, display.trial)
+        outcome = search(plan, out, budget, pool, device, display.event, display.trial)
     if outcome.best is None:
         raise InputError(f"no trial ended well; the first: {outcome.trials[0].reason or outcome.trials[0].state}")
     if as_json:
@@ -178,24 +176,26 @@ class TuningDisplay:
             disable=not console.is_terminal or not todo,
         )  # fmt: skip
         self._task = self._progress.add_task("searching", total=len(todo))
+        self._minutes = MinuteLines(console)
 
     def __enter__(self) -> TuningDisplay:
         self._progress.start()
+        self._minutes.start()
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._minutes.stop()
         self._progress.stop()
 
-    def event(self, training: Training, done: int, total: int, mae: float | None) -> None:
+    def event(self, which: tuple[int, Key], event: Event) -> None:
         """Show what a training is doing."""
-        from benchmark.tuning.journal import key_of
-
-        shares = self._running.setdefault(training.trial, {})
-        dataset, seed = key_of(training.spec)
-        shares[dataset, seed] = done / max(total, 1)
-        at = f" epoch {done}/{total}" if total else ""
-        text = f"trial {training.trial} {dataset} seed {seed}{at}" + (f" MAE {mae:.3f}" if mae is not None else "")
-        self._update(text)
+        trial, (dataset, seed) = which
+        share = 1.0 if event.phase == "end" else event.done / max(event.total, 1)
+        self._running.setdefault(trial, {})[dataset, seed] = share
+        name = f"trial {trial} {dataset} seed {seed}"
+        mae = f", validation MAE {event.valid_mae:.3f}" if event.valid_mae is not None else ""
+        self._update(f"{name}: {event}{mae}")
+        self._minutes.event(name, event)
 
     def trial(self, trial: Trial) -> None:
         """Show how a trial ended."""
@@ -214,7 +214,9 @@ class TuningDisplay:
     def _update(self, text: str) -> None:
         trainings = len(self._plan.specs)
         part = sum(sum(shares.values()) / trainings for shares in self._running.values())
-        self._progress.update(self._task, description=text, completed=min(self._ended + part, self._todo))
+        completed = min(self._ended + part, self._todo)
+        self._progress.update(self._task, description=text, completed=completed)
+        self._minutes.share = completed / max(self._todo, 1)
 
 
 def _settings(fields: Fields) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +25,8 @@ from benchmark.data.states import StateCache
 from benchmark.data.synthetic import oracle, parse_synthetic
 from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.epochs import EpochWeights, predict_epochs
+from benchmark.runs.executors.base import Event, Heartbeat, Report
+from benchmark.runs.failures import Loss
 from benchmark.runs.provenance import provenance
 from benchmark.runs.record import EPOCHS, EpochEvaluations, Evaluation, RunRecord, write_record
 from benchmark.runs.spec import ORACLE, RunSpec
@@ -36,13 +37,10 @@ from benchmark.training.memory import peak_memory_mb, reset_peak_memory
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
 from protocols import InputError, Masks, Scenario, get_regime, parse
 
-#: Told what a run is doing: (phase, done, total, validation MAE or None).
-Report = Callable[[str, int, int, float | None], None]
-
 
 @dataclass(frozen=True)
 class Job:
-    """What a worker is given: plain values that travel between processes.
+    """The task of one run: plain values that travel between processes.
 
     Attributes:
         spec: The run.
@@ -60,30 +58,34 @@ class Job:
     plugins: tuple[str, ...] = ()
     optimism: bool = False
 
-
-def execute(job: Job, report: Report | None = None) -> RunRecord:
-    """Train the run if it is not there, evaluate what is missing, and file it.
-
-    A failure is filed with its traceback and returned, not raised: a study goes on.
-    """
-    store = RunStore(job.root)
-    try:
-        for plugin in job.plugins:
+    def execute(self, report: Report) -> RunRecord:
+        """Train the run if it is not there, evaluate what is missing, and file it."""
+        for plugin in self.plugins:
             load_plugin(plugin)
-        done = store.done(job.spec)
-        worker = RunWorker(job, report or (lambda *_: None))
+        store = RunStore(self.root)
+        done = store.done(self.spec)
+        worker = RunWorker(self, report)
         return worker.complete(store, done) if done else worker.run(store)
-    except Exception as error:  # noqa: BLE001 - filed with the run, whatever it is
+
+    def accept(self, parcel: RunRecord) -> RunRecord:
+        """The record of the run, which must be in the store."""
+        if RunStore(self.root).done(self.spec) is None:
+            return self.lost(Loss(f"its worker has filed it, but not in {self.root}: does it see the same folder?"))
+        return parcel
+
+    def lost(self, loss: Loss) -> RunRecord:
+        """The record of a run that failed, which is filed: a study goes on."""
         record = RunRecord(
-            id=job.spec.id,
-            spec=job.spec,
+            id=self.spec.id,
+            spec=self.spec,
             status="failed",
-            error=f"{type(error).__name__}: {' '.join(str(error).split())}",
-            traceback=traceback.format_exc(),
+            error=loss.reason,
+            traceback=loss.traceback,
             provenance=provenance(torch.device("cpu")),
         )
-        if store.done(job.spec) is None:  # new cells that fail do not undo a training that is there
-            with store.writing(job.spec) as folder:
+        store = RunStore(self.root)
+        if store.done(self.spec) is None:  # new cells that fail do not undo a training that is there
+            with suppress(OSError), store.writing(self.spec) as folder:  # a full disk is what may have failed it
                 write_record(record, folder / "run.json")
         return record
 
@@ -166,8 +168,9 @@ class RunWorker:
             self.spec.seed,
             self.text,
             self.device,
-            lambda done, total, mae: self.report("train", done, total, mae),
+            lambda done, total, mae: self.report(Event("train", done, total, mae)),
             (lambda epoch: kept.keep(epoch, model, self.text)) if kept else None,
+            Heartbeat(self.report),
         )
         encoding = self.encoding_seconds() - encoding
         spent = time.perf_counter() - started - encoding - (kept.seconds if kept else 0.0)
@@ -190,7 +193,7 @@ class RunWorker:
             store.predictions(self.spec),
             record.best_epoch,
             kept.folder / EPOCHS,
-            lambda done, total: self.report("evaluate", done, total, None),
+            lambda done, total: self.report(Event("evaluate", done, total)),
         )
         tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
         seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
@@ -264,7 +267,7 @@ class RunWorker:
                 Evaluation(scenario=str(scenario), fingerprint=scenario.fingerprint, masks_sha256=sha, mae=mae)
             )
             frames.append(table.assign(scenario=str(scenario), sample_id=list(part.layout.sample_ids)))
-            self.report("evaluate", number + 1, len(chosen), None)
+            self.report(Event("evaluate", number + 1, len(chosen)))
         self.milliseconds = np.concatenate(times)
         self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
         return tuple(cells), pd.concat(frames, ignore_index=True)

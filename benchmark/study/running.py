@@ -7,11 +7,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.runs.execution import Job
-from benchmark.runs.executors import Event, Executor, Listener, LocalExecutor
+from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.record import RunRecord
 from benchmark.runs.store import RunStore
 from benchmark.study.filing import save_study
@@ -57,8 +57,8 @@ def pending(plan: Plan, root: Path) -> list[int]:
 def run(
     study: Study | Plan,
     root: Path,
-    executor: Executor | None = None,
-    listener: Listener | None = None,
+    executor: Executor[int, RunRecord] | None = None,
+    listener: Callable[[int, Event], None] | None = None,
     device: str = "cpu",
     on_record: Callable[[int, RunRecord], None] | None = None,
 ) -> RunOutcome:
@@ -67,8 +67,8 @@ def run(
     Args:
         study: The study, or its plan.
         root: Folder of the run store.
-        executor: Worker processes by default.
-        listener: Told what every job is doing; `Event.job` is a position in the plan.
+        executor: Where runs are executed; worker processes by default, one a core, or one for an accelerator.
+        listener: Told what every run is doing, with its position in the plan.
         device: `cpu`, `cuda` or `cuda:1`.
         on_record: Told each record as it is filed, with its position in the plan.
 
@@ -90,18 +90,14 @@ def run(
         scenarios = tuple(str(s) for s in resolved.scenarios_of(planned))
         return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
 
-    jobs = [job(resolved.runs[i]) for i in todo]
-
-    def renumber(event: Event) -> None:
-        if listener:
-            listener(replace(event, job=todo[event.job]))
-
     fresh: dict[int, RunRecord] = {}
-    with store.text_states():
-        for number, record in (executor or LocalExecutor()).map(jobs, renumber):
-            fresh[todo[number]] = record
+    with store.text_states(), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
+        for number in todo:
+            workers.add(number, job(resolved.runs[number]))
+        for number, record in workers.outcomes(listener):
+            fresh[number] = record
             if on_record:
-                on_record(todo[number], record)
+                on_record(number, record)
     store.sweep()  # of workers that were killed meanwhile
     records = []
     for number, planned in enumerate(resolved.runs):
@@ -109,4 +105,4 @@ def run(
         if found is None:
             raise InputError(f"{planned.spec.title}: its record vanished from {root}; run the study again")
         records.append(found)
-    return RunOutcome(resolved, tuple(records), len(jobs), root)
+    return RunOutcome(resolved, tuple(records), len(todo), root)

@@ -31,6 +31,9 @@ EVALUATION_BATCH = 32
 #: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
 Progress = Callable[[int, int, float | None], None]
 
+#: Told after every batch: (name of the stage, epochs done with the part of this one, epochs at most).
+OnBatch = Callable[[str, float, int], None]
+
 #: Told the number of every epoch from which the checkpoint may be chosen, while the model has its weights.
 OnCandidate = Callable[[int], None]
 
@@ -73,6 +76,7 @@ def train(
     device: torch.device,
     progress: Progress | None = None,
     on_candidate: OnCandidate | None = None,
+    on_batch: OnBatch | None = None,
 ) -> TrainingOutcome:
     """Train a model in place and leave it with the selected weights.
 
@@ -88,6 +92,7 @@ def train(
         progress: Told after every epoch.
         on_candidate: Told after every epoch of the stages that select, or, where none does, after the last (0 without
             training): the epoch that is selected is one of these. It must leave the model as it is.
+        on_batch: Told after every batch.
 
     Raises:
         TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
@@ -98,7 +103,7 @@ def train(
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
     stages = model.stages(optimisation.epochs)
     encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
-    candidate = on_candidate or (lambda _: None)
+    candidate, count = on_candidate or (lambda _: None), on_batch or (lambda *_: None)
     if not any(stage.epochs for stage in stages):
         candidate(0)
         return TrainingOutcome(valid_mae=float(_errors(model, valid).mean()))
@@ -122,7 +127,7 @@ def train(
             model.train()
             if encoder:
                 encoder.train()
-            means = _Means()
+            means, seen = _Means(), 0
             for number, sweep in enumerate(sweeps):
                 sweep.begin()
                 shuffle = np.random.Generator(np.random.Philox(key=[seed, done]).jumped(number))
@@ -131,6 +136,8 @@ def train(
                     means.add(terms, len(rows))
                     sweep.update(terms, done + 1)
                     average.follow()
+                    seen += len(rows)
+                    count(stage.name, done + seen / (len(train_part) * len(sweeps)), total)
             done += 1
             with average.used():
                 errors = _errors(model, valid)

@@ -1,4 +1,4 @@
-"""Peak memory of a run within a process that does several."""
+"""Memory of processes: the peak of a run within one that does several, and what a worker holds. Imports no torch."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ import gc
 import resource
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 
 def reset_peak_memory(device: torch.device) -> None:
     """Start counting anew, where the system allows it (Linux, accelerators)."""
     if device.type == "cuda":
+        import torch
+
         torch.cuda.reset_peak_memory_stats(device)
         return
     gc.collect()
@@ -29,12 +33,29 @@ def reset_peak_memory(device: torch.device) -> None:
 def peak_memory_mb(device: torch.device) -> float:
     """Peak MiB since the reset: of the accelerator's allocator, or resident memory of this process."""
     if device.type == "cuda":
+        import torch
+
         return float(torch.cuda.max_memory_allocated(device)) / 2**20
-    try:
-        for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-            if line.startswith("VmHWM:"):
-                return float(line.split()[1]) / 1024
-    except (OSError, ValueError):
-        pass
+    return peak_resident_mb()
+
+
+def peak_resident_mb() -> float:
+    """Peak MiB of resident memory of this process since the reset."""
+    known = _status_mb("self", "VmHWM")
+    if known is not None:
+        return known
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 1024
+
+
+def resident_mb(pid: int | None) -> float | None:
+    """MiB of resident memory that a process holds; None where the system does not say."""
+    return _status_mb(str(pid), "VmRSS")
+
+
+def _status_mb(pid: str, field: str) -> float | None:
+    with contextlib.suppress(OSError, ValueError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith(f"{field}:"):
+                return float(line.split()[1]) / 1024
+    return None

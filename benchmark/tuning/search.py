@@ -21,18 +21,22 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmark.files import replace_text
-from benchmark.runs.executors.local import usable_cores
+from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.spec import RunSpec
 from benchmark.tuning.files import write_results
-from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord, key_of
+from benchmark.tuning.journal import Journal, Key, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
 from benchmark.tuning.suggest import ROUND, check_installed, suggest
 from benchmark.tuning.training import Training
 from benchmark.tuning.trials import Trial, limits, ranked
-from benchmark.tuning.workers import Listener, LocalWorkers, Workers
 from protocols import InputError
 
 __all__ = ["Tuning", "TuningOutcome", "TuningPlan", "pending", "plan_tuning", "tune"]
+
+#: Number of a trial, and which of its trainings.
+Which = tuple[int, Key]
+Trainings = Executor[Which, TrainingRecord]
+Listener = Callable[[Which, Event], None]
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ def tune(
     tuning: Tuning | TuningPlan,
     root: Path,
     budget: int,
-    workers: Workers | None = None,
+    executor: Trainings | None = None,
     device: str = "cpu",
     listener: Listener | None = None,
     on_trial: Callable[[Trial], None] | None = None,
@@ -80,7 +84,7 @@ def tune(
         tuning: The search, or its plan.
         root: Folder of searches.
         budget: Trials altogether, the first settings and those of earlier commands among them.
-        workers: Where trainings run; worker processes by default, one a core.
+        executor: Where trainings run; worker processes by default, one a core, or one for an accelerator.
         device: `cpu`, `cuda` or `cuda:1`.
         listener: Told what every training is doing.
         on_trial: Told each trial as it ends.
@@ -106,7 +110,7 @@ def tune(
         text = json.dumps(resolved.content, indent=2) + "\n"
         replace_text(folder / "search.json", text)
         search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
-        with workers or LocalWorkers(usable_cores() if device == "cpu" else 1) as chosen:
+        with executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
             for start in range(0, budget, ROUND):
                 search.round(start, min(start + ROUND, budget), chosen)
         write_results(resolved, folder, search.trials())
@@ -147,7 +151,7 @@ class _Search:
         """The first trials; by default all that were suggested."""
         return tuple(self.trial(number) for number in range(len(self._journal.suggestions) if count is None else count))
 
-    def round(self, start: int, stop: int, workers: Workers) -> None:
+    def round(self, start: int, stop: int, executor: Trainings) -> None:
         """Suggest and train the trials from `start` to `stop` - 1: one round, or the beginning of one."""
         earlier = self.trials(start)
         for number in range(start, stop):
@@ -160,16 +164,15 @@ class _Search:
         for number in range(start, stop):
             first = self._journal.trainings.get((number, self.plan.keys[0]))
             if first is None or not first.final:
-                self._begin(number, self.plan.specs[:1], workers)
+                self._begin(number, self.plan.specs[:1], executor)
             elif first.status == "done":
-                self._begin(number, self.plan.specs[1:], workers)
-        while self._waiting.total():
-            training, record = workers.next(self._listener)
-            self._waiting[training.trial] -= 1
+                self._begin(number, self.plan.specs[1:], executor)
+        for (number, _), record in executor.outcomes(self._listener):
+            self._waiting[number] -= 1
             self.trained += 1
-            self._file(record, workers)
+            self._file(record, executor)
 
-    def _begin(self, number: int, runs: Sequence[RunSpec], workers: Workers) -> None:
+    def _begin(self, number: int, runs: Sequence[RunSpec], executor: Trainings) -> None:
         """Queue those trainings of a trial that have no lasting result, given as the runs of the first settings."""
         fields = self._journal.suggestions[number]
         for base in runs:
@@ -182,23 +185,24 @@ class _Search:
                 config = self.plan.config(fields)
             except InputError as error:
                 rejected = TrainingRecord(**which, run="", status="rejected", error=str(error))
-                self._file(rejected, workers)
+                self._file(rejected, executor)
                 continue
             spec = base.model_copy(update={"config": config})
             known = next((r for r in self._journal.trainings.values() if r.run == spec.id and r.final), None)
             if known is not None:  # the space is small and the same settings came up again, or the data set was renamed
-                self._file(known.model_copy(update={**which, "seconds": 0.0}), workers)
+                self._file(known.model_copy(update={**which, "seconds": 0.0}), executor)
                 continue
             first = base is self.plan.specs[0]
             ceiling = limits(self._earlier, fields, lenient=len(self.plan.datasets) > 1) if first else ()
             self._waiting[number] += 1
-            workers.add(Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins))
+            training = Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins)
+            executor.add((number, key), training)
 
-    def _file(self, record: TrainingRecord, workers: Workers) -> None:
+    def _file(self, record: TrainingRecord, executor: Trainings) -> None:
         """Keep how a training ended; the others of its trial are trained once the first ended well."""
         self._journal.add([record])
         if record.key == self.plan.keys[0] and record.status == "done":
-            self._begin(record.trial, self.plan.specs[1:], workers)
+            self._begin(record.trial, self.plan.specs[1:], executor)
         trial = self.trial(record.trial)
         if trial.ended and not self._waiting[record.trial]:
             self._on_trial(trial)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from baselines import SentimentModel, load_plugin, resolve_config
 from benchmark.data.dataset import TrainingData
 from benchmark.runs.execution import Job, RunWorker
+from benchmark.runs.executors.base import Event, Heartbeat, Report
+from benchmark.runs.failures import Loss, described, readable
 from benchmark.runs.spec import RunSpec
 from benchmark.training.loop import TrainingDiverged, forked_rng, train
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
@@ -24,13 +25,10 @@ from protocols import InputError, get_regime
 #: share, and at least so many.
 GRACE, GRACE_EPOCHS = 0.25, 5
 
-#: Told after every epoch: (epochs done, epochs at most, validation MAE or None).
-Report = Callable[[int, int, float | None], None]
-
 
 @dataclass(frozen=True)
 class Training:
-    """What a worker is given: plain values that travel between processes.
+    """The task of one training: plain values that travel between processes.
 
     Attributes:
         trial: Its number.
@@ -55,29 +53,36 @@ class Training:
             trial=self.trial, dataset=dataset, seed=seed, run=self.spec.id, status=status, error=error
         )
 
+    def execute(self, report: Report) -> TrainingRecord:
+        """Train and say how it ended; an error is in the record, with the curve up to it: the search goes on."""
+        started = time.perf_counter()
+        curve: list[float | None] = []
+        try:
+            for plugin in self.plugins:
+                load_plugin(plugin)
+            record = _train(self, report, curve)
+        except _Hopeless as hopeless:
+            record = self.ended("pruned", str(hopeless))
+        except TrainingDiverged as error:
+            record = self.ended("diverged", readable(str(error)))
+        except InputError as error:
+            record = self.ended("rejected", readable(str(error)))
+        except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
+            record = self.ended("failed", described(error))
+        seconds = record.seconds or time.perf_counter() - started
+        return record.model_copy(update={"curve": tuple(curve), "seconds": round(seconds, 3)})
+
+    def accept(self, parcel: TrainingRecord) -> TrainingRecord:
+        """How it ended; the search keeps it in its journal."""
+        return parcel
+
+    def lost(self, loss: Loss) -> TrainingRecord:
+        """The record of a training whose worker died or was ended: the next command tries it again."""
+        return self.ended("failed", loss.reason)
+
 
 class _Hopeless(Exception):
     """Ends a training from within its progress."""
-
-
-def execute(training: Training, report: Report) -> TrainingRecord:
-    """Train and say how it ended; an error is in the record, not raised, so that the search goes on."""
-    started = time.perf_counter()
-    curve: list[float | None] = []
-    try:
-        for plugin in training.plugins:
-            load_plugin(plugin)
-        record = _train(training, report, curve)
-    except _Hopeless as hopeless:
-        record = training.ended("pruned", str(hopeless))
-    except TrainingDiverged as error:
-        record = training.ended("diverged", str(error))
-    except InputError as error:
-        record = training.ended("rejected", str(error))
-    except Exception as error:  # noqa: BLE001 - recorded with the trial, whatever it is
-        record = training.ended("failed", f"{type(error).__name__}: {' '.join(str(error).split())}")
-    seconds = record.seconds or time.perf_counter() - started
-    return record.model_copy(update={"curve": tuple(curve), "seconds": round(seconds, 3)})
 
 
 def _train(training: Training, report: Report, curve: list[float | None]) -> TrainingRecord:
@@ -90,7 +95,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
 
         def follow(done: int, total: int, mae: float | None) -> None:
             curve.append(mae if done > unselected else None)
-            report(done, total, mae)
+            report(Event("train", done, total, mae))
             best = min((v for v in curve if v is not None), default=math.inf)
             grace = unselected + max(GRACE_EPOCHS, math.ceil(GRACE * (total - unselected)))
             if training.limits and grace <= done < total:
@@ -108,6 +113,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
             worker.text,
             worker.device,
             follow,
+            on_batch=Heartbeat(report),
         )
     if not math.isfinite(outcome.valid_mae):
         raise TrainingDiverged("the validation MAE is not finite")

@@ -1,7 +1,20 @@
-"""Executors: `map(jobs)` yields each job's record as it finishes; equal bits on the CPU, whichever executes."""
+"""Executors: pools of workers, to which tasks are added and whose outcomes come as they end.
 
-from benchmark.runs.executors.base import Event, Executor, Listener
+Equal bits on the CPU, whichever executes.
+"""
+
+from benchmark.runs.executors.base import Event, Executor, Heartbeat, Report, Task, make_executor, register_executor
 from benchmark.runs.executors.inline import InlineExecutor
 from benchmark.runs.executors.local import LocalExecutor
 
-__all__ = ["Event", "Executor", "InlineExecutor", "Listener", "LocalExecutor"]
+__all__ = [
+    "Event",
+    "Executor",
+    "Heartbeat",
+    "InlineExecutor",
+    "LocalExecutor",
+    "Report",
+    "Task",
+    "make_executor",
+    "register_executor",
+]

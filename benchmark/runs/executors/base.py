@@ -1,49 +1,163 @@
-"""The contract of executors. Imports neither torch nor a worker's code."""
+"""The contract of executors and their tasks, and executors by name. Imports neither torch nor the code of a task.
+
+A task is executed where the executor chooses, possibly on a machine that sees no file of this one, and gives back a
+parcel; what is to be kept is filed in the driver, the process that added the task.
+"""
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator, Sequence
+import math
+import time
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Any, Generic, Protocol, Self, TypeVar
 
-if TYPE_CHECKING:
-    from benchmark.runs.execution import Job
-    from benchmark.runs.record import RunRecord
+from benchmark.runs.failures import Loss
+from protocols.registry import Registry, origin_of
+
+K = TypeVar("K")
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 @dataclass(frozen=True)
 class Event:
-    """What a job is doing.
+    """What a task is doing.
 
     Attributes:
-        job: Its position in the sequence that was mapped.
-        phase: `start`, `train` (in epochs), `evaluate` (in scenarios).
-        done, total: How far it is; a training may end before its total.
-        valid_mae: Of the last epoch, in training.
+        phase: `start`, `train` (in epochs), `evaluate` (in scenarios), `end`.
+        done, total: How far it is; between epochs with the part of the epoch; a training may end before its total.
+        valid_mae: Validation MAE of the epoch that has just ended; None otherwise.
+        stage: Name of the stage of training, where known.
     """
 
-    job: int
     phase: str
-    done: int = 0
+    done: float = 0
     total: int = 0
     valid_mae: float | None = None
+    stage: str = ""
+
+    def __str__(self) -> str:
+        if self.phase == "train":
+            stage = f" stage {self.stage}," if self.stage else ""
+            return f"training,{stage} epoch {math.ceil(self.done)} of {self.total}"
+        if self.phase == "evaluate":
+            return f"evaluating, scenario {self.done} of {self.total}"
+        return "starting" if self.phase == "start" else self.phase
 
 
-Listener = Callable[[Event], None]
+#: Told what one task is doing.
+Report = Callable[[Event], None]
 
 
-class Executor(Protocol):
-    """Runs jobs somewhere."""
+class Heartbeat:
+    """Says once a second at most how far a training is within its epoch.
 
-    def map(self, jobs: Sequence[Job], listener: Listener | None = None) -> Iterator[tuple[int, RunRecord]]:
-        """Run the jobs; yield (position, record) as they finish. A job that fails gives a record that says so."""
+    Args:
+        report: Told.
+    """
+
+    def __init__(self, report: Report) -> None:
+        self._report, self._next = report, time.monotonic() + 1.0
+
+    def __call__(self, stage: str, done: float, total: int) -> None:
+        """Count a batch: name of the stage, epochs done with the part of this one, epochs at most."""
+        if (now := time.monotonic()) >= self._next:
+            self._next = now + 1.0
+            self._report(Event("train", done, total, stage=stage))
+
+
+class Task(Protocol[R_co]):
+    """A piece of work that can be pickled. `execute` may take place anywhere, the other methods in the driver."""
+
+    def execute(self, report: Report) -> Any:
+        """Do the work and return a parcel that can be pickled; what is raised becomes a `Loss`."""
+        ...
+
+    def accept(self, parcel: Any) -> R_co:
+        """The outcome: the parcel, once what it holds is filed."""
+        ...
+
+    def lost(self, loss: Loss) -> R_co:
+        """The outcome of a task that raised, whose worker died, or that took too long."""
         ...
 
 
-def death(code: int | None) -> str:
-    """What ended a worker process, by its exit code; a kill is what a system that runs out of memory does."""
-    if code is None or code >= 0:
-        return f"worker process ended with exit code {code}"
-    guess = " (out of memory?)" if -code == signal.SIGKILL else ""
-    return f"worker process ended with signal {signal.Signals(-code).name}{guess}"
+class Executor(ABC, Generic[K, R]):
+    """A pool for tasks whose outcomes are `R`; each has a key by which the caller knows it. Leaving it ends what runs.
+
+    >>> with executor:
+    ...     executor.add(0, task)
+    ...     for key, outcome in executor.outcomes(listener):
+    ...         ...  # may add more
+    """
+
+    def __init__(self) -> None:
+        self._queue: deque[tuple[K, Task[R]]] = deque()
+
+    def add(self, key: K, task: Task[R]) -> None:
+        """Queue a task; it is begun while `outcomes` is iterated over."""
+        self._queue.append((key, task))
+
+    @abstractmethod
+    def outcomes(self, listener: Callable[[K, Event], None] | None = None) -> Iterator[tuple[K, R]]:
+        """Yield (key, outcome) as tasks end, until nothing is queued or running; tasks may be added meanwhile.
+
+        Args:
+            listener: Told what every task is doing, in this process.
+        """
+
+    def close(self) -> None:
+        """Forget what is queued and end what runs."""
+        self._queue.clear()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def settled(task: Task[R], parcel: Any) -> R:
+    """The outcome of a task that gave back a parcel or was lost."""
+    return task.lost(parcel) if isinstance(parcel, Loss) else task.accept(parcel)
+
+
+class Factory(Protocol):
+    """Makes an executor from what the command line says."""
+
+    def __call__(self, *, workers: int | None, timeout: float | None) -> Executor[Any, Any]:
+        """Make it; raises InputError for what it cannot do.
+
+        Args:
+            workers: How many tasks at a time; None: as many as make sense.
+            timeout: Seconds that a task may take; None: any.
+        """
+        ...
+
+
+_EXECUTORS: Registry[Factory] = Registry(
+    "executor",
+    "sentibench.executors",
+    {"local": "benchmark.runs.executors.local", "inline": "benchmark.runs.executors.inline"},
+)
+
+
+def register_executor(name: str) -> Callable[[Factory], Factory]:
+    """Register what makes an executor, so that `--executor NAME` finds it.
+
+    Installed distributions name the module that does so in the entry point group `sentibench.executors`.
+    """
+
+    def add(factory: Any) -> Any:
+        _EXECUTORS.add(name, factory, origin_of(factory))
+        return factory
+
+    return add
+
+
+def make_executor(name: str, *, workers: int | None = None, timeout: float | None = None) -> Executor[Any, Any]:
+    """The executor of a name, `local` or `inline` or one that is installed; raises InputError."""
+    return _EXECUTORS.get(name)(workers=workers, timeout=timeout)

@@ -1,35 +1,49 @@
-"""Runs jobs one after the other in this process, on one thread as the worker processes do."""
+"""Tasks one after the other in this process, on one thread as in worker processes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 
-import torch
-
-from benchmark.runs.execution import Job, execute
-from benchmark.runs.executors.base import Event, Listener
-from benchmark.runs.record import RunRecord
+from benchmark.runs.executors.base import Event, Executor, K, R, register_executor, settled
+from benchmark.runs.failures import Loss
+from protocols import InputError
 
 
-class InlineExecutor:
+class InlineExecutor(Executor[K, R]):
     """For tests, debuggers and notebooks.
 
     Args:
-        threads: Of each job; other numbers than 1 may change the last bits of a result.
+        threads: Threads of each task; other numbers than 1 may change the last bits of a result.
     """
 
     def __init__(self, threads: int = 1) -> None:
+        super().__init__()
         self._threads = threads
 
-    def map(self, jobs: Sequence[Job], listener: Listener | None = None) -> Iterator[tuple[int, RunRecord]]:
-        """Run the jobs in order; the number of threads is put back after each."""
-        tell = listener or (lambda _: None)
-        for number, job in enumerate(jobs):
+    def outcomes(self, listener: Callable[[K, Event], None] | None = None) -> Iterator[tuple[K, R]]:
+        """Execute the tasks in order; the number of threads is put back after each."""
+        import torch
+
+        tell = listener or (lambda *_: None)
+        while self._queue:
+            key, task = self._queue.popleft()
             before = torch.get_num_threads()
             torch.set_num_threads(self._threads)
             try:
-                tell(Event(number, "start"))
-                record = execute(job, lambda phase, done, total, mae, n=number: tell(Event(n, phase, done, total, mae)))  # type: ignore[misc]
+                tell(key, Event("start"))
+                parcel = task.execute(lambda event, key=key: tell(key, event))  # type: ignore[misc]
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome of the task
+                parcel = Loss.of(error)
             finally:
                 torch.set_num_threads(before)
-            yield number, record
+            tell(key, Event("end"))
+            yield key, settled(task, parcel)
+
+
+@register_executor("inline")
+def _make(*, workers: int | None, timeout: float | None) -> InlineExecutor[object, object]:
+    if timeout is not None:
+        raise InputError("--timeout: a run in this process cannot be ended; leave it out, or use --executor local")
+    return InlineExecutor()

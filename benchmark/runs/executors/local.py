@@ -1,7 +1,7 @@
-"""Runs jobs in worker processes of this machine, one thread each.
+"""Tasks in worker processes of this machine, one thread each.
 
-Every worker has a pipe of its own: it is known which job a worker that died was at, and a worker whose parent died ends
-at its next word.
+Every worker has a pipe of its own and says when it begins a task. When it dies, the task that it had begun is lost; one
+that it had not begun goes to another worker. A worker whose parent has died ends at once.
 """
 
 from __future__ import annotations
@@ -9,128 +9,235 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from typing import TYPE_CHECKING, Any
+from multiprocessing.reduction import ForkingPickler
+from typing import Any, Generic
 
-from benchmark.runs.executors.base import Event, Listener, death
-
-if TYPE_CHECKING:
-    from benchmark.runs.execution import Job
-    from benchmark.runs.record import RunRecord
+from benchmark.runs.executors.base import Event, Executor, K, R, Task, register_executor, settled
+from benchmark.runs.failures import Loss, death
+from benchmark.training.memory import resident_mb
+from protocols import InputError
 
 _SPAWN = multiprocessing.get_context("spawn")
 
+#: Seconds between two looks at the clock and at the memory of workers.
+_PULSE = 1.0
+#: Workers that end in a row before they begin anything until that is an error.
+_STILLBORN = 3
 
-class LocalExecutor:
-    """Worker processes.
+
+class LocalExecutor(Executor[K, R]):
+    """Worker processes, started when there is something for them to do.
 
     Args:
-        workers: How many; by default one a core that this process may use.
-        threads: Of each worker; other numbers than 1 may change the last bits of a result.
+        workers: How many at most; by default one a core that this process may use.
+        threads: Threads of each worker; other numbers than 1 may change the last bits of a result.
+        timeout: Seconds that a task may take before its worker is ended; None: any.
     """
 
-    def __init__(self, workers: int | None = None, threads: int = 1) -> None:
-        self._workers = workers or usable_cores()
-        self._threads = threads
+    def __init__(self, workers: int | None = None, threads: int = 1, timeout: float | None = None) -> None:
+        super().__init__()
+        self._most, self._threads, self._timeout = workers or usable_cores(), threads, timeout
+        self._workers: list[_Worker[K, R]] = []
+        self._stillborn = 0
 
-    def map(self, jobs: Sequence[Job], listener: Listener | None = None) -> Iterator[tuple[int, RunRecord]]:
-        """Run the jobs, first come first served; a worker that dies fails its job and is replaced."""
-        from benchmark.runs.record import RunRecord
+    def outcomes(self, listener: Callable[[K, Event], None] | None = None) -> Iterator[tuple[K, R]]:
+        """Execute the tasks, first come first served; a worker that dies fails the task it had begun and is replaced.
 
-        tell = listener or (lambda _: None)
-        queue = deque(enumerate(jobs))
-        workers: list[_Process] = []
-        try:
-            workers = [_Process(self._threads) for _ in range(min(self._workers, len(jobs)))]
-            for worker in workers:
-                _give(worker, queue, tell)
-            while any(w.at is not None for w in workers):
-                ready = wait([w.pipe for w in workers if w.at is not None])
-                for i, worker in enumerate(workers):
-                    if worker.pipe not in ready or worker.at is None:
-                        continue
-                    number = worker.at
-                    try:
-                        kind, content = worker.pipe.recv()
-                    except (EOFError, OSError):
-                        worker.process.join(10)
-                        code = worker.process.exitcode
-                        yield number, _died(jobs[number], code)
-                        workers[i] = worker = _Process(self._threads)
-                        _give(worker, queue, tell)
-                        continue
-                    if kind == "event":
-                        phase, done, total, mae = content
-                        tell(Event(number, phase, done, total, mae))
-                        continue
-                    _give(worker, queue, tell)
-                    yield number, RunRecord.model_validate_json(content)
-        finally:
-            for worker in workers:
-                worker.stop()
+        Raises:
+            InputError: when workers end before they begin anything.
+        """
+        tell = listener or (lambda *_: None)
+        self._hand_out()
+        while busy := [worker for worker in self._workers if worker.given]:
+            ended = self._wait(busy, tell)
+            self._hand_out()  # before the caller takes what has ended
+            for key, outcome in ended:
+                tell(key, Event("end"))
+                yield key, outcome
+            self._hand_out()  # what the caller added meanwhile
+
+    def close(self) -> None:
+        """Forget what is queued and end the workers at once: what is half-written is swept up by the next run."""
+        super().close()
+        for worker in self._workers:
+            worker.process.kill()
+        for worker in self._workers:
+            worker.stop()
+        self._workers = []
+
+    def _hand_out(self) -> None:
+        while self._queue:
+            idle = next((worker for worker in self._workers if worker.given is None), None)
+            if idle is None:
+                if len(self._workers) >= self._most:
+                    return
+                idle = _Worker(self._threads)
+                self._workers.append(idle)
+            if not idle.give(*self._queue[0]):  # it died while idle: another takes the task
+                self._remove(idle)
+                continue
+            self._queue.popleft()
+
+    def _wait(self, busy: list[_Worker[K, R]], tell: Callable[[K, Event], None]) -> list[tuple[K, R]]:
+        """Wait for a message, or a moment; returns what has ended."""
+        ready = wait([worker.pipe for worker in busy], _PULSE)
+        now, ended = time.monotonic(), []
+        for worker in busy:
+            if worker.given is None:
+                continue
+            key, task = worker.given
+            worker.look(now)
+            if worker.pipe in ready:
+                try:
+                    kind, content = worker.pipe.recv()
+                except (EOFError, OSError):
+                    if loss := self._bury(worker):
+                        ended.append((key, task.lost(loss)))
+                    continue
+                if kind == "end":
+                    worker.given = None
+                    ended.append((key, settled(task, content)))
+                    continue
+                if kind == "begin":
+                    worker.began, self._stillborn = now, 0
+                worker.event = content
+                tell(key, content)
+            elif self._timeout is not None and worker.began is not None and now - worker.began > self._timeout:
+                self._remove(worker)
+                ended.append((key, task.lost(worker.loss(f"ended for taking longer than {self._timeout:g} s"))))
+        return ended
+
+    def _bury(self, worker: _Worker[K, R]) -> Loss | None:
+        """Remove a worker that has died; its task is lost, or goes back to the queue where it had not begun it."""
+        worker.process.join(5)  # a large process takes a while to be cleared away
+        how = death(worker.process.exitcode, worker.memory_mb)
+        self._remove(worker)
+        if worker.began is not None:
+            return worker.loss(how)
+        if worker.given is not None:
+            self._queue.appendleft(worker.given)
+        self._stillborn += 1
+        if self._stillborn == _STILLBORN:
+            raise InputError(
+                f"{how} before it began a run, {_STILLBORN} times in a row; a script that runs studies does so under "
+                "`if __name__ == '__main__':`, or with InlineExecutor"
+            )
+        return None
+
+    def _remove(self, worker: _Worker[K, R]) -> None:
+        self._workers.remove(worker)
+        worker.stop()
 
 
-class _Process:
-    """A worker process and this side of its pipe."""
+class _Worker(Generic[K, R]):
+    """A worker process, this side of its pipe, and what is known of it.
+
+    Attributes:
+        given: Key and task; None while it is idle.
+        began: When it said that it began the task; None before.
+        event: The last it said of the task.
+        memory_mb: Resident memory in MiB when last looked at.
+    """
 
     def __init__(self, threads: int) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process: BaseProcess = _SPAWN.Process(target=_work, args=(theirs, threads), daemon=True)
-        self.process.start()
+        with _without_interrupts():
+            self.process.start()
         theirs.close()
-        self.at: int | None = None
+        self.given: tuple[K, Task[R]] | None = None
+        self.began: float | None = None
+        self.event: Event | None = None
+        self.memory_mb: float | None = None
+        self._looked = 0.0
+
+    def give(self, key: K, task: Task[R]) -> bool:
+        """Hand it a task; False where it has died."""
+        try:
+            self.pipe.send(task)
+        except OSError:
+            return False
+        self.given, self.began, self.event = (key, task), None, None
+        return True
+
+    def look(self, now: float) -> None:
+        """See how much memory it holds, unless that was a moment ago."""
+        if now >= self._looked + _PULSE:
+            self._looked, self.memory_mb = now, resident_mb(self.process.pid) or self.memory_mb
+
+    def loss(self, reason: str) -> Loss:
+        """Why its task is lost, and what it was last seen at."""
+        return Loss(f"{reason}; last seen {self.event}; the same command tries it again")
 
     def stop(self) -> None:
-        self.pipe.close()
-        self.process.terminate()
+        self.process.kill()
         self.process.join(5)
+        self.pipe.close()
 
 
-def _give(worker: _Process, queue: deque[tuple[int, Job]], tell: Listener) -> None:
-    """Hand the next job to a worker, or leave it idle."""
-    worker.at = None
-    if queue:
-        number, job = queue.popleft()
-        worker.at = number
-        tell(Event(number, "start"))
-        worker.pipe.send(job)
-
-
-def _died(job: Job, code: int | None) -> RunRecord:
-    from benchmark.runs.record import RunRecord
-
-    error = f"{death(code)}; run the study again to retry"
-    return RunRecord(id=job.spec.id, spec=job.spec, status="failed", error=error)
+@contextmanager
+def _without_interrupts() -> Iterator[None]:
+    """Processes started within it never see Ctrl-C, not even before their first line: the parent decides."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # starting it would let interrupts through
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _work(pipe: Connection, threads: int) -> None:
-    """A worker's life: take jobs until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides
+    """A worker's life: take tasks until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false")
-    import torch
-
-    from benchmark.runs.execution import execute
-
-    torch.set_num_threads(threads)
 
     def send(kind: str, content: Any) -> None:
+        content = ForkingPickler.dumps((kind, content))
         try:
-            pipe.send((kind, content))
+            pipe.send_bytes(content)
         except OSError:
-            os._exit(1)  # the parent is gone: leave at once, what is half-written is swept up by the next run
+            os._exit(1)  # the parent is gone: what is half-written is swept up by the next run
 
     while True:
         try:
-            job = pipe.recv()
+            content = pipe.recv_bytes()
         except (EOFError, OSError):
             return
-        record = execute(job, lambda phase, done, total, mae: send("event", (phase, done, total, mae)))
-        send("record", record.model_dump_json())
+        send("begin", Event("start"))
+        try:
+            task: Task[Any] = ForkingPickler.loads(content)
+            if "torch" in sys.modules:  # that of a task which imports it later has read the environment
+                sys.modules["torch"].set_num_threads(threads)
+            send("end", task.execute(lambda event: send("event", event)))
+        except BaseException as error:  # noqa: BLE001 - SystemExit, too: whatever it is, it is the outcome of the task
+            send("end", Loss.of(error))
+
+
+def _follow_parent() -> None:
+    """End this process when its parent has ended, however that came about."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def usable_cores() -> int:
     """Cores that this process may run on."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+@register_executor("local")
+def _make(*, workers: int | None, timeout: float | None) -> LocalExecutor[object, object]:
+    return LocalExecutor(workers, timeout=timeout)

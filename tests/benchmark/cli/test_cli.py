@@ -108,6 +108,10 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.Ca
         (["run", "--dataset", "synthetic:siz=tiny", "--models", "lnln"], "siz"),
         (["run", "--dataset", "synthetic:size=tiny", "--models", "lnln", "--seeds", "two"], "--seeds"),
         (["run", "--models", "lnln"], "--dataset"),
+        (["run", "demo", "--timeout", "soon"], "expected seconds such as 90, or 30m, or 1.5h; found 'soon'"),
+        (["run", "demo", "--timeout", "0m"], "expected seconds"),
+        (["run", "demo", "--executor", "lokal"], "did you mean local"),
+        (["tune", "lnln", "--dataset", "toy", "--executor", "inline", "--timeout", "5"], "cannot be ended"),
         (["run", "nosuchstudy"], "unknown study"),
         (["run", "--frobnicate"], "frobnicate"),
         (["protocols", "show", "intra-randm"], "did you mean intra-random"),
@@ -121,6 +125,24 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.Ca
         assert len(err.strip().splitlines()) == 1, (arguments, err)
     assert not Path("/tmp/this-must-not-exist").exists()
     assert not list((tmp_path / "home").rglob("*.h5"))
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["run", "--dataset", "synthetic:size=tiny", "--models", "constant", "--dry-run"],
+        ["tune", "lf-dnn", "--dataset", "synthetic:size=tiny", "--dry-run"],
+    ],
+)
+@pytest.mark.parametrize(("text", "seconds"), [("90", 90.0), ("1.5m", 90.0), ("2h", 7200.0)])
+def test_a_time_limit_reaches_the_executor(
+    verb: list[str], text: str, seconds: float, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr("benchmark.runs.executors.make_executor", lambda name, **options: given.append(options))
+    code, _, err = call(capsys, *verb, "--timeout", text, "--workers", "3")
+    assert (code, err) == (0, "")
+    assert given == [{"workers": 3, "timeout": seconds}]
 
 
 def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from benchmark.data.config import EncoderConfig
-from benchmark.runs.executors.base import death
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import RunStore, write_predictions
@@ -202,11 +201,3 @@ def test_two_processes_may_file_the_same_new_run(tmp_path: Path) -> None:
             (folder / name).write_bytes((store.folder(spec) / name).read_bytes())
     assert store.done(spec) == record is not None
     assert not list(tmp_path.glob("*/*/.text-only*"))
-
-
-@pytest.mark.parametrize(
-    ("code", "said"),
-    [(-9, "signal SIGKILL (out of memory?)"), (-11, "signal SIGSEGV"), (3, "exit code 3"), (None, "exit code None")],
-)
-def test_what_ended_a_worker_is_named(code: int | None, said: str) -> None:
-    assert death(code) == f"worker process ended with {said}"

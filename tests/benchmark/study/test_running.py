@@ -71,9 +71,9 @@ def test_what_is_there_is_not_done_again_and_new_cells_need_no_training(tiny_enc
     assert run(study(tiny_encoder), tmp_path, InlineExecutor()).executed == 0
     phases: set[str] = set()
     more = study(tiny_encoder, protocols=["complete", "random_positions(rate=0.5)", "drop(rate=0.5)"])
-    outcome = run(more, tmp_path, InlineExecutor(), lambda event: phases.add(event.phase))
+    outcome = run(more, tmp_path, InlineExecutor(), lambda _, event: phases.add(event.phase))
     assert outcome.executed == 6
-    assert phases == {"start", "evaluate"}
+    assert phases == {"start", "evaluate", "end"}
     assert run(study(tiny_encoder, seeds=3), tmp_path, InlineExecutor()).executed == 3
     (panel,) = open_results(more, tmp_path).panels
     assert panel.predictions.shape[0] == 6 * 3
@@ -93,12 +93,12 @@ def test_cells_added_later_are_those_of_a_run_made_at_once(tiny_encoder: Path, t
 @pytest.mark.usefixtures("toy")
 def test_processes_and_inline_give_equal_bits(tiny_encoder: Path, tmp_path: Path) -> None:
     chosen = study(tiny_encoder, models=["text-only", "late-fusion-dropout"], seeds=2)
-    events: list[Event] = []
+    events: list[tuple[int, Event]] = []
     run(chosen, tmp_path / "a", InlineExecutor())
-    run(chosen, tmp_path / "b", LocalExecutor(2), events.append)
+    run(chosen, tmp_path / "b", LocalExecutor(2), lambda *event: events.append(event))
     (a,), (b,) = open_results(chosen, tmp_path / "a").panels, open_results(chosen, tmp_path / "b").panels
     assert np.array_equal(a.predictions, b.predictions)
-    assert {e.job for e in events} == {0, 1, 2, 3}
+    assert {number for number, _ in events} == {0, 1, 2, 3}
 
 
 @pytest.mark.usefixtures("toy")

@@ -310,3 +310,18 @@ def test_candidates_end_where_patience_does(data: Dataset) -> None:
             model, TrainingData(data), get_regime("uncertain"), optimisation, 0, None, CPU, on_candidate=seen.append
         )
     assert seen == list(range(1, len(outcome.history) + 1))
+
+
+def test_batches_are_counted_through_sweeps_and_stages(data: Dataset) -> None:
+    counted: list[tuple[str, float, int]] = []
+    for cls in (Alternating, Staged):
+        counted.clear()
+        with forked_rng(0, CPU):
+            optimisation = Optimisation(epochs=3, batch_size=8)
+            arguments = (TrainingData(data), get_regime("uncertain"), optimisation, 0, None, CPU)
+            train(cls(SPEC, ModelConfig()), *arguments, on_batch=lambda *batch: counted.append(batch))
+        done = [d for _, d, _ in counted]
+        assert done == sorted(set(done))
+        assert [d for d in done if d == int(d)] == pytest.approx([1, 2, 3])
+        assert {total for *_, total in counted} == {3}
+    assert [stage for stage, *_ in counted] == ["first"] * (2 * len(done) // 3) + ["head"] * (len(done) // 3)

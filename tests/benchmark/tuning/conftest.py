@@ -9,7 +9,7 @@ import pytest
 from baselines import models
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.tuning.workers import InlineWorkers
+from benchmark.runs.executors import InlineExecutor
 from tests.samples import make_samples
 
 
@@ -33,7 +33,7 @@ def plugins_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
     """The command trains in this process."""
-    monkeypatch.setattr("benchmark.tuning.workers.LocalWorkers", lambda workers: InlineWorkers())
+    monkeypatch.setattr("benchmark.runs.executors.make_executor", lambda *_, **__: InlineExecutor())
 
 
 @pytest.fixture

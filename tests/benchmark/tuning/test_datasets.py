@@ -12,6 +12,7 @@ import pytest
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
+from benchmark.runs.executors import LocalExecutor
 from benchmark.study.plan import prepare
 from benchmark.study.settings_file import read_tuned
 from benchmark.study.study import make_study
@@ -19,7 +20,6 @@ from benchmark.tuning.files import usage
 from benchmark.tuning.journal import TrainingRecord
 from benchmark.tuning.search import pending, plan_tuning, tune
 from benchmark.tuning.trials import Trial, gain
-from benchmark.tuning.workers import LocalWorkers
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, facts, plugin, tuning
 from tests.samples import make_samples
@@ -163,7 +163,7 @@ def test_text_states_of_several_data_sets_are_kept_apart(tiny_encoder: Path, tmp
     for seed, name in enumerate(names):
         write_store(make_samples(seed=seed, name=name), store_path(name))
     given: dict[str, Any] = {"encoder": {"name": str(tiny_encoder)}}
-    both = tune(tuning(tmp_path, datasets=names, **given), tmp_path / "out", 2, LocalWorkers(2))
+    both = tune(tuning(tmp_path, datasets=names, **given), tmp_path / "out", 2, LocalExecutor(2))
     for name in names:
         alone = tune(tuning(tmp_path, datasets=(name,), **given), tmp_path / "out", 2, Counting())
         for trial, single in zip(both.trials, alone.trials, strict=True):

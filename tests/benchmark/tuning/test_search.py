@@ -18,11 +18,11 @@ import pytest
 from baselines import resolve_config
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
+from benchmark.runs.executors import LocalExecutor
 from benchmark.study.settings_file import read_tuned
 from benchmark.tuning.journal import Journal
 from benchmark.tuning.search import pending, plan_tuning, tune
 from benchmark.tuning.space import space_sha256
-from benchmark.tuning.workers import LocalWorkers
 from tests.benchmark.tuning.toy import Counting, facts, plugin, tuning
 from tests.samples import make_samples
 
@@ -124,7 +124,7 @@ def test_a_killed_search_goes_on_and_worker_processes_come_to_the_same(tmp_path:
     process.wait()
     there = len(Journal(journal).trainings)
     assert there >= 2
-    resumed = tune(wanted, tmp_path / "a", 6, LocalWorkers(2))
+    resumed = tune(wanted, tmp_path / "a", 6, LocalExecutor(2))
     assert resumed.trained == 12 - there
     assert facts(resumed.trials) == facts(tune(wanted, tmp_path / "b", 6, Counting()).trials)
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.runs.executors import LocalExecutor
 from benchmark.tuning.journal import TrainingRecord
 from benchmark.tuning.search import TuningPlan, plan_tuning, tune
 from benchmark.tuning.space import Fields
 from benchmark.tuning.suggest import suggest
 from benchmark.tuning.trials import Trial, limits, ranked
-from benchmark.tuning.workers import LocalWorkers
 from tests.benchmark.tuning.toy import Counting, tuning
 
 
@@ -46,7 +46,7 @@ def test_a_worker_that_dies_fails_its_own_training_only(tmp_path: Path) -> None:
     search = '{"way": Choice("train", "die")}'
     plans = (plan_tuning(tuning(tmp_path, search, seeds=(0,), search_seed=seed)) for seed in range(50))
     chosen = next(p for p in plans if first_suggestions(p, "way") == ["train", "die", "train"])
-    outcome = tune(chosen, tmp_path / "out", 3, LocalWorkers(1))
+    outcome = tune(chosen, tmp_path / "out", 3, LocalExecutor(1))
     assert [t.state for t in outcome.trials] == ["done", "failed", "done"]
     assert "exit code 7" in outcome.trials[1].reason
 

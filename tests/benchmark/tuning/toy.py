@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmark.runs.executors import Event, InlineExecutor, Task
 from benchmark.tuning.journal import TrainingRecord
-from benchmark.tuning.search import Tuning
+from benchmark.tuning.search import Tuning, Which
 from benchmark.tuning.training import Training
 from benchmark.tuning.trials import Trial
-from benchmark.tuning.workers import InlineWorkers
 
 PLUGIN = """
 import os
@@ -78,7 +78,7 @@ def facts(trials: Sequence[Trial]) -> list[object]:
     ]
 
 
-class Counting(InlineWorkers):
+class Counting(InlineExecutor[Which, TrainingRecord]):
     """Counts what is trained, and stops the search after so many."""
 
     def __init__(self, stop: int | None = None) -> None:
@@ -86,13 +86,18 @@ class Counting(InlineWorkers):
         self.trained: list[Training] = []
         self._stop = stop
 
-    def add(self, training: Training) -> None:
-        self.trained.append(training)
-        super().add(training)
+    def add(self, key: Which, task: Task[TrainingRecord]) -> None:
+        assert isinstance(task, Training)
+        self.trained.append(task)
+        super().add(key, task)
 
-    def next(self, listener: Any) -> tuple[Training, TrainingRecord]:
-        if self._stop is not None:
-            self._stop -= 1
-            if self._stop < 0:
+    def outcomes(
+        self, listener: Callable[[Which, Event], None] | None = None
+    ) -> Iterator[tuple[Which, TrainingRecord]]:
+        ended = super().outcomes(listener)
+        while self._queue:
+            if self._stop == 0:
                 raise KeyboardInterrupt
-        return super().next(listener)
+            if self._stop is not None:
+                self._stop -= 1
+            yield next(ended)

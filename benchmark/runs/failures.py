@@ -1,0 +1,65 @@
+"""Failures in words: one readable line that says what is known of an error or of the death of a worker."""
+
+from __future__ import annotations
+
+import signal
+import traceback
+from dataclasses import dataclass
+
+#: What libraries write where memory could not be had, in lower case.
+_MEMORY = ("out of memory", "allocate memory", "bad_alloc")
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Why a task has no result.
+
+    Attributes:
+        reason: One line.
+        traceback: Where an exception was raised; None where the worker died.
+    """
+
+    reason: str
+    traceback: str | None = None
+
+    @classmethod
+    def of(cls, error: BaseException) -> Loss:
+        """The loss by an exception that is being handled."""
+        return cls(described(error), readable("".join(traceback.format_exception(error))))
+
+
+def readable(text: str) -> str:
+    """Text as UTF-8 can hold it: characters that are not Unicode (lone surrogates) are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def described(error: BaseException) -> str:
+    """`ValueError: its text`, in one line; lack of memory is named, with the peak memory of this process."""
+    try:
+        said = readable(str(error))
+    except Exception as second:  # noqa: BLE001 - a foreign error may fail to say what it is
+        said = f"(its text cannot be made: {type(second).__name__})"
+    text = ": ".join(filter(None, [type(error).__name__, " ".join(said.split())]))
+    if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY):
+        from benchmark.training.memory import peak_resident_mb
+
+        return f"out of memory, with a peak of {peak_resident_mb():.0f} MiB in this process ({text})"
+    return text
+
+
+def death(code: int | None, memory_mb: float | None = None) -> str:
+    """How a worker process ended that was not told to.
+
+    Args:
+        code: Its exit code, negative for a signal; None where it runs on without its connection.
+        memory_mb: Resident memory when it was last seen.
+    """
+    if code is None:
+        return "worker process closed its connection"
+    if code >= 0:
+        return f"worker process ended with exit code {code}"
+    name = next((known.name for known in signal.Signals if known == -code), str(-code))
+    if -code != getattr(signal, "SIGKILL", None):
+        return f"worker process ended with signal {name}"
+    held = "" if memory_mb is None else f"; it held {memory_mb:.0f} MiB when last seen"
+    return f"worker process was killed ({name}), most likely by the system because it ran out of memory{held}"
