@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pkgutil
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -12,6 +15,9 @@ from urllib.parse import unquote, urlsplit
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
+
+
+ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 
 class Page(HTMLParser):
@@ -90,3 +96,26 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
     for path in site.rglob("*.html"):
         page = Page(path.read_text(encoding="utf-8"))
         assert not [link for link in page.links if link.endswith((".js", ".css")) and urlsplit(link).netloc], path
+
+
+def test_the_rooms_described_are_those_of_the_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
+    (rooms,) = [contract for contract in contracts if contract.get("containers") == ["benchmark"]]
+    described: dict[int, set[str]] = {}
+    for floor, names in re.findall(r"^\| (\d+) \| ([^|]+) \|", ARCHITECTURE, re.M):
+        described.setdefault(int(floor), set()).update(re.findall(r"`(\w+)`", names))
+    floors = [set(layer.split(" | ")) for layer in reversed(rooms["layers"])]
+    assert described == dict(enumerate(floors, start=1))
+
+
+def test_what_the_architecture_names_is_there() -> None:
+    packages = "protocols|baselines|senti_ifusion|benchmark"
+    names = set(re.findall(rf"`((?:{packages})(?:\.\w+)+)`", ARCHITECTURE))
+    places = set(re.findall(rf"`((?:{packages}|results|tests)/[\w/.]*)`", ARCHITECTURE))
+    assert len(names) > 20
+    assert len(places) > 8
+    for name in names:
+        pkgutil.resolve_name(name)
+    assert [place for place in places if not (ROOT / place).exists()] == []
