@@ -21,7 +21,7 @@ class CriticalDifferences:
     Attributes:
         mean_ranks: By model, best (lowest) first; ties within a block share their mean rank.
         statistic: Friedman's chi-square, corrected for ties.
-        p: Of Friedman's test that all models are alike. Above 1 - level, no pair should be called different.
+        p: p-value of Friedman's test that all models are alike. Above 1 - level, no pair should be called different.
         pairs: Nemenyi's p-values, models x models in the order of `mean_ranks`, 1 on the diagonal.
         difference: Critical difference: mean ranks further apart than this differ.
         groups: Maximal sets of at least two models that cannot be told apart, best first, each in order of rank.
