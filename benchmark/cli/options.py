@@ -33,7 +33,7 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float 
 
 
 def executor_options(command: F) -> F:
-    """`--workers`, `--device`, `--timeout`, `--executor`: what `chosen_executor` takes."""
+    """Add `--workers`, `--device`, `--timeout` and `--executor`, which `chosen_executor` reads."""
     for option in (
         click.option("--executor", default="local", show_default=True,
                      help="Where runs are executed: local (worker processes), inline (this process, for debuggers), or "
@@ -50,7 +50,7 @@ def executor_options(command: F) -> F:
 
 
 def chosen_executor(executor: str, workers: int | None, device: str, timeout: float | None) -> Executor[Any, Any]:
-    """What the options of `executor_options` ask for; raises InputError."""
+    """Make the executor that the options of `executor_options` ask for; raises InputError."""
     from benchmark.runs.executors import make_executor
 
     if device != "cpu":

@@ -30,15 +30,15 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines where there is no terminal.
 MINUTE = 60.0
-#: Share of a run's work that training is taken for in estimates of the time left.
+#: Share of training in the work of a run, for estimates of the time left.
 _TRAINING = 0.9
 
 
 class MinuteLines:
-    """A line a minute that says what is at work and about how long it will last, where there is no terminal.
+    """A line a minute where there is no terminal: what is running, and an estimate of the time left.
 
     Attributes:
-        share: How much of all work is done, from 0 to 1.
+        share: Share of all work that is done, from 0 to 1.
 
     Args:
         console: Where to print; nothing is printed on a terminal.
@@ -53,7 +53,7 @@ class MinuteLines:
         self._thread = threading.Thread(target=self._print, daemon=True)
 
     def start(self) -> None:
-        """Begin to print."""
+        """Begin to print, unless on a terminal."""
         if not self._console.is_terminal:
             self._thread.start()
 
@@ -62,14 +62,14 @@ class MinuteLines:
         self._stopped.set()
 
     def event(self, name: str, event: Event) -> None:
-        """Note what the run or training of a name is doing."""
+        """Note what a run or training is doing."""
         if event.phase == "end":
             self._running.pop(name, None)
         else:
             self._running[name] = event, time.monotonic()
 
     def line(self) -> str:
-        """What is at work, which of it has been silent for a minute, and the time left."""
+        """Return the line: time left, what is running, and which of it has been silent for a minute."""
         now, texts = time.monotonic(), []
         for name, (event, said) in self._running.copy().items():
             silent = f" (silent for {now - said:.0f} s)" if now - said >= MINUTE else ""

@@ -6,7 +6,7 @@ import signal
 import traceback
 from dataclasses import dataclass
 
-#: What libraries write where memory could not be had, in lower case.
+#: Texts of libraries that could not get memory, in lower case.
 _MEMORY = ("out of memory", "allocate memory", "bad_alloc")
 
 
@@ -24,17 +24,17 @@ class Loss:
 
     @classmethod
     def of(cls, error: BaseException) -> Loss:
-        """The loss by an exception that is being handled."""
+        """Make the loss of an exception, with its traceback."""
         return cls(described(error), readable("".join(traceback.format_exception(error))))
 
 
 def readable(text: str) -> str:
-    """Text as UTF-8 can hold it: characters that are not Unicode (lone surrogates) are escaped."""
+    """Escape what UTF-8 cannot hold: lone surrogates, which are not Unicode characters."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def described(error: BaseException) -> str:
-    """`ValueError: its text`, in one line; lack of memory is named, with the peak memory of this process."""
+    """Describe an error in one line, `ValueError: its text`; out of memory is said, with the peak of this process."""
     try:
         said = readable(str(error))
     except Exception as second:  # noqa: BLE001 - a foreign error may fail to say what it is
@@ -48,10 +48,10 @@ def described(error: BaseException) -> str:
 
 
 def death(code: int | None, memory_mb: float | None = None) -> str:
-    """How a worker process ended that was not told to.
+    """Describe how a worker process ended on its own.
 
     Args:
-        code: Its exit code, negative for a signal; None where it runs on without its connection.
+        code: Exit code, negative for a signal; None if it still runs, without its connection.
         memory_mb: Resident memory when it was last seen.
     """
     if code is None:

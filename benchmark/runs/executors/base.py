@@ -48,15 +48,15 @@ class Event:
         return "starting" if self.phase == "start" else self.phase
 
 
-#: Told what one task is doing.
+#: Given the events of one task.
 Report = Callable[[Event], None]
 
 
 class Heartbeat:
-    """Says once a second at most how far a training is within its epoch.
+    """Reports how far a training is within its epoch, at most once a second.
 
     Args:
-        report: Told.
+        report: Given the events.
     """
 
     def __init__(self, report: Report) -> None:
@@ -70,23 +70,25 @@ class Heartbeat:
 
 
 class Task(Protocol[R_co]):
-    """A piece of work that can be pickled. `execute` may take place anywhere, the other methods in the driver."""
+    """A piece of work that can be pickled; `execute` may run on another machine, the other methods in the driver."""
 
     def execute(self, report: Report) -> Any:
         """Do the work and return a parcel that can be pickled; what is raised becomes a `Loss`."""
         ...
 
     def accept(self, parcel: Any) -> R_co:
-        """The outcome: the parcel, once what it holds is filed."""
+        """File what the parcel holds and return the outcome."""
         ...
 
     def lost(self, loss: Loss) -> R_co:
-        """The outcome of a task that raised, whose worker died, or that took too long."""
+        """Return the outcome of a task that raised, whose worker died, or that took too long."""
         ...
 
 
 class Executor(ABC, Generic[K, R]):
-    """A pool for tasks whose outcomes are `R`; each has a key by which the caller knows it. Leaving it ends what runs.
+    """A pool of workers: tasks are added under a key `K`, and outcomes `R` come back with it as tasks end.
+
+    Leaving the `with` block ends what runs.
 
     >>> with executor:
     ...     executor.add(0, task)
@@ -106,11 +108,11 @@ class Executor(ABC, Generic[K, R]):
         """Yield (key, outcome) as tasks end, until nothing is queued or running; tasks may be added meanwhile.
 
         Args:
-            listener: Told what every task is doing, in this process.
+            listener: Called in this process with the key of a task and what it is doing.
         """
 
     def close(self) -> None:
-        """Forget what is queued and end what runs."""
+        """Drop the queue and end what runs."""
         self._queue.clear()
 
     def __enter__(self) -> Self:
@@ -121,7 +123,7 @@ class Executor(ABC, Generic[K, R]):
 
 
 def settled(task: Task[R], parcel: Any) -> R:
-    """The outcome of a task that gave back a parcel or was lost."""
+    """Return the outcome of a task from its parcel or its loss."""
     return task.lost(parcel) if isinstance(parcel, Loss) else task.accept(parcel)
 
 
@@ -132,8 +134,8 @@ class Factory(Protocol):
         """Make it; raises InputError for what it cannot do.
 
         Args:
-            workers: How many tasks at a time; None: as many as make sense.
-            timeout: Seconds that a task may take; None: any.
+            workers: Number of tasks at a time; None: chosen by the executor.
+            timeout: Seconds that a task may take; None: no limit.
         """
         ...
 
@@ -146,7 +148,7 @@ _EXECUTORS: Registry[Factory] = Registry(
 
 
 def register_executor(name: str) -> Callable[[Factory], Factory]:
-    """Register what makes an executor, so that `--executor NAME` finds it.
+    """Register a factory of executors, so that `--executor NAME` finds it.
 
     Installed distributions name the module that does so in the entry point group `sentibench.executors`.
     """
@@ -159,5 +161,5 @@ def register_executor(name: str) -> Callable[[Factory], Factory]:
 
 
 def make_executor(name: str, *, workers: int | None = None, timeout: float | None = None) -> Executor[Any, Any]:
-    """The executor of a name, `local` or `inline` or one that is installed; raises InputError."""
+    """Make the executor of a name: `local`, `inline` or an installed one; raises InputError for an unknown name."""
     return _EXECUTORS.get(name)(workers=workers, timeout=timeout)

@@ -34,7 +34,7 @@ class InlineExecutor(Executor[K, R]):
                 parcel = task.execute(lambda event, key=key: tell(key, event))  # type: ignore[misc]
             except KeyboardInterrupt:
                 raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is, it is the outcome of the task
+            except BaseException as error:  # noqa: BLE001 - SystemExit included: it is the outcome of the task
                 parcel = Loss.of(error)
             finally:
                 torch.set_num_threads(before)

@@ -29,24 +29,24 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 #: Seconds between two looks at the clock and at the memory of workers.
 _PULSE = 1.0
-#: Workers that end in a row before they begin anything until that is an error.
-_STILLBORN = 3
+#: Number of workers in a row that may end before they begin a task.
+_FAILED_STARTS = 3
 
 
 class LocalExecutor(Executor[K, R]):
     """Worker processes, started when there is something for them to do.
 
     Args:
-        workers: How many at most; by default one a core that this process may use.
+        workers: Largest number of processes; by default one a core that this process may use.
         threads: Threads of each worker; other numbers than 1 may change the last bits of a result.
-        timeout: Seconds that a task may take before its worker is ended; None: any.
+        timeout: Seconds that a task may take before its worker is ended; None: no limit.
     """
 
     def __init__(self, workers: int | None = None, threads: int = 1, timeout: float | None = None) -> None:
         super().__init__()
         self._most, self._threads, self._timeout = workers or usable_cores(), threads, timeout
         self._workers: list[_Worker[K, R]] = []
-        self._stillborn = 0
+        self._failed_starts = 0
 
     def outcomes(self, listener: Callable[[K, Event], None] | None = None) -> Iterator[tuple[K, R]]:
         """Execute the tasks, first come first served; a worker that dies fails the task it had begun and is replaced.
@@ -65,7 +65,7 @@ class LocalExecutor(Executor[K, R]):
             self._hand_out()  # what the caller added meanwhile
 
     def close(self) -> None:
-        """Forget what is queued and end the workers at once: what is half-written is swept up by the next run."""
+        """Drop the queue and end the workers at once; the next run removes what they left half-written."""
         super().close()
         for worker in self._workers:
             worker.process.kill()
@@ -81,13 +81,13 @@ class LocalExecutor(Executor[K, R]):
                     return
                 idle = _Worker(self._threads)
                 self._workers.append(idle)
-            if not idle.give(*self._queue[0]):  # it died while idle: another takes the task
+            if not idle.give(*self._queue[0]):  # it died while idle: another worker gets the task
                 self._remove(idle)
                 continue
             self._queue.popleft()
 
     def _wait(self, busy: list[_Worker[K, R]], tell: Callable[[K, Event], None]) -> list[tuple[K, R]]:
-        """Wait for a message, or a moment; returns what has ended."""
+        """Wait for messages, for a second at most; return what has ended."""
         ready = wait([worker.pipe for worker in busy], _PULSE)
         now, ended = time.monotonic(), []
         for worker in busy:
@@ -99,7 +99,7 @@ class LocalExecutor(Executor[K, R]):
                 try:
                     kind, content = worker.pipe.recv()
                 except (EOFError, OSError):
-                    if loss := self._bury(worker):
+                    if loss := self._remove_dead(worker):
                         ended.append((key, task.lost(loss)))
                     continue
                 if kind == "end":
@@ -107,7 +107,7 @@ class LocalExecutor(Executor[K, R]):
                     ended.append((key, settled(task, content)))
                     continue
                 if kind == "begin":
-                    worker.began, self._stillborn = now, 0
+                    worker.began, self._failed_starts = now, 0
                 worker.event = content
                 tell(key, content)
             elif self._timeout is not None and worker.began is not None and now - worker.began > self._timeout:
@@ -115,8 +115,8 @@ class LocalExecutor(Executor[K, R]):
                 ended.append((key, task.lost(worker.loss(f"ended for taking longer than {self._timeout:g} s"))))
         return ended
 
-    def _bury(self, worker: _Worker[K, R]) -> Loss | None:
-        """Remove a worker that has died; its task is lost, or goes back to the queue where it had not begun it."""
+    def _remove_dead(self, worker: _Worker[K, R]) -> Loss | None:
+        """Remove a worker that has died. Its task is lost if it had begun; otherwise it returns to the queue."""
         worker.process.join(5)  # a large process takes a while to be cleared away
         how = death(worker.process.exitcode, worker.memory_mb)
         self._remove(worker)
@@ -124,11 +124,11 @@ class LocalExecutor(Executor[K, R]):
             return worker.loss(how)
         if worker.given is not None:
             self._queue.appendleft(worker.given)
-        self._stillborn += 1
-        if self._stillborn == _STILLBORN:
+        self._failed_starts += 1
+        if self._failed_starts == _FAILED_STARTS:
             raise InputError(
-                f"{how} before it began a run, {_STILLBORN} times in a row; a script that runs studies does so under "
-                "`if __name__ == '__main__':`, or with InlineExecutor"
+                f"{how} before it began a run, {_FAILED_STARTS} times in a row; a script that runs studies does so "
+                "under `if __name__ == '__main__':`, or with InlineExecutor"
             )
         return None
 
@@ -142,8 +142,8 @@ class _Worker(Generic[K, R]):
 
     Attributes:
         given: Key and task; None while it is idle.
-        began: When it said that it began the task; None before.
-        event: The last it said of the task.
+        began: When it reported that it had begun the task; None before.
+        event: Last event of the task.
         memory_mb: Resident memory in MiB when last looked at.
     """
 
@@ -160,7 +160,7 @@ class _Worker(Generic[K, R]):
         self._looked = 0.0
 
     def give(self, key: K, task: Task[R]) -> bool:
-        """Hand it a task; False where it has died."""
+        """Hand it a task; return False if it has died."""
         try:
             self.pipe.send(task)
         except OSError:
@@ -169,12 +169,12 @@ class _Worker(Generic[K, R]):
         return True
 
     def look(self, now: float) -> None:
-        """See how much memory it holds, unless that was a moment ago."""
+        """Read how much memory it holds, once a second at most."""
         if now >= self._looked + _PULSE:
             self._looked, self.memory_mb = now, resident_mb(self.process.pid) or self.memory_mb
 
     def loss(self, reason: str) -> Loss:
-        """Why its task is lost, and what it was last seen at."""
+        """Say why its task is lost, and its last event."""
         return Loss(f"{reason}; last seen {self.event}; the same command tries it again")
 
     def stop(self) -> None:
@@ -185,7 +185,7 @@ class _Worker(Generic[K, R]):
 
 @contextmanager
 def _without_interrupts() -> Iterator[None]:
-    """Processes started within it never see Ctrl-C, not even before their first line: the parent decides."""
+    """Start processes that never receive Ctrl-C, not even while they start: the parent ends them."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -198,7 +198,7 @@ def _without_interrupts() -> Iterator[None]:
 
 
 def _work(pipe: Connection, threads: int) -> None:
-    """A worker's life: take tasks until the pipe closes."""
+    """Execute tasks until the pipe closes: what a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_follow_parent, daemon=True).start()
     os.environ.update(OMP_NUM_THREADS=str(threads), MKL_NUM_THREADS=str(threads), TOKENIZERS_PARALLELISM="false")
@@ -208,7 +208,7 @@ def _work(pipe: Connection, threads: int) -> None:
         try:
             pipe.send_bytes(content)
         except OSError:
-            os._exit(1)  # the parent is gone: what is half-written is swept up by the next run
+            os._exit(1)  # the parent is gone; the next run removes what is half-written
 
     while True:
         try:
@@ -218,15 +218,15 @@ def _work(pipe: Connection, threads: int) -> None:
         send("begin", Event("start"))
         try:
             task: Task[Any] = ForkingPickler.loads(content)
-            if "torch" in sys.modules:  # that of a task which imports it later has read the environment
+            if "torch" in sys.modules:  # where it is imported later, it reads the environment
                 sys.modules["torch"].set_num_threads(threads)
             send("end", task.execute(lambda event: send("event", event)))
-        except BaseException as error:  # noqa: BLE001 - SystemExit, too: whatever it is, it is the outcome of the task
+        except BaseException as error:  # noqa: BLE001 - SystemExit included: it is the outcome of the task
             send("end", Loss.of(error))
 
 
 def _follow_parent() -> None:
-    """End this process when its parent has ended, however that came about."""
+    """End this process as soon as its parent has ended, even if the parent was killed."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
