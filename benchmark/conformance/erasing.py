@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines import Batch
+from baselines import Batch, SentimentModel
 from benchmark.conformance.batches import with_values
 from benchmark.conformance.check import Check, check, require
 from benchmark.conformance.subject import Subject
@@ -35,19 +35,25 @@ def erased(subject: Subject) -> str:
         for scenario in SCENARIOS:
             for device in _devices():
                 one, other = (batch.to(torch.device("cpu")) for batch in _twins(subject, scenario, device))
-                sentiment = model(one).sentiment
+                sentiment = _predicted(model, one)
                 require(
-                    torch.equal(model(other).sentiment, sentiment),
+                    torch.equal(_predicted(model, other), sentiment),
                     f"{scenario}: other values where samples are erased change predictions",
                 )
                 for m in MODALITIES:
                     left = int((_bits(one[m].values) != _bits(other[m].values)).sum())
                     require(left == 0, f"{scenario}: erasing leaves a trace in {left} numbers of {m}, on {device.type}")
             require(
-                torch.equal(model(_negative_zeros(one)).sentiment, sentiment),
+                torch.equal(_predicted(model, _negative_zeros(one)), sentiment),
                 f"{scenario}: -0.0 in place of 0.0 changes predictions: the model reads signs of what holds no value",
             )
     return f"{len(SCENARIOS)} scenarios"
+
+
+def _predicted(model: SentimentModel, batch: Batch) -> Tensor:
+    """Sentiment; random numbers and NaN, of which other checks complain, make no difference."""
+    torch.manual_seed(5)
+    return model(batch).sentiment.nan_to_num()
 
 
 def _devices() -> list[torch.device]:
