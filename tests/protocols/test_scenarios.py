@@ -15,6 +15,7 @@ from protocols import (
     Scenario,
     get_protocol,
     get_regime,
+    leaves_everything,
     parse,
     protocols,
     register_mechanism,
@@ -170,6 +171,26 @@ def test_numeric_coordinates_are_what_the_scenario_takes_and_ticks_round_them() 
 )
 def test_gaps_tell_nothing_unless_they_depend_on_values(text: str, ignorable: bool) -> None:
     assert parse(text).ignorable is ignorable
+
+
+@pytest.mark.parametrize(
+    ("text", "everything"),
+    [
+        ("complete", True),
+        ("missing_ratio(ratio=0)", True),
+        ("missing_ratio(ratio=0.01)", False),
+        ("drop(rate=0) + random_positions(rate=0)", True),
+        ("drop(rate=0) + random_positions(rate=0.01)", False),
+        ("subset(available=(vision, text, audio))", True),
+        ("subset(available=(text, audio))", False),
+        ("random_rates(clean=1)", True),
+        ("token_errors(rate=0)", True),
+        ("token_errors(rate=0.1)", False),
+        ("noise(snr_db=20)", False),
+    ],
+)
+def test_nothing_missing_is_known_by_what_is_left(text: str, everything: bool) -> None:
+    assert leaves_everything(text) is everything
 
 
 def test_protocols_are_found_by_name_version_and_scenario() -> None:
