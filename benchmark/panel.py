@@ -69,6 +69,7 @@ class Panel:
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
+        split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
     """
 
     dataset: str
@@ -88,3 +89,4 @@ class Panel:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     selection: str = "valid"
+    split_of: npt.NDArray[np.object_] | None = None

@@ -23,7 +23,7 @@ from benchmark.report.cells import (
     values_of,
 )
 from benchmark.report.estimates import ORACLE, ProtocolResults
-from benchmark.report.remarks import Notes, general_footnotes, identity
+from benchmark.report.remarks import Notes, checked_corr, general_footnotes, identity
 from benchmark.report.table import Cell, Column, Table
 from protocols import InputError
 
@@ -82,6 +82,8 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
     def row(model: str) -> Cells:
         cells = identity(results, results.estimates[model], notes)
         cells |= {metric: found[model, "mean", metric]} | cost_cells(results, model)
+        if metric == "corr":
+            cells[metric] = checked_corr(results, model, results.scenarios, cells[metric], notes)
         if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
             mark = notes.mark("a mean, not a median: the run was recorded by a version that kept no more")
             cells["inference_ms"] = replace(cells["inference_ms"], note=mark)
