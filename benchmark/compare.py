@@ -268,7 +268,7 @@ def compare_models(
         a=a,
         b=b,
         rows=table,
-        remarks={name: training_texts(panel, estimates[name]) for name in (a, b)},
+        remarks={name: training_texts(panel, name) for name in (a, b)},
         left_out=tuple(left_out),
         seeds=(len(estimates[a].seeds), len(estimates[b].seeds)),
         videos=estimates[a].videos,

@@ -89,6 +89,13 @@ def estimate(
     )
 
 
+def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
+    rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
+    there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
+    return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
+
+
 def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
     """How a study whose file is not known gets more models."""
     return f"`sentibench run STUDY --models {','.join((*all_models, *models))}`"
@@ -187,11 +194,8 @@ class ProtocolResults:
 
     @cached_property
     def constant_cells(self) -> frozenset[tuple[str, str]]:
-        """(model, scenario) pairs in which the predictions of some seed are constant (see `constant_predictions`)."""
-        panel = self.panel
-        rows = np.flatnonzero(panel.cells["scenario"].isin(list(self.scenarios)).to_numpy(dtype=np.bool_))
-        there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
-        return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
+        """See the function of this name."""
+        return constant_cells(self.panel, self.scenarios)
 
     @cached_property
     def heading(self) -> str:

@@ -99,7 +99,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         cells = identity(results, own, notes)
         place = places.get(model, {})
         rank, ahead = float(place.get("rank", np.nan)), float(place.get("ahead_of_next", np.nan))
-        failed = failure_text(results.panel, own)
+        failed = failure_text(results.panel, model)
         mark = notes.mark(failed) if failed else ""
         cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
         cells["ahead_of_next"] = Cell("", np.nan) if np.isnan(ahead) else probability(ahead)
@@ -112,7 +112,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
                 cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
         if "corr" in cells:
             cells["corr"] = checked_corr(results, model, scenarios, cells["corr"], notes)
-        return cells | cost_cells(results, model)
+        return cells | cost_cells(results, model, notes)
 
     contest = {model: row(model) for model in places}
     for name in names:

@@ -64,35 +64,35 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append(f"{name}: {gaps}")
     elif absent:
         said.append(f"without {_seeds(absent)}, which other models have")
-    said += training_texts(panel, own)
+    said += training_texts(panel, name)
     if name == ORACLE:
         said.append("the best possible prediction, known from the generator: a bound, not ranked")
     elif len(own.seeds) < SEEDS_FOR_ORDER:
         said.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
     told = [word for word, of in (("external", panel.external), ("mask-informed", panel.mask_informed)) if name in of]
     text = f"{name} ({', '.join(told)})" if told else name
-    count, failed = len(own.seeds), len(failed_seeds(panel, own))
+    count, failed = len(own.seeds), len(failed_seeds(panel, name))
     return {
         "model": Cell(text, note=",".join(notes.mark(line) for line in said)),
         "seeds": Cell(f"{count} of {count + failed}" if failed else str(count), count),
     }
 
 
-def training_texts(panel: Panel, own: Estimates) -> list[str]:
+def training_texts(panel: Panel, model: str) -> list[str]:
     """What went wrong in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
-    return [text for text in (failure_text(panel, own), collapse_text(panel, own.model)) if text]
+    return [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
 
 
-def failure_text(panel: Panel, own: Estimates) -> str:
+def failure_text(panel: Panel, model: str) -> str:
     """That some seeds of a model failed, so that the others alone make its numbers; empty where none did."""
-    failed, left = len(failed_seeds(panel, own)), len(own.seeds)
+    failed, left = len(failed_seeds(panel, model)), panel.cells.loc[panel.cells["model"] == model, "seed"].nunique()
     return f"{failed} of {failed + left} seeds failed; its numbers and rank are of the other {left}" if failed else ""
 
 
-def failed_seeds(panel: Panel, own: Estimates) -> set[int]:
+def failed_seeds(panel: Panel, model: str) -> set[int]:
     """Seeds of a model that failed and have no numbers."""
-    found = {gap.seed for gap in panel.missing if gap.model == own.model and gap.reason.startswith("failed")}
-    return found - set(own.seeds)
+    failed = {gap.seed for gap in panel.missing if gap.model == model and gap.reason.startswith("failed")}
+    return failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
 
 
 def collapse_text(panel: Panel, model: str) -> str:
@@ -136,6 +136,10 @@ def corr_text(panel: Panel, constant: bool) -> str:
 def checked_corr(results: ProtocolResults, model: str, scenarios: Sequence[str], cell: Cell, notes: Notes) -> Cell:
     """The cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
     text = corr_text(results.panel, any((model, name) in results.constant_cells for name in scenarios))
+    return _marked(cell, text, notes)
+
+
+def _marked(cell: Cell, text: str, notes: Notes) -> Cell:
     return replace(cell, note=",".join(filter(None, (cell.note, notes.mark(text))))) if text else cell
 
 
@@ -198,8 +202,7 @@ def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, 
         return f1
     if f1_is_possible(a, f, class_counts(results.panel.label, metric, results.panel.label_range), 0.0):
         return f1
-    mark = notes.mark("impossible: no confusion matrix of these class counts has this accuracy and this F1")
-    return replace(f1, note=",".join(filter(None, (f1.note, mark))))
+    return _marked(f1, "impossible: no confusion matrix of these class counts has this accuracy and this F1", notes)
 
 
 def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:

@@ -91,7 +91,7 @@ def _part(
         "views": views(points),
         "models": [index[m] for m in models],
         "seeds": [list(found[m].seeds) for m in models],
-        "failed": [len(failed_seeds(panel, found[m])) for m in models],
+        "failed": [len(failed_seeds(panel, m)) for m in models],
         "flags": [found[m].flag for m in models],
         "remarks": [_remarks(panel, found[m], scenarios) for m in models],
         "impossible": [_impossible(panel, values["means"], i) for i in range(len(models))],
@@ -164,7 +164,7 @@ def _remarks(panel: Panel, own: Estimates, scenarios: Sequence[str]) -> list[str
     if len(own.seeds) < len(everyone) and own.model not in panel.external:
         absent = ", ".join(str(s) for s in sorted(everyone - set(own.seeds)))
         remarks.append(f"without seed {absent}, which other models have")
-    remarks += training_texts(panel, own)
+    remarks += training_texts(panel, own.model)
     chosen = panel.cells["scenario"].isin(list(scenarios)) & (panel.cells["model"] == own.model)
     said = panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]
     corr = corr_text(panel, bool(constant_predictions(said, panel.split_of).any()))
