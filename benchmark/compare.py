@@ -72,13 +72,15 @@ class Comparison:
 
     def table(self) -> Table:
         """For readers: one row a question."""
+        count = len(self.rows)
+        together = ", all rows together" if count > 1 else ""
         columns: tuple[Column, ...] = (
             Column("protocol", "Protocol", "left"),
             Column("scenario", "Scenario", "left"),
             Column("metric", "Metric", "left"),
             Column("value_a", "A"),
             Column("value_b", "B"),
-            Column("difference", f"A − B {level_text(self.level)}", interval="shown"),
+            Column("difference", f"A − B {level_text(self.level)}{together}", interval="shown"),
             Column("p", "p"),
             Column("p_corrected", "p (corrected)"),
             Column("ahead", "Draws A ahead"),
@@ -88,7 +90,6 @@ class Comparison:
         columns = tuple(column for column in columns if column.name not in alike)
         body = [row_of(self._cells(found), columns) for found in self.rows.to_dict("records")]
         sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
-        count = len(self.rows)
         corrected = (
             f"Intervals, p (corrected) and Better are corrected for the {count} rows of this table (Bonferroni): all "
             "intervals hold at once"
@@ -299,8 +300,8 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
         low, high = sorted(abs(row[name]) for name in ("low", "high"))
         winner, loser = (a, b) if (row["difference"] > 0) == metric.higher_is_better else (b, a)
         text = f"{winner} is better than {loser} by {_amount(metric, low)} to {_amount(metric, high)} {unit}"
-        text += f" (corrected for {questions} questions)" if questions > 1 else ""
-        return winner, text + (" on these trainings" if row["flag"] == "few seeds" else "")
+        text += " on these trainings" if row["flag"] == "few seeds" else ""
+        return winner, text + (f" (corrected for {questions} questions)" if questions > 1 else "")
     text = f"{a} and {b} cannot be told apart in {metric.title}"
     if row["p"] <= 1 - level:
         text += f" once corrected for {questions} questions (p {row['p']:.3f}, corrected {row['p_corrected']:.3f})"

@@ -86,7 +86,8 @@ def training_texts(panel: Panel, model: str) -> list[str]:
 def failure_text(panel: Panel, model: str) -> str:
     """That some seeds of a model failed, so that the others alone make its numbers; empty where none did."""
     failed, left = len(failed_seeds(panel, model)), panel.cells.loc[panel.cells["model"] == model, "seed"].nunique()
-    return f"{failed} of {failed + left} seeds failed; its numbers and rank are of the other {left}" if failed else ""
+    judged = "judged and ranked" if left >= SEEDS_FOR_ORDER else "judged"
+    return f"{failed} of {failed + left} seeds failed; {judged} by the other {left}" if failed else ""
 
 
 def failed_seeds(panel: Panel, model: str) -> set[int]:

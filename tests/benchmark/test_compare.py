@@ -115,7 +115,7 @@ def test_a_verdict_and_the_interval_beside_it_never_disagree(panel: Panel, facto
 def test_failed_seeds_are_said_with_the_verdict(panel: Panel) -> None:
     gap = Gap("mult", 3, "", "failed (loss is nan)", ("complete",), "sentibench run s.yaml")
     found = between(dataclasses.replace(panel, missing=(gap,)), "lnln", "mult", "complete")
-    assert found.cautions == ("mult: 1 of 4 seeds failed; its numbers and rank are of the other 3",)
+    assert found.cautions == ("mult: 1 of 4 seeds failed; judged and ranked by the other 3",)
     assert found.cautions[0] in found.table().markdown()
 
 

@@ -172,7 +172,7 @@ def test_a_model_ranked_without_its_failed_seeds_says_so_in_the_rank() -> None:
     for model, seed in (("lnln", 1), ("lnln", 4), ("late-fusion-dropout", 2)):
         panel = without(panel, model=model, seed=seed)
     panel = dataclasses.replace(panel, missing=tuple(gaps))
-    says = "2 of 5 seeds failed; its numbers and rank are of the other 3"
+    says = "2 of 5 seeds failed; judged and ranked by the other 3"
     results = ProtocolResults.of(panel, "inter-drop", draws=50)
     board = leaderboard_table(results)
     (mark,) = (note.mark for note in board.footnotes if note.text == says)

@@ -58,7 +58,7 @@ def test_failed_seeds_and_undefined_correlations_are_said() -> None:
     panel = dataclasses.replace(without(panel, model="lnln", seed=2), missing=(gap,))
     shown = protocol_of(make_bundle("demo", [panel], draws=20), "complete")
     assert shown["failed"] == [0, 1, 0]
-    assert "1 of 5 seeds failed; its numbers and rank are of the other 4" in shown["remarks"][1]
+    assert "1 of 5 seeds failed; judged and ranked by the other 4" in shown["remarks"][1]
     assert any("constant, where Corr is 0" in text for text in shown["remarks"][0])
     assert not shown["remarks"][2]
     table = ranks(estimate(panel, ["complete"], ["mae"], draws=20), "mae", ["complete"]).set_index("model")
