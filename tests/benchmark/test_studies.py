@@ -20,6 +20,9 @@ from benchmark.data.store import write_store
 from benchmark.diagnostics import read_diagnostics
 from benchmark.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.experiment import RunWorker
+from benchmark.measured import publish, read_measured
+from benchmark.measured.folder import TableChoices
+from benchmark.report.leaderboard import leaderboard
 from benchmark.store import RunStore
 from benchmark.study import Study, load_study, make_study
 from protocols import InputError, Scenario
@@ -108,6 +111,17 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert panel.split == "fold*"
     assert len(panel.label) == 40
     assert panel.predictions.shape == (2, 40)
+    assert panel.split_of is not None
+    assert panel.split_of.tolist() == ["fold0"] * 20 + ["fold1"] * 20
+    table = leaderboard(panel, "complete", draws=20)
+    (row,) = table.records()
+    assert len(set(panel.predictions[0])) == 2  # two training medians, which correlate with the labels
+    assert row["corr"] == 0.0
+    assert any("constant within each split" in note.text for note in table.footnotes)
+    publish(folds, tmp_path, tmp_path / "measured", choices=TableChoices(draws=20))
+    (again,) = read_measured(tmp_path / "measured")
+    assert again.split_of is not None
+    assert again.split_of.tolist() == panel.split_of.tolist()
 
 
 def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> None:

@@ -16,6 +16,7 @@ from protocols import (
     Scenario,
     get_protocol,
     get_regime,
+    leaves_everything,
     parse,
     protocols,
     register_mechanism,
@@ -209,6 +210,26 @@ def test_noise_of_a_plugin_has_another_identity_beside_erasing_too() -> None:
     hum, misheard = Hum(), Misheard()
     assert Scenario((hum,)).fingerprint == Scenario((misheard,)).fingerprint
     assert Scenario((hum, drop)).fingerprint != Scenario((misheard, drop)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "everything"),
+    [
+        ("complete", True),
+        ("missing_ratio(ratio=0)", True),
+        ("missing_ratio(ratio=0.01)", False),
+        ("drop(rate=0) + random_positions(rate=0)", True),
+        ("drop(rate=0) + random_positions(rate=0.01)", False),
+        ("subset(available=(vision, text, audio))", True),
+        ("subset(available=(text, audio))", False),
+        ("random_rates(clean=1)", True),
+        ("token_errors(rate=0)", True),
+        ("token_errors(rate=0.1)", False),
+        ("noise(snr_db=20)", False),
+    ],
+)
+def test_nothing_missing_is_known_by_what_is_left(text: str, everything: bool) -> None:
+    assert leaves_everything(text) is everything
 
 
 def test_protocols_are_found_by_name_version_and_scenario() -> None:

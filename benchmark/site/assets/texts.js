@@ -48,7 +48,7 @@ const drawDefinitions = () => {
     ["Selection of checkpoints", selection.text || selection.title],
     ["Intervals", `${levelText()}: percentiles of ${DATA.draws.toLocaleString("en")} bootstrap draws over videos and over seeds; utterances of a video are not independent, so videos are drawn whole, the same ones for every model. They are widened by Student\u2019s t where there are few seeds or videos. With one seed an interval is over videos only.`],
     ["Ranks", `The best model of a rank is compared with every model after it (paired bootstrap, Holm-corrected, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %); the first that can be told from it opens the next rank. With fewer than three seeds there is no rank.`],
-    ["P(above next)", "The probability that a model is better than the next one in the order of the chosen metric; 0.5 is a toss-up."],
+    ["Draws ahead of next", "The share of the bootstrap draws in which a model is better than the next one in the order of the chosen metric, equal ones counted half; 0.5 is a toss-up. It is not the probability of being better, and makes no allowance for few seeds or videos."],
     ["Bold", "The best of a column, and every model that a paired test, corrected over the column (Holm), cannot tell from it. Bounds such as the oracle do not compete."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],
     ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits."],
