@@ -180,6 +180,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         label_range=runs[0].label_range,
         settings=settings_origins(plan.study, runs),
         notes=source.notes,
+        bound=runs[0].bound,
         selection=source.selection,
     )
 
