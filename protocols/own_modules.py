@@ -1,8 +1,8 @@
 """Which Python modules a plugin file imports that no distribution versions: their content is part of its identity.
 
 Own modules are found in the text, without running it: every `import` statement of the file, of the modules that it
-names and so on, also inside functions, which run late. A module is looked for in the folder of the plugin first, then on
-`sys.path`. It is the plugin's own unless it belongs to Python, to this suite or to an installed distribution.
+names and so on, also inside functions, which run late. A module is looked for in the folder of the plugin first, then
+on `sys.path`. It is the plugin's own unless it belongs to Python, to this suite or to an installed distribution.
 """
 
 from __future__ import annotations
