@@ -97,7 +97,7 @@ class StudyDisplay:
             here = [(i, r) for i, r in enumerate(self._plan.runs) if r.dataset == dataset]
             splits = list(dict.fromkeys(r.spec.split for _, r in here))
             columns = list(dict.fromkeys((r.spec.seed, r.spec.split) for _, r in here))
-            table = Table(title=Text(dataset), title_justify="left", box=None, pad_edge=False)
+            table = Table(title=Text(f"{dataset}: validation MAE"), title_justify="left", box=None, pad_edge=False)
             table.add_column("model")
             for seed, split in columns:
                 table.add_column(f"s{seed}" if len(splits) == 1 else f"s{seed} {split}", min_width=8, no_wrap=True)
