@@ -40,6 +40,19 @@ class Gap:
         return f"{self.model}, seed {self.seed}{where}: {what}; fill it with `{self.command}`"
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What no model is believed to reach.
+
+    Attributes:
+        mae: Mean absolute error on the test part, in units of the label.
+        source: What the number is, with whose it is.
+    """
+
+    mae: float
+    source: str
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
@@ -68,6 +81,7 @@ class Panel:
         label_range: Lowest and highest label.
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
+        bound: An MAE that no model is believed to reach on these data; None where none is known.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
         split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
     """
@@ -88,5 +102,6 @@ class Panel:
     label_range: tuple[float, float] = (-3.0, 3.0)
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    bound: Bound | None = None
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None

@@ -181,6 +181,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         label_range=runs[0].label_range,
         settings=settings_origins(plan.study, runs),
         notes=source.notes,
+        bound=runs[0].bound,
         selection=source.selection,
         split_of=np.repeat(np.array(there, dtype=object), [len(samples[s]) for s in there]) if there[1:] else None,
     )

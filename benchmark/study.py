@@ -28,6 +28,7 @@ from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
+from benchmark.panel import Bound
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.tuning.tuned import TuningNote, read_tuned
 from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
@@ -183,12 +184,14 @@ class PlannedRun:
         dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
         label: What tables call the model.
         label_range: Lowest and highest label of the data set, which chooses the metrics.
+        bound: An MAE that no model is believed to reach on the data set, where one is known.
     """
 
     spec: RunSpec
     dataset: str
     label: str
     label_range: tuple[float, float] = (-3.0, 3.0)
+    bound: Bound | None = None
 
 
 @dataclass(frozen=True)
@@ -261,7 +264,7 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
+                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range, header.bound))
                 known = any(s.ignorable for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)

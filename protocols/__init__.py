@@ -16,7 +16,7 @@ from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanisms, register_mechanism
 from protocols.protocol import Point, Protocol, get_protocol, protocols, register_protocol
 from protocols.regimes import Regime, get_regime, regimes, register_regime
-from protocols.registry import Registry, load_plugin, origin_of, plugin_sha256
+from protocols.registry import Registry, check_imports, load_plugin, origin_of, plugin_sha256
 from protocols.scenario import Scenario, parse
 from protocols.survey import leaves_everything
 
@@ -37,6 +37,7 @@ __all__ = [
     "Scenario",
     "Stream",
     "Substitution",
+    "check_imports",
     "export_masks",
     "get_protocol",
     "get_regime",

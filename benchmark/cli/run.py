@@ -126,7 +126,8 @@ def run(
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(plan, out, executor, display.event, device, display.record)
     if as_json:
-        click.echo(json.dumps([r.model_dump(mode="json") for r in outcome.records], indent=2))
+        without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
+        click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))
     elif len(outcome.failed) < len(outcome.records):
         show_results(resolved, out, console)
     for record in outcome.failed:

@@ -67,7 +67,7 @@ def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
     _settle(part)
     tokens: list[Tensor] = []
     order: list[Tensor] = []
-    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         tokens.append(model.represent(part.batch(rows)).tokens)
         order.append(rows)
     return torch.cat(tokens)[torch.argsort(torch.cat(order)).to(run.device)]
@@ -103,7 +103,7 @@ def ask(
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
     estimates = chooses = True
-    batches = list(batches_by_length(part.part, EVALUATION_BATCH))
+    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
     for rows in batches:
         batch = part.batch(rows)
         prediction, view = model.predict(batch), model.represent(batch)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from benchmark.data.config import EncoderConfig
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load, load_samples
+from benchmark.panel import Bound
 from benchmark.study import resolve_dataset
 from protocols import Scenario
 
@@ -32,6 +33,7 @@ class EvaluationSet:
         constant: `(n,)` float64: median of the training labels of that split, what the model `constant` predicts.
         label_range: Lowest and highest label.
         elsewhere: By id, the part (`train`, `valid`) of samples of the data set that are not to be predicted.
+        bound: An MAE that no model is believed to reach, where one is known.
     """
 
     reference: str
@@ -44,6 +46,7 @@ class EvaluationSet:
     constant: npt.NDArray[np.float64]
     label_range: tuple[float, float]
     elsewhere: Mapping[str, str]
+    bound: Bound | None = None
 
     @property
     def title(self) -> str:
@@ -99,4 +102,5 @@ def evaluation_set(reference: str) -> EvaluationSet:
         constant=np.concatenate(constant),
         label_range=samples.provenance.label_range,
         elsewhere={str(samples.ids[i]): _PART_NAMES.get(int(codes[i]), "unused") for i in rest},
+        bound=header.bound,
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.data.sources import dataset_header
 from benchmark.external import evaluation_set
-from benchmark.panel import Gap, Panel
+from benchmark.panel import Bound, Gap, Panel
 from protocols import InputError
 
 FORMAT_VERSION = 1
@@ -60,6 +60,7 @@ class PanelEntry(BaseModel):
     missing: tuple[GapEntry, ...]
     settings: dict[str, str] = {}
     notes: tuple[str, ...]
+    bound: Bound | None = None
 
     @property
     def title(self) -> str:
@@ -222,6 +223,7 @@ def _panel(
         settings=entry.settings,
         notes=entry.notes,
         split_of=own["split_of"].to_numpy(dtype=object) if pooled else None,
+        bound=entry.bound,
     )
 
 

@@ -166,6 +166,7 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         missing=tuple(gaps),
         settings=dict(panel.settings),
         notes=panel.notes,
+        bound=panel.bound,
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmark.metrics import METRICS, constant_predictions
 from benchmark.panel import Panel
+from benchmark.report.plausibility import implausible
 from benchmark.statistics import DRAWS, Estimates, resample
 from benchmark.words import counted, plural
 from protocols import InputError, get_protocol, unknown_name
@@ -170,6 +171,11 @@ class ProtocolResults:
     def contest(self) -> dict[str, Estimates]:
         """The same without the oracle, which is a bound and not a contestant."""
         return {model: own for model, own in self.estimates.items() if model != ORACLE}
+
+    @cached_property
+    def implausible(self) -> dict[str, str]:
+        """By model: why its result is too good to be true; without the others."""
+        return implausible(self.estimates, ORACLE, self.panel.bound, self.scenarios, level=self.level)
 
     def ordered(self, metric: str) -> list[str]:
         """Models without the oracle, the best mean over the scenarios first; those with a hole last."""

@@ -52,6 +52,8 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append("predictions made elsewhere and read from a file")
     if name in panel.mask_informed:
         said.append("is told at test time how much of each modality is missing")
+    if name in results.implausible:
+        said.append(results.implausible[name])
     gaps = gap_texts(panel.missing, results.scenarios).get(name, "")
     holes = own.holes(results.scenarios)
     absent = _absent_seeds(results, own)

@@ -12,6 +12,7 @@ import pandas as pd
 from benchmark.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.panel import Panel
 from benchmark.report.estimates import ORACLE, estimate, protocol_points
+from benchmark.report.plausibility import implausible
 from benchmark.report.remarks import corr_text, failed_seeds, training_texts
 from benchmark.site.layout import views
 from benchmark.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
@@ -84,6 +85,7 @@ def _part(
     found = estimate(panel, scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
     models = list(found)
     values = _values(found, models, scenarios, metrics, level)
+    suspect = implausible(found, ORACLE, panel.bound, scenarios, level=level)
     return {
         "name": str(points[0]["protocol"]),
         "title": _title(str(points[0]["protocol"])),
@@ -93,7 +95,7 @@ def _part(
         "seeds": [list(found[m].seeds) for m in models],
         "failed": [len(failed_seeds(panel, m)) for m in models],
         "flags": [found[m].flag for m in models],
-        "remarks": [_remarks(panel, found[m], scenarios) for m in models],
+        "remarks": [[*filter(None, [suspect.get(m)]), *_remarks(panel, found[m], scenarios)] for m in models],
         "impossible": [_impossible(panel, values["means"], i) for i in range(len(models))],
         **values,
     }

@@ -109,6 +109,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
             worker.device,
             follow,
         )
+    worker.check_code()
     if not math.isfinite(outcome.valid_mae):
         raise TrainingDiverged("the validation MAE is not finite")
     update = {

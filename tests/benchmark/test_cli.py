@@ -131,6 +131,9 @@ def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )  # fmt: skip
     assert code == 0, err
     assert "late-fusion-dropout" in out
+    progress = [line for line in out.splitlines() if line.startswith("[")]
+    assert len(progress) == 4
+    assert all(": validation MAE " in line and "test" not in line for line in progress)
     folder = tmp_path / "runs" / "studies" / "study"
     assert {"leaderboard.md", "leaderboard.csv", "scenarios.md", "study.yaml"} <= {p.name for p in folder.iterdir()}
     assert list(folder.glob("*intra-random.png"))

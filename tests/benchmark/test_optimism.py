@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,13 @@ from safetensors.torch import load_file, save_file
 
 from benchmark import experiment
 from benchmark.commands import RunOutcome, pending, prepare, read_panels, run
-from benchmark.data.dataset import Dataset
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.executors import InlineExecutor
 from benchmark.metrics import METRICS, score
 from benchmark.optimism import optimism_panels
 from benchmark.panel import Panel
 from benchmark.report.optimism import optimism
+from benchmark.run_data import RunData
 from benchmark.store import RunStore
 from benchmark.study import Study, make_study
 from protocols import InputError
@@ -128,16 +127,12 @@ def test_a_training_that_comes_out_differently_is_refused_and_the_result_kept(tm
 
 
 def test_no_code_reads_the_test_part_while_a_model_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = {"now": False, "kept": 0}
-    part, train, layout = Dataset.part, experiment.train, Dataset.layout
+    training: dict[str, Any] = {"now": False, "kept": 0}
+    opened, train = RunData.test, experiment.train
 
-    def guarded(read: Callable[[Dataset, str], Any]) -> Callable[[Dataset, str], Any]:
-        def reading(self: Dataset, name: str) -> Any:
-            if training["now"] and name == "test":
-                raise AssertionError("test part read in training")
-            return read(self, name)
-
-        return reading
+    def guarded(self: RunData) -> Any:
+        assert not training["now"]
+        return opened(self)
 
     def watched(*arguments: Any) -> Any:
         training["now"] = True
@@ -146,8 +141,7 @@ def test_no_code_reads_the_test_part_while_a_model_is_trained(tmp_path: Path, mo
         training["kept"] += len(list(tmp_path.rglob("epoch-*.safetensors")))
         return outcome
 
-    monkeypatch.setattr(Dataset, "part", guarded(part))
-    monkeypatch.setattr(Dataset, "layout", guarded(layout))
+    monkeypatch.setattr(RunData, "test", guarded)
     monkeypatch.setattr(experiment, "train", watched)
     do(study(optimism=True, seeds=1), tmp_path)
     assert training["kept"] == 1 + 4  # of constant, and of every epoch of the other

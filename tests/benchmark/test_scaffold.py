@@ -187,6 +187,7 @@ def test_ones_own_model_and_protocol_are_studied_as_plugins(tmp_path: Path) -> N
     assert checked.code == 0, checked.out + checked.err
     assert ran.code == 0, ran.out + ran.err
     assert [record["status"] for record in json.loads(ran.out)] == ["done", "done"]
+    assert all("mae" not in cell for record in json.loads(ran.out) for cell in record["evaluations"])
     assert json.loads(again.out) == []
     study = yaml.safe_load((tmp_path / "results/runs/studies/own/study.yaml").read_text())
     assert study["plugins"] == [str((tmp_path / name).resolve()) for name in ("my_model.py", "late_start.py")]

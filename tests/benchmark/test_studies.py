@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import numpy as np
 import pytest
 import yaml
 
+from baselines import model_class
 from benchmark.commands import last_study, pending, prepare, read_panels, read_study, run
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
@@ -22,10 +25,11 @@ from benchmark.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.experiment import RunWorker
 from benchmark.measured import publish, read_measured
 from benchmark.measured.folder import TableChoices
+from benchmark.prediction import open_run
 from benchmark.report.leaderboard import leaderboard
 from benchmark.store import RunStore
 from benchmark.study import Study, load_study, make_study
-from protocols import InputError, Scenario
+from protocols import InputError, Scenario, registry
 from protocols.mechanisms.structured import Block
 from tests.samples import make_samples
 
@@ -284,6 +288,54 @@ def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
     (panel,) = read_panels(chosen, tmp_path / "runs")
     assert any(f"{name}, seed 0" in str(gap) for gap in panel.missing)
     assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
+
+
+@pytest.fixture
+def helped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A plugin whose constant is in a neighbouring file."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = PLUGIN.replace('"fails"', '"helped"').replace("import torch", "import torch\nfrom bias_help import BIAS")
+    (tmp_path / "bias_help.py").write_text("BIAS = 1.0\n")
+    (tmp_path / "helped.py").write_text(text.replace("self.weight.expand", "(BIAS + self.weight).expand").replace(
+        "        HOW", "        if hasattr(self, 'stray'):\n            __import__('stray_at_work')\n"
+        "        return {'task': 0 * self.weight}"))  # fmt: skip
+    yield str(tmp_path / "helped.py")
+    for name in ("bias_help", "stray_at_work"):
+        sys.modules.pop(name, None)
+    registry._OWN.clear()
+    registry._STRAYS.clear()
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plugin_is_trained_again_when_its_helper_changes(tiny_encoder: Path, tmp_path: Path, helped: str) -> None:
+    chosen = study(tiny_encoder, models=["helped"], seeds=1, protocols=["complete"], plugins=[helped])
+    store = RunStore(tmp_path / "runs")
+    old = prepare(chosen)
+    run(old, tmp_path / "runs", InlineExecutor())
+    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
+    (tmp_path / "bias_help.py").write_text("BIAS = 2.0\n")
+    new = prepare(chosen)
+    assert pending(new, tmp_path / "runs") == [0]
+    run(new, tmp_path / "runs", InlineExecutor())
+    assert np.allclose(store.predictions(new.runs[0].spec)["prediction"], 2.0)
+    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
+    with pytest.raises(InputError, match="the code of model 'helped' has changed since the training"):
+        open_run(store.folder(old.runs[0].spec))
+    (tmp_path / "bias_help.py").write_text("BIAS = 3.0\n")  # after planning
+    shutil.rmtree(store.folder(new.runs[0].spec))
+    outcome = run(new, tmp_path / "runs", InlineExecutor())
+    assert "a plugin has changed since the study was planned" in str(outcome.failed[0].error)
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_a_plugin_imports_at_work_without_a_statement_fails_the_run(
+    tiny_encoder: Path, tmp_path: Path, helped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stray_at_work.py").write_text("")
+    planned = prepare(study(tiny_encoder, models=["helped"], seeds=2, protocols=["complete"], plugins=[helped]))
+    monkeypatch.setattr(model_class("helped"), "stray", True, raising=False)
+    outcome = run(planned, tmp_path / "runs", InlineExecutor())
+    assert ["imports module 'stray_at_work'" in str(record.error) for record in outcome.records] == [True, True]
 
 
 @pytest.mark.usefixtures("toy")
