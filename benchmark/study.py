@@ -28,6 +28,7 @@ from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
+from benchmark.plain_yaml import read_yaml
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.tuning.tuned import TuningNote, read_tuned
 from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
@@ -139,7 +140,7 @@ def load_study(path: Path) -> Study:
         InputError: one line that names the file and the field.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:

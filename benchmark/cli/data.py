@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import Number, load_plugins, plugin_option
 
 
 @click.group()
@@ -20,7 +20,7 @@ def data() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a data set of that name.")
 @click.option(
-    "--label-range", nargs=2, type=float, help="Lowest and highest label, where they are not the layout's own."
+    "--label-range", nargs=2, type=Number(), help="Lowest and highest label, where they are not the layout's own."
 )
 @click.option(
     "--split",

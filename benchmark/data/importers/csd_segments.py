@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.importers.assemble import strings
+from benchmark.data.importers.assemble import clean_id, identifiers
 from benchmark.data.importers.csd_files import CsdFile, CsdReader
 from benchmark.data.samples import FloatArray, IntArray
 from protocols import InputError
@@ -38,7 +38,7 @@ class Segments:
 
 
 def _video(key: str) -> str:
-    return key.split("[", 1)[0]
+    return clean_id(key.split("[", 1)[0])
 
 
 def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segments:
@@ -60,7 +60,7 @@ def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segme
         if len(times[key]) != len(features) or features.shape[1] <= column:
             raise InputError(f"{file.path}: entry {key!r:.80}: changed while it was read; try again")
         for i, ((start, end), row) in enumerate(zip(times[key].astype(np.float64), features, strict=True)):
-            title = key if "[" in key and len(features) == 1 else f"{key}[{i}]"
+            title = clean_id(key) if "[" in key and len(features) == 1 else f"{clean_id(key)}[{i}]"
             if not (np.isfinite(start) and np.isfinite(end) and start <= end):
                 raise InputError(
                     f"{file.path}: segment {title!r:.80} goes from {start:g} to {end:g}; expected seconds, and an end "
@@ -82,7 +82,7 @@ def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segme
         notes.append("the labels are aligned already: segments are entries 'video[i]'")
     with np.errstate(over="ignore"):
         label = np.array(labels, dtype=np.float64).astype(np.float32)
-    plain = [strings(str(file.path), np.array(part, dtype=object), len(ids)).tolist() for part in (ids, videos)]
+    plain = [identifiers(str(file.path), np.array(part, dtype=object), len(ids)).tolist() for part in (ids, videos)]
     return Segments(plain[0], plain[1], owners, np.array(starts), np.array(ends), label, notes)
 
 

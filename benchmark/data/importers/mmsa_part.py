@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.importers.assemble import number_source, numbers, strings, whole_numbers
+from benchmark.data.importers.assemble import identifiers, number_source, numbers, strings, whole_numbers
 from benchmark.data.importers.blocks import Source
 from benchmark.data.samples import VOCABULARIES, FloatArray, IntArray, ModalityStream, StringArray
 from protocols import MODALITIES, InputError, Modality
@@ -37,7 +37,7 @@ class Part:
         self.n = len(self.labels("regression_labels"))
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
-        self.ids = strings(f"{where}: id", self._field("id"), self.n)
+        self.ids = identifiers(f"{where}: id", self._field("id"), self.n)
         raw = content.get("raw_text")
         self.raw_text = (
             np.array([""] * self.n, dtype=object) if raw is None else strings(f"{where}: raw_text", raw, self.n)

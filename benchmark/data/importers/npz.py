@@ -23,6 +23,7 @@ import numpy.typing as npt
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import (
     absent_stream,
+    identifiers,
     number_source,
     numbers,
     strings,
@@ -79,7 +80,7 @@ def read_npz(
             raise InputError(f"{path}: has no array 'split.<name>' that assigns samples to train, valid and test")
     if n == 0:
         raise InputError(f"{path}: has no samples; expected at least one")
-    ids = strings(f"{path}: id", arrays["id"], n)
+    ids = identifiers(f"{path}: id", arrays["id"], n)
     raw_text = np.array([""] * n, dtype=object)
     if "raw_text" in arrays:
         raw_text = strings(f"{path}: raw_text", arrays["raw_text"], n)
@@ -89,7 +90,7 @@ def read_npz(
     return Samples(
         name=name,
         ids=ids,
-        video_ids=strings(f"{path}: video_id", arrays["video_id"], n) if "video_id" in arrays else ids,
+        video_ids=identifiers(f"{path}: video_id", arrays["video_id"], n) if "video_id" in arrays else ids,
         raw_text=raw_text,
         label=label,
         streams=streams,

@@ -36,6 +36,16 @@ def test_npz_keeps_all_positions_and_marks_gaps(tmp_path: Path) -> None:
     assert samples.video_ids.tolist() == samples.ids.tolist()
 
 
+def test_blanks_around_ids_are_no_part_of_them(tmp_path: Path) -> None:
+    content = npz_content() | {
+        "id": np.array([" a", "b ", "c\t", "d", "e f", "g"]),
+        "video_id": np.array(["v ", "v"] * 3),
+    }
+    samples = read_npz(tmp_path, content)
+    assert samples.ids.tolist() == ["a", "b", "c", "d", "e f", "g"]
+    assert set(samples.video_ids) == {"v"}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
@@ -48,6 +58,8 @@ def test_npz_keeps_all_positions_and_marks_gaps(tmp_path: Path) -> None:
         ({"label": np.array([0, 1, np.nan, 0, 0, 0])}, "outside the label range"),
         ({"label": np.array([0, 1, 4, 0, 0, 0])}, "label of sample 's2' is 4"),
         ({"id": np.array(["a"] * 6)}, "sample id 'a' occurs twice"),
+        ({"id": np.array(["a", " a", "b", "c", "d", "e"])}, "sample id 'a' occurs twice"),
+        ({"id": np.array(["a", " ", "b", "c", "d", "e"])}, "id: entry 1: is empty; expected an id"),
         ({"id": np.array(["a"] * 5)}, "id: expected 6 entries"),
         ({"id": np.array([{}] * 6, dtype=object)}, "not a readable npz archive of plain arrays"),
     ],
