@@ -26,7 +26,7 @@ def data() -> None:
     "--split",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="csd, CSV: which videos are train, valid and test (CSV 'video,part', or JSON). Default: hashed, by video.",
+    help="npz, csd, CSV: which videos are train, valid, test (CSV 'video,part', or JSON). Default: hashed, by video.",
 )
 @click.option(
     "--use",

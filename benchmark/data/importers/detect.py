@@ -21,7 +21,7 @@ _LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
     "mmsa": (),
-    "npz": (),
+    "npz": ("split",),
     "csd": ("split", "use", "label_column", "more"),
     "csv": ("split", "text_column", "label_column"),
 }
@@ -83,7 +83,7 @@ def _read(
     if layout == "csv":
         return read_csv(path, name, file_sha256(path), label_range, options, labelled)
     if layout == "npz":
-        return read_npz(path, name, file_sha256(path), label_range, labelled)
+        return read_npz(path, name, file_sha256(path), label_range, labelled, options.split)
     return read_mmsa(path, name, file_sha256(path), label_range)
 
 

@@ -124,7 +124,7 @@ def test_long_texts_are_cut_as_in_the_mmsa_files_and_counted(tmp_path: Path) -> 
 
 def test_texts_in_quotes_may_span_lines_and_every_record_is_a_sample(tmp_path: Path) -> None:
     head = "id,text,label,split\n"
-    rows = 'a,"Well.\n\nI think, it is good",2,train\nb,"She said ""no"", then,\r\nand, again, yes",-1,valid\n\nc,z,0,test\n'
+    rows = 'a,"Well.\n\nI think, it is good",2,train\nb,"""No"", then,\r\nand, again, yes",-1,valid\n\nc,z,0,test\n'
     samples = load(tmp_path, head + rows)
     assert samples.ids.tolist() == ["a", "b", "c"]
     assert samples.label.tolist() == [2, -1, 0]
