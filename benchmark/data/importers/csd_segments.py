@@ -7,8 +7,9 @@ also drops frames whose interval has no length.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,12 +114,16 @@ class Placement:
         keys: Entries that are read.
         entry, row: `(F,)`: the frames of all segments back to back, as index into `keys` and row of that entry.
         cuts: `(n + 1,)`: segment i holds frames `cuts[i]:cuts[i + 1]`.
+        spans: First start and last end of the frames of each video.
+        restarted: Two entries of a video that cover the same time, where most do: their clock starts at each segment.
     """
 
     keys: list[str]
     entry: IntArray
     row: IntArray
     cuts: IntArray
+    spans: dict[str, tuple[float, float]]
+    restarted: tuple[str, str] | None
 
 
 def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
@@ -126,6 +131,7 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
     videos = set(segments.videos)
     keys = [key for key in sorted(file.entries, key=_in_order) if _video(key) in videos]
     middle: list[npt.NDArray[np.float64]] = []
+    bounds: dict[str, tuple[float, float]] = {}
     for key, times in reader.read(file, "intervals", keys):
         with np.errstate(invalid="ignore", over="ignore"):
             middle.append(times.astype(np.float64).mean(axis=1))
@@ -135,6 +141,8 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
                 f"{file.path}: entry {key!r:.80}: frame {at} goes from {times[at, 0]:g} to {times[at, 1]:g}; expected "
                 "seconds"
             )
+        if len(times):
+            bounds[key] = float(times.min()), float(times.max())
     aligned = _aligned(keys, middle, segments)
     members: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
@@ -153,7 +161,23 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
         entries.append(entry[first:last])
         rows.append(row[first:last])
     cuts = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
-    return Placement(keys, np.concatenate(entries), np.concatenate(rows), cuts)
+    spans: dict[str, tuple[float, float]] = {}
+    for key, (low, high) in bounds.items():
+        first, last = spans.get(_video(key), (low, high))
+        spans[_video(key)] = min(first, low), max(last, high)
+    restarted = None if aligned else _restarted(bounds)
+    return Placement(keys, np.concatenate(entries), np.concatenate(rows), cuts, spans, restarted)
+
+
+def _restarted(bounds: Mapping[str, tuple[float, float]]) -> tuple[str, str] | None:
+    """Two neighbouring entries `video[i]` of a video that share half the time of one, where most neighbours do."""
+    pairs = [(a, b) for a, b in itertools.pairwise(bounds) if "[" in a and "[" in b and _video(a) == _video(b)]
+    found = []
+    for a, b in pairs:
+        shared = min(bounds[a][1], bounds[b][1]) - max(bounds[a][0], bounds[b][0])
+        if shared > 0.5 * min(bounds[a][1] - bounds[a][0], bounds[b][1] - bounds[b][0]):
+            found.append((a, b))
+    return found[0] if 2 * len(found) > len(pairs) else None
 
 
 def _aligned(keys: Sequence[str], middle: Sequence[npt.NDArray[np.float64]], segments: Segments) -> bool:

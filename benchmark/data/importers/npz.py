@@ -3,10 +3,10 @@
 Optional: `<modality>.observed` (n, T), False at gaps; `<modality>.length` (n,): how many of the T steps are positions,
 0 where the sample lacks the modality (without it all are); `split.<name>` (without one videos are divided by a hash);
 `raw_text`, `video_id`. Instead of `text.values` there may be `text.token_ids` (n, T): content tokens, without `[CLS]`
-and `[SEP]`, of `bert-base-uncased` or of what `text.vocabulary` names; zeros at the end of a text, which are `[PAD]`, do
-not count. Where neither is there, `raw_text` is tokenised. New samples need `id` only. Other names are refused: an array
-that nobody reads may be one that was meant to be read. No pickles inside; values are unpacked and read a few samples at
-a time.
+and `[SEP]`, of `bert-base-uncased` or of what `text.vocabulary` names; zeros at the end of a text, which are `[PAD]`,
+do not count. Where neither is there, `raw_text` is tokenised. New samples need `id` only. Other names are refused: an
+array that nobody reads may be one that was meant to be read. No pickles inside; values are unpacked and read a few
+samples at a time.
 """
 
 from __future__ import annotations
