@@ -23,7 +23,7 @@ from benchmark.report.estimates import dataset_title, estimate, protocol_names, 
 from benchmark.report.remarks import settings_lines
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
-from benchmark.words import plural
+from benchmark.words import plural, sample_sizes
 from protocols import InputError, unknown_name
 
 #: Fewer digits of a run's id are taken for a name.
@@ -81,9 +81,10 @@ class Comparison:
         alike = {name for name in ("protocol", "scenario", "metric") if self.rows[name].nunique() == 1}
         columns = tuple(column for column in columns if column.name not in alike)
         body = [row_of(self._cells(found), columns) for found in self.rows.to_dict("records")]
-        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
+        samples = sample_sizes(self.samples, self.videos, self.panel.videos)
+        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {samples}"
         caption = (
-            f"A is {self.a}, B is {self.b}: {sizes} of {plural(self.videos, 'video')}, under the same masks. Paired "
+            f"A is {self.a}, B is {self.b}: {sizes}, under the same masks. Paired "
             f"bootstrap over videos and seeds ({self.draws} draws); p is two-sided, Holm's correction is over the "
             f"{plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
         )

@@ -66,6 +66,8 @@ class Panel:
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
+        videos: How the videos are known: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
+            was not recorded.
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
@@ -85,6 +87,7 @@ class Panel:
     external: frozenset[str] = frozenset()
     missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     selection: str = "valid"

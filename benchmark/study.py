@@ -184,12 +184,14 @@ class PlannedRun:
         dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
         label: What tables call the model.
         label_range: Lowest and highest label of the data set, which chooses the metrics.
+        videos: How the videos of the data set are known.
     """
 
     spec: RunSpec
     dataset: str
     label: str
     label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
 
 
 @dataclass(frozen=True)
@@ -262,11 +264,11 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
+                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range, header.videos))
                 known = any(s.ignorable for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
-                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
+                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range, header.videos))
     return Plan(study, tuple(runs), protocols, scenarios)
 
 

@@ -30,6 +30,7 @@ class DatasetHeader:
         splits: Named splits, the default first.
         text_is_tokens: Whether the text must be encoded.
         label_range: Lowest and highest possible label.
+        videos: How the videos are known, see `Provenance`.
     """
 
     name: str
@@ -37,6 +38,7 @@ class DatasetHeader:
     splits: tuple[str, ...]
     text_is_tokens: bool
     label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
 
 
 def filed_name(reference: str) -> str:
@@ -85,13 +87,22 @@ def dataset_header(name: str) -> DatasetHeader:
     if is_synthetic(name):
         samples = load_samples(name)
         config = parse_synthetic(name)
-        return DatasetHeader(str(config), _fingerprint(config), tuple(samples.splits), True)
+        origin = samples.provenance
+        return DatasetHeader(
+            str(config), _fingerprint(config), tuple(samples.splits), True, origin.label_range, origin.videos
+        )
     if _from_code(name):
         samples = load_samples(name)
         tokens = samples.streams["text"].token_ids is not None
-        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens, samples.provenance.label_range)
+        origin = samples.provenance
+        return DatasetHeader(
+            name, samples.fingerprint(), tuple(samples.splits), tokens, origin.label_range, origin.videos
+        )
     info = store_info(find_store(name))
-    return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens, info.provenance.label_range)
+    origin = info.provenance
+    return DatasetHeader(
+        info.name, info.fingerprint, info.splits, info.text_is_tokens, origin.label_range, origin.videos
+    )
 
 
 def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, scaling: Scaling = "log") -> Dataset:

@@ -74,5 +74,6 @@ def external_panel(external: External) -> Panel:
         points=protocol_table(external.protocols),
         runs=pd.DataFrame([{"model": "constant", "seed": seed, **costs, "epochs": 0, "runs": ""} for seed in seeds]),
         label_range=samples.label_range,
+        videos=samples.videos,
     )
     return add_external(floor, external)

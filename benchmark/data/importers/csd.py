@@ -21,6 +21,7 @@ from benchmark.data.importers.csd_segments import Segments, frames_of, place, re
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.scratch import RowScratch
 from benchmark.data.importers.splits import choose_split
+from benchmark.data.importers.videos import GIVEN
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import BoolArray, ModalityStream, Provenance, Samples
 from protocols import InputError, Modality
@@ -92,6 +93,7 @@ def read_csd(
             label_range=label_range or (-3.0, 3.0),
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=(*notes, *split_notes),
+            videos=GIVEN,
         ),
     )
 

@@ -34,6 +34,7 @@ from benchmark.data.importers.assemble import (
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
 from benchmark.data.importers.splits import choose_split
+from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import (
     DEFAULT_VOCABULARY,
@@ -98,7 +99,11 @@ def read_npz(
     if n == 0:
         raise InputError(f"{path}: has no samples; expected at least one")
     ids = identifiers(f"{path}: id", arrays["id"], n)
-    videos = identifiers(f"{path}: video_id", arrays["video_id"], n) if "video_id" in arrays else ids
+    if "video_id" in arrays:
+        videos = identifiers(f"{path}: video_id", arrays["video_id"], n)
+    else:
+        recognised = recognise_videos(ids.tolist())
+        videos = ids if recognised is None else recognised
     raw_text = np.array([""] * n, dtype=object)
     if "raw_text" in arrays:
         raw_text = strings(f"{path}: raw_text", arrays["raw_text"], n)
@@ -125,6 +130,7 @@ def read_npz(
             label_range=label_range or (-3.0, 3.0),
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
+            videos=GIVEN if "video_id" in arrays else "",
         ),
     )
 

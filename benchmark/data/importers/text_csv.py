@@ -19,6 +19,7 @@ from benchmark.data.importers.assemble import absent_stream, identifiers, string
 from benchmark.data.importers.csv_records import read_records
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.splits import check_parts, choose_split, part_code
+from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import FloatArray, ModalityStream, PartArray, Provenance, Samples, StringArray
 from protocols import InputError, Modality, read_number
@@ -36,7 +37,6 @@ _NAMES = {
     "label_vision": ("label_vision", "label_v"),
 }
 _UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
-_NO_VIDEOS = "no column video_id: every sample counts as a video of its own"
 _RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
 
@@ -69,7 +69,7 @@ def read_csv(
             source_sha256=sha256,
             layout="csv",
             label_range=label_range or _RANGES[-1],
-            notes=(*(note for note in notes if note != _NO_VIDEOS), *text_notes),
+            notes=(*notes, *text_notes),
         )
         return Samples(name, ids, video_ids, texts, np.full(n, np.nan, np.float32), streams, {}, source)
     label = table.numbers("label")
@@ -106,6 +106,7 @@ def read_csv(
             layout="csv",
             label_range=bounds,
             notes=(*notes, *split_notes, *text_notes, "audio and vision: none, missing in every sample"),
+            videos=GIVEN if "video_id" in table.heads else "",
         ),
         unimodal_labels=unimodal,
     )
@@ -253,8 +254,8 @@ def _ids(table: _Table) -> tuple[StringArray, StringArray, list[str]]:
                 "ids must be unique"
             )
     if videos is None:
-        notes.append(_NO_VIDEOS)
-        videos = ids
+        videos = recognise_videos(ids.tolist())
+        videos = ids if videos is None else videos
     return videos, ids, notes
 
 
