@@ -257,7 +257,7 @@ def _moved(raw: bytes, rng: np.random.Generator) -> bytes:
         form = str(rng.choice(["x_{}", "{}[0]", "{}[3]", " {}", "{}.mp4", "{}"]))
         factor, shift = float(rng.choice([1, 30, 1000, 0.01, -1, 1e300])), float(rng.choice([0, 0, 100, -100]))
         for key in list(entries):
-            times = entries[key].get("intervals")
+            times = file.get(f"{entries.name}/{key}/intervals")
             if not isinstance(times, h5py.Dataset) or times.dtype.kind != "f":
                 continue
             with np.errstate(over="ignore"):

@@ -2,16 +2,20 @@
 
 RFC 4180: cells may be in quotes, a quote within such a cell is written twice, and a cell in quotes may span lines. A
 quote that is never closed would take the records below it into its cell, up to the next quote. So a cell may span lines
-only where these cannot be records: not between its first and its last line, and not both of those.
+only where these cannot be records: none between its first and its last line, and not both of those with what stands
+beside the cell. A record has cells enough, and a number where one belongs.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from protocols import InputError, read_number
+
+_BREAK = re.compile(r"\r\n|\r|\n")
 
 
 def read_records(
@@ -50,8 +54,7 @@ def read_records(
         if cells is None:
             return
         if len(cells) > 1 or "".join(held).strip():
-            if len(held) > 1:
-                _check_span(path, first, held, lambda line: _could_be_record(line, separator, columns, number_column))
+            _check_spans(path, first, cells, separator, columns, number_column)
             if len(cells) != columns:
                 shown = "the separator" if separator == "\t" else f"'{separator}'"
                 raise InputError(
@@ -82,22 +85,31 @@ def _fault(said: str, first: int, held: int) -> str:
     return f"{last}: cannot be read as CSV ({said})"
 
 
-def _could_be_record(line: str, separator: str, columns: int, number_column: int | None) -> bool:
-    """Whether a line, its quotes aside, has cells enough and a number where one belongs, from the left or the right."""
-    cells = line.strip().split(separator)
-    if len(cells) < columns or not line.strip():
+def _check_spans(
+    path: Path, first: int, cells: Sequence[str], separator: str, columns: int, number: int | None
+) -> None:
+    """Raise InputError where the lines of a cell, with what stands beside it, could be records of their own."""
+    at = first
+    for k, cell in enumerate(cells):
+        lines = _BREAK.split(cell)
+        if len(lines) > 1:
+            split = [line.split(separator) for line in lines]
+            rows = [[*cells[:k], *split[0]], *split[1:-1], [*split[-1], *cells[k + 1 :]]]
+            found = [i for i, row in enumerate(rows) if _could_be_record(row, columns, number)]
+            inner = [i for i in found if 0 < i < len(rows) - 1]
+            if inner or (0 in found and len(rows) - 1 in found):
+                record = at + (inner[0] if inner else len(rows) - 1)
+                raise InputError(
+                    f"{path}: line {at}: a cell in quotes runs on to line {at + len(rows) - 1}, and line {record} "
+                    "could be a record of its own; close the quote where the text ends, or write the text in one line"
+                )
+        at += len(lines) - 1
+
+
+def _could_be_record(cells: Sequence[str], columns: int, number: int | None) -> bool:
+    """Whether there are cells enough, and a number where one belongs, from the left or the right."""
+    if len(cells) < columns or not "".join(cells).strip():
         return False
-    if number_column is None:
+    if number is None:
         return True
-    return any(read_number(cells[at].strip().strip('"')) is not None for at in (number_column, number_column - columns))
-
-
-def _check_span(path: Path, first: int, held: Sequence[str], could_be: Callable[[str], bool]) -> None:
-    found = [i for i, line in enumerate(held) if could_be(line)]
-    inner = [i for i in found if 0 < i < len(held) - 1]
-    if inner or (0 in found and len(held) - 1 in found):
-        at = first + (inner[0] if inner else len(held) - 1)
-        raise InputError(
-            f"{path}: line {first}: a cell in quotes runs on to line {first + len(held) - 1}, and line {at} could be a "
-            "record of its own; close the quote where the text ends, or write the text in one line"
-        )
+    return any(read_number(cells[at].strip().strip('"')) is not None for at in (number, number - columns))

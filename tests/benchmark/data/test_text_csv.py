@@ -158,6 +158,28 @@ def test_a_quote_that_is_not_closed_swallows_no_row(
         load(tmp_path, "\n".join([head, *lines]) + "\n")
 
 
+ENDS = ("\n", "\r\n")
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.permutations(["id", "text", "label", "split"]), st.sampled_from(",;\t"), st.sampled_from(ENDS))
+def test_quotes_anywhere_swallow_no_row(tmp_path: Path, data: Any, columns: Any, separator: str, end: str) -> None:
+    """As many samples as rows, each with its own label, or an error."""
+    parts = ["train", "valid", "test"] * 3
+    records = [{"id": f"i{i}", "text": f"it was {i}", "label": f"{i / 4 - 1}", "split": parts[i]} for i in range(9)]
+    text = end.join([separator.join(columns), *(separator.join(r[c] for c in columns) for r in records)])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(text.index(end) + len(end), len(text)))
+        text = text[:at] + '"' + text[at:]
+    try:
+        samples = load(tmp_path, text, (-3.0, 3.0))
+    except InputError:
+        return
+    assert len(samples) == 9
+    assert samples.label.tolist() == [i / 4 - 1 for i in range(9)]
+    assert [i.replace('"', "") for i in samples.ids] == [f"i{i}" for i in range(9)]
+
+
 HEAD = "id,text,label,split\n"
 FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
 
