@@ -46,7 +46,7 @@ def import_file(
         label_range: Lowest and highest label, where it is not the layout's own.
         options: Choices that the source leaves open.
         labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
-            then (what it has of them is not read), and an archive may lack a modality.
+            then (what it has of them is not read), and an archive may lack every modality.
 
     Raises:
         InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
