@@ -141,6 +141,8 @@ def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
     own = np.concatenate([part.ids for part in parts.values()])
-    prefix = np.concatenate([np.full(part.n, f"{name}/" if repeat else "", object) for name, part in parts.items()])
+    prefix = np.concatenate(
+        [np.full(len(part.ids), f"{name}/" if repeat else "", object) for name, part in parts.items()]
+    )
     videos = recognise_videos(own.tolist())
     return prefix + own, prefix + (own if videos is None else videos)
