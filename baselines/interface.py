@@ -44,7 +44,7 @@ class Sequences:
     """Padded sequences of one modality.
 
     Attributes:
-        values: `(B, T, D)` float32; zeros beyond a sample's length and at erased positions.
+        values: `(B, T, D)` float32; +0.0 beyond a sample's length and at erased positions, never -0.0.
         length: `(B,)` int64, at least 1: valid positions. A modality that is gone keeps its length, all zeros.
     """
 

@@ -37,6 +37,7 @@ __all__ = [
     "f1_is_possible",
     "integrity_scores",
     "metric_names",
+    "parts_of_splits",
     "scale_of",
     "score",
     "score_cells",
@@ -69,15 +70,36 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
     return truth, cells
 
 
-def constant_predictions(predictions: FloatArray) -> npt.NDArray[np.bool_]:
-    """`(C,)`: whether the predictions `(C, n)` of a cell are constant, so that they have no correlation."""
-    spread = predictions.max(axis=1) - predictions.min(axis=1)
-    constant: npt.NDArray[np.bool_] = spread <= CONSTANT * np.abs(predictions).max(axis=1)
+def constant_predictions(
+    predictions: FloatArray, split_of: npt.NDArray[np.object_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """`(C,)`: whether the predictions of a cell are constant, so that they have no correlation.
+
+    Args:
+        predictions: `(C, n)`.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled. A model that predicts the
+            training median has another constant in each; pooled, these correlate with the labels, by no merit. Splits
+            of one test sample tell nothing and do not count.
+    """
+    constant = np.ones(len(predictions), dtype=np.bool_)
+    for part in parts_of_splits(predictions.shape[1], split_of):
+        own = predictions[:, part]
+        constant &= np.ptp(own, axis=1) <= CONSTANT * np.abs(own).max(axis=1)
     return constant
 
 
+def parts_of_splits(n: int, split_of: npt.NDArray[np.object_] | None) -> list[npt.NDArray[np.int64]]:
+    """Rows of the test part of each split with two samples or more; all `n` in one where there is no such split."""
+    parts = [] if split_of is None else [np.flatnonzero(split_of == name) for name in dict.fromkeys(split_of.tolist())]
+    return [part for part in parts if len(part) > 1] or [np.arange(n)]
+
+
 def sums_by_cluster(
-    label: FloatArray, predictions: FloatArray, starts: npt.NDArray[np.int64], scale: Scale
+    label: FloatArray,
+    predictions: FloatArray,
+    starts: npt.NDArray[np.int64],
+    scale: Scale,
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, FloatArray]:
     """What every metric needs to know of each cluster.
 
@@ -86,6 +108,7 @@ def sums_by_cluster(
         predictions: `(C, n)`.
         starts: `(V,)`: first sample of every cluster.
         scale: The bins.
+        split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
         Named sums, `(C, V)`, or `(1, V)` where they depend on the label alone.
@@ -96,7 +119,8 @@ def sums_by_cluster(
         result: FloatArray = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
         return result
 
-    x, y = _standardised(predictions), _standardised(truth)
+    x = _standardised(predictions, constant_predictions(predictions, split_of))
+    y = _standardised(truth, constant_predictions(truth))
     sums = {
         "n": total(np.ones_like(truth)),
         "error": total(np.abs(predictions - truth)),
@@ -144,7 +168,10 @@ def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None =
 
 
 def score_cells(
-    label: npt.ArrayLike, predictions: npt.ArrayLike, label_range: tuple[float, float] = (-3.0, 3.0)
+    label: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    label_range: tuple[float, float] = (-3.0, 3.0),
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> pd.DataFrame:
     """All metrics of many cells at full precision.
 
@@ -152,6 +179,7 @@ def score_cells(
         label: `(n,)`.
         predictions: `(C, n)`, on the scale of the labels.
         label_range: Lowest and highest possible label, which chooses the bins.
+        split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
         C rows; a column a metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
@@ -167,11 +195,11 @@ def score_cells(
     columns: dict[str, list[FloatArray]] = {name: [] for name in scale.metrics}
     for start in range(0, len(cells), block):
         part = cells[start : start + block]
-        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, scale), scale)
+        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, scale, split_of), scale)
         for name in scale.metrics:
             columns[name].append(np.broadcast_to(values[name], (len(part), 1))[:, 0])
     table = pd.DataFrame({name: np.concatenate(parts) if parts else [] for name, parts in columns.items()})
-    table["constant"] = constant_predictions(cells) if len(cells) else np.zeros(0, dtype=np.bool_)
+    table["constant"] = constant_predictions(cells, split_of) if len(cells) else np.zeros(0, dtype=np.bool_)
     return table
 
 
@@ -255,14 +283,14 @@ def _cosine(a: FloatArray, b: FloatArray) -> float:
     return float(np.clip(a @ b / np.sqrt((a @ a) * (b @ b)), -1.0, 1.0))
 
 
-def _standardised(values: FloatArray) -> FloatArray:
-    """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for constant rows."""
-    constant = constant_predictions(values)[:, None]
+def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatArray:
+    """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for the constant ones."""
     size = np.abs(values).max(axis=1, keepdims=True)
     scaled = values / np.where(size > 0, size, 1.0)
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True))
-    result: FloatArray = np.where(constant, 0.0, centred / np.where(constant | (spread == 0), 1.0, spread))
+    flat = constant[:, None] | (spread == 0)
+    result: FloatArray = np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
     return result
 
 

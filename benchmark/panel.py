@@ -58,7 +58,7 @@ class Panel:
             this point lies, empty when there is none; points of one protocol may lie on different axes), `x` (float,
             NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
             (str: how to write where it lies).
-        runs: One row a (model, seed), sums or means over pooled folds: columns `model`, `seed`, `parameters` (int),
+        runs: One row a (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
             `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
             scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
             unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
@@ -71,6 +71,7 @@ class Panel:
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
+        split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
     """
 
     dataset: str
@@ -91,3 +92,4 @@ class Panel:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     selection: str = "valid"
+    split_of: npt.NDArray[np.object_] | None = None

@@ -19,6 +19,7 @@ from protocols.protocol import Point, Protocol, get_protocol, protocols, registe
 from protocols.regimes import Regime, get_regime, regimes, register_regime
 from protocols.registry import Registry, load_plugin, origin_of, plugin_sha256
 from protocols.scenario import Scenario, parse
+from protocols.survey import leaves_everything
 
 __all__ = [
     "MODALITIES",
@@ -40,6 +41,7 @@ __all__ = [
     "export_masks",
     "get_protocol",
     "get_regime",
+    "leaves_everything",
     "load_plugin",
     "mechanisms",
     "origin_of",

@@ -34,6 +34,9 @@ COMPLETE = "complete"
 class Scenario:
     """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`.
 
+    Noise is added to what the whole scenario leaves and scaled by its power, wherever in the sequence it is named: its
+    strength tells nothing of what is erased.
+
     Masks are nested in the rates where mechanisms that spare a modality (`drop`, `missing_ratio`) come first.
     """
 
@@ -51,6 +54,11 @@ class Scenario:
         return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
 
     @property
+    def erases(self) -> bool:
+        """Whether any mechanism may erase positions."""
+        return any(type(m).erase is not Mechanism.erase for m in self.mechanisms)
+
+    @property
     def ignorable(self) -> bool:
         """Whether all that a sample tells is what is left of it: values are right, and gaps do not depend on them."""
         return not self.corrupts and all(m.at_random for m in self.mechanisms)
@@ -58,7 +66,7 @@ class Scenario:
     @property
     def fingerprint(self) -> str:
         """Hash of the text and of the mechanisms' versions (of plugins: their content): results are filed by it."""
-        marks = (f"{m}@{m.version}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
+        marks = (f"{m}@{self._version(m)}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
         text = " + ".join(marks)
         return hashlib.sha256(f"scenario:1:{text}".encode()).hexdigest()[:16]
 
@@ -79,7 +87,7 @@ class Scenario:
         for mechanism in self.mechanisms:
             turn = seen.get(mechanism.name, 0)
             seen[mechanism.name] = turn + 1
-            stream = Stream(layout, f"{mechanism.name}@{mechanism.version}#{turn}", replicate)
+            stream = Stream(layout, f"{mechanism.name}@{self._version(mechanism)}#{turn}", replicate)
             if present is None:
                 present = np.stack([segment_any(observed[m], layout.offsets[m]) for m in MODALITIES], axis=1)
             erased = mechanism.erase(layout, present, stream)
@@ -94,6 +102,14 @@ class Scenario:
                 else:
                     substituted[m] = corruption
         return Masks(layout, observed, noise, substituted)
+
+    def _version(self, mechanism: Mechanism) -> int:
+        """A mechanism's version here: one more for noise in a scenario that erases.
+
+        Such noise was scaled by the power of erased positions as well in version 1; noise alone has not changed since.
+        """
+        noisy = type(mechanism).corrupt is not Mechanism.corrupt and mechanism.adds_noise
+        return mechanism.version + int(noisy and self.erases)
 
 
 def parse(text: str | Scenario) -> Scenario:

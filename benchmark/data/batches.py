@@ -16,6 +16,7 @@ from baselines import Batch, ModelInfo, Sequences
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.dataset import Part
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.erasing import erase
 from benchmark.data.ragged import HostRagged, Ragged, spread
 from benchmark.data.samples import IntArray
 from benchmark.data.states import StateCache
@@ -58,7 +59,7 @@ class MaskedPart:
         self._noise: dict[Modality, AddedNoise] = {}
         self._errors: Mapping[Modality, Substitution] = masks.substituted if masks is not None else {}
         for m, noise in (masks.noise if masks is not None else {}).items():
-            self._noise[m] = AddedNoise(noise, part.layout.offsets[m], part.layout.observed[m])
+            self._noise[m] = AddedNoise(noise, part.layout.offsets[m], self.observed[m])
         self._ids: IntArray | None = None
         if part.token_ids is not None:
             self._prepare_tokens(part.token_ids)
@@ -102,9 +103,10 @@ class MaskedPart:
         if modality in self._errors:
             start, length = self._bounds[modality]
             values = self.part.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
-        if modality in self._noise:
+        values = erase(values, self._flags(modality, rows))
+        if modality in self._noise:  # after erasing: what is erased neither gets noise nor decides how strong it is
             values = self._noise[modality].add(values, rows)
-        return Sequences(values.mul_(self._flags(modality, rows)[:, :, None]), whole.length)
+        return Sequences(values, whole.length)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
         encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text

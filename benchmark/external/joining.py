@@ -75,5 +75,6 @@ def external_panel(external: External) -> Panel:
         runs=pd.DataFrame([{"model": "constant", "seed": seed, **costs, "epochs": 0, "runs": ""} for seed in seeds]),
         label_range=samples.label_range,
         videos=samples.videos,
+        split_of=samples.split_of if len(set(samples.split_of.tolist())) > 1 else None,
     )
     return add_external(floor, external)

@@ -203,6 +203,7 @@ def _panel(
         videos, label = own["video_id"].to_numpy(dtype=object), own["label"].to_numpy(dtype=np.float64)
     else:
         ids, videos, label = _from_data(entry, ids)
+    pooled = "split_of" in own and bool(own["split_of"].ne("").any())  # not kept by folders of one split
     return Panel(
         dataset=entry.dataset,
         split=entry.split,
@@ -220,6 +221,7 @@ def _panel(
         label_range=entry.label_range,
         settings=entry.settings,
         notes=entry.notes,
+        split_of=own["split_of"].to_numpy(dtype=object) if pooled else None,
     )
 
 

@@ -22,7 +22,7 @@ from benchmark.report.cells import (
 )
 from benchmark.report.estimates import ProtocolResults
 from benchmark.report.pairs import compare_pairs, difference_cells
-from benchmark.report.remarks import Notes, checked_f1, gap_texts, general_footnotes, identity
+from benchmark.report.remarks import Notes, checked_corr, checked_f1, gap_texts, general_footnotes, identity
 from benchmark.report.table import Cell, Column, Footnote, Table
 from protocols import InputError
 
@@ -70,6 +70,8 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         for name in names:
             if name.startswith("f1_"):
                 cells[name] = checked_f1(results, name, cells[name.replace("f1_", "acc2_")], cells[name], notes)
+        if "corr" in cells:
+            cells["corr"] = checked_corr(results, model, results.scenarios, cells["corr"], notes)
         blank = "" if model == base else NOTHING
         cells |= {name: Cell(blank, np.nan) for name in ("difference", "p", "p_holm")} | {"apart": Cell(blank, "")}
         if model in compared:
@@ -90,8 +92,8 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
     direction = "below 0: the variant is better" if not METRICS[metric].higher_is_better else "above 0: it is better"
     caption = (
         f"Variants of {base}, means over the scenarios and seeds. Δ: variant − {base} in {metric_title(metric)}, "
-        f"paired ({direction}); p is two-sided, Holm's correction is over the variants. {results.sizes} "
-        f"{interval_caption(results)}"
+        f"paired ({direction}); p is two-sided. Holm's correction over the variants is in p (Holm) and Told apart, not "
+        f"in the intervals. {results.sizes} {interval_caption(results)}"
     )
     absent = [
         name for name in others if name not in own and name not in gap_texts(results.panel.missing, results.scenarios)

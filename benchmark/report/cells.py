@@ -22,6 +22,11 @@ MODEL = Column("model", "Model", "left")
 SEEDS = Column("seeds", "Seeds")
 #: What stands where there is no number.
 NOTHING = "–"
+#: What a share of draws is, as a sentence; filled with who is ahead of whom.
+AHEAD_CAPTION = (
+    "share of the bootstrap draws (videos and seeds) in which {} has a better value than {}, equal ones counted half. "
+    "It is not the probability of being better, and makes no allowance for few seeds or videos."
+)
 
 
 def check_metric(results: ProtocolResults, metric: str) -> None:

@@ -19,6 +19,7 @@ from benchmark.report.emphasis import emphasised
 from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.heatmap import bare, draw_cells, value_bar
 from benchmark.report.sheet import make_sheet
+from benchmark.reported import plain_scenario
 from protocols import unknown_name
 
 _COLUMNS = (
@@ -55,7 +56,7 @@ def confusion_data(
 
     Args:
         panel: Predictions.
-        scenario: As in `Panel.cells`; by default `complete`, else the first scenario.
+        scenario: As in `Panel.cells`; by default `complete` or the like, else the first one.
         metric: One of `class_metrics`; the finest by default.
         models: Names; all by default.
 
@@ -69,7 +70,7 @@ def confusion_data(
         InputError: for a scenario, metric or model that is not there.
     """
     known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
-    chosen = scenario or ("complete" if "complete" in known else known[0])
+    chosen = scenario or min(known, key=lambda name: (name != "complete", plain_scenario(name) != "complete"))
     if chosen not in known:
         raise unknown_name("scenario that was evaluated", chosen, known)
     bins = scale_of(panel.label_range).classes

@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics import METRICS
+from benchmark.metrics import METRICS, constant_predictions
 from benchmark.panel import Panel
 from benchmark.statistics import DRAWS, Estimates, resample
 from benchmark.words import counted, plural, sample_sizes
@@ -17,6 +17,8 @@ from protocols import InputError, get_protocol, unknown_name
 
 #: A row that is computed from the generator of synthetic data: the bound, not a contestant.
 ORACLE = "oracle"
+#: The row that predicts the training median: the floor.
+CONSTANT = "constant"
 
 
 def protocol_names(panel: Panel) -> list[str]:
@@ -83,7 +85,15 @@ def estimate(
         draws=draws,
         seed=seed,
         paired_seeds=paired_seeds,
+        split_of=panel.split_of,
     )
+
+
+def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
+    rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
+    there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
+    return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
 
 
 def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
@@ -181,6 +191,11 @@ class ProtocolResults:
         if not one or len(rates) < 2 or not np.isfinite(rates).all() or len(np.unique(rates)) < len(rates):
             return None
         return tuple(rates.tolist())
+
+    @cached_property
+    def constant_cells(self) -> frozenset[tuple[str, str]]:
+        """See the function of this name."""
+        return constant_cells(self.panel, self.scenarios)
 
     @cached_property
     def heading(self) -> str:

@@ -42,7 +42,8 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
     caption = (
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
-        f"where a row is over all; mean over seeds). {NOTHING}: the true integrity does not vary."
+        f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
+        "not vary, or there is no estimate."
     )
     under = f" under {protocol}" if protocol else ""
     return Table(f"Calibration of estimated integrity{under}: {subject}", tuple(columns), tuple(made), (), caption)

@@ -7,14 +7,14 @@ the seeds. A model with a hole in its grid gets no aggregate.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from benchmark.metrics import constant_predictions, metric_names
+from benchmark.metrics import metric_names
 from benchmark.panel import Panel
 from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cells import (
+    AHEAD_CAPTION,
     MODEL,
     NOTHING,
     SEEDS,
@@ -30,7 +30,7 @@ from benchmark.report.cells import (
 )
 from benchmark.report.cost import COST_COLUMNS, cost_cells
 from benchmark.report.estimates import ORACLE, ProtocolResults, protocol_names
-from benchmark.report.remarks import Notes, checked_f1, general_footnotes, identity
+from benchmark.report.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
 from benchmark.report.table import Cell, Column, Table
 from benchmark.statistics import DRAWS, ranks
 
@@ -92,16 +92,17 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     found = values_of(results, {"mean": scenarios}, names)
     order = ranks(results.contest, "mae", scenarios, level=results.level)
     places = {str(place["model"]): place for place in order.to_dict("records")}
-    constant = _constant_models(results)
     notes = Notes()
 
     def row(model: str) -> Cells:
         own = results.estimates[model]
         cells = identity(results, own, notes)
         place = places.get(model, {})
-        rank, above = float(place.get("rank", np.nan)), float(place.get("above_next", np.nan))
-        cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank))
-        cells["above_next"] = Cell("", np.nan) if np.isnan(above) else probability(above)
+        rank, ahead = float(place.get("rank", np.nan)), float(place.get("ahead_of_next", np.nan))
+        failed = failure_text(results.panel, model)
+        mark = notes.mark(failed) if failed else ""
+        cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
+        cells["ahead_of_next"] = Cell("", np.nan) if np.isnan(ahead) else probability(ahead)
         cells |= {name: found[model, "mean", name] for name in names}
         by_seed = own.by_seed("mae", scenarios) if not own.holes(scenarios) else np.zeros(0)
         cells["mae_sd"] = number("mae", float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan)
@@ -109,10 +110,9 @@ def leaderboard_table(results: ProtocolResults) -> Table:
             if name.startswith("f1_"):
                 accuracy = cells[name.replace("f1_", "acc2_")]
                 cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
-        if model in constant and "corr" in cells:
-            mark = notes.mark("some of the predictions are constant, where Corr is 0 by definition")
-            cells["corr"] = replace(cells["corr"], note=mark)
-        return cells | cost_cells(results, model)
+        if "corr" in cells:
+            cells["corr"] = checked_corr(results, model, scenarios, cells["corr"], notes)
+        return cells | cost_cells(results, model, notes)
 
     contest = {model: row(model) for model in places}
     for name in names:
@@ -124,8 +124,8 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
         f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told from its best by the "
-        "same test; P(above next) is the probability that a model is better than the next. Every F1 was checked "
-        "against what its accuracy allows."
+        f"same test. Draws ahead of next: {AHEAD_CAPTION.format('the model', 'the next')} Every F1 was checked against "
+        "what its accuracy allows."
     )
     paper = ["model", *names, "rank"]
     footnotes = (*notes.footnotes(), *general_footnotes(results))
@@ -134,13 +134,6 @@ def leaderboard_table(results: ProtocolResults) -> Table:
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
     metrics = [metric_column(name, "shown" if name == "mae" else "csv", level) for name in names]
-    tail = [Column("mae_sd", "MAE SD over seeds"), Column("above_next", "P(above next)")]
+    tail = [Column("mae_sd", "MAE SD over seeds"), Column("ahead_of_next", "Draws ahead of next")]
     costs = [column for column in COST_COLUMNS if column.name in _COSTS]
     return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)
-
-
-def _constant_models(results: ProtocolResults) -> set[str]:
-    panel = results.panel
-    chosen = np.flatnonzero(panel.cells["scenario"].isin(list(results.scenarios)).to_numpy(dtype=np.bool_))
-    constant = chosen[constant_predictions(panel.predictions[chosen])]
-    return {str(model) for model in panel.cells["model"].iloc[constant]}

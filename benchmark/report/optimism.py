@@ -14,13 +14,14 @@ from benchmark.panel import Panel
 from benchmark.report.cells import MODEL, NOTHING, SEEDS, level_text, number, signed
 from benchmark.report.estimates import (
     ORACLE,
+    constant_cells,
     dataset_title,
     describe,
     estimate,
     protocol_names,
     protocol_points,
 )
-from benchmark.report.remarks import Notes, settings_lines
+from benchmark.report.remarks import Notes, corr_text, settings_lines, training_texts
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.words import plural
@@ -68,12 +69,17 @@ def optimism(
             Column(f"{metric}_oracle", "test-oracle", group=group),
             Column(f"{metric}_optimism", f"optimism {level_text(level)}", group=group, interval="shown"),
         ]
+    constant = [constant_cells(panel, scenarios) for panel in (honest, oracles.get("corr", honest))]
     rows = []
     for model in order:
         seeds = max((len(sides[0][model].seeds) for sides in pairs.values() if model in sides[0]), default=0)
         cells = [_model_cell(honest, model, seeds, notes), Cell(str(seeds), seeds)]
         for metric, sides in pairs.items():
-            cells += _cells(sides, model, metric, scenarios, level)
+            made = _cells(sides, model, metric, scenarios, level)
+            for side, found in enumerate(constant if metric == "corr" else ()):
+                text = corr_text(honest, any((model, name) in found for name in scenarios))
+                made[side] = dataclasses.replace(made[side], note=notes.mark(text)) if text else made[side]
+            cells += made
         rows.append(Row(tuple(cells)))
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
     title = f"Optimism ({MARK}). {dataset_title(honest.dataset, honest.split)}: {protocol}"
@@ -220,6 +226,7 @@ def _model_cell(honest: Panel, model: str, seeds: int, notes: Notes) -> Cell:
     marks = []
     if model in honest.mask_informed:
         marks.append(notes.mark("is told at test time how much of each modality is missing"))
+    marks += [notes.mark(text) for text in training_texts(honest, model)]
     if seeds < SEEDS_FOR_ORDER:
         marks.append(notes.mark(f"fewer than {SEEDS_FOR_ORDER} seeds"))
     everyone = honest.cells.loc[honest.cells["model"] == model, "seed"].nunique()

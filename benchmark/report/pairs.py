@@ -8,9 +8,18 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import METRICS
-from benchmark.report.cells import check_metric, level_text, metric_title, number, probability, row_of, signed
+from benchmark.report.cells import (
+    AHEAD_CAPTION,
+    check_metric,
+    level_text,
+    metric_title,
+    number,
+    probability,
+    row_of,
+    signed,
+)
 from benchmark.report.estimates import ProtocolResults
-from benchmark.report.remarks import Notes, general_footnotes, identity
+from benchmark.report.remarks import Notes, checked_corr, general_footnotes, identity
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import SEEDS_FOR_ORDER, compare, holm
 from protocols import InputError, unknown_name
@@ -44,28 +53,33 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
         Column("difference", f"A − B {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
         Column("p_holm", "p (Holm)"),
-        Column("better", "P(A better)"),
+        Column("ahead", "Draws A ahead"),
         Column("apart", "Told apart", "left"),
     )
     rows = []
     for row in table.to_dict("records"):
         cells = {side: identity(results, results.estimates[str(row[side])], notes)["model"] for side in ("a", "b")}
         cells |= {side: number(metric, float(row[side])) for side in ("value_a", "value_b")}
+        if metric == "corr":
+            cells |= {
+                side: checked_corr(results, str(row[side[-1]]), results.scenarios, cells[side], notes)
+                for side in ("value_a", "value_b")
+            }
         cells |= difference_cells(results, metric, row)
-        cells["better"] = probability(float(row["better"]))
+        cells["ahead"] = probability(float(row["ahead"]))
         rows.append(row_of(cells, columns))
     direction = "higher is better" if METRICS[metric].higher_is_better else "lower is better"
     caption = (
         f"Paired differences A − B of the mean over the scenarios ({direction}). {results.sizes} Intervals and p: "
-        f"paired bootstrap over videos and seeds ({results.draws} draws) with Student's t; p is two-sided, "
-        f"Holm's correction is over the {len(table)} rows of this table. "
-        f"P(A better) is the probability that A is the better one."
+        f"paired bootstrap over videos and seeds ({results.draws} draws) with Student's t, each row alone; p is "
+        f"two-sided. Holm's correction over the {len(table)} rows of this table is in p (Holm) and Told apart, not in "
+        f"the intervals. Draws A ahead: {AHEAD_CAPTION.format('A', 'B')}"
     )
     footnotes = (*notes.footnotes(), *_left_out(results), *general_footnotes(results))
     other = str(table["b"].iloc[0])
     whom = "all pairs" if against == ALL else f"against {other}{', the best' if against == BEST else ''}"
     title = f"{results.heading}: differences in {METRICS[metric].title}, {whom}"
-    paper = ("a", *(["b"] if against == ALL else []), "difference", "p_holm", "better", "apart")
+    paper = ("a", *(["b"] if against == ALL else []), "difference", "p_holm", "ahead", "apart")
     return Table(title, columns, tuple(rows), footnotes, caption, paper)
 
 

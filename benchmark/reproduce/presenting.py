@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -15,10 +15,11 @@ from benchmark.commands import pending
 from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.curves import default_metrics
+from benchmark.report.estimates import constant_cells
 from benchmark.report.figures import replace_file
-from benchmark.report.remarks import settings_lines
+from benchmark.report.remarks import corr_text, settings_lines, training_texts
 from benchmark.report.table import Table
-from benchmark.reported import load, load_sources, metric_title
+from benchmark.reported import Aggregate, load, load_sources, metric_title, plain_scenario
 from benchmark.reported.schema import DATASETS, UNKNOWN_CONVENTION
 from benchmark.reproduce.catalogue import Item
 from benchmark.reproduce.comparison import (
@@ -138,7 +139,9 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
     comparable = same_test_set(measured_on, published_on)
     sides = Sides(
         rows, measured, papers, _awaited(item, published_on, rows, papers), comparable,
-        panel.mask_informed if panel else frozenset(),
+        panel.mask_informed if panel else frozenset(), len(setup.plan.study.seeds) if setup.plan else 0,
+        {m: training_texts(panel, m) for m in map(str, panel.cells["model"].unique())} if panel else {},
+        _undefined(panel, aggregates) if panel else {},
     )  # fmt: skip
     frame = compare_numbers(
         item, rows, measured, published_on=published_on, measured_on=measured_on, comparable=comparable
@@ -153,6 +156,18 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
         tables.append((heads, stacked(title, heads, sides, caption, notes)))
     first = [t for heads, t in tables if item.layout == "metrics" or heads[0].metric in default]
     return _Part([t for _, t in tables], first or [t for _, t in tables], frame.reindex(columns=list(COLUMNS)))
+
+
+def _undefined(panel: Panel, aggregates: Mapping[str, Aggregate]) -> dict[tuple[str, str], str]:
+    """By model and key of a point, why its correlation is 0 by definition."""
+    cells = constant_cells(panel, list(dict.fromkeys(map(str, panel.cells["scenario"]))))
+    constant = {(model, plain_scenario(scenario)) for model, scenario in cells}
+    texts = {
+        (model, key): corr_text(panel, any((model, name) in constant for name in aggregate.scenarios))
+        for model in map(str, panel.cells["model"].unique())
+        for key, aggregate in aggregates.items()
+    }
+    return {place: text for place, text in texts.items() if text}
 
 
 def _nothing_measured() -> pd.DataFrame:

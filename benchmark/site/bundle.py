@@ -22,7 +22,7 @@ from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 
 #: Rises when a field of the bundle changes its meaning.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Bundle: TypeAlias = dict[str, Any]
 #: Told how much is done, of how much.

@@ -12,6 +12,7 @@ import pandas as pd
 from benchmark.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.panel import Panel
 from benchmark.report.estimates import ORACLE, estimate, protocol_points
+from benchmark.report.remarks import corr_text, failed_seeds, training_texts
 from benchmark.site.layout import views
 from benchmark.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
 from protocols import InputError, get_protocol
@@ -45,9 +46,9 @@ def protocol_table(
 
     Returns:
         `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry a model: `seeds`,
-        `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells` (by metric and statistic,
-        models x points), `means` (by metric: statistics of the mean over the points, `rank`, `above_next`, `best` and
-        `by_seed`).
+        `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells`
+        (by metric and statistic, models x points), `means` (by metric: statistics of the mean over the points, `rank`,
+        `ahead_of_next`, `best` and `by_seed`).
     """
     groups: dict[int, list[str]] = {}
     for metric, panel in panels.items():
@@ -90,6 +91,7 @@ def _part(
         "views": views(points),
         "models": [index[m] for m in models],
         "seeds": [list(found[m].seeds) for m in models],
+        "failed": [len(failed_seeds(panel, m)) for m in models],
         "flags": [found[m].flag for m in models],
         "remarks": [_remarks(panel, found[m], scenarios) for m in models],
         "impossible": [_impossible(panel, values["means"], i) for i in range(len(models))],
@@ -121,7 +123,7 @@ def _values(
         best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
         means[metric] |= {
             "rank": [number(places.at[m, "rank"]) if m in contest else None for m in models],
-            "above_next": [number(places.at[m, "above_next"]) if m in contest else None for m in models],
+            "ahead_of_next": [number(places.at[m, "ahead_of_next"]) if m in contest else None for m in models],
             "best": [m in best for m in models],
             "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
         }
@@ -162,10 +164,11 @@ def _remarks(panel: Panel, own: Estimates, scenarios: Sequence[str]) -> list[str
     if len(own.seeds) < len(everyone) and own.model not in panel.external:
         absent = ", ".join(str(s) for s in sorted(everyone - set(own.seeds)))
         remarks.append(f"without seed {absent}, which other models have")
+    remarks += training_texts(panel, own.model)
     chosen = panel.cells["scenario"].isin(list(scenarios)) & (panel.cells["model"] == own.model)
-    if constant_predictions(panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]).any():
-        remarks.append("some of the predictions are constant, where Corr is 0 by definition")
-    return remarks
+    said = panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]
+    corr = corr_text(panel, bool(constant_predictions(said, panel.split_of).any()))
+    return [*remarks, corr] if corr else remarks
 
 
 def _point(point: Mapping[Any, Any]) -> dict[str, Any]:

@@ -56,7 +56,8 @@ def aggregates(
         - `auilc`: area under the curve over `x` by the trapezoid, divided by the length of the axis.
         - `worst`: the worst scenario's value. In the draws another scenario may be the worst, so that its interval
           leans to the worse side when several are close.
-        - `retention`: mean over the scenarios divided by the value under `complete`; above 1 is worse for an error.
+        - `retention`: mean over the scenarios divided by the value under `complete`, which is the mean of the
+          retentions of the scenarios (itself among them if it is one); above 1 is worse for an error.
         - `skill`: of the mean; 0 for `constant`, 1 for perfect predictions.
         - `relative_error`: mean over the scenarios of error divided by the baseline's error (mCE). Where higher is
           better, the error is the distance from the perfect value: 1 - accuracy.

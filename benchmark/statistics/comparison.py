@@ -21,15 +21,14 @@ _SAME = 1e-12
 def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *, level: float = 0.95) -> pd.Series:
     """Paired clustered bootstrap of the difference a - b of the mean over scenarios.
 
-    The standard error is that of the paired draws; interval, p and `better` follow from it by Student's t with the
-    degrees of freedom of `benchmark.statistics.precision`, so that they never contradict each other and p is not
-    bounded below by the number of draws, which a correction over many pairs could never pass.
+    The standard error is that of the paired draws; interval and p follow from it by Student's t with the degrees of
+    freedom of `benchmark.statistics.precision`, so that they never contradict each other and p is not bounded below by
+    the number of draws, which a correction over many pairs could never pass.
 
     Returns:
-        `a`, `b` (names), `metric`, `value_a`, `value_b`, `difference`, `low`, `high`, `p` (two-sided), `better` (the
-        probability that a is the better one: 1 - p / 2 for the one with the better value, one half for no difference)
-        and `flag`: `few seeds` when either has fewer than three, so that p says nothing about another training; `no
-        interval` (p is NaN) when nothing was drawn.
+        `a`, `b` (names), `metric`, `value_a`, `value_b`, `difference`, `low`, `high`, `p` (two-sided), `ahead`
+        (`share_ahead`) and `flag`: `few seeds` when either has fewer than three, so that p says nothing about another
+        training; `no interval` (p is NaN) when nothing was drawn.
 
     Raises:
         InputError: if a model lacks a scenario or seed, or the draws are not of one call of `resample`.
@@ -46,7 +45,7 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
     if abs(difference) <= _SAME * (abs(value_a) + abs(value_b)):
         difference = 0.0
     found = quantity(_difference, [(a, scenarios), (b, scenarios)], metric, level)
-    low = high = p = better = np.nan
+    low = high = p = np.nan
     nothing = "no interval" in (a.flag, b.flag)
     if not nothing and np.isfinite(difference) and np.isfinite(found.variance):
         error = float(np.sqrt(found.variance))
@@ -54,12 +53,27 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
         low, high = difference - reach, difference + reach
         far = np.divide(difference, error) if error > 0 else np.inf * np.sign(difference) if difference else 0.0
         p = float(two_sided_p(far, found.df))
-        ahead = (difference > 0) == METRICS[metric].higher_is_better
-        better = 1 - p / 2 if ahead else p / 2
     few = min(len(a.seeds), len(b.seeds)) < SEEDS_FOR_ORDER
     flag = "no interval" if nothing else "few seeds" if few else ""
-    result |= {"difference": difference, "low": low, "high": high, "p": p, "better": better, "flag": flag}
+    ahead = share_ahead(a, b, metric, scenarios)
+    result |= {"difference": difference, "low": low, "high": high, "p": p, "ahead": ahead, "flag": flag}
     return pd.Series(result)
+
+
+def share_ahead(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str]) -> float:
+    """Share of the draws in which a has the better mean over scenarios, equal ones counted half.
+
+    This is the support of an order by the bootstrap, not the probability that a is better: the draws hold what videos
+    and seeds vary, and Student's t, which allows for few of them, is in p alone. Draws in which a value is not defined
+    are left out; NaN where none is left, or one video leaves nothing to draw.
+    """
+    if a.videos < 2:
+        return np.nan
+    drawn_a, drawn_b = a.drawn(metric, scenarios), b.drawn(metric, scenarios)
+    lead = (drawn_a - drawn_b) * (1 if METRICS[metric].higher_is_better else -1)
+    lead[np.abs(lead) <= _SAME * (np.abs(drawn_a) + np.abs(drawn_b))] = 0.0
+    known = lead[np.isfinite(lead)]
+    return float(((known > 0) + 0.5 * (known == 0)).mean()) if len(known) else np.nan
 
 
 def compare_all(

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.metrics import METRICS
-from benchmark.statistics.comparison import compare, holm
+from benchmark.statistics.comparison import compare, holm, share_ahead
 from benchmark.statistics.resampling import SEEDS_FOR_ORDER, Estimates
 
 
@@ -24,8 +24,8 @@ def ranks(
     (NaN), models with a hole come last and have no value.
 
     Returns:
-        One row a model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `above_next`: the probability that
-        the model is better than the next row that has a value (`better` of `compare`).
+        One row a model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `ahead_of_next`: share
+        of the draws in which the model is better than the next row that has a value (`ahead` of `compare`).
     """
     known, values, order = _ordered(estimates, metric, scenarios)
     place = dict.fromkeys(order, np.nan)
@@ -39,12 +39,13 @@ def ranks(
     next_of = dict(itertools.pairwise(order))
     rows: list[dict[str, object]] = []
     for model in order:
-        above = np.nan
+        ahead = np.nan
         if model in next_of:
-            above = compare(known[model], known[next_of[model]], metric, scenarios)["better"]
-        rows.append({"model": model, "value": values[model], "rank": place[model], "above_next": above})
-    rows += [{"model": m, "value": np.nan, "rank": np.nan, "above_next": np.nan} for m in estimates if m not in known]
-    return pd.DataFrame(rows, columns=["model", "value", "rank", "above_next"])
+            ahead = share_ahead(known[model], known[next_of[model]], metric, scenarios)
+        rows.append({"model": model, "value": values[model], "rank": place[model], "ahead_of_next": ahead})
+    nothing = {"value": np.nan, "rank": np.nan, "ahead_of_next": np.nan}
+    rows += [{"model": m, **nothing} for m in estimates if m not in known]
+    return pd.DataFrame(rows, columns=["model", "value", "rank", "ahead_of_next"])
 
 
 def tied_with_best(

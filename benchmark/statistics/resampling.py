@@ -130,6 +130,7 @@ def resample(
     draws: int = DRAWS,
     seed: int = 0,
     paired_seeds: bool = False,
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, Estimates]:
     """Values and bootstrap draws of every model.
 
@@ -145,6 +146,8 @@ def resample(
             or cells, nor on which other models are there.
         paired_seeds: Draw the same seeds for every model (for models that share a seed's initialisation or data):
             a difference is then that of the same seed.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled; see
+            `benchmark.metrics.constant_predictions`.
 
     Raises:
         InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
@@ -158,6 +161,7 @@ def resample(
     videos = np.asarray(video_ids, dtype=np.str_)
     _check(truth, videos, cells, matrix, draws)
     order = np.argsort(videos, kind="stable")
+    owner = None if split_of is None else split_of[order]
     starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
     weights = draw_weights(draws, len(starts), seed, "videos")
 
@@ -177,7 +181,7 @@ def resample(
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]
             present = block >= 0
-            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale)
+            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale, owner)
             whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, scale, names)
             resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, scale, names)
             for m, name in enumerate(names):

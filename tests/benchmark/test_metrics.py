@@ -3,6 +3,7 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -91,6 +92,19 @@ def test_constant_predictions_have_correlation_0_and_a_flag(value: float) -> Non
     table = score_cells(truth, np.stack([np.full(5, value), jitter, truth]))
     assert table["corr"].tolist() == [0.0, 0.0, pytest.approx(1.0)]
     assert table["constant"].tolist() == [True, True, False]
+
+
+def test_another_constant_in_every_split_is_constant() -> None:
+    truth = np.array([-2.0, -1.0, 0.5, 1.0, 2.0, 3.0])
+    medians = np.array([-0.5, -0.5, 0.5, 0.5, 0.5, 0.5])
+    splits = np.array(["a", "a", "b", "b", "b", "c"], dtype=object)  # one sample of c: nothing to vary
+    said = np.stack([medians, truth, np.where(splits == "b", truth, medians)])
+    table = score_cells(truth, said, split_of=splits)
+    assert table["constant"].tolist() == [True, False, False]
+    assert table["corr"].tolist() == [0.0, pytest.approx(1.0), pytest.approx(pearsonr(truth, said[2]).statistic)]
+    assert table["mae"].tolist() == score_cells(truth, said)["mae"].tolist()
+    alone = score_cells(truth, said, split_of=np.array(list("abcdef"), dtype=object))  # one sample a split
+    pd.testing.assert_frame_equal(alone, score_cells(truth, said))
 
 
 def test_constant_labels_and_a_single_sample_have_correlation_0() -> None:

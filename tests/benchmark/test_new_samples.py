@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from benchmark.data.importers import import_file
 from benchmark.data.importers.words import token_stream
-from benchmark.data.samples import PARTS, Samples
+from benchmark.data.samples import PARTS, ModalityStream, Samples
 from benchmark.predict import predict
 from benchmark.prediction import NewSamples, open_run, read_new_samples
 from protocols import InputError
@@ -132,3 +133,19 @@ def test_features_with_other_names_are_other_features(studies: Studies) -> None:
     NewSamples(known, named(studies.samples["toy"], names))
     with pytest.raises(InputError, match=r"feature 0 is 'e', and that of data set 'toy' .* is 'a'"):
         NewSamples(known, named(studies.samples["toy"], names[::-1]))
+
+
+def test_what_new_samples_lack_is_plus_zero(studies: Studies) -> None:
+    """Gaps, a modality that a sample has nothing of, and padding: the signs that a file holds there do not count."""
+    known = studies.samples["toy"]
+    lacking = ModalityStream(
+        np.arange(61, dtype=np.int64), np.zeros(60, np.bool_), np.full((60, known.streams["audio"].width), -0.0, "f4")
+    )
+    samples = replace(known, streams={**known.streams, "audio": lacking})
+    opened = open_run(studies.folder("toy", "late-fusion-dropout"))
+    part = NewSamples(opened, samples).part(np.arange(60))
+    view, rows = opened.masked_part(part=part), torch.arange(60)
+    batch, seen = view.batch(rows), view.observed_positions(rows)
+    assert not seen["audio"].any()
+    for m in ("audio", "vision"):
+        assert not batch[m].values[~seen[m]].view(torch.int32).any()

@@ -326,6 +326,21 @@ def test_an_unknown_convention_stands_beside_both_and_is_not_subtracted() -> Non
     assert not any(line.startswith("difference") for line in lines)
 
 
+def test_seeds_without_numbers_and_undefined_correlations_are_marked(sides: tuple[Sides, pd.DataFrame]) -> None:
+    key = point_key("complete", "complete")
+    panel = fake_panel(models=("constant", "lnln"), protocols=("complete",), dataset="mosi", samples=60)
+    measured = measure(panel, item_aggregates(ITEMS["main-mosi"], "mosi"), ("mae", "corr"), draws=10)
+    why = {("constant", key): "some of the predictions are constant"}
+    shown = dataclasses.replace(sides[0], measured=measured, seeds=5, undefined=why, remarks={"lnln": ["2 failed"]})
+    table = stacked("t", [Head(key, m, m) for m in ("mae", "corr")], shown, "", ())
+    marks = {note.text: note.mark for note in table.footnotes}
+    assert "mean over 3 of 5 seeds: the others have no numbers" in marks
+    measured_rows = {row.cells[0].value: row.cells for row in table.rows if row.cells[1].text == "measured"}
+    assert measured_rows["constant"][3].note == marks[why["constant", key]]
+    assert measured_rows["constant"][2].note == measured_rows["lnln"][3].note == ""
+    assert marks["2 failed"] in measured_rows["lnln"][1].note.split(",")
+
+
 def test_ch_sims_has_its_own_area() -> None:
     item = ITEMS["auilc"]
     assert [p for _, p in item.points_of("sims")] == ["auilc 0..0.5"]

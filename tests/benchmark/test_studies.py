@@ -20,9 +20,12 @@ from benchmark.data.store import write_store
 from benchmark.diagnostics import read_diagnostics
 from benchmark.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.experiment import RunWorker
+from benchmark.measured import publish, read_measured
+from benchmark.measured.folder import TableChoices
+from benchmark.report.leaderboard import leaderboard
 from benchmark.store import RunStore
 from benchmark.study import Study, load_study, make_study
-from protocols import InputError
+from protocols import InputError, Scenario
 from protocols.mechanisms.structured import Block
 from tests.samples import make_samples
 
@@ -108,6 +111,17 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert panel.split == "fold*"
     assert len(panel.label) == 40
     assert panel.predictions.shape == (2, 40)
+    assert panel.split_of is not None
+    assert panel.split_of.tolist() == ["fold0"] * 20 + ["fold1"] * 20
+    table = leaderboard(panel, "complete", draws=20)
+    (row,) = table.records()
+    assert len(set(panel.predictions[0])) == 2  # two training medians, which correlate with the labels
+    assert row["corr"] == 0.0
+    assert any("constant within each split" in note.text for note in table.footnotes)
+    publish(folds, tmp_path, tmp_path / "measured", choices=TableChoices(draws=20))
+    (again,) = read_measured(tmp_path / "measured")
+    assert again.split_of is not None
+    assert again.split_of.tolist() == panel.split_of.tolist()
 
 
 def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> None:
@@ -214,6 +228,24 @@ def test_what_a_mechanism_gave_before_it_changed_is_no_result(
     assert len(RunStore(tmp_path).predictions(prepare(chosen).runs[0].spec)) == 2 * 20
     assert np.array_equal(after.predictions[1], after.predictions[0])  # nothing is erased now
     assert not np.array_equal(before.predictions[1], after.predictions[1])
+
+
+@pytest.mark.usefixtures("toy")
+def test_noise_beside_erasing_is_worked_out_again_and_noise_alone_is_kept(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In version 0.1 the mechanism had one version wherever it stood."""
+    alone, beside = "noise(snr_db=5)", "drop(rate=0.5) + noise(snr_db=5)"
+    chosen = study(tiny_encoder, models=["constant"], seeds=1, protocols=[alone, beside])
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Scenario, "_version", lambda self, mechanism: mechanism.version)
+        run(chosen, tmp_path, InlineExecutor())
+        assert not read_panels(chosen, tmp_path)[0].missing
+    (panel,) = read_panels(chosen, tmp_path)
+    assert list(panel.cells["scenario"]) == [alone]
+    assert [gap.scenarios for gap in panel.missing] == [(beside,)]
+    assert run(chosen, tmp_path, InlineExecutor()).executed == 1
+    assert not read_panels(chosen, tmp_path)[0].missing
 
 
 PLUGIN = """

@@ -12,13 +12,14 @@ import pytest
 from benchmark.panel import Gap, Panel
 from benchmark.report.ablation import ablation_table, has_ablation
 from benchmark.report.aggregates import aggregates_table, complete_scenario
-from benchmark.report.by_scenario import scenarios_table
+from benchmark.report.by_scenario import grid_table, scenarios_table, subsets_table
 from benchmark.report.cost import cost_table
 from benchmark.report.estimates import ProtocolResults
+from benchmark.report.leaderboard import leaderboard_table
 from benchmark.report.pairs import pairs_table
 from benchmark.report.table import Table
 from benchmark.statistics import compare_all, holm
-from protocols import InputError
+from protocols import InputError, leaves_everything, protocols
 from tests.benchmark.fake_panel import fake_panel, without
 
 MODELS = ("constant", "text-only", "late-fusion-dropout", "senti-ifusion", "senti-ifusion-single-stage", "oracle")
@@ -103,8 +104,122 @@ def test_the_complete_scenario_is_the_protocols_own_or_that_of_complete(panel: P
     row = rows(aggregates_table(results))["text-only"]
     whole = ProtocolResults.of(panel, "complete", draws=10).estimates["text-only"].curve("mae", ["complete"])[0]
     assert float(row["retention"]) == pytest.approx(float(row["mean"]) / whole)
-    nowhere = without(trimmed, scenario="complete")
+    nowhere = trimmed
+    for scenario in ("complete", own("inter-subsets"), own("uncertain"), "drop(rate=0)"):
+        nowhere = without(nowhere, scenario=scenario)
     assert "No retention" in notes(aggregates_table(ProtocolResults.of(nowhere, "inter-drop", draws=50)))
+
+
+@pytest.mark.parametrize("protocol", [name for name in protocols() if name not in ("complete", "noise")])
+def test_every_protocol_recognises_its_own_complete_scenario(protocol: str) -> None:
+    results = ProtocolResults.of(fake_panel(("lnln",), 1, (protocol,), samples=20, videos=4), draws=10)
+    own = complete_scenario(results)
+    assert own in results.scenarios
+    assert leaves_everything(str(own))
+    table = aggregates_table(results)
+    found = float(rows(table)["lnln"]["retention"])
+    assert found == pytest.approx(float(rows(table)["lnln"]["mean"]) / results.estimates["lnln"].curve("mae", [own])[0])
+
+
+def test_a_correlation_that_is_0_by_definition_is_marked_wherever_it_stands(panel: Panel) -> None:
+    says = "some of the predictions are constant, where Corr is 0 by definition"
+    drop, grid = (ProtocolResults.of(panel, name, draws=10) for name in ("inter-drop", "uncertain"))
+    for table in (
+        scenarios_table(drop, "corr"),
+        subsets_table(ProtocolResults.of(panel, "inter-subsets", draws=10), "corr"),
+        grid_table(grid, "corr"),
+        aggregates_table(drop, "corr"),
+        cost_table(drop, "corr"),
+        pairs_table(drop, "corr"),
+    ):
+        (mark,) = (note.mark for note in table.footnotes if note.text == says)
+        marked = [row.cells for row in table.rows if any(c.note == mark for c in row.cells)]
+        assert marked
+        assert all(any(c.text == "constant" for c in cells) for cells in marked)
+    assert says not in notes(scenarios_table(drop, "mae"))
+    equal = dataclasses.replace(panel, label=np.ones_like(panel.label))
+    table = leaderboard_table(ProtocolResults.of(equal, "complete", draws=10))
+    assert "all labels are equal, where Corr is 0 by definition" in notes(table)
+    at = [c.name for c in table.columns].index("corr")
+    assert all(row.cells[at].note and row.cells[at].value == 0 for row in table.rows)
+
+
+def test_constants_of_several_splits_have_no_correlation() -> None:
+    panel = fake_panel(("constant", "lnln"), samples=120, videos=12, protocols=("complete",))
+    owner = np.repeat(np.array(["fold0", "fold1", "fold2"], dtype=object), 40)
+    constant = (panel.cells["model"] == "constant").to_numpy()
+    medians = np.array([0.1, -0.2, 0.4]).repeat(40)
+    medians[0] = np.nextafter(medians[0], 1)
+    said = np.where(constant[:, None], medians, panel.predictions)
+    pooled = dataclasses.replace(panel, predictions=said, split_of=owner, split="fold*")
+    table = leaderboard_table(ProtocolResults.of(pooled, draws=50))
+    found = rows(table)
+    assert float(found["constant"]["corr"]) == float(found["constant"]["corr_low"]) == 0
+    assert float(found["constant"]["corr_high"]) == 0
+    assert "constant within each split, where Corr is 0" in notes(table)
+    unknown = rows(leaderboard_table(ProtocolResults.of(dataclasses.replace(pooled, split_of=None), draws=50)))
+    assert float(unknown["constant"]["corr"]) != 0
+    assert unknown["lnln"] == found["lnln"]
+    assert unknown["constant"]["mae"] == found["constant"]["mae"]
+
+
+def test_a_model_ranked_without_its_failed_seeds_says_so_in_the_rank() -> None:
+    models = ("constant", "lnln", "late-fusion-dropout")
+    panel = fake_panel(models, seeds=5, samples=120, videos=10, protocols=("complete", "inter-drop"))
+    scenarios = tuple(dict.fromkeys(panel.cells["scenario"]))
+    gaps = [Gap("lnln", s, "", "failed (loss is nan)", scenarios, "sentibench run s.yaml") for s in (1, 4)]
+    gaps.append(Gap("late-fusion-dropout", 2, "", "not run", scenarios, "sentibench run s.yaml"))
+    for model, seed in (("lnln", 1), ("lnln", 4), ("late-fusion-dropout", 2)):
+        panel = without(panel, model=model, seed=seed)
+    panel = dataclasses.replace(panel, missing=tuple(gaps))
+    says = "2 of 5 seeds failed; judged and ranked by the other 3"
+    results = ProtocolResults.of(panel, "inter-drop", draws=50)
+    board = leaderboard_table(results)
+    (mark,) = (note.mark for note in board.footnotes if note.text == says)
+    at = {c.name: i for i, c in enumerate(board.columns)}
+    by_model = {row.cells[at["model"]].text: row.cells for row in board.rows}
+    assert by_model["lnln"][at["rank"]].note == mark
+    assert by_model["lnln"][at["seeds"]].text == "3 of 5"
+    assert by_model["lnln"][at["seeds"]].value == 3
+    assert by_model["late-fusion-dropout"][at["rank"]].note == ""  # not run is no failure
+    assert by_model["late-fusion-dropout"][at["seeds"]].text == "4"
+    for table in (aggregates_table(results), pairs_table(results), scenarios_table(results), cost_table(results)):
+        assert says in notes(table)
+
+
+def test_nearly_constant_predictions_are_flagged() -> None:
+    models = ("constant", "text-only", "lnln")
+    panel = fake_panel(models, samples=120, videos=10, protocols=("complete", "inter-subsets"))
+    rows_of = {m: (panel.cells["model"] == m).to_numpy() for m in models}
+    whole = (panel.cells["scenario"].isin(["complete", "subset(available=(text, audio, vision))"])).to_numpy()
+    gone = (panel.cells["scenario"] == "subset(available=(audio,))").to_numpy()
+    seed = (panel.cells["seed"] == 1).to_numpy()
+
+    def flat(chosen: np.ndarray, share: float) -> str:
+        said = panel.predictions.copy()
+        spread = panel.label / panel.label.std()
+        said[chosen] = 0.3 + share * panel.label.std() * spread
+        own = dataclasses.replace(panel, predictions=said)
+        return notes(aggregates_table(ProtocolResults.of(own, "inter-subsets", draws=10)))
+
+    says = "nearly constant predictions of seed 1: with nothing missing"
+    assert says in flat(rows_of["lnln"] & whole & seed, 0.019)
+    assert says not in flat(rows_of["lnln"] & whole & seed, 0.021)
+    assert says in flat(rows_of["lnln"] & whole & seed, 0.0)
+    assert says not in flat(rows_of["constant"], 0.0)  # it is meant to be
+    assert says not in flat(rows_of["text-only"] & gone, 0.0)  # nothing is left of what it reads
+
+
+def test_one_collapsed_split_of_several_is_flagged() -> None:
+    panel = fake_panel(("lnln", "mult"), samples=120, videos=12, protocols=("complete",))
+    owner = np.repeat(np.array(["fold0", "fold1", "fold2"], dtype=object), 40)
+    said = panel.predictions.copy()
+    said[((panel.cells["model"] == "lnln") & (panel.cells["seed"] == 2)).to_numpy(), 40:80] = 0.2
+    pooled = dataclasses.replace(panel, predictions=said, split_of=owner)
+    text = notes(leaderboard_table(ProtocolResults.of(pooled, draws=10)))
+    assert "nearly constant predictions of seed 2:" in text
+    assert text.count("nearly constant") == 1
+    assert "nearly constant" not in notes(leaderboard_table(ProtocolResults.of(panel, draws=10)))
 
 
 def test_pairs_against_the_best_are_corrected_over_the_table(drop: ProtocolResults) -> None:

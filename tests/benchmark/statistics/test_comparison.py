@@ -23,7 +23,7 @@ def test_the_same_predictions_differ_by_nothing_when_seeds_are_paired() -> None:
     result = compare(paired["a"], paired["b"], "mae", ["sc0", "sc1"])
     assert result["difference"] == result["low"] == result["high"] == 0
     assert result["p"] == 1.0
-    assert result["better"] == 0.5
+    assert result["ahead"] == 0.5
     unpaired = resample(label, owner, both, np.r_[said, said], draws=100)
     assert compare(unpaired["a"], unpaired["b"], "mae", ["sc0"])["low"] < 0
 
@@ -41,10 +41,10 @@ def test_clear_differences_are_found_and_few_seeds_are_flagged() -> None:
     row = compare(result["good"], result["bad"], "mae", ["sc0", "sc1"])
     assert row["high"] < 0
     assert row["p"] < 0.01
-    assert row["better"] > 0.999
+    assert row["ahead"] == 1.0
     assert row["flag"] == ""
-    assert compare(result["bad"], result["good"], "mae", ["sc0"])["better"] < 0.001
-    assert compare(result["good"], result["bad"], "acc7", ["sc0"])["better"] > 0.999
+    assert compare(result["bad"], result["good"], "mae", ["sc0"])["ahead"] == 0.0
+    assert compare(result["good"], result["bad"], "acc7", ["sc0"])["ahead"] == 1.0
     two = resample(*study({"good": 0.3, "bad": 2.0}, seeds=2), draws=50)
     assert compare(two["good"], two["bad"], "mae", ["sc0"])["flag"] == "few seeds"
 
@@ -98,7 +98,7 @@ def test_with_one_video_it_is_the_test_of_welch_over_seeds() -> None:
     expected = stats.ttest_ind(a[:, 0], b[:, 0], equal_var=False)
     found = errors(a.repeat(5, axis=1), b.repeat(5, axis=1), np.zeros(5))
     assert found["p"] == pytest.approx(expected.pvalue, rel=0.03)
-    assert found["better"] == pytest.approx(1 - expected.pvalue / 2, rel=0.01)
+    assert np.isnan(found["ahead"])  # no videos to draw: nothing is said of an order
 
 
 def test_paired_seeds_are_compared_seed_by_seed() -> None:
@@ -109,15 +109,24 @@ def test_paired_seeds_are_compared_seed_by_seed() -> None:
 
 
 @pytest.mark.parametrize("key", range(6))
-def test_interval_p_and_probability_never_contradict_each_other(key: int) -> None:
+def test_interval_and_p_never_contradict_each_other(key: int) -> None:
     result = resample(*study({"a": 1.0, "b": 1.0 + 0.1 * key}, key=key, n=100, videos=12), draws=300)
     for metric in ("mae", "corr", "acc2_non0"):
         row = compare(result["a"], result["b"], metric, ["sc0", "sc1"])
         back = compare(result["b"], result["a"], metric, ["sc0", "sc1"])
         assert (row["p"] < 0.05) == (row["low"] > 0 or row["high"] < 0)
-        assert min(row["better"], back["better"]) == pytest.approx(row["p"] / 2)
-        assert row["better"] + back["better"] == pytest.approx(1.0)
+        assert row["ahead"] + back["ahead"] == pytest.approx(1.0)
         assert [row["low"], row["high"]] == pytest.approx([-back["high"], -back["low"]])
+
+
+def test_the_share_of_draws_is_counted_in_the_draws_and_is_no_function_of_p() -> None:
+    result = resample(*study({"a": 1.0, "b": 1.1}, n=100, videos=12), draws=300)
+    for metric, sign in (("mae", -1), ("corr", 1), ("acc7", 1)):
+        row = compare(result["a"], result["b"], metric, ["sc0", "sc1"])
+        lead = sign * (result["a"].drawn(metric, ["sc0", "sc1"]) - result["b"].drawn(metric, ["sc0", "sc1"]))
+        lead[np.abs(lead) < 1e-9] = 0
+        assert row["ahead"] == pytest.approx(np.mean(lead > 0) + np.mean(lead == 0) / 2)
+        assert abs(row["ahead"] - (1 - row["p"] / 2)) > 1e-3
 
 
 def test_values_that_differ_by_rounding_do_not_differ() -> None:

@@ -17,8 +17,8 @@ def test_models_that_cannot_be_told_apart_share_a_rank() -> None:
     table = ranks(resample(label, owner, cells, said), "mae", ["sc0", "sc1"])
     assert table["model"].tolist() == ["best", "other twin", "twin", "worse"]
     assert table["rank"].tolist() == [1, 2, 2, 4]
-    assert table["above_next"].iloc[0] > 0.999
-    assert 0.2 < table["above_next"].iloc[1] < 0.8
+    assert table["ahead_of_next"].iloc[0] == 1.0
+    assert 0.2 < table["ahead_of_next"].iloc[1] < 0.8
     assert ranks(resample(label, owner, cells, said), "acc7", ["sc0"])["model"].iloc[-1] == "worse"
 
 
@@ -48,13 +48,13 @@ def test_the_first_rank_is_what_a_table_prints_in_bold() -> None:
         assert places.index.tolist() == [1 + sum(places.iloc[:i]) for i in range(len(places))]
 
 
-def test_the_probability_of_an_adjacent_order_is_that_of_the_comparison() -> None:
+def test_the_share_of_draws_of_an_adjacent_order_is_that_of_the_comparison() -> None:
     result = resample(*study({"a": 1.0, "b": 1.1, "c": 1.2}, n=150, videos=20), draws=300)
     for metric in ("mae", "acc7"):
         table = ranks(result, metric, BOTH)
-        for above, below, probability in zip(table["model"], table["model"][1:], table["above_next"], strict=False):
-            assert probability == compare(result[above], result[below], metric, BOTH)["better"] >= 0.5
-        assert np.isnan(table["above_next"].iloc[-1])
+        for above, below, share in zip(table["model"], table["model"][1:], table["ahead_of_next"], strict=False):
+            assert share == compare(result[above], result[below], metric, BOTH)["ahead"]
+        assert np.isnan(table["ahead_of_next"].iloc[-1])
 
 
 def test_more_models_make_a_claim_harder() -> None:
