@@ -24,7 +24,7 @@ from benchmark.report.remarks import settings_lines, training_texts
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.statistics.precision import check_level
-from benchmark.words import plural
+from benchmark.words import plural, sample_sizes
 from protocols import InputError, unknown_name
 
 #: Fewer digits of a run's id are taken for a name.
@@ -89,7 +89,8 @@ class Comparison:
         alike = {name for name in ("protocol", "scenario", "metric") if self.rows[name].nunique() == 1}
         columns = tuple(column for column in columns if column.name not in alike)
         body = [row_of(self._cells(found), columns) for found in self.rows.to_dict("records")]
-        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
+        samples = sample_sizes(self.samples, self.videos, self.panel.videos)
+        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {samples}"
         corrected = (
             f"Intervals, p (corrected) and Better are corrected for the {count} rows of this table (Bonferroni): all "
             "intervals hold at once"
@@ -97,7 +98,7 @@ class Comparison:
             else "There is one question, so nothing to correct"
         )
         caption = (
-            f"A is {self.a}, B is {self.b}: {sizes} of {plural(self.videos, 'video')}, under the same masks. Paired "
+            f"A is {self.a}, B is {self.b}: {sizes}, under the same masks. Paired "
             f"bootstrap over videos and seeds ({self.draws} draws) with Student's t; p is two-sided. {corrected}. "
             f"Draws A ahead: {AHEAD_CAPTION.format('A', 'B')}"
         )

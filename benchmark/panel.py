@@ -79,6 +79,8 @@ class Panel:
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
+        videos: How the videos are known: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
+            was not recorded.
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
         bound: An MAE that no model is believed to reach on these data; None where none is known.
@@ -100,6 +102,7 @@ class Panel:
     external: frozenset[str] = frozenset()
     missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     bound: Bound | None = None

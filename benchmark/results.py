@@ -179,6 +179,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         ),
         missing=tuple(missing),
         label_range=runs[0].label_range,
+        videos=runs[0].videos,
         settings=settings_origins(plan.study, runs),
         notes=source.notes,
         bound=runs[0].bound,

@@ -29,6 +29,7 @@ from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
 from benchmark.panel import Bound
+from benchmark.plain_yaml import read_yaml
 from benchmark.runs import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.tuning.tuned import TuningNote, read_tuned
 from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
@@ -140,7 +141,7 @@ def load_study(path: Path) -> Study:
         InputError: one line that names the file and the field.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -185,6 +186,7 @@ class PlannedRun:
         label: What tables call the model.
         label_range: Lowest and highest label of the data set, which chooses the metrics.
         bound: An MAE that no model is believed to reach on the data set, where one is known.
+        videos: How the videos of the data set are known.
     """
 
     spec: RunSpec
@@ -192,6 +194,7 @@ class PlannedRun:
     label: str
     label_range: tuple[float, float] = (-3.0, 3.0)
     bound: Bound | None = None
+    videos: str = ""
 
 
 @dataclass(frozen=True)
@@ -264,11 +267,13 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range, header.bound))
+                    runs.append(
+                        PlannedRun(spec, reference, entry.title, header.label_range, header.bound, header.videos)
+                    )
                 known = any(s.ignorable for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
-                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
+                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range, videos=header.videos))
     return Plan(study, tuple(runs), protocols, scenarios)
 
 

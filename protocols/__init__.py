@@ -14,6 +14,7 @@ from protocols.export import MaskFile, export_masks, read_masks
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanisms, register_mechanism
+from protocols.numbers import read_number, read_whole
 from protocols.protocol import Point, Protocol, get_protocol, protocols, register_protocol
 from protocols.regimes import Regime, get_regime, regimes, register_regime
 from protocols.registry import Registry, check_imports, load_plugin, origin_of, plugin_sha256
@@ -49,6 +50,8 @@ __all__ = [
     "plugin_sha256",
     "protocols",
     "read_masks",
+    "read_number",
+    "read_whole",
     "regimes",
     "register_mechanism",
     "register_protocol",

@@ -24,6 +24,7 @@ from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
+from protocols.numbers import read_number
 from protocols.registry import plugin_sha256
 
 COMPLETE = "complete"
@@ -169,9 +170,11 @@ def _value(node: ast.expr, text: str) -> object:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
+        if not isinstance(node.value, (bool, str)) and read_number(found := _source(node, text)) is None:
+            raise InputError(f"scenario {_short(text)}: {found[:40]!r} is no plain number; write it as 0.5, 10 or 1e-3")
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        value = node.operand.value
+        value = _value(node.operand, text)
         if isinstance(value, (int, float)):
             return -value
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
@@ -180,6 +183,10 @@ def _value(node: ast.expr, text: str) -> object:
         with suppress(TypeError):  # a key that holds a mapping
             return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
     raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
+
+
+def _source(node: ast.expr, text: str) -> str:
+    return ast.get_source_segment(text.strip(), node) or ""
 
 
 def _short(text: str) -> str:

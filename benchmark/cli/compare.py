@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import chosen_study
+from benchmark.cli.options import Number, Whole, chosen_study
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ _LISTED = 8
 @click.option("--protocol", "protocols", multiple=True, help="Only this protocol. Several: repeat.")
 @click.option("--metric", "metrics", multiple=True, help="Such as f1_non0, or all. Several: repeat.")
 @click.option("--by-scenario", is_flag=True, help="Every scenario for itself, instead of the mean over a protocol.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of all intervals and verdicts together.")
-@click.option("--draws", type=click.IntRange(min=2), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of all intervals and verdicts together.")
+@click.option("--draws", type=Whole(min=2), default=2000, show_default=True, help="Bootstrap draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compare(
     a: str,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import Number, load_plugins, plugin_option
 
 
 @click.group()
@@ -20,13 +20,13 @@ def data() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a data set of that name.")
 @click.option(
-    "--label-range", nargs=2, type=float, help="Lowest and highest label, where they are not the layout's own."
+    "--label-range", nargs=2, type=Number(), help="Lowest and highest label, where they are not the layout's own."
 )
 @click.option(
     "--split",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="csd, CSV: which videos are train, valid and test (CSV 'video,part', or JSON). Default: hashed, by video.",
+    help="npz, csd, CSV: which videos are train, valid, test (CSV 'video,part', or JSON). Default: hashed, by video.",
 )
 @click.option(
     "--use",
@@ -51,7 +51,8 @@ def import_(
     """Import PATH as the data set NAME.
 
     PATH is an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files (or the files), or a CSV of text and
-    labels.
+    labels. Videos are those that the source names, or that its ids tell (dia125_utt3, VIDEO[3]). What has to be guessed
+    is said; what nobody would read, such as an unknown array, is refused.
     """
     from benchmark.data.catalog import import_data
     from benchmark.data.importers import ImportOptions

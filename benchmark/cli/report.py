@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import chosen_study, split_list
+from benchmark.cli.options import Number, Whole, chosen_study, split_list
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--at", help="optimism: choose epochs at this rate of the protocol, such as 0.5; default: at its mean.")
 @click.option("--columns", help="Comma-separated names of columns (those of the CSV), or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of intervals, ranks and bold.")
-@click.option("--draws", type=click.IntRange(min=1), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of intervals, ranks and bold.")
+@click.option("--draws", type=Whole(min=1), default=2000, show_default=True, help="Bootstrap draws.")
 @click.option("--with-reported", is_flag=True, help="Published numbers below a rule in leaderboards, faults marked.")
 @click.option("--publish", "published", type=_FOLDER, help="Write a FOLDER to commit, predictions included.")
 @click.option("--check", "checked", type=_FOLDER, help="Recompute every number of such a FOLDER from its predictions.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import check_device, load_plugins, plugin_option, read_seeds, split_list
+from benchmark.cli.options import Whole, check_device, load_plugins, plugin_option, read_seeds, split_list
 from benchmark.cli.run import OUT, OUT_DEFAULT
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 @click.option("--dataset", help="Measure on this data set instead, such as synthetic:size=tiny; tables say so.")
 @click.option("--models", help="Comma-separated names, instead of the table's own.")
 @click.option("--seeds", help="How many (5), or which (0,3,7).")
-@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
+@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print all tables in this format.")
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
+@click.option("--workers", type=Whole(min=1), help="Worker processes; default: one a core.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @plugin_option
 def reproduce(

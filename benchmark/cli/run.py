@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import check_device, read_seeds, split_list
+from benchmark.cli.options import Whole, check_device, read_seeds, split_list
 
 OUT_DEFAULT = Path("results/runs")
 OUT = click.option(
@@ -35,8 +35,8 @@ OUT = click.option(
 @click.option("--regime", help="Training regime: uncertain, complete, or a scenario's text.")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
-@click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
+@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
+@click.option("--patience", type=Whole(min=1), help="Epochs without improvement before training ends.")
 @click.option("--name", help="Name of the study: its tables and figures go to OUT/studies/NAME.")
 @click.option("--plugin", "plugins", multiple=True, help="A Python file that registers models. Several: repeat.")
 @click.option(
@@ -48,7 +48,7 @@ OUT = click.option(
     "to 200 MB a worker meanwhile, no more memory, and leaves 2 MB.",
 )
 @OUT
-@click.option("--workers", type=click.IntRange(min=1), help="Worker processes; default: one a core.")
+@click.option("--workers", type=Whole(min=1), help="Worker processes; default: one a core.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @click.option("--dry-run", is_flag=True, help="Print what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")

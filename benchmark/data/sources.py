@@ -33,6 +33,7 @@ class DatasetHeader:
         text_is_tokens: Whether the text must be encoded.
         label_range: Lowest and highest possible label.
         bound: An MAE that no model is believed to reach, where the source file is known.
+        videos: How the videos are known, see `Provenance`.
     """
 
     name: str
@@ -41,6 +42,7 @@ class DatasetHeader:
     text_is_tokens: bool
     label_range: tuple[float, float] = (-3.0, 3.0)
     bound: Bound | None = None
+    videos: str = ""
 
 
 def filed_name(reference: str) -> str:
@@ -97,11 +99,14 @@ def dataset_header(name: str) -> DatasetHeader:
     if _from_code(name):
         samples = load_samples(name)
         tokens = samples.streams["text"].token_ids is not None
-        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens, samples.provenance.label_range)
+        origin = samples.provenance
+        return DatasetHeader(
+            name, samples.fingerprint(), tuple(samples.splits), tokens, origin.label_range, videos=origin.videos
+        )
     info = store_info(find_store(name))
-    bound = mae_bound(info.provenance.source_sha256)
+    bound, origin = mae_bound(info.provenance.source_sha256), info.provenance
     return DatasetHeader(
-        info.name, info.fingerprint, info.splits, info.text_is_tokens, info.provenance.label_range, bound
+        info.name, info.fingerprint, info.splits, info.text_is_tokens, origin.label_range, bound, origin.videos
     )
 
 
@@ -124,4 +129,5 @@ def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, sca
 @lru_cache(maxsize=4)
 def _generated_header(config: SyntheticConfig) -> DatasetHeader:
     samples = _generated(config)
-    return DatasetHeader(str(config), samples.fingerprint(), tuple(samples.splits), True)
+    videos = samples.provenance.videos
+    return DatasetHeader(str(config), samples.fingerprint(), tuple(samples.splits), True, videos=videos)

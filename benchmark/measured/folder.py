@@ -61,6 +61,7 @@ class PanelEntry(BaseModel):
     settings: dict[str, str] = {}
     notes: tuple[str, ...]
     bound: Bound | None = None
+    videos: str = ""
 
     @property
     def title(self) -> str:
@@ -224,6 +225,7 @@ def _panel(
         notes=entry.notes,
         split_of=own["split_of"].to_numpy(dtype=object) if pooled else None,
         bound=entry.bound,
+        videos=entry.videos,
     )
 
 

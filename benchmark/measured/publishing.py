@@ -167,6 +167,7 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         settings=dict(panel.settings),
         notes=panel.notes,
         bound=panel.bound,
+        videos=panel.videos,
     )
 
 

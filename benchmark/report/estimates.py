@@ -13,7 +13,7 @@ from benchmark.metrics import METRICS, constant_predictions
 from benchmark.panel import Panel
 from benchmark.report.plausibility import implausible
 from benchmark.statistics import DRAWS, Estimates, resample
-from benchmark.words import counted, plural
+from benchmark.words import counted, plural, sample_sizes
 from protocols import InputError, get_protocol, unknown_name
 
 #: A row that is computed from the generator of synthetic data: the bound, not a contestant.
@@ -234,7 +234,7 @@ def dataset_title(dataset: str, split: str) -> str:
 def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
     """Sizes that a reader must know, as one sentence: samples, videos, seeds, scenarios, split, regime."""
     sizes = [
-        f"{plural(len(panel.label), 'test sample')} of {plural(len(set(panel.video_ids.tolist())), 'video')}",
+        sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos),
         f"{counted(seeds, 'seed')} a model",
         plural(len(scenarios), "scenario"),
     ]

@@ -8,7 +8,7 @@ import pandas as pd
 from benchmark.report.cells import NOTHING, level_text, ratio
 from benchmark.report.placing import table_rows
 from benchmark.report.table import Cell, Column, Interval, Row, Table
-from benchmark.words import plural
+from benchmark.words import plural, sample_sizes
 from protocols import MODALITIES
 
 
@@ -93,4 +93,4 @@ def _share(value: float, low: float, high: float) -> Cell:
 
 def _seeds(data: pd.DataFrame) -> str:
     seeds, samples, videos = (int(data[name].max()) for name in ("seeds", "samples", "videos"))
-    return f"{samples} test samples of {videos} videos, {plural(seeds, 'seed')}."
+    return f"{sample_sizes(samples, videos)}, {plural(seeds, 'seed')}."

@@ -18,6 +18,7 @@ from benchmark.site.numbers import costs, protocol_table
 from benchmark.site.runs import run_ids, run_tables
 from benchmark.statistics import DRAWS
 from benchmark.store import RunRecord
+from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 
 #: Rises when a field of the bundle changes its meaning.
@@ -185,7 +186,7 @@ def _table(
         "videos": len(set(panel.video_ids.tolist())),
         "label_range": list(panel.label_range),
         "metrics": list(dict.fromkeys(m for by in sources.values() for m in by)),
-        "notes": list(notes),
+        "notes": [*notes, *_one_each(panel)],
         "missing": [_gap(gap) for gap in gaps],
         "costs": costs(panel, index),
         "runs": {str(index[m]): ids for m, ids in run_ids(panel).items() if m in index},
@@ -201,6 +202,11 @@ def _metric(name: str) -> dict[str, Any]:
         "percent": metric.percent,
         "definition": metric.definition,
     }
+
+
+def _one_each(panel: Panel) -> list[str]:
+    sizes = sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos)
+    return [f"{sizes}."] if "independent" in sizes else []
 
 
 def _gap(gap: Gap) -> dict[str, Any]:

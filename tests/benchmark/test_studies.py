@@ -409,7 +409,9 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     with pytest.raises(InputError, match="no such study file"):
         load_study(path)
-    for content, says in (("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")):
+    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is no plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
+    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
+    for content, says in (*wrong, *odd):
         path.write_text(content)
         with pytest.raises(InputError, match=says):
             load_study(path)

@@ -17,6 +17,7 @@ import numpy as np
 import yaml
 
 from benchmark.data.store import write_store
+from protocols import MODALITIES
 from tests.csd import csd_content, write_csd_folder
 from tests.fuzz import hostile
 from tests.fuzz.bytes_level import damage
@@ -116,8 +117,11 @@ def _good(kind: str) -> dict[str, bytes]:
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def _mmsa() -> dict[str, Any]:
+def _mmsa(rng: np.random.Generator | None = None) -> dict[str, Any]:
     content = mmsa_content((3, 2, 2))
+    if rng is not None and rng.random() < 0.3:
+        for part in content.values():
+            part["id"] = np.array(_ids(rng, len(part["id"])))
     for part in content.values():
         part["audio"], part["vision"] = part["audio"][:, :, :2], part["vision"][:, :, :3]
         part["text_bert"] = part["text_bert"][:, :, :50]
@@ -129,7 +133,7 @@ def _pickle(kind: str, number: int, how: str, rng: np.random.Generator, canary: 
     if how == "hostile":
         raw = hostile.pickle_call(rng, canary) if rng.random() < 0.6 else hostile.pickle_bomb(rng)
     elif how == "structure":
-        raw = pickle.dumps(damage_tree(_mmsa(), rng), protocol=protocol)
+        raw = pickle.dumps(damage_tree(_mmsa(rng), rng), protocol=protocol)
     else:
         raw = damage(pickle.dumps(_mmsa(), protocol=protocol), rng)
     if how != "bytes" and rng.random() < 0.15:
@@ -143,11 +147,64 @@ def _npz(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pat
     if how == "hostile":
         return Case(kind, number, how, {"a.npz": hostile.npz_trick(rng, npz_content(), canary)})
     buffer = io.BytesIO()
-    tree = damage_tree(npz_content(), rng)
+    tree = _npz_layout(rng)
+    if rng.random() < 0.6:
+        tree = damage_tree(tree, rng)
     arrays = {str(k).replace("\0", ""): v for k, v in tree.items() if not isinstance(v, dict)}
     arrays = {k: v for k, v in arrays.items() if k.encode("utf-8", "replace").decode() == k}
     (np.savez_compressed if rng.random() < 0.5 else np.savez)(buffer, **{k: _array(v) for k, v in arrays.items()})
     return Case(kind, number, how, {"a.npz": buffer.getvalue()})
+
+
+def _npz_layout(rng: np.random.Generator) -> dict[str, Any]:
+    """An archive of any form that the layout allows, or hardly does: modalities, names, ids, words."""
+    content = npz_content()
+    n = len(content["id"])
+    for modality in MODALITIES:
+        if rng.random() < 0.3:
+            del content[f"{modality}.values"]
+            if rng.random() < 0.8:
+                del content[f"{modality}.observed"]
+        elif rng.random() < 0.3:
+            del content[f"{modality}.observed"]
+        if rng.random() < 0.2:
+            content[f"{modality}.length"] = rng.integers(0, 6, n)
+    if rng.random() < 0.4:
+        content["raw_text"] = np.array(
+            [str(rng.choice(["good film", "", " ", "\u2603 x", "a" * 600])) for _ in range(n)]
+        )
+    if rng.random() < 0.2:
+        content["text.token_ids"] = rng.integers(0, 120, (n, 4))
+    if rng.random() < 0.3:
+        del content["split.official"]
+    if rng.random() < 0.5:
+        content["id"] = np.array(_ids(rng, n))
+    if rng.random() < 0.3:
+        content["video_id"] = np.array([f" v{i // 2}" for i in range(n)])
+    if rng.random() < 0.15:
+        content[str(rng.choice(["audio_lengths", "Audio.values", "label_range", "x" * 3000, "text.", "split."]))] = (
+            np.ones(n)
+        )
+    return content
+
+
+def _ids(rng: np.random.Generator, n: int) -> list[str]:
+    """Ids as the field writes them, and some that it does not."""
+    form = str(
+        rng.choice(
+            [
+                "v{v}$_${i}",
+                "dia{v}_utt{i}",
+                "video_{v}_{i}",
+                "v{v}[{i}]",
+                " v{v}/{i} ",
+                "x_{n}",
+                "{v}",
+                "[1" * 2000 + "{n}",
+            ]
+        )
+    )
+    return [form.format(v=i // 2, i=i % 2, n=i) for i in range(n)]
 
 
 def _array(value: Any) -> Any:
@@ -167,6 +224,8 @@ def _hdf5(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pa
         elif kind == "csd" and rng.random() < 0.2:
             files = _files(files, name, rng)
             break
+        elif kind == "csd" and rng.random() < 0.2:
+            files[name] = _moved(files[name], rng)
         else:
             files[name] = _edited(files[name], rng, canary, how == "hostile")
     return Case(kind, number, how, files)
@@ -185,6 +244,27 @@ def _files(files: dict[str, bytes], name: str, rng: np.random.Generator) -> dict
         other = names[int(rng.integers(len(names)))]
         files[name], files[other] = files[other], files[name]
     return files
+
+
+def _moved(raw: bytes, rng: np.random.Generator) -> bytes:
+    """All entries of a sequence under other keys, or on another clock."""
+    buffer = io.BytesIO(raw)
+    with h5py.File(buffer, "r+") as file:
+        root = next(iter(file), "")
+        if not isinstance(file.get(f"{root}/data"), h5py.Group):  # an earlier change took it away
+            return raw
+        entries = file[root]["data"]
+        form = str(rng.choice(["x_{}", "{}[0]", "{}[3]", " {}", "{}.mp4", "{}"]))
+        factor, shift = float(rng.choice([1, 30, 1000, 0.01, -1, 1e300])), float(rng.choice([0, 0, 100, -100]))
+        for key in list(entries):
+            times = file.get(f"{entries.name}/{key}/intervals")
+            if not isinstance(times, h5py.Dataset) or times.dtype.kind != "f":
+                continue
+            with np.errstate(over="ignore"):
+                times[...] = times[()] * factor + shift
+            if form.format(key) != key:
+                entries.move(key, form.format(key))
+    return buffer.getvalue()
 
 
 def _edited(raw: bytes, rng: np.random.Generator, canary: Path, trick: bool) -> bytes:
@@ -257,13 +337,18 @@ def _csv(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pat
     for _ in range(int(rng.integers(1, 3))):
         row = rows[int(rng.integers(len(rows)))]
         column = int(rng.integers(len(rows[0])))
-        change = rng.integers(7)
+        change = rng.integers(8)
         if change <= 3 and column < len(row):
             row[column] = cells[int(rng.integers(len(cells)))]
         elif change == 4:
             rows = [[cell for i, cell in enumerate(r) if i != column] for r in rows]
         elif change == 5:
             rows.insert(int(rng.integers(len(rows))), row * (300 if how == "hostile" else 1))
+        elif change == 7 and column < len(row):  # a quote that opens here and closes in another row, or nowhere
+            row[column] = '"' + row[column]
+            other = rows[int(rng.integers(len(rows)))]
+            if rng.random() < 0.7 and column < len(other):
+                other[column] += '"'
         else:
             row.append(cells[int(rng.integers(len(cells)))])
         if not rows or not rows[0]:

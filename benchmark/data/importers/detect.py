@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.data.importers.csd import read_csd
@@ -12,6 +13,7 @@ from benchmark.data.importers.mmsa import read_mmsa
 from benchmark.data.importers.npz import read_npz
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.text_csv import read_csv
+from benchmark.data.importers.videos import NO_VIDEOS, RECOGNISED, UNKNOWN
 from benchmark.data.samples import Samples
 from protocols import InputError
 
@@ -21,7 +23,7 @@ _LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
     "mmsa": (),
-    "npz": (),
+    "npz": ("split",),
     "csd": ("split", "use", "label_column", "more"),
     "csv": ("split", "text_column", "label_column"),
 }
@@ -44,7 +46,7 @@ def import_file(
         label_range: Lowest and highest label, where it is not the layout's own.
         options: Choices that the source leaves open.
         labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
-            then (what it has of them is not read), and an archive may lack a modality.
+            then (what it has of them is not read), and an archive may lack every modality.
 
     Raises:
         InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
@@ -60,6 +62,8 @@ def import_file(
                 )
         samples = _read(path, layout, name, label_range, options, labelled)
         samples.validate(labelled=labelled)
+        if labelled:
+            samples = _with_videos(samples)
     except InputError as error:  # names and ids come from the source, and may hold anything
         raise InputError(_one_line(str(error))) from error
     except OSError as error:
@@ -83,8 +87,22 @@ def _read(
     if layout == "csv":
         return read_csv(path, name, file_sha256(path), label_range, options, labelled)
     if layout == "npz":
-        return read_npz(path, name, file_sha256(path), label_range, labelled)
+        return read_npz(path, name, file_sha256(path), label_range, labelled, options.split)
     return read_mmsa(path, name, file_sha256(path), label_range)
+
+
+def _with_videos(samples: Samples) -> Samples:
+    """Say how the videos are known, where the source did not give them."""
+    if samples.provenance.videos:
+        return samples
+    known, note = UNKNOWN, NO_VIDEOS
+    for sample, video in zip(samples.ids.tolist(), samples.video_ids.tolist(), strict=True):
+        if video != sample:
+            count = len(set(samples.video_ids.tolist()))
+            known, note = RECOGNISED, f"{count} videos, recognised in the ids: {sample!r:.60} is of {video!r:.60}"
+            break
+    notes = (*samples.provenance.notes, note)
+    return replace(samples, provenance=replace(samples.provenance, videos=known, notes=notes))
 
 
 def layout_of(path: Path) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.importers.assemble import number_source, numbers, strings, whole_numbers
+from benchmark.data.importers.assemble import identifiers, number_source, numbers, strings, whole_numbers
 from benchmark.data.importers.blocks import Source
+from benchmark.data.importers.videos import recognise_videos
 from benchmark.data.samples import VOCABULARIES, FloatArray, IntArray, ModalityStream, StringArray
 from protocols import MODALITIES, InputError, Modality
 
@@ -37,7 +38,7 @@ class Part:
         self.n = len(self.labels("regression_labels"))
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
-        self.ids = strings(f"{where}: id", self._field("id"), self.n)
+        self.ids = identifiers(f"{where}: id", self._field("id"), self.n)
         raw = content.get("raw_text")
         self.raw_text = (
             np.array([""] * self.n, dtype=object) if raw is None else strings(f"{where}: raw_text", raw, self.n)
@@ -139,14 +140,9 @@ def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple
             where[sample, text, label] = name
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
-    own = [(f"{name}/" if repeat else "", i) for name, part in parts.items() for i in part.ids.tolist()]
-    ids = np.array([prefix + i for prefix, i in own], dtype=object)
-    return ids, np.array([prefix + _video(i) for prefix, i in own], dtype=object)
-
-
-def _video(sample_id: str) -> str:
-    """`VIDEO$_$3` and `video_0001/0003` belong to one video each; any other id is a video of its own."""
-    for separator in ("$_$", "/"):
-        if separator in sample_id:
-            return sample_id.rsplit(separator, 1)[0]
-    return sample_id
+    own = np.concatenate([part.ids for part in parts.values()])
+    prefix = np.concatenate(
+        [np.full(len(part.ids), f"{name}/" if repeat else "", object) for name, part in parts.items()]
+    )
+    videos = recognise_videos(own.tolist())
+    return prefix + own, prefix + (own if videos is None else videos)

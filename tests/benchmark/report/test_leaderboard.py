@@ -7,6 +7,7 @@ import io
 import numpy as np
 import pytest
 
+from benchmark.compare import compare_models, pair
 from benchmark.metrics import score
 from benchmark.panel import Gap, Panel
 from benchmark.report import remarks
@@ -81,6 +82,16 @@ def test_the_table_says_what_it_is_about(panel: Panel) -> None:
     real = leaderboard(dataclasses.replace(panel, dataset="mosi"), "inter-drop", draws=20)
     assert real.title.startswith("mosi: ")
     assert "synthetic" not in real.title + real.caption
+
+
+@pytest.mark.parametrize("how", ["unknown", "", "given"])
+def test_where_every_sample_is_a_video_tables_say_that_intervals_rest_on_it(panel: Panel, how: str) -> None:
+    alone = dataclasses.replace(panel, video_ids=panel.sample_ids, videos=how)
+    says = "240 test samples that each count as a video of their own (intervals treat them as independent)"
+    compared = compare_models(pair(alone, "lnln", alone, "mult"), ["complete"], draws=20).table()
+    for table in (leaderboard(alone, "complete", draws=20), per_scenario(alone, "inter-drop"), compared):
+        assert (says in table.caption) == (how != "given")
+        assert ("240 test samples of 240 videos" in table.caption) == (how == "given")
 
 
 def test_models_told_the_mask_are_marked_in_every_table_and_format(panel: Panel) -> None:
