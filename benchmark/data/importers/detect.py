@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.data.importers.csd import read_csd
@@ -12,6 +13,7 @@ from benchmark.data.importers.mmsa import read_mmsa
 from benchmark.data.importers.npz import read_npz
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.text_csv import read_csv
+from benchmark.data.importers.token_check import check_text
 from benchmark.data.samples import Samples
 from protocols import InputError
 
@@ -60,11 +62,13 @@ def import_file(
                 )
         samples = _read(path, layout, name, label_range, options, labelled)
         samples.validate(labelled=labelled)
+        notes = check_text(str(path), samples, labelled=labelled)
     except InputError as error:  # names and ids come from the source, and may hold anything
         raise InputError(_one_line(str(error))) from error
     except OSError as error:
         raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
-    return samples
+    source = samples.provenance
+    return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
 
 def _read(

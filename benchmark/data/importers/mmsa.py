@@ -78,6 +78,7 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
     raw_text = np.concatenate([p.raw_text for p in parts.values()])
     vocabulary = _vocabulary(sims, name, bool(unimodal), raw_text)
     text = join_tokens([p.tokens(vocabulary) for p in parts.values()], vocabulary)
+    notes += [f"text, {part}: {note}" for part, p in parts.items() for note in p.notes]
     if vocabulary == "bert-base-chinese":
         notes.append("text: token ids of bert-base-chinese")
     cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}

@@ -11,10 +11,9 @@ import numpy as np
 
 from benchmark.data.importers.assemble import number_source, numbers, strings, whole_numbers
 from benchmark.data.importers.blocks import Source
-from benchmark.data.samples import VOCABULARIES, FloatArray, IntArray, ModalityStream, StringArray
+from benchmark.data.importers.token_check import UNK, framed_texts
+from benchmark.data.samples import FloatArray, IntArray, ModalityStream, StringArray
 from protocols import MODALITIES, InputError, Modality
-
-_CLS, _SEP, _UNK = 101, 102, 100
 
 
 class Part:
@@ -27,6 +26,7 @@ class Part:
     Attributes:
         n: Number of samples.
         ids, raw_text: `(n,)`.
+        notes: What a reader should know of the text, a line each.
 
     Raises:
         InputError: naming the field, here and in every method.
@@ -34,6 +34,8 @@ class Part:
 
     def __init__(self, where: str, content: dict[str, Any]) -> None:
         self.where, self.content = where, content
+        self.notes: list[str] = []
+        self._text_in_place = True
         self.n = len(self.labels("regression_labels"))
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
@@ -56,15 +58,15 @@ class Part:
         where = f"{self.where}: text_bert"
         array = numbers(where, self._field("text_bert"), 3)
         if array.shape[:2] != (self.n, 3):
-            raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}")
-        largest = VOCABULARIES[vocabulary] - 1
-        ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, largest)
-        # position by position: the length of the mask is never searched for, so a text may fill all positions
-        attended = whole_numbers(f"{where}, attention mask", array[:, 1], 2, 0, 1) == 1
-        content = attended & (ids != _CLS) & (ids != _SEP)
+            turned = "; its last two axes are exchanged" if array.shape[0] == self.n and array.shape[2] == 3 else ""
+            raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}{turned}")
+        texts = framed_texts(where, array, vocabulary, self.ids)
+        self.notes += texts.notes
+        self._text_in_place = not texts.left_padded
+        ids, content = texts.ids, texts.content
         lengths = content.sum(axis=1)
         offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))]).astype(np.int64)
-        tokens = np.full(int(offsets[-1]), _UNK, dtype=np.int64)
+        tokens = np.full(int(offsets[-1]), UNK, dtype=np.int64)
         observed = np.zeros(len(tokens), dtype=np.bool_)
         inside = np.repeat(lengths > 0, np.maximum(lengths, 1))
         tokens[inside] = ids[content]
@@ -72,8 +74,8 @@ class Part:
         return ModalityStream(offsets, observed, token_ids=tokens, vocabulary=vocabulary)
 
     def steps(self) -> dict[Modality, int]:
-        """Padded length of the text and of each modality whose frames start where its array does."""
-        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])}
+        """Padded length of the text and of each modality whose positions start where its array does."""
+        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])} if self._text_in_place else {}
         return found | {m: int(self.frames(m).shape[1]) for m in MODALITIES[1:] if self.has_lengths(m)}
 
     def frames(self, modality: Modality) -> Source:
