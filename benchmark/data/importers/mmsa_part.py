@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -120,7 +121,18 @@ def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStrea
     )
 
 
-def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple[StringArray, StringArray]:
+class Named(Protocol):
+    """What tells the samples of a part apart."""
+
+    where: str
+    ids: StringArray
+    raw_text: StringArray
+
+    def labels(self, name: str) -> FloatArray:
+        """Labels `(n,)`."""
+
+
+def unique_ids(path: Path, parts: Mapping[str, Named], notes: list[str]) -> tuple[StringArray, StringArray]:
     """The ids of all samples and of their videos; where parts number anew, the part goes before both."""
     known: set[str] = set()
     where: dict[tuple[str, str, float], str] = {}
@@ -147,8 +159,9 @@ def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple
 
 
 def _video(sample_id: str) -> str:
-    """`VIDEO$_$3` and `video_0001/0003` belong to one video each; any other id is a video of its own."""
+    """`VIDEO$_$3`, `video_0001/0003` and `VIDEO[3]` belong to one video each; any other id is a video of its own."""
     for separator in ("$_$", "/"):
         if separator in sample_id:
             return sample_id.rsplit(separator, 1)[0]
-    return sample_id
+    found = re.fullmatch(r"(.+)\[\d+\]", sample_id, re.DOTALL)
+    return found[1] if found else sample_id

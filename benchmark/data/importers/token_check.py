@@ -154,7 +154,7 @@ def _first_filled(row: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def _attended(mask: BoolArray) -> tuple[BoolArray, IntArray, IntArray]:
     """Of flags `(n, L)`: whether any is set, the first and the last that is."""
-    some: BoolArray = mask.any(axis=1)
+    some: BoolArray = np.any(mask, axis=1)
     return some, np.argmax(mask, axis=1), mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)
 
 
