@@ -50,8 +50,8 @@ def import_(
 ) -> None:
     """Import PATH as the data set NAME.
 
-    PATH is an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files (or the files), or a CSV of text and
-    labels.
+    PATH is a feature pickle (MMSA, MISA, MulT) or a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder
+    of CMU-SDK .csd files (or the files), or a CSV of text and labels.
     """
     from benchmark.data.catalog import import_data
     from benchmark.data.importers import ImportOptions

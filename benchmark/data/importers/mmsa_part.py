@@ -40,7 +40,10 @@ class Part:
         self.n = len(self.labels("regression_labels"))
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
-        self.ids = strings(f"{where}: id", self._field("id"), self.n)
+        ids = self._field("id")
+        if np.shape(ids)[:2] == (self.n, 3) and isinstance(ids, np.ndarray):
+            raise InputError(f"{where}: id: three columns, as MulT's video, start and end; make one id of each row")
+        self.ids = strings(f"{where}: id", ids, self.n)
         raw = content.get("raw_text")
         self.raw_text = (
             np.array([""] * self.n, dtype=object) if raw is None else strings(f"{where}: raw_text", raw, self.n)
@@ -48,7 +51,13 @@ class Part:
 
     def labels(self, name: str) -> FloatArray:
         """Labels `(n,)`."""
-        array = numbers(f"{self.where}: {name}", self._field(name), 1)
+        values = self._field(name)
+        if isinstance(values, np.ndarray) and values.ndim > 1 and values.size == len(values) > 1:
+            raise InputError(
+                f"{self.where}: {name}: expected 1 dimensions, found shape {values.shape}, as of MulT's labels; write "
+                "one number a sample, with .reshape(-1)"
+            )
+        array = numbers(f"{self.where}: {name}", values, 1)
         if name != "regression_labels" and len(array) != self.n:
             raise InputError(f"{self.where}: {name}: expected {self.n} numbers, found {len(array)}")
         with np.errstate(over="ignore"):
