@@ -34,12 +34,12 @@ _COMPARED = 200
 _FEWEST = 10
 #: Ids that a tokenizer never gives: `[unused]` entries, from first to last.
 _UNUSED = {"bert-base-uncased": ((1, 99), (104, 998)), "bert-base-chinese": ((1, 99),)}
-#: Ids of `bert-base-uncased` that are characters beyond ASCII, which a text in ASCII never has.
-_BEYOND_ASCII = ((1067, 1995), (29_644, 30_521))
+#: Ids of characters beyond ASCII, of Chinese above all, which a text in ASCII never has.
+_BEYOND_ASCII = {"bert-base-uncased": ((1067, 1995), (29_644, 30_521)), "bert-base-chinese": ((671, 7900),)}
 #: First and last token of a text, and padding, as the tokenizers of other models write them.
 _FRAMES = {
     (0, 2): "as a tokenizer of RoBERTa does (0 ... 2, padding 1)",
-    (1, 2): "as a tokenizer of DeBERTa does (1 ... 2)",
+    (1, 2): "as a tokenizer of DeBERTa or ERNIE does (1 ... 2)",
     (2, 3): "as a tokenizer of ALBERT does (2 ... 3)",
 }
 
@@ -72,7 +72,8 @@ def framed_texts(where: str, array: npt.NDArray[Any], vocabulary: str, samples: 
 
     Raises:
         InputError: when rows are in another order, mask or segments are not 0 and 1, the mask has holes or attends to
-            nothing, a text is not `[CLS] ... [SEP]`, an id is not in the vocabulary, or a text is too long.
+            nothing, a text is not `[CLS] ... [SEP]`, an id is not in the vocabulary, a text is too long, or most tokens
+            are unknown.
     """
     _check_order(where, array)
     mask = whole_numbers(f"{where}, attention mask", array[:, 1], 2, 0, 1) == 1
@@ -93,10 +94,24 @@ def framed_texts(where: str, array: npt.NDArray[Any], vocabulary: str, samples: 
             "not; expected the rows token ids, attention mask, segment ids"
         )
     cut = _check_frame(where, array[:, 0], some, first, last, samples)
-    ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, VOCABULARIES[vocabulary] - 1)
+    largest = VOCABULARIES[vocabulary] - 1
+    beyond = np.argwhere(np.isfinite(array[:, 0]) & (array[:, 0] > largest))
+    if len(beyond):
+        sample, at = beyond[0]
+        raise InputError(
+            f"{where}, token ids of {vocabulary}: expected whole numbers from 0 to {largest}, found "
+            f"{array[sample, 0, at]:g} in sample '{samples[sample]}'; they are of another vocabulary"
+        )
+    ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, largest)
     # position by position: the length of the mask is never searched for, so a text may fill all positions
     content = mask & (ids != CLS) & (ids != SEP)
     check_lengths(where, content.sum(axis=1), samples)
+    unknown, tokens = int((content & (ids == UNK)).sum()), int(content.sum())
+    if 2 * unknown > tokens:
+        raise InputError(
+            f"{where}: {unknown} of {tokens} tokens are [UNK] (100), which stands for an erased word here: the "
+            f"tokenizer did not know this language; make the ids with one that does ({' or '.join(VOCABULARIES)})"
+        )
     left = int((some & (first > 0)).sum())
     counts = {
         "texts fill all positions and end without [SEP]: they were cut": cut,
@@ -302,8 +317,8 @@ def _texts(samples: Samples, rows: IntArray, longest: int) -> Iterator[_Text]:
 def _impossible(text: _Text, vocabulary: str) -> int | None:
     """An id that no text has, or none in ASCII where this one is; None where there is none."""
     ranges = _UNUSED[vocabulary]
-    if vocabulary == DEFAULT_VOCABULARY and text.raw.strip() and text.raw.isascii():
-        ranges += _BEYOND_ASCII
+    if text.raw.strip() and text.raw.isascii():
+        ranges += _BEYOND_ASCII[vocabulary]
     odd = np.flatnonzero(np.any([(text.ids >= low) & (text.ids <= high) for low, high in ranges], axis=0))
     return int(text.ids[odd[0]]) if len(odd) else None
 

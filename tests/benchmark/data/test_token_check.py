@@ -77,7 +77,7 @@ def _bare(text: np.ndarray[Any, Any], count: int, rng: np.random.Generator) -> N
     ("change", "says"),
     [
         (_frame(0, 2, 1), "as a tokenizer of RoBERTa does (0 ... 2, padding 1)"),
-        (_frame(1, 2, 0), "as a tokenizer of DeBERTa does (1 ... 2)"),
+        (_frame(1, 2, 0), "as a tokenizer of DeBERTa or ERNIE does (1 ... 2)"),
         (_frame(2, 3, 0), "as a tokenizer of ALBERT does (2 ... 3)"),
         (_bare, "so these ids are of another vocabulary, or made without special tokens"),
     ],
@@ -289,6 +289,33 @@ def test_ids_of_another_bert_beside_english_are_refused(tmp_path: Path, ids: lis
     _refused(tmp_path, content, "texts have token ids that the tokenizer of bert-base-uncased never gives them")
 
 
+def test_a_text_of_unknown_words_is_refused(tmp_path: Path) -> None:
+    """What the tokenizer of an English BERT makes of Chinese."""
+
+    def change(text: np.ndarray[Any, Any], count: int, rng: np.random.Generator) -> None:
+        text[0, 1 : count - 1] = rng.choice([100, 100, 100, 1744], count - 2)
+
+    _refused(tmp_path, _texts(change), "tokens are [UNK] (100), which stands for an erased word here")
+
+
+def test_chinese_ids_beside_english_are_refused_where_the_vocabulary_is_declared(tmp_path: Path) -> None:
+    archive = npz_content(12)
+    for key in ("text.values", "text.observed"):
+        del archive[key]
+    archive |= {
+        "raw_text": np.array(_SENTENCES[:12]),
+        "text.token_ids": np.full((12, 3), 2769),
+        "text.vocabulary": np.array("bert-base-chinese"),
+    }
+    path = tmp_path / "arrays.npz"
+    np.savez(path, **archive)
+    with pytest.raises(InputError, match="4 of 4 texts have token ids that the tokenizer of bert-base-chinese never"):
+        import_file(path, "toy")
+    archive["raw_text"] = np.array([f"\u6211\u6211{mark}" for mark in "abcdefghijkl"])
+    np.savez(path, **archive)
+    assert import_file(path, "toy").streams["text"].vocabulary == "bert-base-chinese"
+
+
 def test_a_part_without_text_is_refused_and_a_text_that_is_missing_is_not(tmp_path: Path) -> None:
     archive = npz_content()
     for key in ("text.values", "text.observed"):
@@ -324,7 +351,7 @@ def test_the_pieces_are_those_of_the_tokenizer() -> None:
     assert [pieces[i] for i in (101, 102, 1996, 2025, 2075)] == ["[CLS]", "[SEP]", "the", "not", "##ing"]
     never = [
         i
-        for ranges in (token_check._UNUSED[DEFAULT_VOCABULARY], token_check._BEYOND_ASCII)
+        for ranges in (token_check._UNUSED[DEFAULT_VOCABULARY], token_check._BEYOND_ASCII[DEFAULT_VOCABULARY])
         for low, high in ranges
         for i in range(low, high + 1)
     ]
