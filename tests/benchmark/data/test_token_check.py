@@ -323,27 +323,34 @@ def test_a_part_without_text_is_refused_and_a_text_that_is_missing_is_not(tmp_pa
     ids = np.full((6, 4), 2023)
     path = tmp_path / "arrays.npz"
 
-    def read(labelled: bool = True, **more: Any) -> Any:
-        np.savez(path, **archive, **more)
+    def read(ids: Any, raw: Any = None, labelled: bool = True) -> Any:
+        arrays = {**archive, "text.token_ids": ids} | ({} if raw is None else {"raw_text": raw})
+        np.savez(path, **arrays)
         return import_file(path, "toy", labelled=labelled)
 
     ids[0] = ids[2] = ids[5] = 0
     with pytest.raises(InputError, match=r"no text of the test part \(split 'official'\) has a token"):
-        read(**{"text.token_ids": ids})
+        read(ids)
     with pytest.raises(InputError, match="no text has a token"):
-        read(**{"text.token_ids": np.zeros((6, 4), int)})
-    assert not read(labelled=False, **{"text.token_ids": np.zeros((6, 4), int)}).streams["text"].observed.any()
+        read(np.zeros((6, 4), int))
+    assert not read(np.zeros((6, 4), int), labelled=False).streams["text"].observed.any()
     raw = np.array(["", "this this this this"] * 3)
     raw[[2, 5]] = ""
-    read(**{"text.token_ids": ids, "raw_text": raw})  # they are empty, the raw text says
+    read(ids, raw)  # they are empty, the raw text says
 
 
 def test_new_samples_are_checked_as_well(tmp_path: Path) -> None:
     path = tmp_path / "new.npz"
-    ids = np.full((16, 6), 2143)
-    np.savez(path, id=np.arange(16).astype(str), raw_text=np.array(_SENTENCES), **{"text.token_ids": ids})
+    arrays: dict[str, Any] = {"id": np.arange(16).astype(str), "raw_text": np.array(_SENTENCES)}
+    np.savez(path, **{**arrays, "text.token_ids": np.full((16, 6), 2143)})
     with pytest.raises(InputError, match="raw text and token ids contradict each other in 16 of 16 texts compared"):
         import_file(path, "toy", labelled=False)
+
+
+def test_ids_that_were_made_from_the_text_need_no_check(tmp_path: Path) -> None:
+    path = tmp_path / "reviews.csv"
+    path.write_text("text,label,split\n" + "".join(f"good film,1,{part}\n" for part in ("train", "valid", "test") * 3))
+    assert not any("raw_text" in note for note in import_file(path, "toy").provenance.notes)
 
 
 def test_the_pieces_are_those_of_the_tokenizer() -> None:
