@@ -18,6 +18,7 @@ from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
 from tests.benchmark.test_cli import write_npz
 from tests.csd import write_csd_folder
+from tests.misa import misa_content, write_misa_folder
 from tests.mmsa import write_mmsa_pickle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -52,6 +53,7 @@ def write_files(folder: Path) -> None:
     """The files that the commands name."""
     write_mmsa_pickle(folder / "unaligned_50.pkl")
     write_npz(folder / "features.npz")
+    write_misa_folder(folder / "MOSI", misa_content())
     write_csd_folder(folder / "CMU_MOSEI")
     videos = [f"vid-{i}_x" for i in range(6)]
     parts = {"train": videos[:3], "valid": videos[3:4], "test": videos[4:]}

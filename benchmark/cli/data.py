@@ -50,9 +50,10 @@ def import_(
 ) -> None:
     """Import PATH as the data set NAME.
 
-    PATH is an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files (or the files), or a CSV of text and
-    labels. Videos are those that the source names, or that its ids tell (dia125_utt3, VIDEO[3]). What has to be guessed
-    is said; what nobody would read, such as an unknown array, is refused.
+    PATH is a feature pickle (MMSA, MISA, MulT) or a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder
+    of CMU-SDK .csd files (or the files), or a CSV of text and labels. Videos are those that the source names, or that
+    its ids tell (dia125_utt3, VIDEO[3]). What has to be guessed is said; what nobody would read, such as an unknown
+    array, is refused.
     """
     from benchmark.data.catalog import import_data
     from benchmark.data.importers import ImportOptions

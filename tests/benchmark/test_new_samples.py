@@ -100,7 +100,7 @@ def test_an_archive_with_lengths_and_token_ids_can_be_studied(tmp_path: Path) ->
         ("toy", {"text.values": np.ones((4, 3, 300), np.float32)}, "word vectors, which encoder"),
         ("vectors", {"raw_text": np.array(TEXTS)}, "is word vectors of width 12"),
         ("vectors", {"text.values": np.ones((4, 3, 300), np.float32)}, "text has 300 features"),
-        ("toy", {"text.token_ids": np.array([[101, 2000, 102]] * 4)}, "101 in sample 0"),
+        ("toy", {"text.token_ids": np.array([[101, 2000, 102]] * 4)}, "101 in sample 'a'"),
         ("toy", {"text.token_ids": np.full((4, 3), 30_522)}, "whole numbers from 0 to 30521"),
         ("toy", {"text.token_ids": np.full((4, 3), 7000), "text.vocabulary": "bert-base-chinese"}, "bert-base-chinese"),
         ("toy", {"text.token_ids": np.full((4, 3), 7000), "text.vocabulary": "bert"}, "unknown vocabulary"),

@@ -22,11 +22,12 @@ from tests.csd import csd_content, write_csd_folder
 from tests.fuzz import hostile
 from tests.fuzz.bytes_level import damage
 from tests.fuzz.trees import STRINGS, damage_tree, odd_array, odd_value
+from tests.misa import misa_content, mult_content, write_misa_folder
 from tests.mmsa import mmsa_content
 from tests.npz import npz_content
 from tests.samples import make_samples
 
-KINDS = ("pickle", "npz", "store", "csd", "csv", "split", "study", "scenario")
+KINDS = ("pickle", "npz", "store", "csd", "csv", "split", "study", "scenario", "lists", "vectors", "folder")
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Case:
         kind: Of `KINDS`.
         number: With the seed, what it is drawn from.
         how: `bytes`, `structure`, `hostile`, or `valid`.
-        files: Content by file name; for `csd` the files of a folder.
+        files: Content by file name; for `csd` and `folder` the files of a folder.
         text: Of a scenario.
     """
 
@@ -104,16 +105,20 @@ def _good(kind: str) -> dict[str, bytes]:
             write_store(make_samples(12), Path(folder) / "toy.h5")
         elif kind == "npz":
             np.savez(Path(folder) / "arrays.npz", **npz_content())
+        elif kind == "folder":
+            write_misa_folder(Path(folder), misa_content((3, 2, 2)))
         else:
             raw = {
                 "pickle": pickle.dumps(_mmsa()),
+                "lists": pickle.dumps(misa_content((3, 2, 2))),
+                "vectors": pickle.dumps(mult_content((3, 2, 2))),
                 "csv": CSV,
                 "split": json.dumps(SPLIT).encode(),
                 "study": yaml.safe_dump(STUDY).encode(),
                 "scenario": SCENARIOS[1].encode(),
             }[kind]
-            name = {"pickle": "f.pkl", "csv": "l.csv", "split": "s.json", "study": "s.yaml", "scenario": "text"}[kind]
-            (Path(folder) / name).write_bytes(raw)
+            names = {"csv": "l.csv", "split": "s.json", "study": "s.yaml", "scenario": "text"}
+            (Path(folder) / names.get(kind, "f.pkl")).write_bytes(raw)
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
@@ -129,16 +134,43 @@ def _mmsa(rng: np.random.Generator | None = None) -> dict[str, Any]:
 
 
 def _pickle(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
+    content = _content(kind, rng)
     protocol = int(rng.integers(0, 6))
     if how == "hostile":
         raw = hostile.pickle_call(rng, canary) if rng.random() < 0.6 else hostile.pickle_bomb(rng)
     elif how == "structure":
-        raw = pickle.dumps(damage_tree(_mmsa(rng), rng), protocol=protocol)
+        raw = pickle.dumps(damage_tree(content, rng), protocol=protocol)
     else:
-        raw = damage(pickle.dumps(_mmsa(), protocol=protocol), rng)
+        raw = damage(pickle.dumps(content, protocol=protocol), rng)
     if how != "bytes" and rng.random() < 0.15:
         raw = damage(raw, rng)
     return Case(kind, number, how, {"f.pkl": raw})
+
+
+def _content(kind: str, rng: np.random.Generator) -> dict[str, Any]:
+    """What a pickle of the kind may hold."""
+    if kind == "pickle":
+        return _mmsa(rng)
+    if kind == "vectors":
+        return mult_content((3, 2, 2), bool(rng.random() < 0.5), 7 if rng.random() < 0.3 else 1)
+    content = misa_content((3, 2, 2), int(rng.choice([3, 4, 6])), (1, 7) if rng.random() < 0.3 else (1, 1))
+    # damage goes into lists, not into tuples
+    return {part: [[[*e[0]], *e[1:]] for e in entries] for part, entries in content.items()}
+
+
+def _folder(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
+    files = dict(_good(kind))
+    name = sorted(files)[int(rng.integers(len(files)))]
+    if how == "bytes":
+        files[name] = damage(files[name], rng)
+    elif how == "hostile":
+        files[name] = hostile.pickle_call(rng, canary) if rng.random() < 0.6 else hostile.pickle_bomb(rng)
+    elif rng.random() < 0.3:
+        files = _files(files, name, rng, ("other.pkl", "valid.pickle"))
+    else:
+        entries = _content("lists", rng)[Path(name).stem]
+        files[name] = pickle.dumps(damage_tree({"part": entries}, rng).get("part"))
+    return Case(kind, number, how, files)
 
 
 def _npz(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
@@ -222,7 +254,7 @@ def _hdf5(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pa
         if how == "bytes":
             files[name] = damage(files[name], rng)
         elif kind == "csd" and rng.random() < 0.2:
-            files = _files(files, name, rng)
+            files = _files(files, name, rng, ("other.csd", "Copy_of_" + name))
             break
         elif kind == "csd" and rng.random() < 0.2:
             files[name] = _moved(files[name], rng)
@@ -231,14 +263,15 @@ def _hdf5(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pa
     return Case(kind, number, how, files)
 
 
-def _files(files: dict[str, bytes], name: str, rng: np.random.Generator) -> dict[str, bytes]:
+def _files(files: dict[str, bytes], name: str, rng: np.random.Generator, others: tuple[str, str]) -> dict[str, bytes]:
+    """The files with one left out, called otherwise, there twice, or exchanged for another."""
     kind = rng.integers(4)
     if kind == 0:
         del files[name]
     elif kind == 1:
-        files["other.csd"] = files.pop(name)
+        files[others[0]] = files.pop(name)
     elif kind == 2:
-        files["Copy_of_" + name] = files[name]
+        files[others[1]] = files[name]
     else:
         names = sorted(files)
         other = names[int(rng.integers(len(names)))]
@@ -403,6 +436,9 @@ def _scenario(kind: str, number: int, how: str, rng: np.random.Generator, canary
 
 _MAKERS: dict[str, Callable[[str, int, str, np.random.Generator, Path], Case]] = {
     "pickle": _pickle,
+    "lists": _pickle,
+    "vectors": _pickle,
+    "folder": _folder,
     "npz": _npz,
     "store": _hdf5,
     "csd": _hdf5,

@@ -234,3 +234,13 @@ def filled_frames(padded: Source) -> BoolArray:
     found = [np.any(block, axis=2) for block in blocks(padded)]
     filled: BoolArray = np.concatenate(found) if found else np.zeros(padded.shape[:2], np.bool_)
     return filled
+
+
+def filled_span(filled: BoolArray) -> tuple[IntArray, IntArray]:
+    """Of flags `(n, T)`: the first that is set, and the one after the last; both 0 where none is."""
+    if not filled.shape[1]:
+        return np.zeros(len(filled), np.int64), np.zeros(len(filled), np.int64)
+    some = filled.any(axis=1)
+    start = np.where(some, np.argmax(filled, axis=1), 0).astype(np.int64)
+    stop = np.where(some, filled.shape[1] - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)
+    return start, stop

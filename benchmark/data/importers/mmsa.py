@@ -28,9 +28,8 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.features import Cleaning
-from benchmark.data.importers.assemble import StreamWriter, filled_frames
+from benchmark.data.importers.assemble import StreamWriter, filled_frames, filled_span
 from benchmark.data.importers.mmsa_part import Part, join_tokens, unique_ids
-from benchmark.data.importers.pickles import read_pickle
 from benchmark.data.samples import (
     PARTS,
     BoolArray,
@@ -56,16 +55,14 @@ OFFICIAL = {
 }
 
 
-def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, float] | None) -> Samples:
-    """Samples of an MMSA feature pickle; see `import_file`.
+def read_mmsa(path: Path, content: Any, name: str, sha256: str, label_range: tuple[float, float] | None) -> Samples:
+    """Samples of the content of an MMSA feature pickle; see `import_file`.
 
     Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
     """
-    content = read_pickle(path)
     official = OFFICIAL.get(sha256)
     notes = [f"official file: {official}" if official else "not one of the published feature files"]
     parts = _parts(path, content, notes)
-    del content
     unimodal = {
         m: np.concatenate([p.labels(f"regression_labels_{key}") for p in parts.values()])
         for key, m in _UNIMODAL.items()
@@ -78,6 +75,7 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
     raw_text = np.concatenate([p.raw_text for p in parts.values()])
     vocabulary = _vocabulary(sims, name, bool(unimodal), raw_text)
     text = join_tokens([p.tokens(vocabulary) for p in parts.values()], vocabulary)
+    notes += [f"text, {part}: {note}" for part, p in parts.items() for note in p.notes]
     if vocabulary == "bert-base-chinese":
         notes.append("text: token ids of bert-base-chinese")
     cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
@@ -176,25 +174,17 @@ def _spans(part: Part) -> tuple[dict[Modality, _Span], int]:
         else:
             filled[modality] = filled_frames(part.frames(modality))
     if len(filled) == 2 and filled["audio"].shape == filled["vision"].shape:
-        start, stop = _bounds(filled["audio"] | filled["vision"])
+        start, stop = filled_span(filled["audio"] | filled["vision"])
         # a modality without any frame is one position that is not observed, as everywhere
         for modality, own in filled.items():
             spans[modality] = start, np.where(own.any(axis=1), stop - start, 0)
         return spans, int((start > 0).sum())
     in_front = np.zeros(part.n, np.bool_)
     for modality, own in filled.items():
-        start, stop = _bounds(own)
+        start, stop = filled_span(own)
         spans[modality] = start, stop - start
         in_front |= start > 0
     return spans, int(in_front.sum())
-
-
-def _bounds(filled: BoolArray) -> tuple[IntArray, IntArray]:
-    """Of flags `(n, T)`: the first that is set, and the one after the last; both 0 where none is."""
-    some = filled.any(axis=1)
-    start = np.where(some, np.argmax(filled, axis=1), 0).astype(np.int64)
-    stop = np.where(some, filled.shape[1] - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)
-    return start, stop
 
 
 def _vocabulary(sims: bool, name: str, unimodal: bool, raw_text: StringArray) -> str:

@@ -34,6 +34,7 @@ from benchmark.data.importers.assemble import (
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
 from benchmark.data.importers.splits import choose_split
+from benchmark.data.importers.token_check import CLS, PAD, SEP, UNK, check_lengths
 from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import (
@@ -50,10 +51,6 @@ from benchmark.data.samples import (
 )
 from protocols import MODALITIES, InputError, Modality, unknown_name
 
-#: `[PAD]`, `[CLS]`, `[SEP]`, and `[UNK]` in the vocabularies of the store.
-_FRAME, _UNK = (0, 101, 102), 100
-#: What encoders such as BERT read at most, less `[CLS]` and `[SEP]`.
-_MOST_TOKENS = 510
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -275,22 +272,23 @@ def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
     if lengths is None:  # [PAD] is no word: a text ends with its last other token
         lengths = np.where(ids > 0, np.arange(1, ids.shape[1] + 1), 0).max(axis=1, initial=0)
     inside = np.arange(ids.shape[1])[None, :] < lengths[:, None]
-    bad = np.argwhere(inside & np.isin(ids, _FRAME))
-    if len(bad) or lengths.max(initial=0) > _MOST_TOKENS:
-        found = f"{ids[tuple(bad[0])]} in sample {bad[0][0]}" if len(bad) else f"{lengths.max()} tokens"
+    bad = np.argwhere(inside & np.isin(ids, (PAD, CLS, SEP)))
+    samples = strings(f"{path}: id", arrays["id"], n)
+    if len(bad):
         raise InputError(
-            f"{where}: expected at most {_MOST_TOKENS} content tokens, without [PAD], [CLS] and [SEP] (0, 101, 102); "
-            f"found {found}"
+            f"{where}: expected content tokens, without [PAD], [CLS] and [SEP] (0, 101, 102); found "
+            f"{ids[tuple(bad[0])]} in sample '{samples[bad[0][0]]}'"
         )
+    check_lengths(where, lengths, samples)
     if observed is not None:
         inside &= observed
     kept = np.maximum(lengths, 1)
     if ids.shape[1] == 0:  # a text without tokens is one [UNK] that is not observed
-        ids, inside = np.full((n, 1), _UNK, np.int64), np.zeros((n, 1), np.bool_)
+        ids, inside = np.full((n, 1), UNK, np.int64), np.zeros((n, 1), np.bool_)
     shown = np.arange(ids.shape[1])[None, :] < kept[:, None]
     seen = inside[shown]
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], _UNK), vocabulary=vocabulary)
+    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], UNK), vocabulary=vocabulary)
 
 
 def _split(path: Path, key: str, value: Any, n: int) -> PartArray:

@@ -268,6 +268,8 @@ def _put(part: str, key: str, value: Any, at: Any = ()) -> Any:
         (_put("train", "audio_lengths", -1, 0), "expected whole numbers from 0 to 12, found -1"),
         (_put("valid", "regression_labels", np.inf, 1), "label of sample 'valid0$_$1' is inf, outside the label range"),
         (_put("valid", "regression_labels", [[1.0]]), "valid: regression_labels: expected 1 dimensions"),
+        (_put("valid", "regression_labels", np.zeros((8, 1, 1))), "found shape (8, 1, 1), as of MulT's labels"),
+        (_put("valid", "id", np.zeros((8, 3))), "valid: id: three columns, as MulT's video, start and end"),
         (_drop("train", "id"), "train: has no 'id'"),
         (_put("train", "audio_lengths", 13, 0), "audio_lengths: expected whole numbers from 0 to 12, found 13"),
         (_put("train", "audio_lengths", 2.5, 0), "expected whole numbers from 0 to 12, found 2.5"),
