@@ -47,7 +47,7 @@ def compare(
     """Test whether models A and B of a study (by default the one that was run last) differ.
 
     A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
-    Without --metric: MAE, and every metric where one protocol is named.
+    Without --metric: MAE, and every usual metric where one protocol is named.
     """
     from benchmark.compare import compare_models, pair
     from benchmark.metrics import metric_names

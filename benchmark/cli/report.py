@@ -162,11 +162,12 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
 def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     from dataclasses import replace
 
-    if columns is None or columns == "all":
+    if columns is None:
         return entries
-    wanted = split_list(columns)
     chosen = []
     for entry in entries:
+        every = [column.name for column in entry.table.columns]
+        wanted = every if columns == "all" else split_list(columns)
         first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))

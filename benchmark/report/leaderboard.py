@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.metrics import constant_predictions, metric_names
+from benchmark.metrics import METRICS, constant_predictions, metric_names
 from benchmark.panel import Panel
 from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cells import (
@@ -34,7 +34,7 @@ from benchmark.report.remarks import Notes, checked_f1, general_footnotes, ident
 from benchmark.report.table import Cell, Column, Table
 from benchmark.statistics import DRAWS, ranks
 
-#: Not in the leaderboard, to keep it readable; the table of scenarios has it.
+#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
 #: What of its costs stands in a leaderboard; the table of costs has the rest.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
@@ -87,7 +87,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     Raises:
         InputError: if nothing was evaluated under the protocol.
     """
-    names = [name for name in metric_names(results.panel.label_range) if name not in _LEFT_OUT]
+    names = list(metric_names(results.panel.label_range))
     scenarios = results.scenarios
     found = values_of(results, {"mean": scenarios}, names)
     order = ranks(results.contest, "mae", scenarios, level=results.level)
@@ -109,9 +109,10 @@ def leaderboard_table(results: ProtocolResults) -> Table:
             if name.startswith("f1_"):
                 accuracy = cells[name.replace("f1_", "acc2_")]
                 cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
-        if model in constant and "corr" in cells:
-            mark = notes.mark("some of the predictions are constant, where Corr is 0 by definition")
-            cells["corr"] = replace(cells["corr"], note=mark)
+        for name in ("corr", "corr_clipped") if model in constant else ():
+            if name in cells:
+                mark = notes.mark("some of the predictions are constant, where Corr is 0 by definition")
+                cells[name] = replace(cells[name], note=mark)
         return cells | cost_cells(results, model)
 
     contest = {model: row(model) for model in places}
@@ -127,13 +128,19 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         "same test; P(above next) is the probability that a model is better than the next. Every F1 was checked "
         "against what its accuracy allows."
     )
-    paper = ["model", *names, "rank"]
+    paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
     footnotes = (*notes.footnotes(), *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
 
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
-    metrics = [metric_column(name, "shown" if name == "mae" else "csv", level) for name in names]
+    metrics = [
+        replace(
+            metric_column(name, "shown" if name == "mae" else "csv", level),
+            unasked=METRICS[name].usual and name not in _LEFT_OUT,
+        )
+        for name in names
+    ]
     tail = [Column("mae_sd", "MAE SD over seeds"), Column("above_next", "P(above next)")]
     costs = [column for column in COST_COLUMNS if column.name in _COSTS]
     return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)

@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from benchmark.data.catalog import list_stores
-from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.importers.meaning import OFFICIAL
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
 from benchmark.data.store import StoreInfo
@@ -38,7 +38,7 @@ class Need:
     @property
     def sha256(self) -> str:
         """Of the published file."""
-        return next(sha for sha, title in OFFICIAL.items() if title == self.official)
+        return next(sha for sha, file in OFFICIAL.items() if file.title == self.official)
 
     def store(self) -> StoreInfo | None:
         """The store of this name, if it is there."""

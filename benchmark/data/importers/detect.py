@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from benchmark.data.importers.csd import read_csd
+from benchmark.data.importers.meaning import settle_labels
 from benchmark.data.importers.mmsa import read_mmsa
 from benchmark.data.importers.npz import read_npz
 from benchmark.data.importers.options import ImportOptions
@@ -20,10 +21,10 @@ _KINDS = "an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files
 _LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
-    "mmsa": (),
-    "npz": (),
-    "csd": ("split", "use", "label_column", "more"),
-    "csv": ("split", "text_column", "label_column"),
+    "mmsa": ("vocabulary", "map_labels"),
+    "npz": ("vocabulary", "map_labels"),
+    "csd": ("split", "use", "label_column", "more", "map_labels"),
+    "csv": ("split", "text_column", "label_column", "map_labels"),
 }
 
 
@@ -40,8 +41,8 @@ def import_file(
     Args:
         path: An MMSA feature pickle, an npz archive of the documented layout, a folder of CMU-SDK `.csd` files (or one
             of several, see `ImportOptions.more`), or a CSV of text and labels.
-        name: How the data set will be called.
-        label_range: Lowest and highest label, where it is not the layout's own.
+        name: How the data set will be called; says nothing of what is in it.
+        label_range: Lowest and highest label; see `meaning.settle_labels` for what counts without it.
         options: Choices that the source leaves open.
         labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
             then (what it has of them is not read), and an archive may lack a modality.
@@ -58,7 +59,9 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, label_range, options, labelled)
+        samples = _read(path, layout, name, options, labelled)
+        if labelled:
+            samples = settle_labels(str(path), samples, label_range, options.map_labels)
         samples.validate(labelled=labelled)
     except InputError as error:  # names and ids come from the source, and may hold anything
         raise InputError(_one_line(str(error))) from error
@@ -71,20 +74,17 @@ def _read(
     path: Path,
     layout: str,
     name: str,
-    label_range: tuple[float, float] | None,
     options: ImportOptions,
     labelled: bool,
 ) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
-        return read_csd(
-            {file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, label_range, options, path
-        )
+        return read_csd({file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, options, path)
     if layout == "csv":
-        return read_csv(path, name, file_sha256(path), label_range, options, labelled)
+        return read_csv(path, name, file_sha256(path), options, labelled)
     if layout == "npz":
-        return read_npz(path, name, file_sha256(path), label_range, labelled)
-    return read_mmsa(path, name, file_sha256(path), label_range)
+        return read_npz(path, name, file_sha256(path), options.vocabulary, labelled)
+    return read_mmsa(path, name, file_sha256(path), options.vocabulary)
 
 
 def layout_of(path: Path) -> str:
