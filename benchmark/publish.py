@@ -11,6 +11,7 @@ from pathlib import Path
 from shlex import quote
 
 from benchmark.commands import read_panels, study_folder
+from benchmark.metrics import metric_names
 from benchmark.report.estimates import ProtocolResults, protocol_names
 from benchmark.report.rendering.html import page
 from benchmark.report.table import Table, Value
@@ -97,7 +98,11 @@ def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[lis
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
     add_models = _adding(study, root)
-    for panel in read_panels(study, root):
+    panels = read_panels(study, root)
+    known = [name for panel in panels for name in metric_names(panel.label_range)]
+    for panel in panels:
+        # which another data set of the study has
+        lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
         for protocol in protocol_names(panel):
             results = ProtocolResults.of(
                 panel, protocol, draws=settings.draws, level=settings.level, add_models=add_models
@@ -105,7 +110,11 @@ def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[lis
             if not set(results.scenarios) & set(panel.cells["scenario"]):
                 continue  # asked for, and not yet evaluated by any model
             for name in TABLES:
-                reason = why_not(name, results, settings)
+                if lacks and name != "leaderboard":
+                    low, high = panel.label_range
+                    reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
+                else:
+                    reason = why_not(name, results, settings)
                 if reason:
                     absent.setdefault(name, []).append(reason)
                 else:

@@ -196,3 +196,14 @@ def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, .
 def usual_metrics(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
     """Those of `metric_names` that tables of many metrics show unasked."""
     return tuple(name for name in metric_names(label_range) if METRICS[name].usual)
+
+
+def without_classes(label_range: tuple[float, float]) -> list[str]:
+    """What labels of a range without classes lack, a line; none where the range has classes."""
+    if scale_of(label_range).classes:
+        return []
+    low, high = label_range
+    return [
+        f"labels from {low:g} to {high:g} have MAE and Corr, and no accuracies or F1: those need labels mapped at "
+        "import (--map-labels -3 3, or -1 1 for the bins of CH-SIMS)"
+    ]

@@ -93,7 +93,8 @@ def train(
         TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
     """
     train_part, valid_part = data.part("train"), data.part("valid")
-    model.initialise(TrainingStatistics(train_part.label.to(device)))
+    centre = model.spec.label_centre
+    model.initialise(TrainingStatistics((train_part.label - centre).to(device)))
     info = model.info
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
     stages = model.stages(optimisation.epochs)
@@ -127,7 +128,8 @@ def train(
                 sweep.begin()
                 shuffle = np.random.Generator(np.random.Philox(key=[seed, done]).jumped(number))
                 for rows in batches_by_length(train_part, optimisation.batch_size, shuffle):
-                    terms = model.training_loss(_train_batch(draw, complete or draw, rows), sweep.step(epoch))
+                    batch = _train_batch(draw, complete or draw, rows, centre)
+                    terms = model.training_loss(batch, sweep.step(epoch))
                     means.add(terms, len(rows))
                     sweep.update(terms, done + 1)
                     average.follow()
@@ -177,10 +179,10 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> Tensor:
     result = torch.empty(len(part), dtype=torch.float64)
     for rows in batches_by_length(part.part, EVALUATION_BATCH):
         result[rows] = model(part.batch(rows)).sentiment.double().cpu()
-    return result
+    return result + model.spec.label_centre
 
 
-def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainBatch:
+def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor, centre: float) -> TrainBatch:
     device_rows = rows.to(draw.device)
     given = draw.batch(rows)
     return TrainBatch(
@@ -189,7 +191,7 @@ def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainB
         observed=draw.observed_positions(rows),
         integrity=draw.integrity[device_rows],
         complete_integrity=complete.integrity[device_rows],
-        label=draw.part.label[rows].to(draw.device),
+        label=(draw.part.label[rows] - centre).to(draw.device),
         index=device_rows,
     )
 

@@ -164,10 +164,15 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
 
     if columns is None:
         return entries
+    known = {column.name for entry in entries for column in entry.table.columns}
     chosen = []
     for entry in entries:
         every = [column.name for column in entry.table.columns]
-        wanted = every if columns == "all" else split_list(columns)
+        given = every if columns == "all" else split_list(columns)
+        # what another data set of the study has, and this one has not, is left out here
+        wanted = [name for name in given if name in every or name not in known]
+        if given and not wanted:
+            continue
         first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))

@@ -31,7 +31,8 @@ from benchmark.report.cells import (
 from benchmark.report.cost import COST_COLUMNS, cost_cells
 from benchmark.report.estimates import ORACLE, ProtocolResults, protocol_names
 from benchmark.report.remarks import Notes, checked_f1, general_footnotes, identity
-from benchmark.report.table import Cell, Column, Table
+from benchmark.report.table import Cell, Column, Footnote, Table
+from benchmark.scales import without_classes
 from benchmark.statistics import DRAWS, ranks
 
 #: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
@@ -129,7 +130,8 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         "against what its accuracy allows."
     )
     paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
-    footnotes = (*notes.footnotes(), *general_footnotes(results))
+    lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
+    footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
 
 

@@ -17,9 +17,9 @@ from benchmark.data.description.probe import probe_modalities
 from benchmark.data.description.scan import scan_stream
 from benchmark.data.description.suspicion import suspicions
 from benchmark.data.description.tables import Description, Probe
-from benchmark.data.importers.meaning import OFFICIAL, little_filled, without_classes
+from benchmark.data.importers.meaning import OFFICIAL, little_filled
 from benchmark.data.samples import Samples
-from benchmark.scales import scale_of
+from benchmark.scales import scale_of, without_classes
 from protocols import MODALITIES, unknown_name
 
 

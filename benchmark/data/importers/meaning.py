@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from benchmark.data.samples import DEFAULT_VOCABULARY, VOCABULARIES, BoolArray, FloatArray, Samples
-from benchmark.scales import MOSI, SIMS, scale_of
+from benchmark.scales import MOSI, SIMS, without_classes
 from protocols import InputError, unknown_name
 
 Range: TypeAlias = tuple[float, float]
@@ -127,17 +127,6 @@ def little_filled(label: FloatArray, bounds: Range) -> str:
         f"labels go from {finite.min():g} to {finite.max():g}, {100 * share:.0f} % of the range {low:g} to {high:g}; "
         "import them with --label-range LOW HIGH if that is not their scale"
     )
-
-
-def without_classes(bounds: Range) -> list[str]:
-    """What labels of a range without classes lack, a line; none where the range has classes."""
-    if scale_of(bounds).classes:
-        return []
-    low, high = bounds
-    return [
-        f"labels from {low:g} to {high:g} have MAE and Corr, and no accuracies or F1: those need labels mapped at "
-        "import (--map-labels -3 3, or -1 1 for the bins of CH-SIMS)"
-    ]
 
 
 def choose_vocabulary(
