@@ -150,10 +150,9 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
     def below(entry: Entry) -> Entry:
         if entry.name != "leaderboard":
             return entry
-        need = NEEDS.get(entry.dataset.partition("/")[0])
-        table = with_reported(
-            entry.table, rows, dataset=entry.dataset, protocol=entry.protocol, warning=need.warning if need else ""
-        )
+        need = NEEDS.get(entry.published)
+        warning = need.warning(entry.dataset.partition("/")[0]) if need else ""
+        table = with_reported(entry.table, rows, dataset=entry.published, protocol=entry.protocol, warning=warning)
         return replace(entry, table=table)
 
     return [below(entry) for entry in entries]

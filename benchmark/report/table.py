@@ -197,9 +197,10 @@ class Table:
 
         Args:
             label: For `\\ref`.
-            all_columns: Every column that readers see, instead of those that a paper prints (`paper`).
+            all_columns: Every column, instead of those that a paper prints (`paper`).
         """
-        return as_latex.latex(self.shown() if all_columns or not self.paper else self.only(self.paper), label)
+        shown = self if all_columns else self.only(self.paper) if self.paper else self.shown()
+        return as_latex.latex(shown, label)
 
     def html(self) -> str:
         """A `<figure>` with a `<table>`; classes `left`, `right`, `center`, `rule`, `best` are left to the page."""

@@ -34,8 +34,9 @@ def show(
         all_columns: Show every column.
         caption: Print the caption, too.
     """
-    table = table.shown()
-    if table.paper and not all_columns:
+    if all_columns:
+        table = table.only([column.name for column in table.columns])
+    elif table.paper:
         table = table.only([column.name for column in table.columns if column.name in table.paper])
     left = 0
     if elsewhere:
