@@ -38,6 +38,8 @@ def show(
         table = table.only([column.name for column in table.columns])
     elif table.paper:
         table = table.only([column.name for column in table.columns if column.name in table.paper])
+    else:
+        table = table.shown()
     left = 0
     if elsewhere:
         chosen = _fitting(table, table.plain()[1], console.width)
