@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.metrics import METRICS, Metric, metric_names
+from benchmark.metrics import METRICS, Metric, metric_names, usual_metrics
 from benchmark.panel import Panel
 from benchmark.report.cells import AHEAD_CAPTION, NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.report.estimates import dataset_title, estimate, protocol_names, protocol_points
@@ -218,7 +218,7 @@ def compare_models(
     Args:
         panel: From `pair`.
         protocols: Names; all of the panel by default.
-        metrics: Names; by default MAE, or every metric when there is one protocol and its mean is compared.
+        metrics: Names; by default MAE, or every usual one when there is one protocol and its mean is compared.
         by_scenario: Ask for every scenario instead of the mean over a protocol.
         draws: Bootstrap draws.
         level: Of all intervals and verdicts together: each is at `1 - (1 - level) / questions` (Bonferroni), so that
@@ -233,7 +233,8 @@ def compare_models(
     if not points:
         raise InputError(f"'{a}' and '{b}' have no protocol in common; run both under one")
     known = metric_names(panel.label_range)
-    chosen = list(dict.fromkeys(metrics)) or (list(known) if len(points) == 1 and not by_scenario else ["mae"])
+    several = len(points) == 1 and not by_scenario
+    chosen = list(dict.fromkeys(metrics)) or (list(usual_metrics(panel.label_range)) if several else ["mae"])
     for name in chosen:
         if name not in known:
             raise unknown_name("metric", name, known)

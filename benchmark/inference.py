@@ -43,7 +43,7 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
     for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         started = time.perf_counter()
         prediction = model(part.batch(rows))
-        fill("prediction", rows, prediction.sentiment.double())  # waits for an accelerator
+        fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
         milliseconds[rows] = 1000 * (time.perf_counter() - started) / len(rows)
         if prediction.integrity is not None:
             for i, modality in enumerate(MODALITIES):

@@ -10,7 +10,7 @@ and the numbers of its bootstrap come from the same code. Nothing is rounded, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.scales import METRICS, MOSI, SIMS, Binary, FloatArray, Metric, Scale, metric_names, scale_of
+from benchmark.scales import (
+    METRICS,
+    MOSI,
+    SIMS,
+    Binary,
+    FloatArray,
+    Metric,
+    Scale,
+    metric_names,
+    scale_of,
+    usual_metrics,
+)
 from protocols import MODALITIES, InputError
 
 __all__ = [
@@ -42,6 +53,7 @@ __all__ = [
     "score",
     "score_cells",
     "sums_by_cluster",
+    "usual_metrics",
     "values_from_sums",
 ]
 
@@ -119,19 +131,26 @@ def sums_by_cluster(
         result: FloatArray = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
         return result
 
-    x = _standardised(predictions, constant_predictions(predictions, split_of))
+    def distances(predicted: FloatArray, suffix: str) -> None:
+        """What MAE and Corr need."""
+        x = _standardised(predicted, constant_predictions(predicted, split_of))
+        sums[f"error{suffix}"] = total(np.abs(predicted - truth))
+        sums[f"x{suffix}"], sums[f"xx{suffix}"], sums[f"xy{suffix}"] = total(x), total(x * x), total(x * y)
+
     y = _standardised(truth, constant_predictions(truth))
-    sums = {
-        "n": total(np.ones_like(truth)),
-        "error": total(np.abs(predictions - truth)),
-        "x": total(x),
-        "y": total(y),
-        "xx": total(x * x),
-        "yy": total(y * y),
-        "xy": total(x * y),
-    }
-    for name, bins in scale.classes.items():
-        sums[name] = total(bins(predictions) == bins(truth))
+    sums = {"n": total(np.ones_like(truth)), "y": total(y), "yy": total(y * y)}
+    distances(predictions, "")
+    if scale.clipped:  # labels are within the range
+        distances(np.clip(predictions, *scale.label_range), "_clipped")
+    binned = {name: (bins(predictions), bins(truth)) for name, bins in scale.classes.items()}
+    for name, (said, true) in binned.items():
+        sums[name] = total(said == true)
+    for name, (classes, codes) in scale.macro.items():
+        said, true = binned[classes]
+        for code in codes:
+            sums[f"{name}:{code}:true"] = total(true == code)
+            sums[f"{name}:{code}:said"] = total(said == code)
+            sums[f"{name}:{code}:both"] = total((true == code) & (said == code))
     for name, binary in scale.binaries.items():
         kept = np.ones(truth.shape, dtype=np.bool_) if binary.kept is None else binary.kept(truth)
         true, said = binary.positive(truth) & kept, binary.positive(predictions) & kept
@@ -150,10 +169,11 @@ def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None =
     values: dict[str, FloatArray] = {}
     wanted = set(scale.metrics if metrics is None else metrics)
     n = sums["n"]
-    if "mae" in wanted:
-        values["mae"] = sums["error"] / n
-    if "corr" in wanted:
-        values["corr"] = _correlation(sums)
+    for suffix in ("", "_clipped"):
+        if f"mae{suffix}" in wanted:
+            values[f"mae{suffix}"] = sums[f"error{suffix}"] / n
+        if f"corr{suffix}" in wanted:
+            values[f"corr{suffix}"] = _correlation(sums, suffix)
     for name in scale.classes:
         if name in wanted:
             values[name] = sums[name] / n
@@ -164,6 +184,9 @@ def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None =
             values[f"acc2_{name}"] = _ratio(both + neither, kept, np.nan)
         if f"f1_{name}" in wanted:
             values[f"f1_{name}"] = _ratio(_weighted_f1(kept, true, said, both) * kept, kept, np.nan)
+    for name, (_, codes) in scale.macro.items():
+        if name in wanted:
+            values[name] = _macro_f1([[sums[f"{name}:{c}:{part}"] for part in ("true", "said", "both")] for c in codes])
     return {name: values[name] for name in scale.metrics if name in wanted}
 
 
@@ -294,13 +317,14 @@ def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatA
     return result
 
 
-def _correlation(sums: Sums) -> FloatArray:
+def _correlation(sums: Sums, suffix: str) -> FloatArray:
     n = sums["n"]
-    mean_x, mean_y = sums["x"] / n, sums["y"] / n
-    variance = (sums["xx"] / n - mean_x * mean_x) * (sums["yy"] / n - mean_y * mean_y)
+    x, xx, xy = (sums[f"{name}{suffix}"] / n for name in ("x", "xx", "xy"))
+    y, yy = sums["y"] / n, sums["yy"] / n
+    variance = (xx - x * x) * (yy - y * y)
     # a resample in which one side hardly varies has no correlation to speak of; rows are standardised, so 1 is usual
     defined = variance > 1e-20
-    ratio = (sums["xy"] / n - mean_x * mean_y) / np.sqrt(np.where(defined, variance, 1.0))
+    ratio = (xy - x * y) / np.sqrt(np.where(defined, variance, 1.0))
     result: FloatArray = np.where(defined, np.clip(ratio, -1.0, 1.0), 0.0)
     return result
 
@@ -317,6 +341,14 @@ def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatA
     f1_positive = _ratio(2 * both, true + said, 0.0)
     f1_negative = _ratio(2 * neither, 2 * n - true - said, 0.0)
     return _ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
+
+
+def _macro_f1(classes: Sequence[Sequence[FloatArray]]) -> FloatArray:
+    """The mean F1 of classes of (true, said, both) counts; one that is neither true nor said anywhere has none."""
+    total = sum(_ratio(2 * both, true + said, 0.0) for true, said, both in classes)
+    return _ratio(
+        np.asarray(total), np.asarray(sum((true + said > 0).astype(np.float64) for true, said, _ in classes)), np.nan
+    )
 
 
 @dataclass(frozen=True, eq=False)

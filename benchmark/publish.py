@@ -11,10 +11,12 @@ from pathlib import Path
 from shlex import quote
 
 from benchmark.commands import read_panels, study_folder
+from benchmark.metrics import metric_names
 from benchmark.report.estimates import ProtocolResults, protocol_names
 from benchmark.report.rendering.html import page
 from benchmark.report.table import Table, Value
 from benchmark.report.tables import TABLES, TableSettings, make_table, why_not
+from benchmark.reported import published_as
 from benchmark.store import replace_file
 from benchmark.study import Study
 from protocols import InputError, unknown_name
@@ -30,12 +32,14 @@ class Entry:
         protocol: Name of the protocol.
         name: Which table: one of `TABLES`.
         table: The table.
+        published: The data set of the field whose test labels these are, or empty.
     """
 
     dataset: str
     protocol: str
     name: str
     table: Table
+    published: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,7 +101,12 @@ def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[lis
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
     add_models = _adding(study, root)
-    for panel in read_panels(study, root):
+    panels = read_panels(study, root)
+    known = [name for panel in panels for name in metric_names(panel.label_range)]
+    for panel in panels:
+        published = published_as(panel.label, panel.label_range)
+        # which another data set of the study has
+        lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
         for protocol in protocol_names(panel):
             results = ProtocolResults.of(
                 panel, protocol, draws=settings.draws, level=settings.level, add_models=add_models
@@ -105,12 +114,16 @@ def study_tables(study: Study, root: Path, settings: TableSettings) -> tuple[lis
             if not set(results.scenarios) & set(panel.cells["scenario"]):
                 continue  # asked for, and not yet evaluated by any model
             for name in TABLES:
-                reason = why_not(name, results, settings)
+                if lacks and name != "leaderboard":
+                    low, high = panel.label_range
+                    reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
+                else:
+                    reason = why_not(name, results, settings)
                 if reason:
                     absent.setdefault(name, []).append(reason)
                 else:
                     table = make_table(name, results, settings)
-                    entries.append(Entry(f"{panel.dataset}/{panel.split}", results.protocol, name, table))
+                    entries.append(Entry(f"{panel.dataset}/{panel.split}", results.protocol, name, table, published))
     if not entries:
         raise InputError(f"study '{study.name}': nothing is finished yet; run it to the end first")
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}

@@ -92,7 +92,7 @@ def model_sizes(
 
     Args:
         widths: Of the values of each modality; that of text counts where it is values.
-        label_range: Lowest and highest label.
+        label_range: Lowest and highest label of the data set.
         train_samples: Of the training part.
         text: From `text_side`.
     """
@@ -100,8 +100,15 @@ def model_sizes(
     if text is not None:
         known["text"] = (text.encoder if isinstance(text, StateCache) else text).width
     inner = text.inner() if isinstance(text, WordEmbeddings) else None
+    low, high = label_range
+    centre = (low + high) / 2
     return InputSpec(
-        **known, label_range=label_range, train_samples=train_samples, encoder=inner, framed_text=text is not None
+        **known,
+        label_range=(low - centre, high - centre),
+        label_centre=centre,
+        train_samples=train_samples,
+        encoder=inner,
+        framed_text=text is not None,
     )
 
 

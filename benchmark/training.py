@@ -93,7 +93,8 @@ def train(
         TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
     """
     train_part, valid_part = data.part("train"), data.part("valid")
-    label, wanted = train_part.label, valid_part.label.double()
+    centre = model.spec.label_centre
+    label, wanted = train_part.label - centre, valid_part.label.double()
     model.initialise(TrainingStatistics(label.to(device)))
     info = model.info
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
@@ -178,7 +179,7 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> Tensor:
     result = torch.empty(len(part), dtype=torch.float64)
     for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         result[rows] = model(part.batch(rows)).sentiment.double().cpu()
-    return result
+    return result + model.spec.label_centre
 
 
 def _train_batch(draw: MaskedPart, complete: MaskedPart, label: Tensor, rows: Tensor) -> TrainBatch:

@@ -47,8 +47,8 @@ def compare(
     """Test whether models A and B of a study (by default the one that was run last) differ.
 
     A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
-    Without --metric: MAE, and every metric where one protocol is named. Intervals and verdicts are corrected for the
-    number of questions (Bonferroni): fewer questions leave more power.
+    Without --metric: MAE, and every usual metric where one protocol is named. Intervals and verdicts are corrected for
+    the number of questions (Bonferroni): fewer questions leave more power.
     """
     from benchmark.compare import compare_models, pair
     from benchmark.metrics import metric_names

@@ -150,10 +150,9 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
     def below(entry: Entry) -> Entry:
         if entry.name != "leaderboard":
             return entry
-        need = NEEDS.get(entry.dataset.partition("/")[0])
-        table = with_reported(
-            entry.table, rows, dataset=entry.dataset, protocol=entry.protocol, warning=need.warning if need else ""
-        )
+        need = NEEDS.get(entry.published)
+        warning = need.warning(entry.dataset.partition("/")[0]) if need else ""
+        table = with_reported(entry.table, rows, dataset=entry.published, protocol=entry.protocol, warning=warning)
         return replace(entry, table=table)
 
     return [below(entry) for entry in entries]
@@ -162,11 +161,17 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
 def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     from dataclasses import replace
 
-    if columns is None or columns == "all":
+    if columns is None:
         return entries
-    wanted = split_list(columns)
+    known = {column.name for entry in entries for column in entry.table.columns}
     chosen = []
     for entry in entries:
+        every = [column.name for column in entry.table.columns]
+        given = every if columns == "all" else split_list(columns)
+        # what another data set of the study has, and this one has not, is left out here
+        wanted = [name for name in given if name in every or name not in known]
+        if given and not wanted:
+            continue
         first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))

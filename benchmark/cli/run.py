@@ -85,6 +85,7 @@ def run(
     from benchmark.commands import pending, prepare, read_study
     from benchmark.commands import run as run_study
     from benchmark.executors import LocalExecutor
+    from benchmark.scales import without_classes
     from protocols import InputError
 
     fields: dict[str, Any] = {
@@ -114,6 +115,9 @@ def run(
     if not as_json:
         shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
         console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False, soft_wrap=True)
+        for data, bounds in {r.dataset.partition("/")[0]: r.label_range for r in plan.runs}.items():
+            for line in without_classes(bounds):
+                console.print(f"{data}: {line}", style="dim", highlight=False, soft_wrap=True)
     if dry_run:
         listing = [plan.runs[i].spec for i in todo]
         if as_json:

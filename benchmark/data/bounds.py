@@ -5,7 +5,7 @@ Data are recognised by the sha256 of their source file, never by their name; oth
 
 from __future__ import annotations
 
-from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.importers.meaning import OFFICIAL
 from benchmark.panel import Bound
 
 #: By the first word of the titles in `OFFICIAL`: the lowest MAE in `results/reported`, with nothing missing, and whose.
@@ -18,7 +18,8 @@ _LOWEST = {
 
 def mae_bound(source_sha256: str) -> Bound | None:
     """The bound of data from the source file with this sha256; None where the file is not known."""
-    known = _LOWEST.get(OFFICIAL.get(source_sha256, "").partition(" ")[0])
+    published = OFFICIAL.get(source_sha256)
+    known = _LOWEST.get(published.title.partition(" ")[0]) if published else None
     if known is None:
         return None
     value, paper = known

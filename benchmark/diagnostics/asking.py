@@ -108,7 +108,7 @@ def ask(
         batch = part.batch(rows)
         prediction, view = model.predict(batch), model.represent(batch)
         wanted = target[rows.to(run.device)]
-        own[rows] = prediction.sentiment.float().cpu()
+        own[rows] = prediction.sentiment.float().cpu() + model.spec.label_centre
         left[rows] = distance(view.tokens, wanted).float().cpu()
         completed[rows] = distance(view.completed, wanted).float().cpu()
         if semantic is not None:
@@ -181,6 +181,7 @@ def _with_scores(
             batch = part.batch(rows)
             for i, given in enumerate(scores):
                 result[i, rows] = model.predict(batch, given[rows].to(part.device)).sentiment.float().cpu()
+    result += model.spec.label_centre
     return _array(result)
 
 

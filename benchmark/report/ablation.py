@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmark.metrics import METRICS, metric_names
+from benchmark.metrics import METRICS, usual_metrics
 from benchmark.report.cells import (
     MODEL,
     NOTHING,
@@ -56,7 +56,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         raise InputError(f"protocol '{results.protocol}': no '{base}' and variant of it to compare; {advice}")
     if results.contest[base].holes(results.scenarios):
         raise InputError(f"protocol '{results.protocol}': '{base}' has missing cells; run the study to the end first")
-    names = [name for name in metric_names(results.panel.label_range) if name not in _LEFT_OUT]
+    names = [name for name in usual_metrics(results.panel.label_range) if name not in _LEFT_OUT]
     found = values_of(results, {"mean": results.scenarios}, names)
     whole = [name for name in there if not results.contest[name].holes(results.scenarios)]
     compared = {str(row["a"]): row for row in _compared(results, metric, whole, base)}

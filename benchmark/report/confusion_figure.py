@@ -20,7 +20,7 @@ from benchmark.report.figures import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.report.heatmap import bare, draw_cells, value_bar
 from benchmark.report.sheet import make_sheet
 from benchmark.reported import plain_scenario
-from protocols import unknown_name
+from protocols import InputError, unknown_name
 
 _COLUMNS = (
     "model",
@@ -45,8 +45,16 @@ _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 
 
 def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """The metrics that have a confusion matrix of more than two classes, the finest first."""
-    return tuple(scale_of(label_range).classes)
+    """The metrics that have a confusion matrix of more than two classes, the finest first.
+
+    Raises:
+        InputError: for a label range without classes.
+    """
+    classes = tuple(scale_of(label_range).classes)
+    if not classes:
+        low, high = label_range
+        raise InputError(f"labels from {low:g} to {high:g} have no classes; map them at import with --map-labels -3 3")
+    return classes
 
 
 def confusion_data(
@@ -67,16 +75,17 @@ def confusion_data(
         `mask_informed`.
 
     Raises:
-        InputError: for a scenario, metric or model that is not there.
+        InputError: for a scenario, metric or model that is not there, or labels without classes.
     """
     known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
     chosen = scenario or min(known, key=lambda name: (name != "complete", plain_scenario(name) != "complete"))
     if chosen not in known:
         raise unknown_name("scenario that was evaluated", chosen, known)
+    metrics = class_metrics(panel.label_range)
+    name = metric or metrics[0]
+    if name not in metrics:
+        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
     bins = scale_of(panel.label_range).classes
-    name = metric or next(iter(bins))
-    if name not in bins:
-        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, bins)
     here = panel.cells[panel.cells["scenario"] == chosen]
     present = [str(m) for m in dict.fromkeys(here["model"])]
     for model in models or ():

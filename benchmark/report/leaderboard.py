@@ -7,10 +7,11 @@ the seeds. A model with a hole in its grid gets no aggregate.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from benchmark.metrics import metric_names
+from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cells import (
@@ -31,10 +32,11 @@ from benchmark.report.cells import (
 from benchmark.report.cost import COST_COLUMNS, cost_cells
 from benchmark.report.estimates import ORACLE, ProtocolResults, protocol_names
 from benchmark.report.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
-from benchmark.report.table import Cell, Column, Table
+from benchmark.report.table import Cell, Column, Footnote, Table
+from benchmark.scales import without_classes
 from benchmark.statistics import DRAWS, ranks
 
-#: Not in the leaderboard, to keep it readable; the table of scenarios has it.
+#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
 #: What of its costs stands in a leaderboard; the table of costs has the rest.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
@@ -87,7 +89,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     Raises:
         InputError: if nothing was evaluated under the protocol.
     """
-    names = [name for name in metric_names(results.panel.label_range) if name not in _LEFT_OUT]
+    names = list(metric_names(results.panel.label_range))
     scenarios = results.scenarios
     found = values_of(results, {"mean": scenarios}, names)
     order = ranks(results.contest, "mae", scenarios, level=results.level)
@@ -110,8 +112,9 @@ def leaderboard_table(results: ProtocolResults) -> Table:
             if name.startswith("f1_"):
                 accuracy = cells[name.replace("f1_", "acc2_")]
                 cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
-        if "corr" in cells:
-            cells["corr"] = checked_corr(results, model, scenarios, cells["corr"], notes)
+        for name in ("corr", "corr_clipped"):
+            if name in cells:
+                cells[name] = checked_corr(results, model, scenarios, cells[name], notes)
         return cells | cost_cells(results, model, notes)
 
     contest = {model: row(model) for model in places}
@@ -127,13 +130,20 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         f"same test. Draws ahead of next: {AHEAD_CAPTION.format('the model', 'the next')} Every F1 was checked against "
         "what its accuracy allows."
     )
-    paper = ["model", *names, "rank"]
-    footnotes = (*notes.footnotes(), *general_footnotes(results))
+    paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
+    lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
+    footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
 
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
-    metrics = [metric_column(name, "shown" if name == "mae" else "csv", level) for name in names]
+    metrics = [
+        replace(
+            metric_column(name, "shown" if name == "mae" else "csv", level),
+            unasked=METRICS[name].usual and name not in _LEFT_OUT,
+        )
+        for name in names
+    ]
     tail = [Column("mae_sd", "MAE SD over seeds"), Column("ahead_of_next", "Draws ahead of next")]
     costs = [column for column in COST_COLUMNS if column.name in _COSTS]
     return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)

@@ -28,13 +28,12 @@ from benchmark.reproduce.comparison import (
     item_aggregates,
     point_key,
     published,
-    same_test_set,
     shown_metrics,
 )
 from benchmark.reproduce.counting import count
 from benchmark.reproduce.drawing import draw
 from benchmark.reproduce.measuring import measure
-from benchmark.reproduce.needs import NEEDS, data_facts
+from benchmark.reproduce.needs import NEEDS, data_facts, same_test_set
 from benchmark.reproduce.setup import Setup
 from benchmark.reproduce.tables import Head, Sides, stacked
 from benchmark.results import panels
@@ -154,7 +153,9 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
         if not comparable:
             title = f"{what}: reported on {NEEDS[published_on].title}, measured on {measured_on}"
         tables.append((heads, stacked(title, heads, sides, caption, notes)))
-    first = [t for heads, t in tables if item.layout == "metrics" or heads[0].metric in default]
+    first = [
+        t for heads, t in tables if item.layout == "metrics" or heads[0].metric.removesuffix("_clipped") in default
+    ]
     return _Part([t for _, t in tables], first or [t for _, t in tables], frame.reindex(columns=list(COLUMNS)))
 
 

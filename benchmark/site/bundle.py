@@ -201,6 +201,7 @@ def _metric(name: str) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "percent": metric.percent,
         "definition": metric.definition,
+        "usual": metric.usual,
     }
 
 

@@ -13,15 +13,17 @@ import pytest
 from baselines import models as known_models
 from benchmark.cli.main import main
 from benchmark.commands import pending, run
+from benchmark.data.catalog import import_data
 from benchmark.executors import InlineExecutor
 from benchmark.metrics import score
 from benchmark.report.estimates import estimate
 from benchmark.report.table import Table
-from benchmark.reported import aggregate_of, load, load_sources
+from benchmark.reported import aggregate_of, load, load_sources, published_as
 from benchmark.reproduce import ITEMS, NEEDS, Setup, get_item, prepare_item, present
 from benchmark.reproduce.catalogue import item_models
-from benchmark.reproduce.comparison import compare_numbers, item_aggregates, point_key, published, same_test_set
+from benchmark.reproduce.comparison import compare_numbers, item_aggregates, point_key, published
 from benchmark.reproduce.measuring import measure
+from benchmark.reproduce.needs import same_test_set
 from benchmark.reproduce.setup import item_study
 from benchmark.reproduce.tables import Head, Sides, stacked
 from benchmark.statistics import auilc, confidence_intervals
@@ -110,11 +112,45 @@ def test_data_with_other_labels_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         prepare_item("only-sims", dataset=TINY)
 
 
-def test_another_split_is_not_the_published_test_set() -> None:
-    assert same_test_set("mosi", "mosi")
-    assert same_test_set("mosi/official", "mosi")
-    assert not same_test_set("mosi/fold*", "mosi")
-    assert not same_test_set("synthetic", "mosi")
+def import_labels(folder: Path, name: str, signs: tuple[int, int, int], **splits: np.ndarray) -> None:
+    """A data set with so many negative, neutral and positive test samples."""
+    label = np.r_[-1.2, 2.0, np.repeat([-1.0, 0.0, 1.2], signs)].astype(np.float32)
+    n = len(label)
+    parts = np.r_[["train", "valid"], ["test"] * (n - 2)]
+    arrays = {"id": np.arange(n).astype(str), "label": label, "split.official": parts}
+    arrays |= {f"split.{split}": codes for split, codes in splits.items()}
+    for modality in ("text", "audio", "vision"):
+        arrays |= {f"{modality}.values": np.ones((n, 1, 1)), f"{modality}.observed": np.ones((n, 1), bool)}
+    np.savez(folder / f"{name}.npz", **arrays)
+    import_data(name, folder / f"{name}.npz")
+
+
+def test_the_published_test_set_is_told_by_its_labels_and_not_by_a_name(no_data: Path) -> None:
+    import_labels(no_data, "mine", (379, 30, 277), other=np.resize(["train", "valid", "test"], 688))
+    import_labels(no_data, "mosi", (380, 30, 276))
+    assert same_test_set("mine", "mosi")
+    assert same_test_set("mine/official", "mosi")
+    assert not same_test_set("mine/other", "mosi")
+    assert not same_test_set("mine", "mosei")
+    assert not same_test_set("mosi", "mosi")
+    assert not same_test_set(TINY, "mosi")
+    assert prepare_item("lnln-mean", dataset="mine", models=("constant",)).data == (("mine", "mosi"),)
+
+
+@pytest.mark.parametrize(
+    ("signs", "label_range", "name"),
+    [
+        ((379, 30, 277), (-3.0, 3.0), "mosi"),
+        ((379, 30, 277), (-1.0, 1.0), ""),
+        ((1350, 1025, 2284), (-3.0, 3.0), "mosei"),
+        ((248, 69, 140), (-1.0, 1.0), "sims"),  # its neutral samples count as negative
+        ((248, 69, 141), (-1.0, 1.0), ""),
+    ],
+)
+def test_published_test_sets_by_range_and_signs(
+    signs: tuple[int, int, int], label_range: tuple[float, float], name: str
+) -> None:
+    assert published_as(np.repeat([-0.8, 0.0, 0.6], signs), label_range) == name
 
 
 def test_list_needs_no_data(no_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -346,5 +382,5 @@ def test_ch_sims_has_its_own_area() -> None:
     assert [p for _, p in item.points_of("sims")] == ["auilc 0..0.5"]
     assert [p for _, p in item.points_of("mosi")] == ["auilc 0..1"]
     assert set(published(item, "sims", load())["metric"]) == {
-        "mae", "corr", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims",
+        "mae_clipped", "corr_clipped", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims",
     }  # fmt: skip

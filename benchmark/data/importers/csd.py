@@ -18,6 +18,7 @@ from benchmark.data.importers.csd_files import CsdFile, CsdReader
 from benchmark.data.importers.csd_fit import Spans, check_fit
 from benchmark.data.importers.csd_roles import assign_roles
 from benchmark.data.importers.csd_segments import Segments, frames_of, place, read_segments
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.scratch import RowScratch
 from benchmark.data.importers.splits import choose_split
@@ -29,15 +30,12 @@ from protocols import InputError, Modality
 _PAUSE = "sp"
 
 
-def read_csd(
-    files: Mapping[Path, str], name: str, label_range: tuple[float, float] | None, options: ImportOptions, source: Path
-) -> Samples:
+def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, source: Path) -> Samples:
     """Samples of a set of `.csd` files; see `import_file`.
 
     Args:
         files: The files and their sha256.
         name: Of the data set.
-        label_range: Lowest and highest label; by default -3 to 3, as in MOSI and MOSEI.
         options: Split file, roles, label column.
         source: The folder, or the first of the files.
     """
@@ -90,7 +88,7 @@ def read_csd(
             source=source.name,
             source_sha256=_joint_sha256([files[file.path] for _, file in sorted(roles.items())]),
             layout="csd",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=UNDECLARED,
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=(*notes, *split_notes),
             videos=GIVEN,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmark.data.importers.csd import read_csd
 from benchmark.data.importers.feature_pickles import part_files, read_feature_pickles
+from benchmark.data.importers.meaning import settle_labels
 from benchmark.data.importers.npz import read_npz
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.pickles import TENSORS
@@ -29,10 +30,10 @@ _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 _LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
-    "pickle": (),
-    "npz": ("split",),
-    "csd": ("split", "use", "label_column", "more"),
-    "csv": ("split", "text_column", "label_column"),
+    "pickle": ("vocabulary", "map_labels"),
+    "npz": ("split", "vocabulary", "map_labels"),
+    "csd": ("split", "use", "label_column", "more", "map_labels"),
+    "csv": ("split", "text_column", "label_column", "map_labels"),
 }
 
 
@@ -49,8 +50,8 @@ def import_file(
     Args:
         path: A feature pickle (MMSA, MISA, MulT) or a folder of one a part, an npz archive of the documented layout, a
             folder of CMU-SDK `.csd` files (or one of several, see `ImportOptions.more`), or a CSV of text and labels.
-        name: How the data set will be called.
-        label_range: Lowest and highest label, where it is not the layout's own.
+        name: How the data set will be called; says nothing of what is in it.
+        label_range: Lowest and highest label; see `meaning.settle_labels` for what counts without it.
         options: Choices that the source leaves open.
         labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
             then (what it has of them is not read), and an archive may lack every modality.
@@ -67,7 +68,9 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, label_range, options, labelled)
+        samples = _read(path, layout, name, options, labelled)
+        if labelled:
+            samples = settle_labels(str(path), samples, label_range, options.map_labels)
         samples.validate(labelled=labelled)
         notes = check_text(str(path), samples, labelled=labelled)
         if labelled:
@@ -84,20 +87,17 @@ def _read(
     path: Path,
     layout: str,
     name: str,
-    label_range: tuple[float, float] | None,
     options: ImportOptions,
     labelled: bool,
 ) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
-        return read_csd(
-            {file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, label_range, options, path
-        )
+        return read_csd({file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, options, path)
     if layout == "csv":
-        return read_csv(path, name, file_sha256(path), label_range, options, labelled)
+        return read_csv(path, name, file_sha256(path), options, labelled)
     if layout == "npz":
-        return read_npz(path, name, file_sha256(path), label_range, labelled, options.split)
-    return read_feature_pickles(path, name, label_range, file_sha256)
+        return read_npz(path, name, file_sha256(path), options.vocabulary, labelled, options.split)
+    return read_feature_pickles(path, name, options.vocabulary, file_sha256)
 
 
 def _with_videos(samples: Samples) -> Samples:

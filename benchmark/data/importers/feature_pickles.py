@@ -43,15 +43,13 @@ def part_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def read_feature_pickles(
-    path: Path, name: str, label_range: tuple[float, float] | None, sha256_of: Callable[[Path], str]
-) -> Samples:
+def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_of: Callable[[Path], str]) -> Samples:
     """Samples of one pickle, or of a folder with one a part; see `import_file`.
 
     Args:
         path: The file or folder.
         name: Of the data set.
-        label_range: Lowest and highest label, where it is not the layout's own.
+        vocabulary: What token ids index, as an option says.
         sha256_of: Gives the sha256 of a file.
 
     Raises:
@@ -78,11 +76,11 @@ def read_feature_pickles(
         raise InputError(f"{path}: expected a dict of train, valid and test, found {type(content).__name__}")
     parts = _parts(path, content)
     if any(isinstance(part, list | tuple) for part in parts.values()):
-        return read_misa(path, parts, name, sha256, label_range)
+        return read_misa(path, parts, name, sha256)
     if any(isinstance(part, dict) and "labels" in part and "regression_labels" not in part for part in parts.values()):
-        return read_mult(path, parts, name, sha256, label_range)
+        return read_mult(path, parts, name, sha256)
     others = {key: value for key, value in content.items() if not (isinstance(key, str) and part_code(key))}
-    return read_mmsa(path, {**others, **parts}, name, sha256, label_range)
+    return read_mmsa(path, {**others, **parts}, name, sha256, vocabulary)
 
 
 def _parts(path: Path, content: dict[Any, Any]) -> dict[str, Any]:

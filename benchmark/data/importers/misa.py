@@ -25,6 +25,7 @@ import numpy.typing as npt
 
 from benchmark.data.features import Cleaning, unusable
 from benchmark.data.importers.assemble import StreamWriter, identifiers, numbers, strings
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.mmsa_part import unique_ids
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import PARTS, FloatArray, Provenance, Samples, StringArray
@@ -65,13 +66,7 @@ class _Utterances:
         return self.label
 
 
-def read_misa(
-    path: Path,
-    content: Mapping[str, Any],
-    name: str,
-    sha256: str,
-    label_range: tuple[float, float] | None,
-) -> Samples:
+def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
     """Samples of lists of utterances; see `import_file`.
 
     Args:
@@ -79,7 +74,6 @@ def read_misa(
         content: The list of each part.
         name: Of the data set.
         sha256: Of the file, or of those of all files.
-        label_range: Lowest and highest label; by default -3 to 3.
 
     Raises:
         InputError: naming the part and the entry, when one is not as stated above; when there are no words.
@@ -129,7 +123,7 @@ def read_misa(
             source=path.name,
             source_sha256=sha256,
             layout="misa",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=UNDECLARED,
             cleaning={m: cleaning[m].counts() for m in ("audio", "vision")},
             notes=(*notes, *text_notes),
         ),

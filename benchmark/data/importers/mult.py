@@ -29,6 +29,7 @@ from benchmark.data.importers.assemble import (
     strings,
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.mmsa_part import unique_ids
 from benchmark.data.samples import PARTS, FloatArray, ModalityStream, Provenance, Samples, StringArray
 from protocols import MODALITIES, InputError, Modality
@@ -106,13 +107,7 @@ class _Part:
         return np.array(result, dtype=object)
 
 
-def read_mult(
-    path: Path,
-    content: Mapping[str, Any],
-    name: str,
-    sha256: str,
-    label_range: tuple[float, float] | None,
-) -> Samples:
+def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
     """Samples of the content of a pickle of MulT's layout; see `import_file`.
 
     Args:
@@ -120,7 +115,6 @@ def read_mult(
         content: The dict of each part.
         name: Of the data set.
         sha256: Of the file, or of those of all files.
-        label_range: Lowest and highest label; by default -3 to 3.
     """
     parts: dict[str, _Part] = {}
     for part in ("train", "valid", "test"):
@@ -148,7 +142,7 @@ def read_mult(
             source=path.name,
             source_sha256=sha256,
             layout="mult",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=UNDECLARED,
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
         ),

@@ -2,11 +2,11 @@
 
 Optional: `<modality>.observed` (n, T), False at gaps; `<modality>.length` (n,): how many of the T steps are positions,
 0 where the sample lacks the modality (without it all are); `split.<name>` (without one videos are divided by a hash);
-`raw_text`, `video_id`. Instead of `text.values` there may be `text.token_ids` (n, T): content tokens, without `[CLS]`
-and `[SEP]`, of `bert-base-uncased` or of what `text.vocabulary` names; zeros at the end of a text, which are `[PAD]`,
-do not count. Where neither is there, `raw_text` is tokenised. New samples need `id` only. Other names are refused: an
-array that nobody reads may be one that was meant to be read. No pickles inside; values are unpacked and read a few
-samples at a time.
+`label_range` (2,), the lowest and the highest label; `raw_text`, `video_id`. Instead of `text.values` there may be
+`text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of the vocabulary that `text.vocabulary` names
+(see `meaning.choose_vocabulary`); zeros at the end of a text, which are `[PAD]`, do not count. Where neither is there,
+`raw_text` is tokenised. New samples need `id` only. Other names are refused: an array that nobody reads may be one that
+was meant to be read. No pickles inside; values are unpacked and read a few samples at a time.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ from benchmark.data.importers.assemble import (
     whole_numbers,
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
+from benchmark.data.importers.meaning import UNDECLARED, choose_vocabulary
 from benchmark.data.importers.splits import choose_split
 from benchmark.data.importers.token_check import CLS, PAD, SEP, UNK, check_lengths
 from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import (
-    DEFAULT_VOCABULARY,
     PARTS,
     VOCABULARIES,
     BoolArray,
@@ -59,7 +59,7 @@ _HEADERS = {
 
 #: Arrays of an archive beside `split.<name>`.
 _NAMES = (
-    *("id", "label", "raw_text", "video_id", "text.token_ids", "text.vocabulary"),
+    *("id", "label", "label_range", "raw_text", "video_id", "text.token_ids", "text.vocabulary"),
     *(f"{modality}.{what}" for modality in MODALITIES for what in ("values", "observed", "length")),
 )
 #: Arrays that say something of others, one of which must be there.
@@ -74,7 +74,7 @@ def read_npz(
     path: Path,
     name: str,
     sha256: str,
-    label_range: tuple[float, float] | None,
+    vocabulary: str | None = None,
     labelled: bool = True,
     split: Path | None = None,
 ) -> Samples:
@@ -105,7 +105,7 @@ def read_npz(
     if "raw_text" in arrays:
         raw_text = strings(f"{path}: raw_text", arrays["raw_text"], n)
     cleaning = {m: Cleaning() for m in MODALITIES}
-    text, notes = _text(path, arrays, raw_text, cleaning["text"])
+    text, notes = _text(path, arrays, raw_text, cleaning["text"], sha256, vocabulary)
     streams = {"text": text, **{m: _stream(path, m, arrays, n, cleaning[m]) for m in MODALITIES[1:]}}
     if labelled and (split is not None or not splits):
         splits, split_notes = choose_split(str(path), ids, videos, split)
@@ -124,7 +124,7 @@ def read_npz(
             source=path.name,
             source_sha256=sha256,
             layout="npz",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=_label_range(path, arrays),
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
             videos=GIVEN if "video_id" in arrays else "",
@@ -243,26 +243,32 @@ def _lengths(path: Path, modality: Modality, arrays: Mapping[str, Source], n: in
 
 
 def _text(
-    path: Path, arrays: Mapping[str, Source], raw_text: StringArray, cleaning: Cleaning
+    path: Path,
+    arrays: Mapping[str, Source],
+    raw_text: StringArray,
+    cleaning: Cleaning,
+    sha256: str,
+    vocabulary: str | None,
 ) -> tuple[ModalityStream, list[str]]:
     """The text in the first form that is there (vectors, token ids, raw text), and notes on it."""
+    if vocabulary is not None and ("text.values" in arrays or "text.token_ids" not in arrays):
+        raise InputError(f"{path}: its text is not token ids, which --vocabulary is about; leave it out")
     if "text.values" in arrays:
         note = "text is word vectors: a word is erased as a zero vector, and no text encoder is used"
         return _stream(path, "text", arrays, len(raw_text), cleaning), [note]
     if "text.token_ids" in arrays:
-        return _tokens(path, arrays, len(raw_text)), []
+        file = None
+        if "text.vocabulary" in arrays:
+            file = " ".join(map(str, np.asarray(arrays["text.vocabulary"]).reshape(-1)[:2]))
+        known, note = choose_vocabulary(str(path), vocabulary, file, sha256, raw_text.tolist())
+        return _tokens(path, arrays, len(raw_text), known), [note]
     if any(raw_text):
         return token_stream(str(path), raw_text.tolist())
     return absent_stream(len(raw_text)), []
 
 
-def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
+def _tokens(path: Path, arrays: Mapping[str, Source], n: int, vocabulary: str) -> ModalityStream:
     where = f"{path}: text.token_ids"
-    vocabulary = DEFAULT_VOCABULARY
-    if "text.vocabulary" in arrays:
-        vocabulary = " ".join(map(str, np.asarray(arrays["text.vocabulary"]).reshape(-1)[:2]))
-        if vocabulary not in VOCABULARIES:
-            raise unknown_name(f"vocabulary of {path}: text.vocabulary:", vocabulary, VOCABULARIES)
     ids = whole_numbers(where, arrays["text.token_ids"], 2, 0, VOCABULARIES[vocabulary] - 1)
     observed = _observed(path, "text", arrays)
     if len(ids) != n or (observed is not None and observed.shape != ids.shape):
@@ -289,6 +295,17 @@ def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
     seen = inside[shown]
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
     return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], UNK), vocabulary=vocabulary)
+
+
+def _label_range(path: Path, arrays: Mapping[str, Source]) -> tuple[float, float]:
+    if "label_range" not in arrays:
+        return UNDECLARED
+    bounds = numbers(f"{path}: label_range", arrays["label_range"], 1)
+    if len(bounds) != 2:
+        raise InputError(
+            f"{path}: label_range: expected 2 numbers, the lowest and the highest label; found {len(bounds)}"
+        )
+    return float(bounds[0]), float(bounds[1])
 
 
 def _split(path: Path, key: str, value: Any, n: int) -> PartArray:

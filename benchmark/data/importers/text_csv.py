@@ -17,6 +17,7 @@ import numpy as np
 
 from benchmark.data.importers.assemble import absent_stream, identifiers, strings
 from benchmark.data.importers.csv_records import read_records
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.splits import check_parts, choose_split, part_code
 from benchmark.data.importers.videos import GIVEN, recognise_videos
@@ -37,14 +38,12 @@ _NAMES = {
     "label_vision": ("label_vision", "label_v"),
 }
 _UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
-_RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
 
 def read_csv(
     path: Path,
     name: str,
     sha256: str,
-    label_range: tuple[float, float] | None,
     options: ImportOptions,
     labelled: bool = True,
 ) -> Samples:
@@ -54,7 +53,6 @@ def read_csv(
         path: The file.
         name: Of the data set.
         sha256: Of the file.
-        label_range: Lowest and highest label; by default the smaller of -1 to 1 and -3 to 3 that holds all labels.
         options: Split file, text and label column.
         labelled: False for new samples: of the columns, text and ids alone are read.
     """
@@ -68,25 +66,12 @@ def read_csv(
             source=path.name,
             source_sha256=sha256,
             layout="csv",
-            label_range=label_range or _RANGES[-1],
+            label_range=UNDECLARED,
             notes=(*notes, *text_notes),
         )
         return Samples(name, ids, video_ids, texts, np.full(n, np.nan, np.float32), streams, {}, source)
     label = table.numbers("label")
     unimodal = {m: table.numbers(role) for role, m in _UNIMODAL.items() if role in table.heads and table.filled(role)}
-    bounds = label_range or _range(path, [label, *unimodal.values()])
-    if label_range is None:
-        notes.append(
-            f"label range {bounds[0]:g} to {bounds[1]:g}: the smaller of -1 to 1 and -3 to 3 that holds all labels; "
-            "--label-range says otherwise"
-        )
-    for modality, labels in unimodal.items():
-        bad = np.flatnonzero(~((labels >= bounds[0]) & (labels <= bounds[1])))
-        if len(bad):
-            raise InputError(
-                f"{table.at(int(bad[0]), f'label_{modality}')}: {labels[bad[0]]:g} is outside the label range "
-                f"[{bounds[0]:g}, {bounds[1]:g}]; correct it, or state the range of these labels"
-            )
     splits, split_notes = _splits(table, ids, video_ids, options)
     streams, text_notes = _streams(path, texts)
     unread = [head for head in table.columns if head not in table.heads.values()]
@@ -104,7 +89,7 @@ def read_csv(
             source=path.name,
             source_sha256=sha256,
             layout="csv",
-            label_range=bounds,
+            label_range=UNDECLARED,
             notes=(*notes, *split_notes, *text_notes, "audio and vision: none, missing in every sample"),
             videos=GIVEN if "video_id" in table.heads else "",
         ),
@@ -272,14 +257,3 @@ def _splits(
         codes[row] = code
     check_parts(f"{table.path}: column {table.heads['split']}", codes)
     return {"given": codes}, [f"split 'given': column {table.heads['split']}"]
-
-
-def _range(path: Path, labels: Sequence[FloatArray]) -> tuple[float, float]:
-    for low, high in _RANGES:
-        if all(((column >= low) & (column <= high)).all() for column in labels):
-            return low, high
-    lowest, highest = (float(f(f(column) for column in labels)) for f in (min, max))
-    raise InputError(
-        f"{path}: labels go from {lowest:g} to {highest:g}, beyond -3 to 3; state their range with "
-        "--label-range LOW HIGH"
-    )

@@ -12,9 +12,9 @@ const COSTS = [
 // those that were recorded
 const shownCosts = () => COSTS.filter(({ key }) => Object.values(currentTable().costs).some((own) => (own[key] ?? null) !== null));
 
-// acc3 is shown when it is chosen: a table of all would be too wide
+// acc3 and what is not usual are shown when they are chosen: a table of all would be too wide
 const shownMetrics = () =>
-  [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric && !m.startsWith("acc3"))];
+  [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric && DATA.metrics[m].usual && !m.startsWith("acc3"))];
 
 const columnsOf = (protocol) => {
   const table = currentTable();

@@ -196,7 +196,7 @@ FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
         (HEAD + FINE.replace("0,valid", "nan,valid"), "line 3, column label: expected a number, found 'nan'"),
         (HEAD + FINE.replace("0,valid", "1_0,valid"), "line 3, column label: expected a number, found '1_0'"),
         (HEAD + FINE.replace("0,valid", "٣,valid"), "line 3, column label: expected a number, found '٣'"),
-        (HEAD + FINE.replace("0,valid", "7,valid"), "labels go from -1 to 7, beyond -3 to 3"),
+        (HEAD + FINE.replace("0,valid", "7,valid"), "labels go from -1 to 7"),
         (HEAD + FINE.replace("valid", "later"), "line 3, column split: expected train, valid or test, found 'later'"),
         (HEAD + FINE.replace("valid", "dev").replace("test", "dev"), "column split: has no test sample"),
         (HEAD + FINE.replace("b,y", "a,y"), "line 3: id 'a' is that of line 2"),

@@ -191,6 +191,11 @@ def test_every_metric_has_its_interval_in_the_csv_and_a_paper_its_columns(panel:
     assert [c.name for c in table.only(table.paper).columns] == [
         "model", "mae", "corr", "acc7", "acc5", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "rank",
     ]  # fmt: skip
+    assert "macro_f1_high" in table.csv()
+    assert "acc3_high" in table.csv()
+    for text in (table.markdown(), table.html(), table.latex(), "".join(table.plain()[0])):
+        assert "Macro-F1" not in text
+    assert "Macro-F1" in table.only(["model", "macro_f1"]).markdown()
     head = "Model & MAE $\\downarrow$ [95 \\%] & Corr"
     assert head in table.latex()
     assert "Parameters" not in table.latex()
