@@ -38,6 +38,11 @@ FOUND: list[str] = []
 WALKS: list[str] = []
 
 
+def own_samples(**options: Any) -> Samples:
+    """Labels that no other test of the process has."""
+    return make_samples(seed=4711, **options)
+
+
 def shift(samples: Samples, split: str = "official") -> None:
     label = samples.label[samples.splits[split] == 3]
     SHIFTED[:] = (label[np.abs(label) < 2.9].astype(np.float64) + _SHIFT).tolist()
@@ -100,18 +105,25 @@ class Looks(SentimentModel):
 
 
 @pytest.fixture
-def looks() -> Iterator[str]:
-    register("looks", config=ModelConfig, info=ModelInfo(title="Looks", paper="none", year=2026))(Looks)
+def old_things_aside() -> Iterator[None]:
+    """What is there already is not walked, which would take most of the time."""
     gc.collect()
-    gc.freeze()  # what is there already is not walked, which would take most of the time
-    yield "looks"
+    gc.freeze()
+    yield
     gc.unfreeze()
+
+
+@pytest.fixture
+def looks(old_things_aside: None) -> Iterator[str]:
+    register("looks", config=ModelConfig, info=ModelInfo(title="Looks", paper="none", year=2026))(Looks)
+    yield "looks"
     for kept in (_MODELS._items, _MODELS._origins):
         kept.pop("looks")  # type: ignore[attr-defined]
 
 
+@pytest.mark.usefixtures("old_things_aside")
 def test_the_walk_finds_what_there_is_to_find() -> None:
-    samples = make_samples()
+    samples = own_samples()
     shift(samples)
     look("here")
     assert FOUND
@@ -120,8 +132,8 @@ def test_the_walk_finds_what_there_is_to_find() -> None:
     FOUND.clear()
     look("here")
     assert not FOUND
-    np.testing.assert_array_equal(sealed.open().label, make_samples().label)
-    assert sealed.open().fingerprint() == make_samples().fingerprint()
+    np.testing.assert_array_equal(sealed.open().label, own_samples().label)
+    assert sealed.open().fingerprint() == own_samples().fingerprint()
 
 
 @pytest.mark.parametrize("kind", ["store", "code"])
@@ -130,11 +142,11 @@ def test_no_label_of_the_test_part_is_in_memory_before_it_is_predicted(
 ) -> None:
     monkeypatch.setattr("benchmark.experiment.reset_peak_memory", lambda device: None)
     if kind == "store":
-        write_store(make_samples(name="walked"), store_path("walked"))
+        write_store(own_samples(name="walked"), store_path("walked"))
     else:
-        register_dataset("walked")(lambda: make_samples(name="walked"))
+        register_dataset("walked")(lambda: own_samples(name="walked"))
     try:
-        shift(make_samples())
+        shift(own_samples())
         fields: dict[str, object] = {
             "datasets": ["walked"],
             "models": [looks],
@@ -161,8 +173,8 @@ def test_no_label_of_the_test_part_is_in_memory_in_a_search(
     looks: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("benchmark.experiment.reset_peak_memory", lambda device: None)
-    write_store(make_samples(words=False), store_path("toy"))
-    shift(make_samples(words=False))
+    write_store(own_samples(words=False), store_path("toy"))
+    shift(own_samples(words=False))
     load_samples("toy")  # as planning does
     tune(tuning(tmp_path, model=looks, plugins=(), seeds=(0,)), tmp_path / "out", 1, Counting())
     assert "training_loss" in WALKS
