@@ -54,7 +54,8 @@ def read_records(
         if cells is None:
             return
         if len(cells) > 1 or "".join(held).strip():
-            _check_spans(path, first, cells, separator, columns, number_column)
+            if len(held) > 1:
+                _check_spans(path, first, cells, separator, columns, number_column)
             if len(cells) != columns:
                 shown = "the separator" if separator == "\t" else f"'{separator}'"
                 raise InputError(
