@@ -60,6 +60,8 @@ def write_files(folder: Path) -> None:
     (folder / "splits.json").write_text(json.dumps(parts))
     rows = [f"good film number {i},{(i % 7) - 3},v{i % 10}" for i in range(40)]
     (folder / "reviews.csv").write_text("\n".join(["text,label,video_id", *rows]))
+    rows = [f"good film number {i},{i % 5 + 1}" for i in range(40)]
+    (folder / "stars.csv").write_text("\n".join(["text,label", *rows]))
     (folder / "results").mkdir()
     (folder / "results" / "measured").symlink_to(ROOT / "results" / "measured")
     words = np.array(["a good film", "not my kind of film"])

@@ -89,6 +89,13 @@ def test_labels_without_a_scale_are_described_too() -> None:
     assert description.probes[0].mae is not None
 
 
+def test_labels_that_fill_little_of_their_range_are_warned_of() -> None:
+    samples = make_samples()
+    assert not any("% of the range" in line for line in describe(samples, probe=False).warnings)
+    small = describe(replace(samples, label=samples.label / 3), probe=False)
+    assert any("of the range -3 to 3; import them with --label-range" in line for line in small.warnings)
+
+
 def test_gaps_lengths_and_cleaning_are_those_of_the_streams() -> None:
     samples = make_samples()
     counts = {"nan": 3, "inf": 2, "overflow": 40}
