@@ -214,7 +214,7 @@ def _npz_layout(rng: np.random.Generator) -> dict[str, Any]:
     if rng.random() < 0.3:
         content["video_id"] = np.array([f" v{i // 2}" for i in range(n)])
     if rng.random() < 0.15:
-        content[str(rng.choice(["audio_lengths", "Audio.values", "label_range", "x" * 3000, "text.", "split."]))] = (
+        content[str(rng.choice(["audio_lengths", "Audio.values", "label_rang", "x" * 3000, "text.", "split."]))] = (
             np.ones(n)
         )
     return content

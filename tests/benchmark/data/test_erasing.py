@@ -73,7 +73,7 @@ def views(dataset: Dataset, masks: Masks) -> Iterable[MaskedPart]:
 def assert_nothing_is_left(view: MaskedPart, modalities: Iterable[Modality] = MODALITIES) -> None:
     """Not a bit at positions that are not observed, padding among them."""
     hidden = 0
-    for rows in batches_by_length(view.part, 7):
+    for rows in batches_by_length(view.inputs, 7):
         batch, seen = view.batch(rows), view.observed_positions(rows)
         for m in modalities:
             gone = ~seen[m]
