@@ -20,7 +20,7 @@ from benchmark.metrics import METRICS, Metric, metric_names
 from benchmark.panel import Panel
 from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.report.estimates import dataset_title, estimate, protocol_names, protocol_points
-from benchmark.report.remarks import settings_lines
+from benchmark.report.remarks import caution_lines, settings_lines
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
 from benchmark.words import plural
@@ -62,7 +62,8 @@ class Comparison:
     def cautions(self) -> tuple[str, ...]:
         """What these numbers do not say."""
         few = min(self.seeds) < SEEDS_FOR_ORDER
-        return ("fewer than three seeds: nothing is said about another training",) if few else ()
+        seeds = ("fewer than three seeds: nothing is said about another training",) if few else ()
+        return (*seeds, *caution_lines(self.panel))
 
     def table(self) -> Table:
         """For readers: one row a question."""
@@ -84,8 +85,8 @@ class Comparison:
         sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
         caption = (
             f"A is {self.a}, B is {self.b}: {sizes} of {plural(self.videos, 'video')}, under the same masks. Paired "
-            f"bootstrap over videos and seeds ({self.draws} draws); p is two-sided, Holm's correction is over the "
-            f"{plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
+            f"bootstrap over videos ({self.draws} draws) and spread over seeds; p is two-sided, Holm's correction is over "
+            f"the {plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
         )
         footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out, *settings_lines(self.panel)))
         return Table(
@@ -277,13 +278,13 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
     metric = METRICS[row["metric"]]
     unit = f"points of {metric.title}" if metric.percent else metric.title
     if not np.isfinite(row["p_holm"]):
-        return "", f"{a} and {b} cannot be tested in {metric.title}: one seed each and one video"
+        return "", f"{a} and {b} cannot be tested in {metric.title}: one video"
     low, high = sorted(abs(row[name]) for name in ("low", "high"))
     outside = row["low"] > 0 or row["high"] < 0
     if outside and row["p_holm"] <= 1 - level:
         winner, loser = (a, b) if (row["difference"] > 0) == metric.higher_is_better else (b, a)
         text = f"{winner} is better than {loser} by {_amount(metric, low)} to {_amount(metric, high)} {unit}"
-        return winner, text + (" on these trainings" if row["flag"] == "few seeds" else "")
+        return winner, text + (" on these trainings" if "few seeds" in row["flag"] else "")
     text = f"{a} and {b} cannot be told apart in {metric.title}"
     if outside and questions > 1:
         text += f" once corrected for {questions} questions (p {row['p']:.3f}, corrected {row['p_holm']:.3f})"

@@ -88,3 +88,8 @@ class Panel:
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     selection: str = "valid"
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the samples are the test parts of a family of splits."""
+        return any(sign in self.split for sign in "*?[")

@@ -123,7 +123,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         rows.append(row_of(row(ORACLE), columns, rule=True))
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
-        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told from its best by the "
+        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told apart by the "
         "same test; P(above next) is the probability that a model is better than the next. Every F1 was checked "
         "against what its accuracy allows."
     )

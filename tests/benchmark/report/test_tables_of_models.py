@@ -17,7 +17,7 @@ from benchmark.report.cost import cost_table
 from benchmark.report.estimates import ProtocolResults
 from benchmark.report.pairs import pairs_table
 from benchmark.report.table import Table
-from benchmark.statistics import compare_all, holm
+from benchmark.statistics import compare_all, corrected, tied_with_best
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 
@@ -107,34 +107,40 @@ def test_the_complete_scenario_is_the_protocols_own_or_that_of_complete(panel: P
     assert "No retention" in notes(aggregates_table(ProtocolResults.of(nowhere, "inter-drop", draws=50)))
 
 
-def test_pairs_against_the_best_are_corrected_over_the_table(drop: ProtocolResults) -> None:
+def test_pairs_against_the_best_are_corrected_for_all_pairs(drop: ProtocolResults) -> None:
     table = pairs_table(drop)
     found = rows(table, "a")
     best = drop.ordered("mae")[0]
     assert set(found) == set(drop.contest) - {best}
     assert {row["b"] for row in found.values()} == {best}
-    p = np.array([float(row["p"]) for row in found.values()])
-    assert [float(row["p_holm"]) for row in found.values()] == pytest.approx(holm(p).tolist())
-    for row in found.values():
+    known, first = corrected(drop.contest, "mae", drop.scenarios), tied_with_best(drop.contest, "mae", drop.scenarios)
+    for model, row in found.items():
+        assert float(row["p_corrected"]) == pytest.approx(known[model, best])
+        assert model not in first or row["apart"] == "no"  # the table never contradicts what is bold
         assert float(row["difference"]) == pytest.approx(float(row["value_a"]) - float(row["value_b"]))
         assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
-        assert row["apart"] == ("yes" if float(row["p_holm"]) <= 0.05 else "no")
+        assert row["apart"] == ("yes" if float(row["p_corrected"]) <= 0.05 else "no")
     assert best in table.title
 
 
 def test_all_pairs_agree_with_the_statistics(drop: ProtocolResults) -> None:
     table = pairs_table(drop, "corr", "all")
     reference = compare_all(drop.contest, "corr", drop.scenarios)
-    expected = {frozenset((r.a, r.b)): (abs(r.difference), r.p_holm) for r in reference.itertuples()}
+    expected = {frozenset((r.a, r.b)): (abs(r.difference), r.p_corrected) for r in reference.itertuples()}
     found = list(csv.DictReader(io.StringIO(table.csv())))
     assert len(found) == len(expected) == 10
     for row in found:
         difference, p = expected[frozenset((row["a"], row["b"]))]
         assert abs(float(row["difference"])) == pytest.approx(difference)
-        assert float(row["p_holm"]) == pytest.approx(p)
+        assert float(row["p_corrected"]) == pytest.approx(p)
     assert all("+" in r.cells[4].text or "-" in r.cells[4].text for r in table.rows)
     against = pairs_table(drop, "corr", "constant")
-    assert {row["b"] for row in csv.DictReader(io.StringIO(against.csv()))} == {"constant"}
+    chosen = {row["a"]: row for row in csv.DictReader(io.StringIO(against.csv()))}
+    assert {row["b"] for row in chosen.values()} == {"constant"}
+    known = corrected(drop.contest, "corr", drop.scenarios, [(model, "constant") for model in chosen])
+    for model, row in chosen.items():  # fewer questions, chosen beforehand
+        assert float(row["p_corrected"]) == pytest.approx(known[model, "constant"])
+    assert "corrected for 4 rows" in against.caption
     with pytest.raises(InputError, match="did you mean text-only"):
         pairs_table(drop, "mae", "text-onyl")
 
@@ -165,7 +171,7 @@ def test_the_ablation_compares_every_variant_with_the_base(drop: ProtocolResults
     assert row["what"] == "trained in a single stage"
     assert float(row["difference"]) == pytest.approx(float(row["mae"]) - float(found["senti-ifusion"]["mae"]))
     assert float(row["difference_low"]) < float(row["difference"]) < float(row["difference_high"])
-    assert row["p_holm"] == row["p"]  # one question, nothing to correct
+    assert row["p_corrected"] == row["p"]  # one question, nothing to correct
     assert "Not in the study: senti-ifusion-text-dominant." in notes(table)
     assert any(note.remedy.startswith("added by `sentibench run STUDY --models") for note in table.footnotes)
     assert [r.rule for r in table.rows] == [False, True]
