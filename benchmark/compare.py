@@ -85,8 +85,9 @@ class Comparison:
         sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
         caption = (
             f"A is {self.a}, B is {self.b}: {sizes} of {plural(self.videos, 'video')}, under the same masks. Paired "
-            f"bootstrap over videos ({self.draws} draws) and spread over seeds; p is two-sided, Holm's correction is over "
-            f"the {plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
+            f"bootstrap over videos ({self.draws} draws) and spread over seeds; p is two-sided, Holm's correction is "
+            f"over the {plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better "
+            "one."
         )
         footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out, *settings_lines(self.panel)))
         return Table(

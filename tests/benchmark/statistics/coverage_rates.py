@@ -77,10 +77,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--populations", type=int, default=1000, help="simulated pairs of models a cell")
     parser.add_argument("--videos", type=int, nargs="+", default=VIDEOS, help="numbers of videos")
+    parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="numbers of seeds")
     options = parser.parse_args(arguments)
     sys.stdout.write(f"| videos | seeds | {' | '.join(METRICS)} | false claims |\n|{'---|' * (3 + len(METRICS))}\n")
     for videos in options.videos:
-        for seeds in SEEDS:
+        for seeds in options.seeds:
             found = 100 * rates(options.populations, seeds, [max(7, 120 // videos)] * videos)
             cells = [f"{row.coverage:.1f} ({row.own:.1f})" for row in found.itertuples()]
             false = " / ".join(f"{value:.1f}" for value in found["false"])
