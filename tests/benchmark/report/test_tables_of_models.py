@@ -15,6 +15,7 @@ from benchmark.report.aggregates import aggregates_table, complete_scenario
 from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cost import cost_table
 from benchmark.report.estimates import ProtocolResults
+from benchmark.report.leaderboard import leaderboard_table
 from benchmark.report.pairs import pairs_table
 from benchmark.report.table import Table
 from benchmark.statistics import compare_all, corrected, tied_with_best
@@ -226,3 +227,37 @@ def test_level_and_draws_are_checked_and_said(panel: Panel) -> None:
     table = pairs_table(ProtocolResults.of(panel, "complete", draws=60, level=0.9))
     assert "[90 %]" in "".join(c.title for c in table.columns)
     assert "60 draws" in table.caption
+
+
+def test_one_video_has_no_order_and_few_are_said() -> None:
+    models = ("constant", "text-only", "late-fusion-dropout", "mult")
+    for videos, says in ((1, "One video"), (5, "Few videos (5, fewer than 10)"), (10, "")):
+        results = ProtocolResults.of(fake_panel(models, samples=120, videos=videos, protocols=("complete",)), draws=50)
+        tables = [leaderboard_table(results), scenarios_table(results), pairs_table(results), aggregates_table(results)]
+        for table in tables:
+            assert says in notes(table)
+            assert ("videos" in notes(table)) == (videos == 5)
+            assert videos > 1 or not any(cell.bold for row in table.rows for cell in row.cells)
+        ranks = [row["rank"] for row in rows(tables[0]).values() if row["rank"]]
+        assert bool(ranks) == (videos > 1)
+        assert videos > 1 or {row["p_corrected"] + row["apart"] for row in rows(tables[2], "a").values()} == {""}
+
+
+def test_pooled_folds_are_said(panel: Panel) -> None:
+    says = "Folds are pooled"
+    for split, pooled in (("official", False), ("fold1", False), ("fold*", True)):
+        results = ProtocolResults.of(dataclasses.replace(panel, split=split), "complete", draws=20)
+        assert (says in notes(leaderboard_table(results))) == pooled
+        assert (says in notes(pairs_table(results))) == pooled
+
+
+def test_what_is_perfect_is_not_certain(panel: Panel) -> None:
+    perfect = (panel.cells["model"] == "text-only").to_numpy()
+    right = dataclasses.replace(panel, predictions=np.where(perfect[:, None], panel.label, panel.predictions))
+    table = leaderboard_table(ProtocolResults.of(right, "complete", draws=20))
+    row = rows(table)["text-only"]
+    assert float(row["mae"]) == 0
+    assert row["mae_low"] == ""
+    assert 0.5 < float(row["acc7_low"]) < float(row["acc7_high"]) == 1
+    assert "At 0 or 100 % they are those of one independent sample a video. What is perfect has none." in table.caption
+    assert "What is perfect" not in leaderboard_table(ProtocolResults.of(panel, "complete", draws=20)).caption
