@@ -18,9 +18,9 @@ import pandas as pd
 
 from benchmark.metrics import METRICS, Metric, metric_names, usual_metrics
 from benchmark.panel import Panel
-from benchmark.report.cells import AHEAD_CAPTION, NOTHING, Cells, level_text, number, probability, row_of, signed
+from benchmark.report.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
 from benchmark.report.estimates import dataset_title, estimate, protocol_names, protocol_points
-from benchmark.report.remarks import settings_lines, training_texts
+from benchmark.report.remarks import caution_lines, settings_lines, training_texts
 from benchmark.report.table import Cell, Column, Footnote, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.statistics.precision import check_level
@@ -40,9 +40,8 @@ class Comparison:
         a, b: Their names.
         rows: One row a question: `protocol`, `scenario` (empty for a protocol's mean), `tick`, `metric`, `value_a`,
             `value_b`, `difference` (a - b), `low`, `high` (all intervals hold at once at the level), `p` (two-sided, of
-            the row alone), `p_corrected` (Bonferroni, over these rows), `ahead` (share of the draws in which a has the
-            better value), `winner` (a's or b's name, or empty), `verdict`. There is a winner exactly where the interval
-            excludes 0.
+            the row alone), `p_corrected` (Bonferroni, over these rows), `winner` (a's or b's name, or empty),
+            `verdict`. There is a winner exactly where the interval excludes 0.
         remarks: By model, what a reader must know of its trainings: seeds that failed, nearly constant predictions.
         left_out: Protocols and scenarios that one of them lacks, with the reason.
         seeds: How many of a, of b.
@@ -68,7 +67,8 @@ class Comparison:
         """What these numbers do not say."""
         few = min(self.seeds) < SEEDS_FOR_ORDER
         said = ["fewer than three seeds: nothing is said about another training"] if few else []
-        return (*said, *(f"{name}: {text}" for name, texts in self.remarks.items() for text in texts))
+        said += [f"{name}: {text}" for name, texts in self.remarks.items() for text in texts]
+        return (*said, *caution_lines(self.panel))
 
     def table(self) -> Table:
         """For readers: one row a question."""
@@ -83,7 +83,6 @@ class Comparison:
             Column("difference", f"A − B {level_text(self.level)}{together}", interval="shown"),
             Column("p", "p"),
             Column("p_corrected", "p (corrected)"),
-            Column("ahead", "Draws A ahead"),
             Column("winner", "Better", "left"),
         )
         alike = {name for name in ("protocol", "scenario", "metric") if self.rows[name].nunique() == 1}
@@ -98,9 +97,8 @@ class Comparison:
             else "There is one question, so nothing to correct"
         )
         caption = (
-            f"A is {self.a}, B is {self.b}: {sizes}, under the same masks. Paired "
-            f"bootstrap over videos and seeds ({self.draws} draws) with Student's t; p is two-sided. {corrected}. "
-            f"Draws A ahead: {AHEAD_CAPTION.format('A', 'B')}"
+            f"A is {self.a}, B is {self.b}: {sizes}, under the same masks. Paired bootstrap over videos ({self.draws} "
+            f"draws) and spread over seeds, with Student's t; p is two-sided. {corrected}."
         )
         footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out, *settings_lines(self.panel)))
         return Table(
@@ -120,7 +118,7 @@ class Comparison:
             "value_a": number(metric.name, found["value_a"]),
             "value_b": number(metric.name, found["value_b"]),
             "difference": signed(number(metric.name, found["difference"], found["low"], found["high"])),
-            **{name: probability(found[name]) for name in ("p", "p_corrected", "ahead")},
+            **{name: probability(found[name]) for name in ("p", "p_corrected")},
             "winner": Cell({self.a: "A", self.b: "B"}.get(found["winner"], NOTHING), found["winner"]),
         }
 
@@ -297,12 +295,12 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
     metric = METRICS[row["metric"]]
     unit = f"points of {metric.title}" if metric.percent else metric.title
     if not np.isfinite(row["p_corrected"]):
-        return "", f"{a} and {b} cannot be tested in {metric.title}: one seed each and one video"
+        return "", f"{a} and {b} cannot be tested in {metric.title}: one video"
     if row["low"] > 0 or row["high"] < 0:
         low, high = sorted(abs(row[name]) for name in ("low", "high"))
         winner, loser = (a, b) if (row["difference"] > 0) == metric.higher_is_better else (b, a)
         text = f"{winner} is better than {loser} by {_amount(metric, low)} to {_amount(metric, high)} {unit}"
-        text += " on these trainings" if row["flag"] == "few seeds" else ""
+        text += " on these trainings" if "few seeds" in row["flag"] else ""
         return winner, text + (f" (corrected for {questions} questions)" if questions > 1 else "")
     text = f"{a} and {b} cannot be told apart in {metric.title}"
     if row["p"] <= 1 - level:

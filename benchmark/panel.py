@@ -108,3 +108,8 @@ class Panel:
     bound: Bound | None = None
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the samples are the test parts of a family of splits."""
+        return any(sign in self.split for sign in "*?[")

@@ -73,7 +73,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         if "corr" in cells:
             cells["corr"] = checked_corr(results, model, results.scenarios, cells["corr"], notes)
         blank = "" if model == base else NOTHING
-        cells |= {name: Cell(blank, np.nan) for name in ("difference", "p", "p_holm")} | {"apart": Cell(blank, "")}
+        cells |= {name: Cell(blank, np.nan) for name in ("difference", "p", "p_corrected")} | {"apart": Cell(blank, "")}
         if model in compared:
             cells |= difference_cells(results, metric, compared[model])
         return cells
@@ -85,15 +85,15 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         *(metric_column(name, "csv") for name in names),
         Column("difference", f"Δ {METRICS[metric].title} {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
-        Column("p_holm", "p (Holm)"),
+        Column("p_corrected", "p (corrected)"),
         Column("apart", "Told apart", "left"),
     )
     rows = [row_of(row(base), columns), *(row_of(row(m), columns, rule=not i) for i, m in enumerate(there))]
     direction = "below 0: the variant is better" if not METRICS[metric].higher_is_better else "above 0: it is better"
     caption = (
         f"Variants of {base}, means over the scenarios and seeds. Δ: variant − {base} in {metric_title(metric)}, "
-        f"paired ({direction}); p is two-sided. Holm's correction over the variants is in p (Holm) and Told apart, not "
-        f"in the intervals. {results.sizes} {interval_caption(results)}"
+        f"paired ({direction}); p is two-sided, corrected for the variants. {results.sizes} "
+        f"{interval_caption(results)}"
     )
     absent = [
         name for name in others if name not in own and name not in gap_texts(results.panel.missing, results.scenarios)
@@ -106,11 +106,11 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
     footnotes = (*notes.footnotes(), *more, *general_footnotes(results, every_model=False))
     title = f"{results.heading}: ablation of {base}"
     chosen = [name for name in ("mae", "corr", "acc7", "acc5_sims", "acc2_non0", "f1_non0", "f1_sims") if name in names]
-    paper = ("what", *chosen, "difference", "p_holm")
+    paper = ("what", *chosen, "difference", "p_corrected")
     return Table(title, columns, tuple(rows), footnotes, caption, paper)
 
 
 def _compared(results: ProtocolResults, metric: str, variants: list[str], base: str) -> list[dict[object, object]]:
     if not variants:
         return []
-    return compare_pairs(results, metric, [(name, base) for name in variants]).to_dict("records")
+    return compare_pairs(results, metric, [(name, base) for name in variants], chosen=True).to_dict("records")

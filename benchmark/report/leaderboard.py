@@ -15,7 +15,6 @@ from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Panel
 from benchmark.report.by_scenario import scenarios_table
 from benchmark.report.cells import (
-    AHEAD_CAPTION,
     MODEL,
     NOTHING,
     SEEDS,
@@ -100,11 +99,11 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         own = results.estimates[model]
         cells = identity(results, own, notes)
         place = places.get(model, {})
-        rank, ahead = float(place.get("rank", np.nan)), float(place.get("ahead_of_next", np.nan))
+        rank, p = float(place.get("rank", np.nan)), float(place.get("p_next", np.nan))
         failed = failure_text(results.panel, model)
         mark = notes.mark(failed) if failed else ""
         cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
-        cells["ahead_of_next"] = Cell("", np.nan) if np.isnan(ahead) else probability(ahead)
+        cells["p_next"] = Cell("", np.nan) if np.isnan(p) else probability(p)
         cells |= {name: found[model, "mean", name] for name in names}
         by_seed = own.by_seed("mae", scenarios) if not own.holes(scenarios) else np.zeros(0)
         cells["mae_sd"] = number("mae", float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan)
@@ -126,9 +125,8 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         rows.append(row_of(row(ORACLE), columns, rule=True))
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
-        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told from its best by the "
-        f"same test. Draws ahead of next: {AHEAD_CAPTION.format('the model', 'the next')} Every F1 was checked against "
-        "what its accuracy allows."
+        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told apart by the same "
+        "test; p (next) is its p for a model and the next. Every F1 was checked against what its accuracy allows."
     )
     paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
     lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
@@ -144,6 +142,6 @@ def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
         )
         for name in names
     ]
-    tail = [Column("mae_sd", "MAE SD over seeds"), Column("ahead_of_next", "Draws ahead of next")]
+    tail = [Column("mae_sd", "MAE SD over seeds"), Column("p_next", "p (next)")]
     costs = [column for column in COST_COLUMNS if column.name in _COSTS]
     return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)

@@ -21,7 +21,7 @@ from benchmark.report.estimates import (
     protocol_names,
     protocol_points,
 )
-from benchmark.report.remarks import Notes, corr_text, settings_lines, training_texts
+from benchmark.report.remarks import Notes, caution_lines, corr_text, settings_lines, training_texts
 from benchmark.report.table import Cell, Column, Footnote, Row, Table
 from benchmark.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.words import plural
@@ -89,11 +89,11 @@ def optimism(
         f"best on the test set. Optimism: test-oracle minus honest, what selecting on the test set is worth; by "
         f"construction, no run is worse off where its epoch is chosen. Mean over the scenarios, then over seeds. "
         f"{describe(honest, scenarios, seeds_of)} Intervals: "
-        f"{100 * level:g} %, paired bootstrap over videos and seeds ({draws} draws) with Student's t, in which the "
-        f"chosen epochs are kept fixed."
+        f"{100 * level:g} %, paired bootstrap over videos ({draws} draws) and spread over seeds, with Student's t, in "
+        f"which the chosen epochs are kept fixed."
     )
     shared = [note for note in next(iter(oracles.values())).notes if all(note in p.notes for p in oracles.values())]
-    general = [Footnote(line) for line in (*settings_lines(honest), *shared)]
+    general = [Footnote(line) for line in (*caution_lines(honest), *settings_lines(honest), *shared)]
     general += [Footnote(line) for line in _order_lines(rank_changes_of(pairs, scenarios))]
     general += _missing(oracles)
     shown = [f"{metric}_{side}" for metric in list(oracles)[:_IN_PRINT] for side in ("honest", "optimism")]

@@ -13,7 +13,7 @@ from benchmark.report.cells import Cells
 from benchmark.report.estimates import CONSTANT, ORACLE, ProtocolResults
 from benchmark.report.table import Cell, Footnote
 from benchmark.reported import plain_scenario
-from benchmark.statistics import SEEDS_FOR_ORDER, Estimates
+from benchmark.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates
 from benchmark.words import listed, plural
 from protocols import InputError, parse
 
@@ -167,7 +167,7 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
     """
     panel = results.panel
     flags = {own.flag for model, own in results.contest.items()} - {""}
-    lines = [f"Intervals: {flag} for models with one seed or data of one video." for flag in sorted(flags)]
+    lines = [f"Intervals: {flag} for models with one seed." for flag in sorted(flags) if flag != "seeds only"]
     gaps = gap_texts(panel.missing, results.scenarios)
     lines += [f"Missing: {model}: {text}." for model, text in gaps.items() if model not in results.estimates]
     found = [Footnote(line) for line in lines]
@@ -176,7 +176,28 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
         filled = f"what is missing is filled by {' and '.join(commands)}"
         found.append(Footnote("The study is unfinished.", remedy=filled))
     found += _absent_rows(results, gaps) if every_model else []
-    return found + [Footnote(line) for line in (*settings_lines(panel), *panel.notes)]
+    return found + [Footnote(line) for line in (*caution_lines(panel), *settings_lines(panel), *panel.notes)]
+
+
+def caution_lines(panel: Panel) -> list[str]:
+    """What intervals and p of any model on these samples do not say: few videos, pooled folds."""
+    videos = len(set(panel.video_ids.tolist()))
+    said = []
+    if videos < 2:
+        said.append(
+            "One video: its utterances are not independent and no other video is there to compare with, so that "
+            "nothing can be told apart: no rank, no bold, no p; intervals are over seeds only."
+        )
+    elif videos < FEW_VIDEOS:
+        said.append(
+            f"Few videos ({videos}, fewer than {FEW_VIDEOS}): intervals are wide, and only great differences are seen."
+        )
+    if panel.pooled:
+        said.append(
+            "Folds are pooled: what the training set of a fold does to all its seeds counts as chance of its videos, "
+            "so that intervals are too narrow and p too small where models depend on it."
+        )
+    return said
 
 
 def settings_lines(panel: Panel) -> list[str]:

@@ -12,8 +12,8 @@ from benchmark.panel import Panel
 from benchmark.report.estimates import estimate
 from benchmark.reported import Aggregate, plain_scenario
 from benchmark.statistics import DRAWS, Estimates, FloatArray, auilc
-from benchmark.statistics.intervals import metric_limits
-from benchmark.statistics.precision import quantity, widened
+from benchmark.statistics.intervals import on_scale
+from benchmark.statistics.precision import quantity
 
 _COLUMNS = ("model", "point", "metric", "measured", "low", "high", "sd", "seeds", "flag")
 
@@ -68,11 +68,8 @@ def _values(
     by_seed = _summed(aggregate, own.values[:, columns, own.metrics.index(metric)])
     low = high = np.nan
     if own.flag != "no interval":
-        found = quantity(partial(_summed, aggregate), [(own, scenarios)], metric, level)
-        unit = aggregate.length if aggregate.kind == "auilc" else 1.0
-        least, most = (unit * limit for limit in metric_limits(metric))
-        ((low,), (high,)) = widened([found], level)
-        low, high = max(float(low), least), min(float(high), most)
+        found = quantity(partial(_summed, aggregate), [(own, scenarios)], metric)
+        low, high = on_scale(found, metric, level, aggregate.length if aggregate.kind == "auilc" else 1.0)
     sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
     return float(by_seed.mean()), low, high, sd, len(own.seeds), own.flag
 

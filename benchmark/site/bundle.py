@@ -10,7 +10,7 @@ from benchmark.metrics import METRICS, metric_names
 from benchmark.panel import Gap, Panel
 from benchmark.report.emphasis import KEPT
 from benchmark.report.estimates import ORACLE, dataset_title, protocol_names
-from benchmark.report.remarks import settings_lines
+from benchmark.report.remarks import caution_lines, settings_lines
 from benchmark.selection import TEST_ORACLE, VALID
 from benchmark.site.colours import model_styles
 from benchmark.site.labels import KINDS, kind_of, visible
@@ -173,7 +173,9 @@ def _table(
     """One data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
     every = [own for by in sources.values() for own in by.values()]
     gaps = list(dict.fromkeys(gap for own in every for gap in own.missing))
-    notes = (*settings_lines(panel), *panel.notes) if panel.selection == VALID else ()  # said once on the page
+    notes = (
+        (*caution_lines(panel), *settings_lines(panel), *panel.notes) if panel.selection == VALID else ()
+    )  # said once on the page
     return {
         "selection": panel.selection,
         "data": _key(panel),

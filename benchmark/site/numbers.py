@@ -49,7 +49,7 @@ def protocol_table(
         `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry a model: `seeds`,
         `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells`
         (by metric and statistic, models x points), `means` (by metric: statistics of the mean over the points, `rank`,
-        `ahead_of_next`, `best` and `by_seed`).
+        `p_next`, `best` and `by_seed`).
     """
     groups: dict[int, list[str]] = {}
     for metric, panel in panels.items():
@@ -125,7 +125,7 @@ def _values(
         best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
         means[metric] |= {
             "rank": [number(places.at[m, "rank"]) if m in contest else None for m in models],
-            "ahead_of_next": [number(places.at[m, "ahead_of_next"]) if m in contest else None for m in models],
+            "p_next": [number(places.at[m, "p_next"]) if m in contest else None for m in models],
             "best": [m in best for m in models],
             "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
         }

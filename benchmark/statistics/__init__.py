@@ -5,15 +5,24 @@ torch. `resample` draws once, everything else reads its draws.
 """
 
 from benchmark.statistics.aggregation import aggregates
-from benchmark.statistics.comparison import compare, compare_all, holm
+from benchmark.statistics.comparison import compare, compare_all, contestants, corrected, holm
 from benchmark.statistics.critical_difference import CriticalDifferences, critical_differences
 from benchmark.statistics.formulas import auilc, relative_error, retention, skill, worst
 from benchmark.statistics.intervals import confidence_intervals, interval
 from benchmark.statistics.ranking import ranks, tied_with_best
-from benchmark.statistics.resampling import DRAWS, SEEDS_FOR_ORDER, Estimates, FloatArray, draw_weights, resample
+from benchmark.statistics.resampling import (
+    DRAWS,
+    FEW_VIDEOS,
+    SEEDS_FOR_ORDER,
+    Estimates,
+    FloatArray,
+    draw_weights,
+    resample,
+)
 
 __all__ = [
     "DRAWS",
+    "FEW_VIDEOS",
     "SEEDS_FOR_ORDER",
     "CriticalDifferences",
     "Estimates",
@@ -23,6 +32,8 @@ __all__ = [
     "compare",
     "compare_all",
     "confidence_intervals",
+    "contestants",
+    "corrected",
     "critical_differences",
     "draw_weights",
     "holm",

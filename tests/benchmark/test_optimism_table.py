@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 
 from benchmark.panel import Panel
 from benchmark.report.optimism import kendall_tau, optimism, rank_changes
-from benchmark.statistics.student import t_quantile
+from benchmark.statistics.precision import t_quantile
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 

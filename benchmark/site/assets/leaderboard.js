@@ -28,7 +28,7 @@ const columnsOf = (protocol) => {
       value: (row) => protocol.means[metric].value[row.at], descending: DATA.metrics[metric].higher_is_better,
     })),
     {
-      key: "ahead_of_next", title: "Draws ahead of next", value: (row) => means.ahead_of_next[row.at], descending: true,
+      key: "p_next", title: "p (next)", value: (row) => means.p_next[row.at], descending: true,
       about: "share of the bootstrap draws in which a model is better than the next one by " + DATA.metrics[state.metric].title,
     },
     ...shownCosts().map((c) => ({ ...c, value: (row) => cost(row, c.key), about: c.about + "; mean over the runs of a model" })),
@@ -128,7 +128,7 @@ const rowCells = (protocol, columns, row, range) => columns.map((column) => {
   const value = column.value(row);
   const failed = protocol.failed[row.at];
   if (column.key === "rank") return h("td", { class: "rank" }, value === null ? NONE : String(value), value !== null && failed > 0 && ["*", unseen(` (${plural(failed, "seed")} failed)`)]);
-  if (column.key === "ahead_of_next") return h("td", { class: "number" }, value === null ? "" : value.toFixed(3));
+  if (column.key === "p_next") return h("td", { class: "number" }, value === null ? "" : value.toFixed(3));
   return h("td", { class: "number" }, column.format(value));
 });
 

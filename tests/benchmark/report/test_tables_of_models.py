@@ -18,7 +18,7 @@ from benchmark.report.estimates import ProtocolResults
 from benchmark.report.leaderboard import leaderboard_table
 from benchmark.report.pairs import pairs_table
 from benchmark.report.table import Table
-from benchmark.statistics import compare_all, holm
+from benchmark.statistics import compare_all, corrected, tied_with_best
 from protocols import InputError, leaves_everything, protocols
 from tests.benchmark.fake_panel import fake_panel, without
 
@@ -222,34 +222,40 @@ def test_one_collapsed_split_of_several_is_flagged() -> None:
     assert "nearly constant" not in notes(leaderboard_table(ProtocolResults.of(panel, draws=10)))
 
 
-def test_pairs_against_the_best_are_corrected_over_the_table(drop: ProtocolResults) -> None:
+def test_pairs_against_the_best_are_corrected_for_all_pairs(drop: ProtocolResults) -> None:
     table = pairs_table(drop)
     found = rows(table, "a")
     best = drop.ordered("mae")[0]
     assert set(found) == set(drop.contest) - {best}
     assert {row["b"] for row in found.values()} == {best}
-    p = np.array([float(row["p"]) for row in found.values()])
-    assert [float(row["p_holm"]) for row in found.values()] == pytest.approx(holm(p).tolist())
-    for row in found.values():
+    known, first = corrected(drop.contest, "mae", drop.scenarios), tied_with_best(drop.contest, "mae", drop.scenarios)
+    for model, row in found.items():
+        assert float(row["p_corrected"]) == pytest.approx(known[model, best])
+        assert model not in first or row["apart"] == "no"  # the table never contradicts what is bold
         assert float(row["difference"]) == pytest.approx(float(row["value_a"]) - float(row["value_b"]))
         assert float(row["difference_low"]) <= float(row["difference"]) <= float(row["difference_high"])
-        assert row["apart"] == ("yes" if float(row["p_holm"]) <= 0.05 else "no")
+        assert row["apart"] == ("yes" if float(row["p_corrected"]) <= 0.05 else "no")
     assert best in table.title
 
 
 def test_all_pairs_agree_with_the_statistics(drop: ProtocolResults) -> None:
     table = pairs_table(drop, "corr", "all")
     reference = compare_all(drop.contest, "corr", drop.scenarios)
-    expected = {frozenset((r.a, r.b)): (abs(r.difference), r.p_holm) for r in reference.itertuples()}
+    expected = {frozenset((r.a, r.b)): (abs(r.difference), r.p_corrected) for r in reference.itertuples()}
     found = list(csv.DictReader(io.StringIO(table.csv())))
     assert len(found) == len(expected) == 10
     for row in found:
         difference, p = expected[frozenset((row["a"], row["b"]))]
         assert abs(float(row["difference"])) == pytest.approx(difference)
-        assert float(row["p_holm"]) == pytest.approx(p)
+        assert float(row["p_corrected"]) == pytest.approx(p)
     assert all("+" in r.cells[4].text or "-" in r.cells[4].text for r in table.rows)
     against = pairs_table(drop, "corr", "constant")
-    assert {row["b"] for row in csv.DictReader(io.StringIO(against.csv()))} == {"constant"}
+    chosen = {row["a"]: row for row in csv.DictReader(io.StringIO(against.csv()))}
+    assert {row["b"] for row in chosen.values()} == {"constant"}
+    known = corrected(drop.contest, "corr", drop.scenarios, [(model, "constant") for model in chosen])
+    for model, row in chosen.items():  # fewer questions, chosen beforehand
+        assert float(row["p_corrected"]) == pytest.approx(known[model, "constant"])
+    assert "corrected for 4 rows" in against.caption
     with pytest.raises(InputError, match="did you mean text-only"):
         pairs_table(drop, "mae", "text-onyl")
 
@@ -280,7 +286,7 @@ def test_the_ablation_compares_every_variant_with_the_base(drop: ProtocolResults
     assert row["what"] == "trained in a single stage"
     assert float(row["difference"]) == pytest.approx(float(row["mae"]) - float(found["senti-ifusion"]["mae"]))
     assert float(row["difference_low"]) < float(row["difference"]) < float(row["difference_high"])
-    assert row["p_holm"] == row["p"]  # one question, nothing to correct
+    assert row["p_corrected"] == row["p"]  # one question, nothing to correct
     assert "Not in the study: senti-ifusion-text-dominant." in notes(table)
     assert any(note.remedy.startswith("added by `sentibench run STUDY --models") for note in table.footnotes)
     assert [r.rule for r in table.rows] == [False, True]
@@ -335,3 +341,37 @@ def test_level_and_draws_are_checked_and_said(panel: Panel) -> None:
     table = pairs_table(ProtocolResults.of(panel, "complete", draws=60, level=0.9))
     assert "[90 %]" in "".join(c.title for c in table.columns)
     assert "60 draws" in table.caption
+
+
+def test_one_video_has_no_order_and_few_are_said() -> None:
+    models = ("constant", "text-only", "late-fusion-dropout", "mult")
+    for videos, says in ((1, "One video"), (5, "Few videos (5, fewer than 10)"), (10, "")):
+        results = ProtocolResults.of(fake_panel(models, samples=120, videos=videos, protocols=("complete",)), draws=50)
+        tables = [leaderboard_table(results), scenarios_table(results), pairs_table(results), aggregates_table(results)]
+        for table in tables:
+            assert says in notes(table)
+            assert ("videos" in notes(table)) == (videos == 5)
+            assert videos > 1 or not any(cell.bold for row in table.rows for cell in row.cells)
+        ranks = [row["rank"] for row in rows(tables[0]).values() if row["rank"]]
+        assert bool(ranks) == (videos > 1)
+        assert videos > 1 or {row["p_corrected"] + row["apart"] for row in rows(tables[2], "a").values()} == {""}
+
+
+def test_pooled_folds_are_said(panel: Panel) -> None:
+    says = "Folds are pooled"
+    for split, pooled in (("official", False), ("fold1", False), ("fold*", True)):
+        results = ProtocolResults.of(dataclasses.replace(panel, split=split), "complete", draws=20)
+        assert (says in notes(leaderboard_table(results))) == pooled
+        assert (says in notes(pairs_table(results))) == pooled
+
+
+def test_what_is_perfect_is_not_certain(panel: Panel) -> None:
+    perfect = (panel.cells["model"] == "text-only").to_numpy()
+    right = dataclasses.replace(panel, predictions=np.where(perfect[:, None], panel.label, panel.predictions))
+    table = leaderboard_table(ProtocolResults.of(right, "complete", draws=20))
+    row = rows(table)["text-only"]
+    assert float(row["mae"]) == 0
+    assert row["mae_low"] == ""
+    assert 0.5 < float(row["acc7_low"]) < float(row["acc7_high"]) == 1
+    assert "At 0 or 100 % they are those of one independent sample a video. What is perfect has none." in table.caption
+    assert "What is perfect" not in leaderboard_table(ProtocolResults.of(panel, "complete", draws=20)).caption
