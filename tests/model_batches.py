@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from benchmark.conformance.batches import (
+from benchmark.authoring.conformance.batches import (
     SPEC,
     ToyLayers,
     erased,

@@ -16,7 +16,7 @@ import pytest
 from baselines import models
 from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
-from tests.benchmark.test_cli import write_npz
+from tests.benchmark.cli.test_cli import write_npz
 from tests.csd import write_csd_folder
 from tests.misa import misa_content, write_misa_folder
 from tests.mmsa import write_mmsa_pickle
@@ -118,7 +118,7 @@ def test_every_model_and_protocol_is_named() -> None:
 
 
 def test_every_yaml_block_is_a_study(tmp_path: Path) -> None:
-    from benchmark.study import load_study
+    from benchmark.study.study import load_study
 
     for text in blocks("yaml"):
         path = tmp_path / "study.yaml"

@@ -1,1 +1,1 @@
-"""The command line: a thin shell over `benchmark.commands`. Importing it pulls in neither torch nor transformers."""
+"""The command line: a thin shell over `benchmark.study.running`. Importing it pulls in neither torch nor transformers."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.status import Status
 
-    from benchmark.conformance import CheckResult, ConformanceReport, Cost
+    from benchmark.authoring.conformance import CheckResult, ConformanceReport, Cost
 
 _MARKS = {"passed": "[green]✓[/]", "failed": "[bold red]✗[/]", "skipped": "[dim]–[/]"}
 
@@ -52,7 +52,7 @@ def check_models(
     """
     from rich.console import Console
 
-    from benchmark.conformance import check_model
+    from benchmark.authoring.conformance import check_model
     from protocols import InputError
 
     if out is not None and not out.resolve().parent.is_dir():

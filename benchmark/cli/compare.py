@@ -12,8 +12,8 @@ from benchmark.cli.options import Number, Whole, chosen_study
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
-    from benchmark.compare import Comparison
-    from benchmark.panel import Panel
+    from benchmark.evaluation.panel import Panel
+    from benchmark.tables.comparison import Comparison
 
 #: More verdicts than this are counted, not listed.
 _LISTED = 8
@@ -50,8 +50,8 @@ def compare(
     Without --metric: MAE, and every usual metric where one protocol is named. Intervals and verdicts are corrected for
     the number of questions (Bonferroni): fewer questions leave more power.
     """
-    from benchmark.compare import compare_models, pair
-    from benchmark.metrics import metric_names
+    from benchmark.evaluation.metrics import metric_names
+    from benchmark.tables.comparison import compare_models, pair
 
     studies = [_study_of(given, study, out) for given in (a, b)]
     found = [chosen_panel(chosen_panels(studies[0][0], out), dataset)]
@@ -76,8 +76,8 @@ def _study_of(given: str, study: str | None, out: Path) -> tuple[str | None, str
 
 def chosen_panels(reference: str | None, out: Path) -> list[Panel]:
     """Results of a study by name or file, of a folder of a measured study, or of the study that was run last."""
-    from benchmark.commands import read_panels
-    from benchmark.measured import is_measured, read_measured
+    from benchmark.publishing.measured import is_measured, read_measured
+    from benchmark.study.running import read_panels
 
     if reference is not None and is_measured(Path(reference)):
         return read_measured(Path(reference))
@@ -104,7 +104,7 @@ def chosen_panel(panels: list[Panel], dataset: str | None) -> Panel:
 def _print(result: Comparison) -> None:
     from rich.console import Console
 
-    from benchmark.report.rendering.terminal import show
+    from benchmark.tables.rendering.terminal import show
 
     console = Console()
     show(result.table(), console, caption=True)

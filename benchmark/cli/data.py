@@ -178,7 +178,7 @@ def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> Non
     description = describe_samples(load_samples(dataset), split or None, probe=probe)
     files: list[Path] = []
     if figures is not None:
-        from benchmark.report.distributions import plot_distributions
+        from benchmark.figures.distributions import plot_distributions
 
         files = plot_distributions(description.to_dict(), figures)
     if as_json:

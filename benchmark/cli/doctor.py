@@ -14,7 +14,7 @@ def doctor(as_json: bool) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from benchmark.doctor import examine
+    from benchmark.runs.doctor import examine
 
     findings = examine()
     if as_json:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from benchmark.study import Study
+    from benchmark.study.study import Study
 
 
 def check_measured(folder: Path, *, as_json: bool = False) -> int:
     """Recompute every number of a folder and print what differs; 1 when anything does."""
-    from benchmark.measured import check
-    from benchmark.measured.folder import read_manifest
+    from benchmark.publishing.measured import check
+    from benchmark.publishing.measured.folder import read_manifest
 
     found = check(folder)
     if as_json:
@@ -33,15 +33,15 @@ def check_measured(folder: Path, *, as_json: bool = False) -> int:
 
 def publish_measured(study: Study, out: Path, folder: Path, *, draws: int = 2000, level: float = 0.95) -> int:
     """Write a study as a folder that can be committed and checked."""
-    from benchmark.measured import publish
-    from benchmark.measured.folder import TableChoices
+    from benchmark.publishing.measured import publish
+    from benchmark.publishing.measured.folder import TableChoices
 
     return _written(folder, publish(study, out, folder, choices=TableChoices(draws=draws, level=level)))
 
 
 def refresh_measured(folder: Path) -> int:
     """Make the tables of a folder anew from its own predictions."""
-    from benchmark.measured import refresh
+    from benchmark.publishing.measured import refresh
 
     return _written(folder, refresh(folder))
 

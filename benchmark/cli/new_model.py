@@ -14,8 +14,8 @@ import click
 @click.option("--force", is_flag=True, help="Replace the file if it is there.")
 def new_model(name: str, out: Path | None, force: bool) -> None:
     """Write NAME.py: a small model that trains as it is, with a comment at each place where yours goes."""
-    from benchmark.scaffold import model_name
-    from benchmark.scaffold import new_model as write
+    from benchmark.authoring.scaffold import model_name
+    from benchmark.authoring.scaffold import new_model as write
 
     path = write(name, out, force=force)
     file, name = shlex.quote(str(path)), model_name(name)

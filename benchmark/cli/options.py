@@ -11,7 +11,7 @@ import click
 from protocols import read_number, read_whole
 
 if TYPE_CHECKING:
-    from benchmark.study import Study
+    from benchmark.study.study import Study
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -92,6 +92,6 @@ def check_device(device: str) -> None:
 
 def chosen_study(name: str | None, out: Path) -> Study:
     """The study of a name, a file, or a folder under `out`; None: the one that was run last. Raises InputError."""
-    from benchmark.commands import last_study, read_study
+    from benchmark.study.running import last_study, read_study
 
     return last_study(out) if name is None else read_study(name, {}, out)

@@ -66,7 +66,7 @@ def plot(
 
     'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
     """
-    from benchmark.plots import plot as draw
+    from benchmark.publishing.figures import plot as draw
 
     draw(
         chosen_study(study, out),
@@ -126,8 +126,8 @@ def diagnostics(
     from rich.console import Console
 
     from benchmark.diagnostics import examine, runs_to_examine, write_diagnostics
-    from benchmark.predict import open_run
-    from benchmark.report.rendering.terminal import show
+    from benchmark.prediction.predict import open_run
+    from benchmark.tables.rendering.terminal import show
     from protocols import get_protocol
 
     load_plugins(plugins)

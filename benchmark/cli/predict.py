@@ -57,8 +57,8 @@ def predict(
     Predictions are on the scale of the labels, and not clipped.
     """
     check_device(device)
-    from benchmark.predict import find_runs, open_run, read_new_samples, write_text
-    from benchmark.predict import predict as predict_samples
+    from benchmark.prediction.predict import find_runs, open_run, read_new_samples, write_text
+    from benchmark.prediction.predict import predict as predict_samples
     from protocols import InputError
 
     if not output.parent.is_dir():

@@ -19,9 +19,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from benchmark.executors.base import Event
-from benchmark.store import RunRecord
-from benchmark.study import Plan
+from benchmark.runs.executors.base import Event
+from benchmark.runs.store import RunRecord
+from benchmark.study.study import Plan
 
 
 class StudyDisplay:

@@ -88,7 +88,7 @@ def show_protocol(
     load_plugins(plugins)
     seen = survey(get_protocol(name), _layout(dataset, part) if dataset else example_layout(), sample)
     if figure:
-        from benchmark.report.protocol_figure import draw_protocol
+        from benchmark.figures.protocol import draw_protocol
 
         draw_protocol(seen, figure)
     if as_json:

@@ -14,11 +14,11 @@ from benchmark.cli.run import OUT
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.publish import Entry
-    from benchmark.report.tables import TableSettings
-    from benchmark.study import Study
+    from benchmark.publishing.tables import Entry
+    from benchmark.study.study import Study
+    from benchmark.tables.kinds import TableSettings
 
-#: As `benchmark.report.tables` has them, which is not imported for `--help`.
+#: As `benchmark.tables.kinds` has them, which is not imported for `--help`.
 TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost")
 #: Of a panel of its own, as its numbers are no results.
 OPTIMISM = "optimism"
@@ -85,9 +85,9 @@ def report(
     if published:
         return publish_measured(chosen_study(study, out), out, published, draws=draws, level=level)
 
-    from benchmark.publish import as_record
-    from benchmark.publish import report as write
-    from benchmark.report.tables import TableSettings
+    from benchmark.publishing.tables import as_record
+    from benchmark.publishing.tables import report as write
+    from benchmark.tables.kinds import TableSettings
     from senti_ifusion.variants import ABLATION
 
     chosen = chosen_study(study, out)
@@ -111,8 +111,8 @@ def report(
 
 def show_results(study: Study, out: Path, console: Console) -> None:
     """Write the tables of a study and the curves it has, and print its leaderboards."""
-    from benchmark.plots import plot as draw
-    from benchmark.publish import report as write
+    from benchmark.publishing.figures import plot as draw
+    from benchmark.publishing.tables import report as write
 
     written = write(study, out)
     _print(written.chosen(), console)
@@ -122,10 +122,10 @@ def show_results(study: Study, out: Path, console: Console) -> None:
 def _optimism(
     study: Study, out: Path, protocols: tuple[str, ...], at: str | None, settings: TableSettings
 ) -> list[Entry]:
-    from benchmark.commands import prepare
-    from benchmark.optimism import optimism_panels
-    from benchmark.publish import Entry
-    from benchmark.report.optimism import optimism
+    from benchmark.publishing.tables import Entry
+    from benchmark.results.test_oracle import optimism_panels
+    from benchmark.study.running import prepare
+    from benchmark.tables.optimism import optimism
 
     plan = prepare(study)
     return [
@@ -141,9 +141,9 @@ def _optimism(
 def _with_reported(entries: list[Entry]) -> list[Entry]:
     from dataclasses import replace
 
-    from benchmark.report.reported import with_reported
-    from benchmark.reported import load
-    from benchmark.reproduce.needs import NEEDS
+    from benchmark.papers.below_leaderboards import with_reported
+    from benchmark.papers.reported import load
+    from benchmark.papers.reproduce.needs import NEEDS
 
     rows = load()
 
@@ -179,7 +179,7 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
 
 
 def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:
-    from benchmark.publish import csv_text
+    from benchmark.publishing.tables import csv_text
 
     if form == "csv":
         return csv_text(entries)
@@ -189,7 +189,7 @@ def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:
 
 
 def _print(entries: list[Entry], console: Console, *, all_columns: bool = False, caption: bool = False) -> None:
-    from benchmark.report.rendering.terminal import show, show_remedies
+    from benchmark.tables.rendering.terminal import show, show_remedies
 
     for entry in entries:
         elsewhere = "" if all_columns or entry.name != "leaderboard" else "--columns, or the files"

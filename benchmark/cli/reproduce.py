@@ -16,7 +16,7 @@ from benchmark.cli.run import OUT, OUT_DEFAULT
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.reproduce import Setup
+    from benchmark.papers.reproduce import Setup
 
 _FORMATS = ("markdown", "csv", "latex", "html")
 
@@ -52,8 +52,8 @@ def reproduce(
     """
     from rich.console import Console
 
-    from benchmark.report.rendering.terminal import say, show
-    from benchmark.reproduce import prepare_item, present
+    from benchmark.papers.reproduce import prepare_item, present
+    from benchmark.tables.rendering.terminal import say, show
 
     load_plugins(plugins)
     console = Console(stderr=form is not None)
@@ -99,9 +99,9 @@ def _ablation_command(study: str, out: Path) -> str:
 def _run(setup: Setup, out: Path, console: Console, workers: int | None, device: str) -> int:
     """Run what is missing; returns how many runs failed."""
     from benchmark.cli.progress import StudyDisplay
-    from benchmark.commands import pending
-    from benchmark.commands import run as run_study
-    from benchmark.executors import LocalExecutor
+    from benchmark.runs.executors import LocalExecutor
+    from benchmark.study.running import pending
+    from benchmark.study.running import run as run_study
 
     plan = setup.plan
     if plan is None:
@@ -120,8 +120,8 @@ def _run(setup: Setup, out: Path, console: Console, workers: int | None, device:
 def _list(out: Path, console: Console) -> None:
     from rich.table import Table as RichTable
 
-    from benchmark.commands import pending
-    from benchmark.reproduce import ITEMS, NEEDS, prepare_item
+    from benchmark.papers.reproduce import ITEMS, NEEDS, prepare_item
+    from benchmark.study.running import pending
     from protocols import InputError
 
     states = {name: need.state for name, need in NEEDS.items()}

@@ -82,10 +82,10 @@ def run(
 
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
-    from benchmark.commands import pending, prepare, read_study
-    from benchmark.commands import run as run_study
-    from benchmark.executors import LocalExecutor
-    from benchmark.scales import without_classes
+    from benchmark.evaluation.scales import without_classes
+    from benchmark.runs.executors import LocalExecutor
+    from benchmark.study.running import pending, prepare, read_study
+    from benchmark.study.running import run as run_study
     from protocols import InputError
 
     fields: dict[str, Any] = {

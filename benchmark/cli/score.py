@@ -13,9 +13,9 @@ from benchmark.cli.options import load_plugins, plugin_option, read_seeds, split
 from benchmark.cli.run import OUT
 
 if TYPE_CHECKING:
-    from benchmark.external import External
-    from benchmark.panel import Panel
-    from benchmark.publish import Entry
+    from benchmark.evaluation.panel import Panel
+    from benchmark.publishing.tables import Entry
+    from benchmark.results.external import External
 
 _FORMATS = ("markdown", "csv", "latex", "html")
 
@@ -57,16 +57,16 @@ def score(
     """
     from benchmark.cli.compare import chosen_panel, chosen_panels
     from benchmark.data.config import EncoderConfig
-    from benchmark.external import (
+    from benchmark.evaluation.protocol_results import protocol_points
+    from benchmark.results.external import (
         add_external,
         evaluation_set,
         external_panel,
         inspect_predictions,
         write_template,
     )
-    from benchmark.external import template as make_template
-    from benchmark.external.faults import protocols_named
-    from benchmark.report.estimates import protocol_points
+    from benchmark.results.external import template as make_template
+    from benchmark.results.external.faults import protocols_named
     from protocols import InputError
 
     load_plugins(plugins)
@@ -112,9 +112,9 @@ def score(
 
 
 def _leaderboards(panel: Panel, names: list[str]) -> list[Entry]:
-    from benchmark.publish import Entry
-    from benchmark.report.estimates import ProtocolResults
-    from benchmark.report.leaderboard import leaderboard_table
+    from benchmark.evaluation.protocol_results import ProtocolResults
+    from benchmark.publishing.tables import Entry
+    from benchmark.tables.leaderboard import leaderboard_table
 
     present = set(panel.cells.loc[panel.cells["model"].isin(panel.external), "scenario"])
     title = f"{panel.dataset}/{panel.split}"
@@ -132,8 +132,8 @@ def _add_models(models: Sequence[str], everyone: Sequence[str]) -> str:
 
 
 def _write(entries: list[Entry], form: str) -> None:
-    from benchmark.publish import csv_text
-    from benchmark.report.rendering.html import page
+    from benchmark.publishing.tables import csv_text
+    from benchmark.tables.rendering.html import page
 
     if form == "csv":
         text = csv_text(entries)
@@ -147,7 +147,7 @@ def _write(entries: list[Entry], form: str) -> None:
 def _print(entries: list[Entry]) -> None:
     from rich.console import Console
 
-    from benchmark.report.rendering.terminal import show, show_remedies
+    from benchmark.tables.rendering.terminal import show, show_remedies
 
     console = Console()
     for entry in entries:
@@ -156,7 +156,7 @@ def _print(entries: list[Entry]) -> None:
 
 
 def _record(external: External, panel: Panel, entries: list[Entry]) -> dict[str, Any]:
-    from benchmark.publish import as_record
+    from benchmark.publishing.tables import as_record
 
     return {
         "models": list(external.models),

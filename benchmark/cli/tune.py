@@ -94,10 +94,10 @@ def tune(
     ended. The test part is never read.
     """
     from benchmark.cli.options import check_device, read_seeds, split_list
-    from benchmark.executors.local import usable_cores
+    from benchmark.runs.executors.local import usable_cores
+    from benchmark.study.settings_file import read_tuned
     from benchmark.tuning.search import Tuning, pending, plan_tuning
     from benchmark.tuning.search import tune as search
-    from benchmark.tuning.tuned import read_tuned
     from benchmark.tuning.workers import LocalWorkers
     from protocols import InputError
 

@@ -6,7 +6,7 @@ Data are recognised by the sha256 of their source file, never by their name; oth
 from __future__ import annotations
 
 from benchmark.data.importers.meaning import OFFICIAL
-from benchmark.panel import Bound
+from benchmark.evaluation.panel import Bound
 
 #: By the first word of the titles in `OFFICIAL`: the lowest MAE in `results/reported`, with nothing missing, and whose.
 _LOWEST = {

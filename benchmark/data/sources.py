@@ -18,7 +18,7 @@ from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
-from benchmark.panel import Bound
+from benchmark.evaluation.panel import Bound
 from protocols import InputError
 
 

@@ -7,8 +7,8 @@ completion recovers. `write_diagnostics` makes tables and figures of that.
 
 from benchmark.diagnostics.choosing import runs_to_examine
 from benchmark.diagnostics.examining import PERMUTATIONS, Examination, examine
-from benchmark.diagnostics.stored import DOMINANT, ESTIMATED, OBSERVED, Diagnostics, read_diagnostics
 from benchmark.diagnostics.writing import Written, write_diagnostics
+from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED, Diagnostics, read_diagnostics
 
 __all__ = [
     "DOMINANT",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from benchmark.commands import prepare, read_study
 from benchmark.prediction import find_runs
+from benchmark.study.running import prepare, read_study
 from protocols import InputError
 
 
@@ -15,7 +15,7 @@ def runs_to_examine(
     """The folders of the runs that `reference` names.
 
     Args:
-        reference: As `benchmark.predict.find_runs` reads it: a run's folder, its id, or `STUDY:model`.
+        reference: As `benchmark.prediction.predict.find_runs` reads it: a run's folder, its id, or `STUDY:model`.
         root: Folder of the run store.
         seed: Of `STUDY:model`, this seed only.
         dataset: Of `STUDY:model`, the runs on this data set; a family such as `mmmo/fold*` is examined as one.

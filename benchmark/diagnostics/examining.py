@@ -19,11 +19,11 @@ import pandas as pd
 from benchmark.data.batches import MaskedPart
 from benchmark.data.encoding import TextEncoder
 from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, joined
-from benchmark.diagnostics.stored import DOMINANT, ESTIMATED, OBSERVED
+from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.prediction import TrainedRun
-from benchmark.report.permutation_data import OWN, SHUFFLED, TRUE, Answers
-from benchmark.report.recovery_data import CONSTANT, FEATURE, SEMANTIC
-from benchmark.results import protocol_table
+from benchmark.results.from_runs import protocol_table
+from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
 from senti_ifusion.model import SentiIFusion
 

@@ -9,22 +9,22 @@ from pathlib import Path
 import pandas as pd
 
 from benchmark.diagnostics.examining import Examination
-from benchmark.report.curves import on_axes
-from benchmark.report.figures import FORMATS, check_formats
-from benchmark.report.integrity_data import calibration_data, decay_data
-from benchmark.report.integrity_figure import plot_calibration, plot_decay
-from benchmark.report.integrity_points import integrity_points
-from benchmark.report.integrity_table import calibration_table, dominance_table
-from benchmark.report.permutation_data import permutation_data
-from benchmark.report.permutation_figure import plot_permutation
-from benchmark.report.permutation_table import permutation_table
-from benchmark.report.placing import along_axes
-from benchmark.report.recovery_data import recovery_data
-from benchmark.report.recovery_figure import plot_recovery
-from benchmark.report.recovery_table import recovery_table
-from benchmark.report.table import Table
-from benchmark.statistics import DRAWS
-from benchmark.store import replace_file
+from benchmark.diagnostics.integrity_data import calibration_data, decay_data
+from benchmark.diagnostics.integrity_figure import plot_calibration, plot_decay
+from benchmark.diagnostics.integrity_points import integrity_points
+from benchmark.diagnostics.integrity_table import calibration_table, dominance_table
+from benchmark.diagnostics.permutation_data import permutation_data
+from benchmark.diagnostics.permutation_figure import plot_permutation
+from benchmark.diagnostics.permutation_table import permutation_table
+from benchmark.diagnostics.placing import along_axes
+from benchmark.diagnostics.recovery_data import recovery_data
+from benchmark.diagnostics.recovery_figure import plot_recovery
+from benchmark.diagnostics.recovery_table import recovery_table
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.figures.curves import on_axes
+from benchmark.figures.writing import FORMATS, check_formats
+from benchmark.runs.store import replace_file
+from benchmark.tables.table import Table
 from protocols import InputError
 
 

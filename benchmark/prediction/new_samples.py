@@ -20,7 +20,7 @@ from benchmark.data.importers import import_file
 from benchmark.data.importers.words import token_stream
 from benchmark.data.ragged import HostRagged
 from benchmark.data.samples import DEFAULT_VOCABULARY, BoolArray, IntArray, ModalityStream, Samples
-from benchmark.prediction.trained_run import TrainedRun
+from benchmark.runs.trained_run import TrainedRun
 from protocols import MODALITIES, InputError, Layout, Modality
 
 #: Samples handled at a time, which bounds the memory that values and text states take. A multiple of the batch.

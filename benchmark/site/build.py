@@ -8,16 +8,16 @@ from importlib.metadata import version as installed
 from pathlib import Path
 from shlex import quote
 
-from benchmark.commands import prepare, read_panels, study_folder
-from benchmark.optimism import optimism_panels
-from benchmark.panel import Panel
-from benchmark.report.figures import replace_file
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.figures.writing import replace_file
+from benchmark.results.test_oracle import optimism_panels
+from benchmark.runs.store import RunRecord, RunStore
 from benchmark.site.bundle import Oracles, Progress, make_bundle
 from benchmark.site.labels import describe_models
 from benchmark.site.page import render
-from benchmark.statistics import DRAWS
-from benchmark.store import RunRecord, RunStore
-from benchmark.study import Plan, Study
+from benchmark.study.running import prepare, read_panels, study_folder
+from benchmark.study.study import Plan, Study
 from protocols import InputError
 
 

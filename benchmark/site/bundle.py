@@ -6,18 +6,18 @@ import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from benchmark.metrics import METRICS, metric_names
-from benchmark.panel import Gap, Panel
-from benchmark.report.emphasis import KEPT
-from benchmark.report.estimates import ORACLE, dataset_title, protocol_names
-from benchmark.report.remarks import caution_lines, settings_lines
-from benchmark.selection import TEST_ORACLE, VALID
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.protocol_results import ORACLE, dataset_title, protocol_names
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.figures.emphasis import KEPT
+from benchmark.results.candidates import TEST_ORACLE, VALID
+from benchmark.runs.store import RunRecord
 from benchmark.site.colours import model_styles
 from benchmark.site.labels import KINDS, kind_of, visible
 from benchmark.site.numbers import costs, protocol_table
 from benchmark.site.runs import run_ids, run_tables
-from benchmark.statistics import DRAWS
-from benchmark.store import RunRecord
+from benchmark.tables.remarks import caution_lines, settings_lines
 from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 

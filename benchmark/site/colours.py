@@ -1,6 +1,6 @@
 """The colours of the figures on the page's two grounds.
 
-A model keeps the colour of `benchmark.report.style`. Where it would not stand out from the ground (contrast below 3:1,
+A model keeps the colour of `benchmark.figures.style`. Where it would not stand out from the ground (contrast below 3:1,
 WCAG 2.2, 1.4.11), its markers get an edge of the same hue that does, and on the dark ground the line does, too. Such a
 grey is mirrored there: black, which stands out most on white, would else be the faintest.
 """
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from benchmark.report.style import styles
+from benchmark.figures.style import styles
 
 #: Grounds of the charts; `assets/page.css` has the same as `--surface`.
 LIGHT, DARK = "#ffffff", "#1a1c1f"

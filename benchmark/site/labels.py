@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from baselines import model_class
-from benchmark.report.estimates import ORACLE
-from benchmark.study import Plan
+from benchmark.evaluation.protocol_results import ORACLE
+from benchmark.study.study import Plan
 from protocols import InputError
 
 #: Rows that every table has for comparison: the floor, single modalities, the simplest fusion, and the bound.

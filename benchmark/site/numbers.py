@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
-from benchmark.panel import Panel
-from benchmark.report.estimates import ORACLE, estimate, protocol_points
-from benchmark.report.plausibility import implausible
-from benchmark.report.remarks import corr_text, failed_seeds, training_texts
+from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.plausibility import implausible
+from benchmark.evaluation.protocol_results import ORACLE, estimate, protocol_points
+from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
 from benchmark.site.layout import views
-from benchmark.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
+from benchmark.tables.remarks import corr_text, failed_seeds, training_texts
 from protocols import InputError, get_protocol
 
 #: Columns of `confidence_intervals` that the page shows.

@@ -9,9 +9,9 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from benchmark.panel import Panel
+from benchmark.evaluation.panel import Panel
+from benchmark.runs.store import RunRecord
 from benchmark.site.numbers import number
-from benchmark.store import RunRecord
 
 _NUMBERS = ("parameters", "flops", "epochs", "best_epoch", "valid_mae", "inference_ms", "inference_ms_median",
             "inference_ms_p95", "peak_memory_mb")  # fmt: skip

@@ -8,11 +8,11 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from benchmark.store import replace_file
+from benchmark.runs.store import replace_file
+from benchmark.study.settings_file import TunedConfig, TuningNote, tuned_text
 from benchmark.tuning.plan import TuningPlan
 from benchmark.tuning.space import differing, space_sha256
 from benchmark.tuning.trials import Trial, gain, ranked
-from benchmark.tuning.tuned import TunedConfig, TuningNote, tuned_text
 
 
 def trial_row(plan: TuningPlan, trial: Trial) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from benchmark.data.folds import fold_suffix
-from benchmark.runs import RunSpec
+from benchmark.runs.spec import RunSpec
 from benchmark.tuning.space import Fields
 from protocols import InputError
 

@@ -17,11 +17,11 @@ from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.folds import check_folds, fold_names, whole_split
 from benchmark.data.sources import forget_samples, load_samples
-from benchmark.runs import ORACLE, RunSpec
-from benchmark.study import PlannedRun, make_study, plan
+from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.study.settings_file import TunedOn, TuningNote
+from benchmark.study.study import PlannedRun, make_study, plan
 from benchmark.tuning.journal import Key, key_of
 from benchmark.tuning.space import Fields, Space, read, replaced, search_space, space_content
-from benchmark.tuning.tuned import TunedOn, TuningNote
 from benchmark.words import plural
 from protocols import InputError
 

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from benchmark.executors.local import usable_cores
-from benchmark.runs import RunSpec
-from benchmark.store import replace_file
+from benchmark.runs.executors.local import usable_cores
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import replace_file
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning

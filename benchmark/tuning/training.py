@@ -14,9 +14,9 @@ from pathlib import Path
 
 from baselines import SentimentModel, load_plugin, resolve_config
 from benchmark.data.dataset import TrainingData
-from benchmark.experiment import Job, RunWorker
-from benchmark.runs import RunSpec
-from benchmark.training import TrainingDiverged, forked_rng, train
+from benchmark.runs.execution import Job, RunWorker
+from benchmark.runs.spec import RunSpec
+from benchmark.training.loop import TrainingDiverged, forked_rng, train
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
 from protocols import InputError, get_regime
 

@@ -15,7 +15,7 @@ from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from benchmark.executors.base import death
+from benchmark.runs.executors.base import death
 
 if TYPE_CHECKING:
     from benchmark.tuning.journal import TrainingRecord

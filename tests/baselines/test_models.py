@@ -10,8 +10,8 @@ import torch
 
 from baselines import TrainingStatistics, create, models, resolve_config
 from baselines.standin import parameter_count
-from benchmark.conformance import CHECKS, Subject, run_check
-from benchmark.conformance.kit import subject_of
+from benchmark.authoring.conformance import CHECKS, Subject, run_check
+from benchmark.authoring.conformance.kit import subject_of
 from protocols import InputError
 from tests.model_batches import SPEC, make_batch, spec_for
 

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.metrics import metric_names
-from benchmark.statistics import compare_all, confidence_intervals, resample
+from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.statistics import compare_all, confidence_intervals, resample
 
 #: Seconds and bytes on two cores: 2,000 draws of 20 models x 5 seeds x 60 scenarios x 686 samples of 93 videos.
 LIMIT, MEMORY = 60.0, 2 * 2**30
@@ -56,7 +56,7 @@ def test_memory_of_a_large_study(benchmark: Any) -> None:
     size = (4, 3, 60) if benchmark.disabled else (20, 5, 60)
     code = textwrap.dedent(f"""
         import sys, torch
-        from benchmark.memory import peak_memory_mb
+        from benchmark.training.memory import peak_memory_mb
         from tests.bench.test_statistics_speed import statistics_of
         statistics_of{size}
         sys.stdout.write(str(int(2**20 * peak_memory_mb(torch.device("cpu")))))

@@ -102,7 +102,7 @@ def own_mb(process: int) -> float:
 
 BASELINE = """
 import sys, torch
-import benchmark.experiment
+import benchmark.runs.execution
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoding import TextEncoder
 torch.set_num_threads(1)

@@ -8,7 +8,7 @@ import pytest
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.external import EvaluationSet, evaluation_set
+from benchmark.results.external import EvaluationSet, evaluation_set
 from tests.benchmark.trained_studies import Studies, run_studies
 from tests.samples import make_samples
 

@@ -7,8 +7,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from benchmark.panel import Panel
-from benchmark.results import protocol_table
+from benchmark.evaluation.panel import Panel
+from benchmark.results.from_runs import protocol_table
 from protocols import get_protocol
 
 MODELS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", "lnln", "senti-ifusion", "mult")

@@ -10,12 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.commands import run
 from benchmark.data.catalog import store_path
 from benchmark.data.samples import PARTS, ModalityStream, Samples
 from benchmark.data.store import write_store
-from benchmark.executors import InlineExecutor
-from benchmark.study import make_study
+from benchmark.runs.executors import InlineExecutor
+from benchmark.study.running import run
+from benchmark.study.study import make_study
 from protocols import parse
 from tests.samples import make_samples
 

@@ -18,7 +18,7 @@ import numpy as np
 from benchmark.data.catalog import import_data
 from benchmark.data.importers import ImportOptions, csd, csd_files
 from benchmark.data.store import read_store, verify_store
-from benchmark.study import load_study
+from benchmark.study.study import load_study
 from protocols import MODALITIES, InputError, Layout, parse
 from tests.fuzz.cases import Case, valid_case
 

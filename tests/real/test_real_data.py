@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.commands import read_panels, run
 from benchmark.data.catalog import import_data, open_samples
-from benchmark.executors import LocalExecutor
-from benchmark.metrics import score_cells
-from benchmark.study import make_study
+from benchmark.evaluation.metrics import score_cells
+from benchmark.runs.executors import LocalExecutor
+from benchmark.study.running import read_panels, run
+from benchmark.study.study import make_study
 
 RealFile = Callable[[str], Path]
 TEXTS_THAT_FILL_ALL_POSITIONS = {1: 9, 3: 14}

@@ -2,7 +2,7 @@
 
 `scan` reads the values once; `counts` and `duplicates` count; `probe` (with `ridge` and `bag_of_words`) asks every
 modality by itself and `suspicion` says when an answer is too good; `caution` words the other warnings; `describing`
-brings all together in the records of `tables`. The command line prints them, `benchmark.report.distributions` draws
+brings all together in the records of `tables`. The command line prints them, `benchmark.figures.distributions` draws
 them.
 """
 

@@ -17,7 +17,7 @@ from benchmark.data.description.tables import (
     Vocabulary,
 )
 from benchmark.data.samples import PARTS, BoolArray, PartArray, Samples
-from benchmark.scales import METRICS, Scale
+from benchmark.evaluation.scales import METRICS, Scale
 from protocols import MODALITIES, Modality
 from protocols.layout import FloatArray
 

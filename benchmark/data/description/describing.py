@@ -19,7 +19,7 @@ from benchmark.data.description.suspicion import suspicions
 from benchmark.data.description.tables import Description, Probe
 from benchmark.data.importers.meaning import OFFICIAL, little_filled
 from benchmark.data.samples import Samples
-from benchmark.scales import scale_of, without_classes
+from benchmark.evaluation.scales import scale_of, without_classes
 from protocols import MODALITIES, unknown_name
 
 

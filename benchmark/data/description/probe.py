@@ -22,9 +22,9 @@ from benchmark.data.description.ridge import fit_ridge
 from benchmark.data.description.scan import StreamScan
 from benchmark.data.description.tables import Probe
 from benchmark.data.samples import PARTS, IntArray, Samples
-from benchmark.metrics import sums_by_cluster, values_from_sums
-from benchmark.scales import Scale, scale_of
-from benchmark.statistics import draw_weights, interval
+from benchmark.evaluation.metrics import sums_by_cluster, values_from_sums
+from benchmark.evaluation.scales import Scale, scale_of
+from benchmark.evaluation.statistics import draw_weights, interval
 from protocols import MODALITIES, Modality
 from protocols.layout import FloatArray
 

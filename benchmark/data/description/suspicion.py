@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmark.data.description.probe import Answers, accuracy_metric, bootstrap
 from benchmark.data.samples import Samples
-from benchmark.scales import Scale
+from benchmark.evaluation.scales import Scale
 from protocols.layout import FloatArray, IntArray
 
 #: Acc-2 that audio or vision alone does not reach with features that were made without labels.

@@ -13,7 +13,7 @@ from typing import TypeAlias
 import numpy as np
 
 from benchmark.data.samples import DEFAULT_VOCABULARY, VOCABULARIES, BoolArray, FloatArray, Samples
-from benchmark.scales import MOSI, SIMS, without_classes
+from benchmark.evaluation.scales import MOSI, SIMS, without_classes
 from protocols import InputError, unknown_name
 
 Range: TypeAlias = tuple[float, float]

@@ -13,7 +13,7 @@ from benchmark.data.catalog import find_store, import_data, list_stores, open_sa
 from benchmark.data.importers.mmsa import OFFICIAL
 from benchmark.data.sources import dataset_header
 from benchmark.data.store import verify_store, write_store
-from benchmark.reported import load as load_reported
+from benchmark.papers.reported import load as load_reported
 from protocols import InputError
 from tests.mmsa import write_mmsa_pickle
 from tests.samples import make_samples

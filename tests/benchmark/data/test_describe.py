@@ -289,7 +289,7 @@ def test_the_command_line_draws_and_prints_json(capsys: pytest.CaptureFixture[st
 
 def test_describing_needs_no_torch() -> None:
     code = (
-        "import sys; import benchmark.data.description, benchmark.report.distributions; print('torch' in sys.modules)"
+        "import sys; import benchmark.data.description, benchmark.figures.distributions; print('torch' in sys.modules)"
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from baselines import InputSpec, ModelInfo, create
-from benchmark.conformance.batches import make_batch, make_train_batch
+from benchmark.authoring.conformance.batches import make_batch, make_train_batch
 from benchmark.data import batches as batches_module
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.config import EncoderConfig, Scaling

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.panel import Gap, Panel
-from benchmark.runs import RunSpec
+from benchmark.evaluation.panel import Gap, Panel
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import Evaluation, RunRecord
 from benchmark.site import Bundle, make_bundle
-from benchmark.store import Evaluation, RunRecord
 from tests.benchmark.fake_panel import fake_panel
 
 MODELS = ("constant", "text-only", "late-fusion-dropout", "lnln", "senti-ifusion", "oracle")

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from benchmark.cli.main import main
-from benchmark.commands import read_panels, run
 from benchmark.data.registered import is_registered, register_dataset
-from benchmark.executors import InlineExecutor
+from benchmark.runs.executors import InlineExecutor
+from benchmark.runs.store import RunStore
 from benchmark.site import build
-from benchmark.store import RunStore
-from benchmark.study import Study, make_study
+from benchmark.study.running import read_panels, run
+from benchmark.study.study import Study, make_study
 from protocols import InputError
 from tests.samples import make_samples
 

@@ -9,14 +9,14 @@ import math
 import numpy as np
 import pytest
 
-from benchmark.metrics import metric_names
-from benchmark.panel import Gap
-from benchmark.report.estimates import estimate, protocol_points
-from benchmark.report.style import styles
+from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.panel import Gap
+from benchmark.evaluation.protocol_results import estimate, protocol_points
+from benchmark.evaluation.statistics import confidence_intervals, ranks, tied_with_best
+from benchmark.figures.style import styles
 from benchmark.site import make_bundle, render
 from benchmark.site.layout import views
 from benchmark.site.numbers import number
-from benchmark.statistics import confidence_intervals, ranks, tied_with_best
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 from tests.benchmark.site.made_pages import MODELS, oracles, record, small_bundle, small_panel

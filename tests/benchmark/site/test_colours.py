@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmark.report.style import styles
+from benchmark.figures.style import styles
 from benchmark.site.colours import CONTRAST, DARK, LIGHT, contrast, luminance, model_styles, readable
 from tests.benchmark.fake_panel import MODELS
 

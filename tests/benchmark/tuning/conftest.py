@@ -16,7 +16,7 @@ from tests.samples import make_samples
 @pytest.fixture(autouse=True)
 def no_memory_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting peak memory collects garbage, which takes longer than these trainings."""
-    monkeypatch.setattr("benchmark.experiment.reset_peak_memory", lambda device: None)
+    monkeypatch.setattr("benchmark.runs.execution.reset_peak_memory", lambda device: None)
 
 
 @pytest.fixture(autouse=True)

@@ -10,15 +10,15 @@ from typing import Any
 
 import pytest
 
-from benchmark.commands import prepare
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.study import make_study
+from benchmark.study.running import prepare
+from benchmark.study.settings_file import read_tuned
+from benchmark.study.study import make_study
 from benchmark.tuning.files import usage
 from benchmark.tuning.journal import TrainingRecord
 from benchmark.tuning.search import pending, plan_tuning, tune
 from benchmark.tuning.trials import Trial, gain
-from benchmark.tuning.tuned import read_tuned
 from benchmark.tuning.workers import LocalWorkers
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, facts, plugin, tuning

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from benchmark.commands import prepare
 from benchmark.data.folds import split_codes
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
-from benchmark.study import make_study
+from benchmark.study.running import prepare
+from benchmark.study.settings_file import read_tuned
+from benchmark.study.study import make_study
 from benchmark.tuning.search import pending, plan_tuning, tune
-from benchmark.tuning.tuned import read_tuned
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, facts, plugin, tuning
 

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.commands import last_study, prepare, run
 from benchmark.data.catalog import store_path
 from benchmark.data.dataset import Dataset
 from benchmark.data.samples import Samples
 from benchmark.data.store import write_store
-from benchmark.executors import InlineExecutor
-from benchmark.study import make_study
+from benchmark.runs.executors import InlineExecutor
+from benchmark.study.running import last_study, prepare, run
+from benchmark.study.settings_file import read_tuned
+from benchmark.study.study import make_study
 from benchmark.tuning.search import TuningOutcome, plan_tuning, tune
-from benchmark.tuning.tuned import read_tuned
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, plugin, tuning
 from tests.samples import make_samples

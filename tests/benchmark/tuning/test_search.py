@@ -18,10 +18,10 @@ import pytest
 from baselines import resolve_config
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
+from benchmark.study.settings_file import read_tuned
 from benchmark.tuning.journal import Journal
 from benchmark.tuning.search import pending, plan_tuning, tune
 from benchmark.tuning.space import space_sha256
-from benchmark.tuning.tuned import read_tuned
 from benchmark.tuning.workers import LocalWorkers
 from tests.benchmark.tuning.toy import Counting, facts, plugin, tuning
 from tests.samples import make_samples

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmark.commands import prepare
-from benchmark.study import make_study
+from benchmark.study.running import prepare
+from benchmark.study.study import make_study
 from benchmark.tuning.search import tune
 from protocols import InputError
 from tests.benchmark.tuning.toy import Counting, tuning

@@ -1,0 +1,123 @@
+"""Writing a new model's file from the template.
+
+>>> from benchmark.authoring.scaffold import new_model
+>>> new_model("my_model")
+PosixPath('my_model.py')
+"""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import keyword
+import os
+import re
+import sys
+from importlib import resources
+from pathlib import Path
+from string import Template
+
+from baselines import model_class
+from protocols import InputError
+
+_NAME = re.compile(r"(?=.{1,36}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
+
+
+def new_model(name: str, out: Path | None = None, *, force: bool = False) -> Path:
+    """Write a file that holds a small working model of that name, to be changed by its author.
+
+    Args:
+        name: At most 36 lower-case letters and digits, joined by - or _. The file is called my_model.py, and studies
+            and tables call the model my-model, whichever was given.
+        out: The file, or the folder for it; by default in the current folder.
+        force: Whether a file that is there may be replaced.
+
+    Returns:
+        The file.
+
+    Raises:
+        InputError: for a bad or taken name, a file that is there, or a place that cannot be written to.
+    """
+    text = render_model(name)
+    module = name.replace("-", "_")
+    path = Path(f"{module}.py") if out is None else out / f"{module}.py" if out.is_dir() else out
+    if path.suffix != ".py":
+        raise InputError(f"{path}: a plugin is a Python file; give --out a name that ends in .py, or a folder")
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; give --out another name")
+    _check_hides_nothing(path)
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: there is no folder {path.parent}; make it first, or give another --out")
+    if path.exists() and not force:
+        raise InputError(f"{path}: is there already; give --force to replace it, or --out for another file")
+    _check_is_free(model_name(name))
+    _write(path, text, replace=force)
+    return path
+
+
+def model_name(name: str) -> str:
+    """What studies and tables call a model whose file is called `name`: hyphens instead of underscores."""
+    return name.replace("_", "-")
+
+
+def render_model(name: str, year: int | None = None) -> str:
+    """The text of a new model's file.
+
+    Args:
+        name: As `new_model` takes it.
+        year: Of the model; this year by default.
+
+    Raises:
+        InputError: for a bad name.
+    """
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"model name '{name}': expected lower-case letters and digits joined by - or _, beginning with a letter, "
+            "36 at most, such as my_model or my-model"
+        )
+    template = resources.files("benchmark.authoring.scaffold").joinpath("model.py.txt").read_text(encoding="utf-8")
+    words = re.split("[-_]", name)
+    cls = "".join(word.capitalize() for word in words)
+    # the template's own names, and None, True, False, are no names for a class
+    if keyword.iskeyword(cls) or any(re.search(rf"\b{taken}\b", template) for taken in (cls, f"{cls}Config")):
+        cls += "Network"
+    title = " ".join([words[0].capitalize(), *words[1:]])
+    return Template(template).substitute(
+        name=model_name(name), cls=cls, title=title, year=year if year is not None else datetime.date.today().year
+    )
+
+
+def _check_is_free(name: str) -> None:
+    try:
+        known = model_class(name)
+    except InputError:
+        return
+    raise InputError(f"model '{name}' is there already ({known.__module__}); choose another name")
+
+
+def _check_hides_nothing(path: Path) -> None:
+    """A file torch.py is what `import torch` finds from its folder on."""
+    module = path.stem
+    if not module.isidentifier() or keyword.iskeyword(module):
+        raise InputError(f"{path}: '{module}' cannot be imported; give --out a name of letters, digits and _")
+    try:
+        found = importlib.util.find_spec(module)
+    except (ImportError, ValueError):  # half an installation, or a module that is being run
+        found = None
+    # a module without an origin is a folder or part of the interpreter; one in the current folder is the user's own
+    origin = Path(found.origin).resolve() if found is not None and found.origin else None
+    if module in sys.stdlib_module_names or (origin is not None and origin.parent != Path.cwd()):
+        raise InputError(f"{path}: would hide the Python module '{module}'; give --out another file name")
+
+
+def _write(path: Path, text: str, *, replace: bool) -> None:
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        if not replace:
+            path.touch(exist_ok=False)  # fails if someone made the file meanwhile
+        beside.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); give another --out") from None
+    finally:
+        beside.unlink(missing_ok=True)

@@ -1,0 +1,224 @@
+"""How well models know what is missing, as figures: calibration, error along an axis, and which modality leads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from benchmark.diagnostics.integrity_data import CALIBRATION_COLUMNS, CALIBRATION_NUMBERS, DECAY_COLUMNS, DECAY_NUMBERS
+from benchmark.evaluation.point_values import band_note
+from benchmark.figures.axes import axis_label, finish, number_axis
+from benchmark.figures.emphasis import emphasised
+from benchmark.figures.sheet import draw_legend, make_sheet
+from benchmark.figures.style import MODALITY_STYLES
+from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from benchmark.words import plural
+from protocols import MODALITIES
+
+#: Rows of panels by default: one a model.
+_LIMIT = 4
+
+
+def plot_calibration(
+    data: pd.DataFrame,
+    out: Path | str,
+    title: str = "",
+    *,
+    models: Sequence[str] | None = None,
+    width: float = TEXT_WIDTH,
+    formats: Sequence[str] = FORMATS,
+    note: str = "",
+) -> list[Path]:
+    """Write `calibration_data` as CSV and the figure: estimated against true integrity, a panel a modality.
+
+    By default up to four models are shown, a row each.
+
+    Raises:
+        InputError: as `write_figure`, and for an unknown model.
+    """
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw_calibration(table, title, width, models, note),
+        formats,
+        columns=CALIBRATION_COLUMNS,
+        numbers=CALIBRATION_NUMBERS,
+        maker="calibration_data",
+    )
+
+
+def plot_decay(
+    data: pd.DataFrame,
+    out: Path | str,
+    title: str = "",
+    *,
+    models: Sequence[str] | None = None,
+    width: float = TEXT_WIDTH,
+    formats: Sequence[str] = FORMATS,
+    note: str = "",
+) -> list[Path]:
+    """Write `decay_data` as CSV and the figure: error of the estimates, and the share of samples each modality leads.
+
+    By default up to four models are shown, a row each; a protocol with several axes has a row for each of them.
+
+    Raises:
+        InputError: as `write_figure`, and for an unknown model.
+    """
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw_decay(table, title, width, models, note),
+        formats,
+        columns=DECAY_COLUMNS,
+        numbers=DECAY_NUMBERS,
+        maker="decay_data",
+    )
+
+
+def _draw_calibration(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
+    wide = width >= 5
+    seeds, scenarios = int(data["seeds"].max()), int(data["scenarios"].max())
+    meaning = (
+        f"{plural(seeds, 'seed')}, {scenarios} scenarios, all predictions together. Points: mean "
+        "estimate by tenths of the true integrity, all missing and nothing missing apart; area of a point: share of "
+        "the predictions. Bands: 10th to 90th percentile of the estimates. Dashed: a perfect estimate. ρ: Spearman, "
+        "mean over seeds."
+    )
+    side = width / 3
+    sheet = make_sheet(
+        width,
+        (len(order), 3),
+        (0.86 if wide else 1.0) * side + 0.32,
+        title=title,
+        note=" ".join(filter(None, (note, meaning))),
+        sharex=True,
+        sharey=True,
+    )
+    for i, ax in enumerate(sheet.axes):
+        model, modality = order[i // 3], MODALITIES[i % 3]
+        own = data[(data["model"] == model) & (data["modality"] == modality)].sort_values("bin")
+        _calibration(ax, own, modality, size=7 if wide else 6)
+        ax.set_title(modality, loc="left", pad=3)
+        if i % 3 == 0:
+            ax.set_ylabel(f"{model}\nestimated integrity" if wide else f"{model}\nestimated", labelpad=2)
+        if i // 3 == len(order) - 1:
+            ax.set_xlabel("true integrity", labelpad=2)
+    return sheet.figure
+
+
+def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> None:
+    look = MODALITY_STYLES[modality]
+    ax.plot([0, 1], [0, 1], color="#555555", linestyle="--", linewidth=0.8, zorder=2)
+    x, y = own["observed"].to_numpy(np.float64), own["estimated"].to_numpy(np.float64)
+    ax.fill_between(x, own["low"], own["high"], color=look.colour, alpha=0.22, linewidth=0, zorder=1)
+    ax.plot(x, y, color=look.colour, linewidth=1.2, zorder=3)
+    share = own["samples"].to_numpy(np.float64) / max(float(own["samples"].sum()), 1.0)
+    ax.scatter(x, y, s=5 + 60 * share, color=look.colour, edgecolor="white", linewidth=0.4, zorder=4)
+    if len(own):
+        first = own.iloc[0]
+        rho = f"{first['spearman']:.2f}" if np.isfinite(first["spearman"]) else "\N{EN DASH}"
+        text = f"MAE {first['mae']:.2f}\nρ {rho}".replace("-", "\N{MINUS SIGN}")
+        ax.text(0.97, 0.05, text, ha="right", va="bottom", fontsize=size, transform=ax.transAxes, zorder=5)
+    ax.set(xlim=(-0.04, 1.04), ylim=(-0.04, 1.04))
+    ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
+    ax.tick_params(length=2.5, width=0.7, pad=2)
+    sns.despine(ax=ax)
+
+
+def _draw_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
+    axes = list(dict.fromkeys(data["axis"].astype(str)))
+    rows = [(model, axis) for model in order for axis in axes]
+    quantities = list(dict.fromkeys(data["quantity"].astype(str)))
+    wide = width >= 5
+    headings = {
+        "error": "error of estimated integrity ↓" if wide else "error of integrity ↓",
+        "dominant": "samples led by a modality (%)" if wide else "samples led (%)",
+    }
+    meaning = band_note(data[data["model"].isin(order)]) if "error" in quantities else "Mean over seeds."
+    meaning += " Error: mean absolute difference to the true share observed." if "error" in quantities else ""
+    sheet = make_sheet(
+        width,
+        (len(rows), len(quantities)),
+        1.85 if wide else 1.6,
+        title=title,
+        note=" ".join(filter(None, (note, meaning))),
+        legend=MODALITIES,
+    )
+    tops: list[Axes] = []
+    for i, ax in enumerate(sheet.axes):
+        (model, axis), quantity = rows[i // len(quantities)], quantities[i % len(quantities)]
+        own = data[(data["model"] == model) & (data["axis"] == axis) & (data["quantity"] == quantity)]
+        if quantity == "error":
+            _error(ax, own)
+            tops.append(ax)
+        else:
+            _areas(ax, own)
+        if i < len(quantities):
+            ax.set_title(headings[quantity], loc="left", pad=4, fontsize=8.5 if wide else 7.5)
+        if i % len(quantities) == 0:
+            ax.set_ylabel(model)
+        if len(axes) > 1 or i // len(quantities) == len(rows) - 1:
+            ax.set_xlabel(axis_label(axis, data[data["axis"] == axis], narrow=not wide))
+        finish(ax, values=5)
+        if own.empty:
+            ax.set_visible(False)
+        else:
+            number_axis(ax, own, margin=0.0)
+    highest = max((ax.get_ylim()[1] for ax in tops), default=1.0)
+    for ax in tops:
+        ax.set_ylim(0, highest)
+    handles: list[Artist] = []
+    for modality in MODALITIES:
+        look = MODALITY_STYLES[modality]
+        line = Line2D([], [], color=look.colour, marker=look.marker, markersize=4, markeredgecolor="white")
+        handles.append(line if "error" in quantities else Patch(color=look.colour))
+    draw_legend(sheet, handles, MODALITIES)
+    return sheet.figure
+
+
+def _error(ax: Axes, own: pd.DataFrame) -> None:
+    for modality in MODALITIES:
+        part = own[own["modality"] == modality].sort_values("order")
+        look = MODALITY_STYLES[modality]
+        x = part["x"].to_numpy(np.float64)
+        ax.fill_between(x, part["low"], part["high"], color=look.colour, alpha=0.18, linewidth=0)
+        ax.plot(
+            x,
+            part["mean"],
+            color=look.colour,
+            marker=look.marker,
+            markersize=4,
+            linewidth=1.2,
+            markeredgecolor="white",
+            markeredgewidth=0.4,
+            clip_on=False,
+            zorder=4,
+        )
+
+
+def _areas(ax: Axes, own: pd.DataFrame) -> None:
+    """Shares on top of each other: text at the bottom, then audio, then vision."""
+    points = own.drop_duplicates("order").sort_values("order")["order"]
+    shares = own.pivot(index="modality", columns="order", values="mean").reindex(index=list(MODALITIES), columns=points)
+    x = own.drop_duplicates("order").sort_values("order")["x"].to_numpy(np.float64)
+    ax.stackplot(
+        x,
+        *(100 * shares.to_numpy(np.float64)),
+        colors=[MODALITY_STYLES[m].colour for m in MODALITIES],
+        edgecolor="white",
+        linewidth=0.6,
+        zorder=1,
+    )
+    ax.set_ylim(0, 100)

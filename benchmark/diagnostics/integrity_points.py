@@ -1,0 +1,82 @@
+"""Estimated integrity and the modality that leads, by modality and scenario, as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+
+from benchmark.diagnostics.integrity_data import seed_ranks
+from benchmark.diagnostics.placing import PLACE, place_of
+from benchmark.evaluation.sample_means import sample_means
+from benchmark.evaluation.statistics import DRAWS, confidence_intervals
+from protocols import MODALITIES, InputError
+
+INTEGRITY_COLUMNS = (
+    "protocol", "scenario", *PLACE, "modality", "true", "mae", "mae_low", "mae_high", "spearman", "leads",
+    "leads_low", "leads_high", "seeds", "samples", "videos", "level", "flag",
+)  # fmt: skip
+#: A correlation is not a quotient of means and has no interval here; it is undefined where the truth does not vary.
+_SCORES = ("mae", "leads")
+
+
+def integrity_points(
+    statements: pd.DataFrame, points: pd.DataFrame, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
+) -> pd.DataFrame:
+    """How well one model knows what is missing, and which modality it lets lead.
+
+    Args:
+        statements: As `benchmark.diagnostics.Diagnostics.table`, of one model.
+        points: As `Panel.points`.
+        draws: Bootstrap draws.
+        level: Of the intervals.
+        seed: Of the draws.
+
+    Returns:
+        One row a (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the
+        point's place; `true` (mean integrity); `mae` of the estimate and `spearman` (`benchmark.evaluation.metrics`; of each seed,
+        over samples and, for all points, over these, then averaged; NaN where truth or estimate is constant); `leads`,
+        the share of samples that the modality leads; `_low` and `_high` over videos and seeds; `seeds`, `samples`,
+        `videos`, `level`, `flag`. NaN for what the model does not say.
+
+    Raises:
+        InputError: when the model says neither under these scenarios.
+    """
+    scenarios = [str(s) for s in dict.fromkeys(points["scenario"])]
+    own = statements[statements["scenario"].isin(scenarios)]
+    measured = {f"{kind} {modality}": table for kind, modality, table in _measured(own) if not table.empty}
+    if not measured:
+        raise InputError("the model neither estimates integrity nor says which modality leads, as senti-ifusion does")
+    estimates = sample_means(measured, draws=draws, seed=seed)
+    rows = []
+    for protocol, its_points in points.groupby("protocol", sort=False):
+        members = [str(s) for s in its_points["scenario"]]
+        groups = {s: (s,) for s in members} | {"": tuple(members)}
+        intervals = confidence_intervals(estimates, groups, level=level).to_dict("records")
+        found = {(row["model"], row["group"]): row for row in intervals}
+        for group, chosen in groups.items():
+            here = own[own["scenario"].isin(chosen)]
+            ranks = seed_ranks(here)
+            for modality in MODALITIES:
+                row = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
+                row |= {"modality": modality, "true": float(here[f"observed_{modality}"].mean()), "level": level}
+                row |= {"spearman": ranks[modality], "samples": here["sample_id"].nunique()}
+                for kind in _SCORES:
+                    one = found.get((f"{kind} {modality}", group))
+                    for source, name in (("value", kind), ("low", f"{kind}_low"), ("high", f"{kind}_high")):
+                        row[name] = np.nan if one is None else min(float(one[source]), 1.0)  # neither exceeds 1
+                    if one is not None:
+                        row |= {name: one[name] for name in ("seeds", "videos", "flag")}
+                rows.append(row)
+    return pd.DataFrame(rows)[list(INTEGRITY_COLUMNS)]
+
+
+def _measured(own: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """By kind and modality: what is averaged over samples."""
+    keys = ["seed", "scenario", "sample_id", "video_id"]
+    for column, modality in enumerate(MODALITIES):
+        off = (own[f"integrity_{modality}"] - own[f"observed_{modality}"]).abs()
+        leads = (own["dominant"] == column).astype("float64").where(own["dominant"].notna())
+        for kind, values in zip(_SCORES, (off, leads), strict=True):
+            yield kind, modality, own[keys].assign(value=values).dropna(subset=["value"])

@@ -1,0 +1,96 @@
+"""Calibration of estimated integrity, and which modality leads, as tables for readers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from benchmark.diagnostics.placing import table_rows
+from benchmark.tables.cells import NOTHING, level_text, ratio
+from benchmark.tables.table import Cell, Column, Interval, Row, Table
+from benchmark.words import plural, sample_sizes
+from protocols import MODALITIES
+
+
+def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
+    """Error and rank correlation of estimated integrity, by modality.
+
+    Args:
+        data: From `integrity_points`.
+        subject: What was examined, for the title.
+        protocol: None: a row a protocol; else every point of this protocol.
+
+    Raises:
+        InputError: for a protocol that is not there.
+    """
+    level = float(data["level"].iloc[0])
+    first, rows = table_rows(data, protocol)
+    columns = [first]
+    for m in MODALITIES:
+        columns += [
+            Column(f"{m}_mae", f"MAE ↓ {level_text(level)}", group=m, interval="shown"),
+            Column(f"{m}_spearman", "ρ ↑", group=m),
+        ]
+    made = []
+    for name, part, rule in rows:
+        cells = [Cell(name)]
+        for m in MODALITIES:
+            row = part[part["modality"] == m].iloc[0]
+            cells.append(ratio(*(float(row[c]) for c in ("mae", "mae_low", "mae_high"))))
+            cells.append(ratio(float(row["spearman"])))
+        made.append(Row(tuple(cells), rule))
+    caption = (
+        f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
+        "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
+        f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
+        "not vary, or there is no estimate."
+    )
+    under = f" under {protocol}" if protocol else ""
+    return Table(f"Calibration of estimated integrity{under}: {subject}", tuple(columns), tuple(made), (), caption)
+
+
+def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
+    """How often each modality leads the fusion, beside its mean true integrity.
+
+    Args:
+        data: From `integrity_points`.
+        subject: What was examined, for the title.
+        protocol: None: a row a protocol; else every point of this protocol.
+
+    Raises:
+        InputError: for a protocol that is not there.
+    """
+    level = float(data["level"].iloc[0])
+    first, rows = table_rows(data, protocol)
+    columns = [first]
+    for m in MODALITIES:
+        columns += [
+            Column(f"{m}_true", "integrity", group=m),
+            Column(f"{m}_leads", f"leads (%) {level_text(level)}", group=m, interval="shown"),
+        ]
+    made = []
+    for name, part, rule in rows:
+        cells = [Cell(name)]
+        for m in MODALITIES:
+            row = part[part["modality"] == m].iloc[0]
+            cells += [ratio(float(row["true"])), _share(*(float(row[c]) for c in ("leads", "leads_low", "leads_high")))]
+        made.append(Row(tuple(cells), rule))
+    caption = (
+        f"{_seeds(data)} Share of the test samples that a modality leads, with its interval over videos and seeds, and "
+        "its mean true integrity."
+    )
+    under = f" under {protocol}" if protocol else ""
+    return Table(f"Dominant modality{under}: {subject}", tuple(columns), tuple(made), (), caption)
+
+
+def _share(value: float, low: float, high: float) -> Cell:
+    if not np.isfinite(value):
+        return Cell(NOTHING, np.nan)
+    if not np.isfinite(low) or not np.isfinite(high):
+        return Cell(f"{100 * value:z.1f}", value)
+    return Cell(f"{100 * value:z.1f}", value, interval=Interval(low, high, f"[{100 * low:z.1f}, {100 * high:z.1f}]"))
+
+
+def _seeds(data: pd.DataFrame) -> str:
+    seeds, samples, videos = (int(data[name].max()) for name in ("seeds", "samples", "videos"))
+    return f"{sample_sizes(samples, videos)}, {plural(seeds, 'seed')}."

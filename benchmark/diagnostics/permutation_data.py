@@ -1,0 +1,183 @@
+"""Integrity permutation as a table: what gets worse when a model is given other samples' integrity, or the true one.
+
+Answers are those of one trained model whose integrity scores were exchanged at test time; nothing is trained again. If
+nothing gets worse when the scores of the test samples are shuffled, the scores are decoration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.diagnostics.placing import PLACE, place_of
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.statistics import DRAWS, Estimates, compare, confidence_intervals, holm, resample
+from protocols import InputError, unknown_name
+
+#: Which integrity the model was given: its own estimate, those of other samples, the true one.
+OWN, SHUFFLED, TRUE = "own", "shuffled", "true"
+GIVEN = (OWN, SHUFFLED, TRUE)
+PERMUTATION_COLUMNS = (
+    "protocol", "scenario", *PLACE, "metric", "given", "value", "low", "high",
+    "difference", "difference_low", "difference_high", "p", "p_holm", "change", "as_good", "permutations", "seeds",
+    "samples", "videos", "level", "flag",
+)  # fmt: skip
+PERMUTATION_NUMBERS = (
+    "x", "y", "order", "value", "low", "high", "difference", "difference_low", "difference_high", "p", "p_holm",
+    "change", "as_good", "permutations", "seeds", "samples", "videos", "level",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Predictions of one model, given one integrity or another, on n test samples.
+
+    Attributes:
+        sample_ids: `(n,)`.
+        video_ids: `(n,)`: clusters of the bootstrap.
+        label: `(n,)`.
+        label_range: Lowest and highest label.
+        cells: One row a cell: `given` (`own`, `true`, `shuffled`), `permutation` (which one; 0 for the others), `seed`,
+            `scenario`; row i belongs to `predictions[i]`.
+        predictions: `(cells, n)`.
+        changes: One row a (`seed`, `scenario`): `change`, by how much shuffling changes a score, as a mean absolute
+            difference over samples, modalities and permutations.
+    """
+
+    sample_ids: npt.NDArray[np.object_]
+    video_ids: npt.NDArray[np.object_]
+    label: npt.NDArray[np.float64]
+    label_range: tuple[float, float]
+    cells: pd.DataFrame
+    predictions: npt.NDArray[np.float64]
+    changes: pd.DataFrame
+
+
+def permutation_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
+    """MAE, Acc-5 and Acc-7, or their like on another scale."""
+    known = metric_names(label_range)
+    return tuple(m for m in ("mae", "acc5", "acc7", "acc5_sims", "acc3_sims") if m in known)
+
+
+def permutation_data(
+    answers: Answers,
+    points: pd.DataFrame,
+    metrics: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What the model's own estimates are worth.
+
+    A metric of `shuffled` is the mean of the metric over the permutations (not the metric of a mean prediction).
+    Differences are paired: the same samples, videos and seeds in every draw (`benchmark.evaluation.statistics.compare`).
+
+    Args:
+        answers: From `benchmark.diagnostics.examine`.
+        points: As `Panel.points`, of the protocols that were examined.
+        metrics: By default `permutation_metrics`.
+        draws: Bootstrap draws.
+        level: Of the intervals.
+        seed: Of the draws.
+
+    Returns:
+        One row a (protocol, point, metric, `given`), and one with an empty `scenario` for the mean over the protocol:
+        the point's place, `value` with `low`, `high` (over videos and seeds); of all but `own` the `difference` to it
+        (`shuffled` minus own: above 0 is worse for MAE, better for an accuracy) with `difference_low`,
+        `difference_high`, `p`, and over the means of all protocols and metrics `p_holm`; `change` (see `Answers`);
+        `as_good`, the number of `permutations` whose metric is at least as good as with the own estimates; `seeds`,
+        `samples`, `videos`, `level`, `flag` (see `compare`).
+
+    Raises:
+        InputError: for an unknown metric, or answers that lack one of the three or a scenario.
+    """
+    names = tuple(metrics or permutation_metrics(answers.label_range))
+    for name in names:
+        if name not in metric_names(answers.label_range):
+            raise unknown_name(f"metric of label range {answers.label_range}", name, metric_names(answers.label_range))
+    single = _resampled(answers, names, draws, seed)
+    shuffles = [own for key, own in single.items() if key.startswith(SHUFFLED)]
+    lacking = [given for given in (OWN, TRUE) if given not in single] + ([] if shuffles else [SHUFFLED])
+    if lacking:
+        raise InputError(f"answers hold none with {lacking[0]} integrity; examine the runs again")
+    # every draw of a mean over permutations is the mean of their draws: videos and seeds are the same for all
+    together = {
+        OWN: single[OWN],
+        SHUFFLED: replace(
+            shuffles[0],
+            model=SHUFFLED,
+            values=np.mean([own.values for own in shuffles], axis=0),
+            draws=np.mean([own.draws for own in shuffles], axis=0),
+            seed_draws=np.mean([own.seed_draws for own in shuffles], axis=0),
+        ),
+        TRUE: single[TRUE],
+    }
+    rows: list[dict[str, object]] = []
+    for protocol, own_points in points.groupby("protocol", sort=False):
+        scenarios = [str(s) for s in own_points["scenario"]]
+        groups = {s: (s,) for s in scenarios} | {"": tuple(scenarios)}
+        intervals = confidence_intervals(together, groups, level=level).to_dict("records")
+        found = {(row["model"], row["group"], row["metric"]): row for row in intervals}
+        for group, members in groups.items():
+            changes = answers.changes[answers.changes["scenario"].isin(list(members))]
+            common = {"protocol": str(protocol), "scenario": group, "change": float(changes["change"].mean())}
+            common |= place_of(own_points, group)
+            common |= {"permutations": len(shuffles), "samples": len(answers.label), "level": level}
+            for metric in names:
+                count = _as_good(single[OWN], shuffles, metric, members)
+                for given in GIVEN:
+                    one = found[given, group, metric]
+                    row = common | {"metric": metric, "given": given, "as_good": count if given == SHUFFLED else np.nan}
+                    row |= {name: one[name] for name in ("value", "low", "high", "seeds", "videos", "flag")}
+                    rows.append(row | _difference(together, given, metric, members, level))
+    table = pd.DataFrame(rows)
+    table["p_holm"] = np.nan
+    for given in (SHUFFLED, TRUE):
+        whole = (table["scenario"] == "") & (table["given"] == given)
+        table.loc[whole, "p_holm"] = holm(table.loc[whole, "p"].to_numpy(np.float64))
+    return table[list(PERMUTATION_COLUMNS)]
+
+
+def _resampled(answers: Answers, metrics: Sequence[str], draws: int, seed: int) -> dict[str, Estimates]:
+    """Estimates of `own`, `true`, `shuffled 0`, `shuffled 1` ..."""
+    cells = answers.cells
+    names = cells["given"].where(cells["given"] != SHUFFLED, SHUFFLED + " " + cells["permutation"].astype(str))
+    return resample(
+        answers.label,
+        answers.video_ids,
+        cells.assign(model=names)[["model", "seed", "scenario"]],
+        answers.predictions,
+        label_range=answers.label_range,
+        metrics=metrics,
+        draws=draws,
+        seed=seed,
+        paired_seeds=True,
+    )
+
+
+def _as_good(own: Estimates, shuffles: Sequence[Estimates], metric: str, scenarios: Sequence[str]) -> int:
+    sign = 1.0 if METRICS[metric].higher_is_better else -1.0
+    bar = sign * float(own.curve(metric, scenarios).mean())
+    values = [sign * float(one.curve(metric, scenarios).mean()) for one in shuffles]
+    return sum(value >= bar - 1e-9 * abs(bar) for value in values)
+
+
+def _difference(
+    together: Mapping[str, Estimates], given: str, metric: str, scenarios: Sequence[str], level: float
+) -> dict[str, object]:
+    """To the model's own estimates."""
+    if given == OWN:
+        return dict.fromkeys(("difference", "difference_low", "difference_high", "p"), np.nan)
+    found = compare(together[given], together[OWN], metric, scenarios, level=level)
+    return {
+        "difference": found["difference"],
+        "difference_low": found["low"],
+        "difference_high": found["high"],
+        "p": found["p"],
+        "flag": found["flag"],
+    }

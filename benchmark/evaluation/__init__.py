@@ -1,0 +1,1 @@
+"""From predictions to numbers: scales, metrics, panels, statistics. Sees arrays and tables only."""

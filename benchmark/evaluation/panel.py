@@ -1,0 +1,115 @@
+"""The table that everything after evaluation reads: predictions of every cell on one test set.
+
+Arrays and tables only. `benchmark.results.from_runs` fills it from the run store, `metrics`, `statistics` and `report` read it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Something a study asked for that is not there.
+
+    Attributes:
+        model: Name of the row.
+        seed: Seed.
+        split: Split of a pooled family; empty where there is only one.
+        reason: `not run`, `failed (...)` or `not evaluated`.
+        scenarios: What lacks; all that was asked for when there is no run.
+        command: What fills it, to be typed as it stands.
+    """
+
+    model: str
+    seed: int
+    split: str
+    reason: str
+    scenarios: tuple[str, ...]
+    command: str
+
+    def __str__(self) -> str:
+        where = f", split {self.split}" if self.split else ""
+        first = f" under {self.scenarios[0]}" + (f" and {len(self.scenarios) - 1} more" if self.scenarios[1:] else "")
+        what = f"{self.reason}{first}" if self.reason == "not evaluated" else self.reason
+        return f"{self.model}, seed {self.seed}{where}: {what}; fill it with `{self.command}`"
+
+
+@dataclass(frozen=True)
+class Bound:
+    """What no model is believed to reach.
+
+    Attributes:
+        mae: Mean absolute error on the test part, in units of the label.
+        source: What the number is, with whose it is.
+    """
+
+    mae: float
+    source: str
+
+
+@dataclass(frozen=True, eq=False)
+class Panel:
+    """Predictions on the n test samples of one data set under one named split (folds are already pooled).
+
+    Attributes:
+        dataset: Name of the data set; `synthetic` is said to be so in every table.
+        split: Named split, or the pattern of a pooled family, such as `fold*`.
+        regime: Training regime.
+        sample_ids: `(n,)` str.
+        video_ids: `(n,)` str: clusters of the bootstrap.
+        label: `(n,)` float64.
+        cells: One row a cell with columns `model` (str), `seed` (int), `scenario` (str, as `protocols.parse` reads it);
+            row i belongs to `predictions[i]`.
+        predictions: `(cells, n)` float64, finite.
+        points: The protocols asked for: columns `protocol`, `scenario`, `order` (int); `axis` (str: the axis on which
+            this point lies, empty when there is none; points of one protocol may lie on different axes), `x` (float,
+            NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
+            (str: how to write where it lies).
+        runs: One row a (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
+            `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
+            scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
+            unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
+        mask_informed: Models that were told the true integrity at test time: tables say so beside the name.
+        external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
+        missing: What is absent from the grid, failed or not run.
+        label_range: Lowest and highest label.
+        videos: How the videos are known: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
+            was not recorded.
+        settings: By model, where its settings come from; without those that have what they are registered with.
+        notes: What every table made of it must say.
+        bound: An MAE that no model is believed to reach on these data; None where none is known.
+        selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
+        split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
+    """
+
+    dataset: str
+    split: str
+    regime: str
+    sample_ids: npt.NDArray[np.object_]
+    video_ids: npt.NDArray[np.object_]
+    label: npt.NDArray[np.float64]
+    cells: pd.DataFrame
+    predictions: npt.NDArray[np.float64]
+    points: pd.DataFrame
+    runs: pd.DataFrame
+    mask_informed: frozenset[str] = frozenset()
+    external: frozenset[str] = frozenset()
+    missing: tuple[Gap, ...] = ()
+    label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
+    settings: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    bound: Bound | None = None
+    selection: str = "valid"
+    split_of: npt.NDArray[np.object_] | None = None
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the samples are the test parts of a family of splits."""
+        return any(sign in self.split for sign in "*?[")

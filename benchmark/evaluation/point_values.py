@@ -1,0 +1,102 @@
+"""The values of all models at every point of a protocol: what curves and heat maps are drawn from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import estimate, protocol_points
+from benchmark.evaluation.statistics import DRAWS, confidence_intervals
+from benchmark.words import counted
+from protocols import unknown_name
+
+PLACE = ("axis", "x", "axis2", "y", "tick", "order")
+VALUE = ("mean", "low", "high", "sd", "seeds", "level", "flag", "mask_informed")
+#: The columns that hold numbers.
+NUMBERS = ("x", "y", "order", "mean", "low", "high", "sd", "seeds", "level")
+
+
+def check_metrics(panel: Panel, metrics: Sequence[str]) -> tuple[str, ...]:
+    """The metrics as given; raises InputError for one that is not defined on the panel's labels."""
+    known = metric_names(panel.label_range)
+    for metric in metrics:
+        if metric not in known:
+            raise unknown_name(f"metric of label range {panel.label_range}", metric, known)
+    return tuple(metrics)
+
+
+def point_values(
+    panel: Panel,
+    protocol: str | None,
+    metrics: Sequence[str],
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Values with intervals.
+
+    Returns:
+        One row a (metric, model, point), in the order of `metrics`, then the name, then the protocol: `model`,
+        `metric`, the point's `axis`, `x`, `axis2`, `y`, `tick`, `order` (as `Panel.points`), `scenario`, `mean` (over
+        seeds; shares, not per cent), `low`, `high` (of the interval, over videos and seeds), `sd` (over seeds),
+        `seeds`, `level` (of the interval), `flag` (what the interval leaves out; `hole`: a seed is missing here and
+        there is no value), `mask_informed` (the model is told at test time what is missing).
+
+    Raises:
+        InputError: for an unknown protocol or metric, or a protocol without evaluated cells.
+    """
+    points = protocol_points(panel, protocol)
+    chosen = check_metrics(panel, metrics)
+    scenarios = [str(s) for s in points["scenario"]]
+    estimates = estimate(panel, scenarios, chosen, draws=draws, seed=seed)
+    table = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)
+    table = table.rename(columns={"value": "mean", "group": "scenario"})
+    for name in PLACE:
+        table[name] = table["scenario"].map(dict(zip(scenarios, points[name], strict=True)))
+    table["level"] = level
+    table["mask_informed"] = table["model"].isin(panel.mask_informed)
+    position = {metric: i for i, metric in enumerate(chosen)}
+    table = table.sort_values(
+        ["metric", "model", "order"], key=lambda c: c.map(position) if c.name == "metric" else c, kind="stable"
+    )
+    return table.reset_index(drop=True)[["model", "metric", *PLACE, "scenario", *VALUE]]
+
+
+def best_first(data: pd.DataFrame, metric: str) -> list[str]:
+    """The models by their mean over the points, models without values last; ties by name."""
+    own = data[data["metric"] == metric]
+    means = own.groupby(own["model"].astype(str))["mean"].mean()
+    return [str(m) for m in means.sort_values(ascending=not METRICS[metric].higher_is_better, kind="stable").index]
+
+
+def labels_of(data: pd.DataFrame) -> dict[str, str]:
+    """The models' names for a reader; those that are told what is missing are said to be so."""
+    informed = set(data.loc[data["mask_informed"].astype(bool), "model"].astype(str))
+    names = dict.fromkeys(data["model"].astype(str))
+    return {name: f"{name} (mask-informed)" if name in informed else name for name in names}
+
+
+def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
+    """What the intervals of a table are, and what they leave out, as sentences."""
+    level = float(data["level"].iloc[0])
+    seeds = sorted({int(n) for n in data["seeds"]})
+    text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % interval over videos and seeds"
+    for flag, words in (
+        ("videos only", "over videos only"),
+        ("seeds only", "over seeds only"),
+        ("no interval", "none"),
+    ):
+        models = list(dict.fromkeys(data.loc[data["flag"] == flag, "model"].astype(str)))
+        text += f"; {words} for {_some(models)}" if models else ""
+    holed = list(dict.fromkeys(data.loc[np.isnan(data["mean"].to_numpy(np.float64)), "model"].astype(str)))
+    return text + "." + (f" Gaps: not evaluated for every seed ({_some(holed)})." if holed else "")
+
+
+def _some(names: Sequence[str]) -> str:
+    """A list that stays short."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -1,0 +1,242 @@
+"""What every table and figure asks of a panel first: the points of a protocol, and its models' estimates."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.metrics import METRICS, constant_predictions
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.plausibility import implausible
+from benchmark.evaluation.statistics import DRAWS, Estimates, resample
+from benchmark.words import counted, plural, sample_sizes
+from protocols import InputError, get_protocol, unknown_name
+
+#: A row that is computed from the generator of synthetic data: the bound, not a contestant.
+ORACLE = "oracle"
+#: The row that predicts the training median: the floor.
+CONSTANT = "constant"
+
+
+def protocol_names(panel: Panel) -> list[str]:
+    """Protocols of a panel, in order."""
+    return [str(name) for name in dict.fromkeys(panel.points["protocol"])]
+
+
+def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
+    """The points of one protocol in order: columns of `Panel.points`.
+
+    Args:
+        panel: The predictions.
+        protocol: Name, with or without version; None when the panel has only one.
+
+    Raises:
+        InputError: if the panel has no such protocol, or several and none was named.
+    """
+    names = protocol_names(panel)
+    if protocol is None:
+        if len(names) != 1:
+            raise InputError(f"protocol not given; the panel has {', '.join(names) or 'none'}: choose one")
+        protocol = names[0]
+    if protocol not in names:
+        same_base = [name for name in names if name.partition("@")[0] == protocol]
+        if len(same_base) != 1:
+            raise unknown_name("protocol of the panel", protocol, names)
+        protocol = same_base[0]
+    points = panel.points[panel.points["protocol"] == protocol]
+    return points.sort_values("order", kind="stable").reset_index(drop=True)
+
+
+def estimate(
+    panel: Panel,
+    scenarios: Sequence[str],
+    metrics: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    paired_seeds: bool = False,
+) -> dict[str, Estimates]:
+    """Values and bootstrap draws of every model on some scenarios; models without any of them are left out.
+
+    Args:
+        panel: The predictions.
+        scenarios: Their texts.
+        metrics: Names; all of the label range by default.
+        draws: Bootstrap draws.
+        seed: Of the draws.
+        paired_seeds: As for `benchmark.evaluation.statistics.resample`.
+
+    Raises:
+        InputError: if nothing was evaluated under any of the scenarios.
+    """
+    chosen = panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_)
+    if not chosen.any():
+        raise InputError(f"no cell has been evaluated under {scenarios[0]} or its like; run the study first")
+    return resample(
+        panel.label,
+        panel.video_ids,
+        panel.cells[chosen].reset_index(drop=True),
+        panel.predictions[chosen],
+        label_range=panel.label_range,
+        metrics=metrics,
+        draws=draws,
+        seed=seed,
+        paired_seeds=paired_seeds,
+        split_of=panel.split_of,
+    )
+
+
+def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
+    rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
+    there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
+    return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
+
+
+def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
+    """How a study whose file is not known gets more models."""
+    return f"`sentibench run STUDY --models {','.join((*all_models, *models))}`"
+
+
+@dataclass(frozen=True, eq=False)
+class ProtocolResults:
+    """The results of one protocol: what a table is made of. Bootstrap draws are made once for all of its tables.
+
+    Attributes:
+        panel: Predictions on one data set.
+        protocol: Name.
+        points: The protocol's points in order: columns of `Panel.points`.
+        draws: Bootstrap draws.
+        level: Of intervals, and of telling models apart.
+        seed: Of the draws.
+        add_models: Says, given names of models and those that the study has, what adds the former to it.
+    """
+
+    panel: Panel
+    protocol: str
+    points: pd.DataFrame
+    draws: int = DRAWS
+    level: float = 0.95
+    seed: int = 0
+    add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models
+
+    @classmethod
+    def of(
+        cls,
+        panel: Panel,
+        protocol: str | None = None,
+        *,
+        draws: int = DRAWS,
+        level: float = 0.95,
+        seed: int = 0,
+        add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models,
+    ) -> ProtocolResults:
+        """The results of a protocol of a panel.
+
+        Args:
+            panel: Predictions on one data set, of any number of models.
+            protocol: Name, with or without version; None when the panel has only one.
+            draws: Bootstrap draws.
+            level: Of intervals, and of telling models apart.
+            seed: Of the draws.
+            add_models: See the class.
+
+        Raises:
+            InputError: if the panel has no such protocol, several and none was named, or a level that is no share.
+        """
+        if not 0 < level < 1:
+            raise InputError(f"level is {level:g}, expected a share between 0 and 1, such as 0.95")
+        points = protocol_points(panel, protocol)
+        return cls(panel, str(points["protocol"].iloc[0]), points, draws, level, seed, add_models)
+
+    @cached_property
+    def scenarios(self) -> tuple[str, ...]:
+        """Its scenarios in order."""
+        return tuple(str(scenario) for scenario in self.points["scenario"])
+
+    @cached_property
+    def estimates(self) -> dict[str, Estimates]:
+        """All metrics of every model that has any of the scenarios, the oracle included.
+
+        Raises:
+            InputError: if nothing was evaluated under the protocol.
+        """
+        return estimate(self.panel, self.scenarios, draws=self.draws, seed=self.seed)
+
+    @cached_property
+    def contest(self) -> dict[str, Estimates]:
+        """The same without the oracle, which is a bound and not a contestant."""
+        return {model: own for model, own in self.estimates.items() if model != ORACLE}
+
+    @cached_property
+    def implausible(self) -> dict[str, str]:
+        """By model: why its result is too good to be true; without the others."""
+        return implausible(self.estimates, ORACLE, self.panel.bound, self.scenarios, level=self.level)
+
+    def ordered(self, metric: str) -> list[str]:
+        """Models without the oracle, the best mean over the scenarios first; those with a hole last."""
+        sign = -1.0 if METRICS[metric].higher_is_better else 1.0
+
+        def position(model: str) -> tuple[bool, float, str]:
+            own = self.contest[model]
+            mean = np.nan if own.holes(self.scenarios) else float(own.by_seed(metric, self.scenarios).mean())
+            return bool(np.isnan(mean)), 0.0 if np.isnan(mean) else sign * mean, model
+
+        return sorted(self.contest, key=position)
+
+    @cached_property
+    def rates(self) -> tuple[float, ...] | None:
+        """Where the scenarios lie on the protocol's one numeric axis; None when it has no such axis."""
+        axes = self.points["axis"].unique().tolist()
+        rates = self.points["x"].to_numpy(dtype=np.float64)
+        one = len(axes) == 1 and axes != [""] and not self.points["axis2"].any()
+        if not one or len(rates) < 2 or not np.isfinite(rates).all() or len(np.unique(rates)) < len(rates):
+            return None
+        return tuple(rates.tolist())
+
+    @cached_property
+    def constant_cells(self) -> frozenset[tuple[str, str]]:
+        """See the function of this name."""
+        return constant_cells(self.panel, self.scenarios)
+
+    @cached_property
+    def heading(self) -> str:
+        """Data set and protocol, as the start of a title."""
+        chosen = "" if self.panel.selection == "valid" else f" (selection: {self.panel.selection})"
+        return f"{dataset_title(self.panel.dataset, self.panel.split)}: {self.protocol}{chosen}"
+
+    @cached_property
+    def title(self) -> str:
+        """The heading with what the protocol is about."""
+        try:
+            return f"{self.heading} ({get_protocol(self.protocol).title})"
+        except InputError:  # a protocol of a plugin that is not loaded here: its results are still readable
+            return self.heading
+
+    @cached_property
+    def sizes(self) -> str:
+        """What `describe` says of its models."""
+        return describe(
+            self.panel, self.scenarios, [len(own.seeds) for own in (self.contest or self.estimates).values()]
+        )
+
+
+def dataset_title(dataset: str, split: str) -> str:
+    """Name of the data set, with its split where that is not the official one; synthetic data is said to be so."""
+    name = dataset if split == "official" else f"{dataset}/{split}"
+    return f"{name} (generated data)" if dataset.startswith("synthetic") else name
+
+
+def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
+    """Sizes that a reader must know, as one sentence: samples, videos, seeds, scenarios, split, regime."""
+    sizes = [
+        sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos),
+        f"{counted(seeds, 'seed')} a model",
+        plural(len(scenarios), "scenario"),
+    ]
+    sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."
+    return sentence + (" The data are synthetic." if panel.dataset.startswith("synthetic") else "")

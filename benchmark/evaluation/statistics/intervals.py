@@ -1,0 +1,138 @@
+"""Intervals of single values and of means over scenarios.
+
+All rest on a standard error and Student's t with the degrees of freedom of `benchmark.evaluation.statistics.precision`. A share
+(accuracies, F1) has the interval of Wilson (JASA 1927), of as many independent samples as would have this standard
+error; at 0 or 100 %, where nothing varies, of as many as there are videos: how much the utterances of one video are
+alike cannot be seen there, so each video counts as one. A correlation has the interval of Fisher's transformation, an
+error is symmetric about its value. None reaches beyond the end of the metric.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.statistics.precision import Quantity, check_level, quantity, t_quantile
+from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
+
+#: A standard error or distance of this size is due to rounding.
+_ROUNDING = 1e-9
+
+
+def interval(draws: FloatArray, level: float = 0.95, *, axis: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Percentile interval over an axis of draws; draws that are NaN (an empty class) are left out."""
+    check_level(level)
+    tails = ((1 - level) / 2, (1 + level) / 2)
+    moved = np.moveaxis(draws, axis, 0)
+    gaps = np.isnan(moved)
+    if not gaps.any():
+        low, high = np.quantile(moved, tails, axis=0)
+        return low, high
+    never = gaps.all(axis=0)
+    low, high = np.nanquantile(np.where(never, 0.0, moved), tails, axis=0)
+    return np.where(never, np.nan, low), np.where(never, np.nan, high)
+
+
+def confidence_intervals(
+    estimates: Mapping[str, Estimates],
+    groups: Mapping[str, Sequence[str]] | None = None,
+    *,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Values with intervals, one row a (model, group, metric).
+
+    Args:
+        estimates: From `resample`.
+        groups: By name, the scenarios whose mean is taken (a protocol's); by default every scenario for itself.
+        level: Of the interval.
+
+    Returns:
+        Columns `model`, `group`, `metric`, `value` (mean over scenarios, then seeds), `low`, `high`, `sd` (over seeds,
+        NaN for one), `seeds`, `videos`, `flag` (see `Estimates.flag`; `hole` where a scenario or seed is missing: such
+        a group has no value; `boundary` where the metric is at its end and does not vary: a share has Wilson's interval
+        of as many samples as videos, any other metric none).
+    """
+    check_level(level)
+    rows: list[dict[str, object]] = []
+    for model, own in estimates.items():
+        for group, scenarios in (groups or {name: (name,) for name in own.scenarios}).items():
+            hole = bool(own.holes(scenarios))
+            for metric in own.metrics:
+                row: dict[str, object] = {"model": model, "group": group, "metric": metric, "value": np.nan}
+                row |= {"low": np.nan, "high": np.nan, "sd": np.nan, "seeds": len(own.seeds), "videos": own.videos}
+                row["flag"] = "hole" if hole else own.flag
+                if not hole:
+                    by_seed = own.by_seed(metric, scenarios)
+                    row["value"] = float(by_seed.mean())
+                    row["sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
+                    if own.flag != "no interval":
+                        found = quantity(_mean, [(own, scenarios)], metric)
+                        row["low"], row["high"] = on_scale(found, metric, level)
+                        row["flag"] = "; ".join(filter(None, (own.flag, "boundary" * at_boundary(found, metric))))
+                rows.append(row)
+    return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def t_interval(found: Quantity, level: float) -> tuple[float, float]:
+    """Value -+ t standard errors."""
+    reach = float(t_quantile(level, found.df)) * float(np.sqrt(found.variance))
+    return found.value - reach, found.value + reach
+
+
+def on_scale(found: Quantity, metric: str, level: float, unit: float = 1.0) -> tuple[float, float]:
+    """The interval of a value of a metric, or of a mean of values: see the top of the module.
+
+    Args:
+        found: The value.
+        metric: Name.
+        level: Of the interval.
+        unit: What the value of the metric has been multiplied by.
+    """
+    value, variance = found.value / unit, found.variance / unit**2
+    least, most = metric_limits(metric)
+    if not np.isfinite(value) or not np.isfinite(variance):
+        return np.nan, np.nan
+    if at_boundary(found, metric, unit) and not METRICS[metric].percent:
+        return np.nan, np.nan
+    t = float(t_quantile(level, found.df))
+    if METRICS[metric].percent:
+        spread = max(value * (1 - value), 0.0)
+        boundary = at_boundary(found, metric, unit)
+        if not variance and not boundary:
+            return found.value, found.value
+        samples = found.videos if boundary else spread / variance
+        middle = (value + t * t / (2 * samples)) / (1 + t * t / samples)
+        reach = t / (1 + t * t / samples) * float(np.sqrt(spread / samples + (t / (2 * samples)) ** 2))
+        low, high = middle - reach, middle + reach
+    elif np.isfinite(most) and abs(value) < 1:
+        reach = t * float(np.sqrt(variance)) / (1 - value * value)
+        low, high = float(np.tanh(np.arctanh(value) - reach)), float(np.tanh(np.arctanh(value) + reach))
+    else:
+        reach = t * float(np.sqrt(variance))
+        low, high = value - reach, value + reach
+    low, high = min(max(low, least), value), max(min(high, most), value)  # rounding never puts a value outside
+    return low * unit, high * unit
+
+
+def at_boundary(found: Quantity, metric: str, unit: float = 1.0) -> bool:
+    """Whether a metric is at its end and does not vary, so that its standard error is 0 for want of knowledge."""
+    ends = np.abs(np.array(metric_limits(metric)) - found.value / unit)
+    return bool(found.variance <= _ROUNDING**2 and ends.min() <= _ROUNDING)
+
+
+def metric_limits(metric: str) -> tuple[float, float]:
+    """The lowest and highest value that a metric can have."""
+    if METRICS[metric].percent:
+        return 0.0, 1.0
+    return (-1.0, 1.0) if METRICS[metric].higher_is_better else (0.0, np.inf)
+
+
+_COLUMNS = ["model", "group", "metric", "value", "low", "high", "sd", "seeds", "videos", "flag"]
+
+
+def _mean(curve: FloatArray) -> FloatArray:
+    result: FloatArray = curve.mean(axis=-1)
+    return result

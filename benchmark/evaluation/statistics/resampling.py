@@ -1,0 +1,258 @@
+"""Bootstrap over videos: one call draws, and intervals, differences and ranks all read the same draws.
+
+Utterances of a video are not independent, so videos are drawn, the same ones for every model. Following Rao and Wu
+(JASA 1988), one video fewer than there are is drawn, which makes the variance of a mean unbiased. Every metric is a
+function of sums over samples, so a draw is a matrix product of video weights and per-video sums.
+
+Seeds are too few to be drawn: three values have six different means. Their part of a variance is computed from their
+values, by `benchmark.evaluation.statistics.precision`, which also sees to it that what varies between seeds within a video is
+counted once (Owen, Annals of Applied Statistics 2007). For that, some draws are kept of every seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.evaluation.metrics import check_predictions, scale_of, sums_by_cluster, values_from_sums
+from protocols import InputError, unknown_name
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+#: Draws of a published table.
+DRAWS = 2000
+#: Fewer seeds than this support no claim of order.
+SEEDS_FOR_ORDER = 3
+#: Of so few videos a table says that they are few: see `docs/statistics.md` for what was measured below and above.
+FEW_VIDEOS = 10
+#: Draws that are kept of every seed.
+SEED_DRAWS = 200
+#: Draws x cells that are held at once for each named sum: 8 MB.
+_BLOCK = 1_000_000
+
+
+@dataclass(frozen=True, eq=False)
+class Estimates:
+    """One model: its values and their bootstrap draws.
+
+    Attributes:
+        model: Name.
+        seeds: S seeds.
+        scenarios: J scenarios.
+        metrics: M metrics.
+        values: `(S, J, M)` at full precision, NaN where the grid has a hole.
+        draws: `(B, J, M)`: mean over the seeds on drawn videos. Draw b of two models has the same videos.
+        seed_draws: `(b, S, J, M)`: every seed in the first draws, at most `SEED_DRAWS`; NaN where the grid has a hole.
+        videos: Number of videos.
+        effective_videos: As many videos of equal size are worth as much (Kish): the square of the number of samples,
+            divided by the sum of the squared sizes of the videos.
+        present: `(S, J)`: which cells are there.
+        paired_seeds: Whether a seed is the same one in every model, so that differences are those of the same seed.
+    """
+
+    model: str
+    seeds: tuple[int, ...]
+    scenarios: tuple[str, ...]
+    metrics: tuple[str, ...]
+    values: FloatArray
+    draws: FloatArray
+    seed_draws: FloatArray
+    videos: int
+    effective_videos: float
+    present: npt.NDArray[np.bool_]
+    paired_seeds: bool = False
+
+    @property
+    def flag(self) -> str:
+        """What the interval leaves out: empty, `videos only`, `seeds only` or `no interval`."""
+        return {
+            (False, False): "",
+            (True, False): "videos only",
+            (False, True): "seeds only",
+            (True, True): "no interval",
+        }[len(self.seeds) < 2, self.videos < 2]
+
+    @property
+    def stretch(self) -> float:
+        """What the variance of draws is multiplied by to be that of a mean over videos of these sizes.
+
+        Drawing V - 1 of V videos allows for a mean that has followed each of V equal ones by 1 / V; that of unequal
+        ones follows the large ones by more, as if there were `effective_videos` of them.
+        """
+        return (1 - 1 / self.videos) / (1 - 1 / self.effective_videos) if self.videos > 1 else 1.0
+
+    def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
+        """(seed, scenario) pairs that are not there."""
+        there = {name: self.present[:, j] for j, name in enumerate(self.scenarios)}
+        nowhere = np.zeros(len(self.seeds), dtype=np.bool_)
+        columns = [(name, there.get(name, nowhere)) for name in scenarios]
+        if all(column.all() for _, column in columns):
+            return []
+        return [(s, name) for i, s in enumerate(self.seeds) for name, column in columns if not column[i]]
+
+    def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(S,)`: mean over the scenarios for each seed."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
+        return result
+
+    def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(S, J)`: every seed under each scenario."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(J,)`: mean over the seeds under each scenario."""
+        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=0)
+        return result
+
+    def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(B, J)`: each draw under each scenario."""
+        result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def drawn_seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(b, S, J)`: every seed under each scenario in the first draws."""
+        result: FloatArray = self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def _columns(self, scenarios: Sequence[str]) -> list[int]:
+        for name in scenarios:
+            if name not in self.scenarios:
+                raise unknown_name(f"scenario of model '{self.model}'", name, self.scenarios)
+        return [self.scenarios.index(name) for name in scenarios]
+
+    def _metric(self, name: str) -> int:
+        if name not in self.metrics:
+            raise unknown_name("metric", name, self.metrics)
+        return self.metrics.index(name)
+
+
+def resample(
+    label: npt.ArrayLike,
+    video_ids: npt.ArrayLike,
+    cells: pd.DataFrame,
+    predictions: npt.ArrayLike,
+    *,
+    label_range: tuple[float, float] = (-3.0, 3.0),
+    metrics: Sequence[str] | None = None,
+    draws: int = DRAWS,
+    seed: int = 0,
+    paired_seeds: bool = False,
+    split_of: npt.NDArray[np.object_] | None = None,
+) -> dict[str, Estimates]:
+    """Values and bootstrap draws of every model.
+
+    Args:
+        label: `(n,)`.
+        video_ids: `(n,)`: the cluster of each sample.
+        cells: C rows with `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
+        predictions: `(C, n)`.
+        label_range: Lowest and highest label.
+        metrics: Names, all of the label range by default.
+        draws: B.
+        seed: Of the draws. They depend on nothing else that may change between tables: not on the order of samples
+            or cells, nor on which other models are there.
+        paired_seeds: Models share a seed's initialisation or data, so that a difference is that of the same seed.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled; see
+            `benchmark.evaluation.metrics.constant_predictions`.
+
+    Raises:
+        InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
+    """
+    scale = scale_of(label_range)
+    names = tuple(scale.metrics if metrics is None else metrics)
+    for name in names:
+        if name not in scale.metrics:
+            raise unknown_name(f"metric of label range {label_range}", name, scale.metrics)
+    truth, matrix = check_predictions(label, predictions)
+    videos = np.asarray(video_ids, dtype=np.str_)
+    _check(truth, videos, cells, matrix, draws)
+    order = np.argsort(videos, kind="stable")
+    owner = None if split_of is None else split_of[order]
+    starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
+    sizes = np.diff(np.r_[starts, len(truth)])
+    effective = float(sizes.sum() ** 2 / (sizes**2).sum())
+    weights = draw_weights(draws, len(starts), seed, "videos")
+
+    results = {}
+    seed_of, scenario_of = cells["seed"].to_numpy(np.int64), cells["scenario"].to_numpy(np.object_)
+    for model, rows in cells.groupby("model", sort=False).indices.items():
+        seeds = tuple(sorted({int(s) for s in seed_of[rows]}))
+        scenarios = tuple(dict.fromkeys(str(name) for name in scenario_of[rows]))
+        grid = np.full((len(seeds), len(scenarios)), -1, dtype=np.int64)
+        seed_at, scenario_at = ({name: i for i, name in enumerate(axis)} for axis in (seeds, scenarios))
+        for row in rows:
+            grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
+        values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
+        drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value side by side
+        by_seed = np.full((min(draws, SEED_DRAWS), len(seeds), len(scenarios), len(names)), np.nan)
+        step = max(1, _BLOCK // (draws * len(seeds)))
+        for j in range(0, len(scenarios), step):
+            block = grid[:, j : j + step]
+            present = block >= 0
+            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale, owner)
+            whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, scale, names)
+            resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, scale, names)
+            for m, name in enumerate(names):
+                values[:, j : j + step, m][present] = whole[name]
+                drawn[:, j : j + step, m] = _mean_over_seeds(resampled[name], present)
+                by_seed[:, :, j : j + step, m][:, present] = resampled[name][: len(by_seed)]
+        results[str(model)] = Estimates(
+            str(model), seeds, scenarios, names, values, drawn, by_seed, len(starts), effective, grid >= 0, paired_seeds
+        )
+    return results
+
+
+def draw_weights(draws: int, units: int, seed: int, purpose: str) -> FloatArray:
+    """`(draws, units)`: how often each unit is drawn when `units - 1` are drawn with replacement (one: always it)."""
+    if units < 2:
+        return np.ones((draws, units))
+    rng = _generator(seed, purpose)
+    return rng.multinomial(units - 1, np.full(units, 1 / units), size=draws).astype(np.float64)
+
+
+def _generator(seed: int, purpose: str) -> np.random.Generator:
+    key = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
+    return np.random.default_rng([seed, key])
+
+
+def _mean_over_seeds(resampled: FloatArray, present: npt.NDArray[np.bool_]) -> FloatArray:
+    """`(B, J)`: mean over the seeds that a scenario has, on drawn videos.
+
+    Args:
+        resampled: `(B, cells)` on drawn videos; a cell for each true entry of `present`, in its order.
+        present: `(S, J)`.
+    """
+    result = np.full((len(resampled), present.shape[1]), np.nan)
+    cells = np.full(present.shape, -1, dtype=np.int64)
+    cells[present] = np.arange(np.count_nonzero(present))
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    for k, pattern in enumerate(patterns.T):
+        columns = np.flatnonzero(which == k)
+        rows = cells[np.ix_(pattern, columns)]
+        result[:, columns] = sum(resampled[:, row] for row in rows) / int(pattern.sum())
+    return result
+
+
+def _check(
+    truth: FloatArray, videos: npt.NDArray[np.str_], cells: pd.DataFrame, matrix: FloatArray, draws: int
+) -> None:
+    if videos.shape != truth.shape:
+        raise InputError(f"video_ids has shape {videos.shape}, expected {truth.shape}, one a label")
+    absent = [name for name in ("model", "seed", "scenario") if name not in cells]
+    if absent:
+        raise InputError(f"cells have no column '{absent[0]}'; found {', '.join(map(str, cells.columns))}")
+    if len(cells) != len(matrix):
+        raise InputError(f"cells have {len(cells)} rows, expected {len(matrix)}, one a row of predictions")
+    twice = cells[cells.duplicated(["model", "seed", "scenario"])]
+    if len(twice):
+        model, seed, scenario = twice.iloc[0][["model", "seed", "scenario"]]
+        raise InputError(f"cell ({model}, seed {seed}, {scenario}) is there twice; keep one of the runs")
+    if draws < 1:
+        raise InputError(f"draws is {draws}, expected at least 1 (2000 for a published table)")

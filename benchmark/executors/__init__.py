@@ -1,7 +1,0 @@
-"""Executors: `map(jobs)` yields each job's record as it finishes; equal bits on the CPU, whichever executes."""
-
-from benchmark.executors.base import Event, Executor, Listener
-from benchmark.executors.inline import InlineExecutor
-from benchmark.executors.local import LocalExecutor
-
-__all__ = ["Event", "Executor", "InlineExecutor", "Listener", "LocalExecutor"]

@@ -1,0 +1,1 @@
+"""Figures of a panel of predictions, each with the table it was drawn from. Sees tables only."""

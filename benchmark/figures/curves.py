@@ -1,0 +1,202 @@
+"""Curves over the axis of a protocol: how models degrade, with bands, as a CSV and the figure drawn from it.
+
+A protocol whose points lie on several axes (`noise`: signal-to-noise ratio, token error rate) has a panel for each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, check_metrics, labels_of, point_values
+from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.figures.axes import axis_label, finish, number_axis
+from benchmark.figures.emphasis import emphasised
+from benchmark.figures.sheet import draw_legend, make_sheet
+from benchmark.figures.style import OTHERS, Style, styles
+from benchmark.figures.writing import FORMATS, TEXT_WIDTH, read_table, write_figure
+from protocols import InputError
+
+_COLUMNS = (
+    "model", "metric", "axis", "x", "order", "scenario", "mean", "low", "high", "sd", "seeds", "level", "flag",
+    "mask_informed",
+)  # fmt: skip
+
+
+def plottable(panel: Panel, protocol: str) -> bool:
+    """Whether a protocol is a set of curves: numeric axes, each with at least two different values."""
+    return on_axes(protocol_points(panel, protocol))
+
+
+def on_axes(points: pd.DataFrame) -> bool:
+    """Whether points (as `Panel.points`, of one protocol) lie on numeric axes, at least two different ones on each."""
+    x = points["x"].to_numpy(np.float64)
+    placed = np.isfinite(x).all() and (points["axis"] != "").all() and (points["axis2"] == "").all()
+    values = points.groupby("axis", sort=False)["x"]
+    return bool(placed and (values.size() > 1).all() and (values.nunique() == values.size()).all())
+
+
+def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
+    """The metrics of a figure: MAE, Acc-5 and F1 without neutral samples, or their like on another scale."""
+    known = metric_names(label_range)
+    return tuple(m for m in ("mae", "acc5", "f1_non0", "acc5_sims", "f1_sims") if m in known)
+
+
+def curve_data(
+    panel: Panel,
+    protocol: str | None = None,
+    metrics: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """What the figure shows.
+
+    Returns:
+        One row a (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
+        (of the protocol, from easy to hard), `scenario`, `mean` (over seeds; shares, not per cent), `low`, `high` (of
+        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (what the
+        interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed` (the model is told
+        at test time what is missing; the legend says so).
+
+    Raises:
+        InputError: if the protocol has no numeric axis, or a metric is unknown.
+    """
+    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
+    if not plottable(panel, name):
+        raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
+    chosen = check_metrics(panel, metrics or default_metrics(panel.label_range))
+    return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
+
+
+def read_curve_data(path: Path | str) -> pd.DataFrame:
+    """The CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
+    return read_table(path, NUMBERS)
+
+
+def plot_curves(
+    data: pd.DataFrame,
+    out: Path | str,
+    title: str = "",
+    *,
+    models: Sequence[str] | None = None,
+    width: float = TEXT_WIDTH,
+    formats: Sequence[str] = FORMATS,
+    note: str = "",
+) -> list[Path]:
+    """Write the data as CSV and, read back from it, the figure.
+
+    Args:
+        data: From `curve_data`.
+        out: Path without ending; the folder must exist.
+        title: Above the figure.
+        models: Shown in colour, all others thin and grey; by default all of up to ten, else those that every figure
+            keeps (`emphasis.KEPT`) and the best.
+        width: Inches: panels stand side by side from 5 inches on, below each other in a single column.
+        formats: Of the figure.
+        note: Below the figure, before what the bands are.
+
+    Returns:
+        The files: the CSV first. Each is written beside and renamed into place.
+
+    Raises:
+        InputError: if the folder does not exist, a column is missing, or a format or model is unknown.
+    """
+    if models and "model" in data:
+        emphasised(list(dict.fromkeys(data["model"].astype(str))), models)
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw(table, title, width, models, note),
+        formats,
+        columns=_COLUMNS,
+        numbers=NUMBERS,
+        maker="curve_data",
+    )
+
+
+def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None = None, note: str = "") -> Figure:
+    metrics = list(dict.fromkeys(data["metric"].astype(str)))
+    axes = list(dict.fromkeys(data["axis"].astype(str)))
+    order = best_first(data, metrics[0])
+    shown = emphasised(order, models)
+    others = [model for model in order if model not in shown]
+    labels = [labels_of(data)[model] for model in shown] + ([f"{len(others)} other models"] if others else [])
+    note = " ".join(filter(None, (note, band_note(data))))
+    note += " The other models are named in the CSV." if others else ""
+    wide = width >= 5
+    if wide:  # a row an axis
+        per_row = min(len(metrics), 3)
+        rows_per_axis = -(-len(metrics) // per_row)
+        shape = (len(axes) * rows_per_axis, per_row)
+        places = [(a, m) for a in axes for m in [*metrics, *[""] * (rows_per_axis * per_row - len(metrics))]]
+    else:  # a column an axis, as long as two fit
+        per_row = len(axes) if len(axes) <= 2 else 1
+        shape = (len(metrics) * len(axes) // per_row, per_row)
+        places = [(a, m) for m in metrics for a in axes]
+    height = 2.05 if wide else 1.55 if per_row > 1 else 1.7
+    sheet = make_sheet(width, shape, height, title=title, note=note, legend=labels)
+    looks = styles(order)
+    drawn: dict[str, list[Axes]] = {}
+    handles: dict[str, Line2D] = {}
+    for i, (ax, (axis, metric)) in enumerate(zip(sheet.axes, places, strict=True)):
+        if not metric:
+            ax.set_visible(False)
+            continue
+        here = data[(data["metric"] == metric) & (data["axis"].astype(str) == axis)]
+        handles |= _panel(ax, here, metric, shown, others, looks)
+        below = [p for p in places[i + per_row :: per_row] if p[1]]
+        if wide or not any(p[0] == axis for p in below):
+            ax.set_xlabel(axis_label(axis, here, narrow=not wide and per_row > 1))
+        else:
+            ax.tick_params(labelbottom=False)
+        drawn.setdefault(metric, []).append(ax)
+    for panels in drawn.values():  # panels of one metric share its scale, whatever lies on their axes
+        limits = np.array([ax.get_ylim() for ax in panels])
+        for ax in panels:
+            ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
+    draw_legend(sheet, [handles[model] for model in [*shown, *others[:1]]], labels)
+    return sheet.figure
+
+
+def _panel(
+    ax: Axes, data: pd.DataFrame, metric: str, shown: Sequence[str], others: Sequence[str], looks: dict[str, Style]
+) -> dict[str, Line2D]:
+    """Draw one panel; returns the line of every model."""
+    kind = METRICS[metric]
+    factor = 100.0 if kind.percent else 1.0
+    lines = {}
+    for depth, model in enumerate([*others, *reversed(shown)]):
+        own = data[data["model"].astype(str) == model].sort_values("order")
+        x = own["x"].to_numpy(np.float64)
+        mean, low, high = (factor * own[c].to_numpy(np.float64) for c in ("mean", "low", "high"))
+        look = looks[model] if model in shown else OTHERS
+        if model in shown:
+            ax.fill_between(x, low, high, color=look.colour, alpha=0.10, linewidth=0, zorder=2)
+        (lines[model],) = ax.plot(
+            x,
+            mean,
+            color=look.colour,
+            linestyle=look.line,
+            linewidth=(1.3 if look.marker else 1.1) if model in shown else 0.6,
+            marker=look.marker or "None",
+            markersize=3.6,
+            markeredgewidth=0.4,
+            markeredgecolor="white",
+            label=model,
+            zorder=3 + depth,
+        )
+    ax.set_title(f"{kind.heading}{' (%)' if kind.percent else ''}", loc="left", pad=4)
+    number_axis(ax, data)
+    finish(ax)
+    return lines

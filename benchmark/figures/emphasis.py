@@ -1,0 +1,40 @@
+"""Which of many models a figure shows in full: all of a few, else the ones that a reader compares with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmark.evaluation.protocol_results import ORACLE
+from protocols import unknown_name
+
+#: Rows that every figure of many models keeps: the paper's model, the floor, the ceiling, and the simple ways.
+KEPT = ("senti-ifusion", "constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", ORACLE)
+
+
+def emphasised(
+    order: Sequence[str], models: Sequence[str] | None = None, *, limit: int = 10, keep: Sequence[str] = KEPT
+) -> list[str]:
+    """The models to show in full, in the given order.
+
+    Args:
+        order: All models, best first.
+        models: The reader's choice; by default all if they are at most `limit`, else the best, those of `keep`, and
+            the next best.
+        limit: How many are shown by default.
+        keep: Names that have a place among them, as far as they are there.
+
+    Raises:
+        InputError: for a chosen model that is not there.
+    """
+    for name in models or ():
+        if name not in order:
+            raise unknown_name("model of the figure", name, order)
+    if models:
+        return [name for name in order if name in models]
+    if len(order) <= limit:
+        return list(order)
+    kept = [name for name in keep if name in order]
+    best = [name for name in order if name != ORACLE][:1]  # the best has its place, whoever else goes
+    kept = list(dict.fromkeys([*best, *kept]))[:limit]
+    others = [name for name in order if name not in kept][: limit - len(kept)]
+    return [name for name in order if name in kept or name in others]

@@ -1,0 +1,157 @@
+"""Heat maps of a protocol with two numeric axes, such as drop rate by missing rate: a panel a model, one scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
+from matplotlib.colors import Colormap, Normalize
+from matplotlib.figure import Figure
+
+from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
+from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.statistics import DRAWS
+from benchmark.figures.emphasis import emphasised
+from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
+from benchmark.figures.sheet import make_sheet
+from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from protocols import InputError
+
+_COLUMNS = (
+    "model", "metric", "axis", "x", "axis2", "y", "tick", "order", "scenario", "mean", "low", "high", "sd", "seeds",
+    "level", "flag", "mask_informed",
+)  # fmt: skip
+
+
+def has_grid(panel: Panel, protocol: str) -> bool:
+    """Whether a protocol spans two numeric axes with at least two values each; single points beside them may lie
+    nowhere."""
+    points = protocol_points(panel, protocol)
+    if (points["axis"] == "").any() or (points["axis2"] == "").any():
+        return False
+    inside = points[np.isfinite(points["x"]) & np.isfinite(points["y"])]
+    one = points["axis"].nunique() == 1 and points["axis2"].nunique() == 1
+    return bool(one and inside["x"].nunique() > 1 and inside["y"].nunique() > 1)
+
+
+def grid_data(
+    panel: Panel, protocol: str | None = None, metric: str = "mae", *, draws: int = DRAWS, level: float = 0.95
+) -> pd.DataFrame:
+    """What the figure shows: one row a (model, point), with the interval that the figure leaves out.
+
+    Returns:
+        `model`, `metric`, `axis`, `x`, `axis2`, `y` (NaN for a point beside the grid), `tick`, `order`, `scenario`,
+        `mean` (over seeds), `low`, `high`, `sd`, `seeds`, `level`, `flag`, `mask_informed`, as `point_values`.
+
+    Raises:
+        InputError: if the protocol does not span two numeric axes, or the metric is unknown.
+    """
+    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
+    if not has_grid(panel, name):
+        raise InputError(f"protocol '{name}' does not span two numeric axes; draw curves or a table instead")
+    return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
+
+
+def plot_grid(
+    data: pd.DataFrame,
+    out: Path | str,
+    title: str = "",
+    *,
+    models: Sequence[str] | None = None,
+    width: float = TEXT_WIDTH,
+    formats: Sequence[str] = FORMATS,
+    note: str = "",
+) -> list[Path]:
+    """Write the data of all models as CSV and a heat map of each chosen one, best first.
+
+    By default up to eight models are shown: those that every figure keeps and the best.
+
+    Raises:
+        InputError: as `write_figure`, and for an unknown model.
+    """
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw(table, title, width, models, note),
+        formats,
+        columns=_COLUMNS,
+        numbers=NUMBERS,
+        maker="grid_data",
+        grid=False,
+    )
+
+
+def _draw(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
+    metric = str(data["metric"].iloc[0])
+    order = emphasised(best_first(data, metric), models, limit=8)
+    data = data[data["model"].isin(order)]
+    factor = 100.0 if METRICS[metric].percent else 1.0
+    scale = value_range(factor * data["mean"].to_numpy(np.float64))
+    colours = better_is_darker(metric)
+    wide = width >= 5
+    columns = min(len(order), 4 if wide else 2)
+    rows = -(-len(order) // columns)
+    beside = data[~np.isfinite(data["x"]) | ~np.isfinite(data["y"])].drop_duplicates("order").sort_values("order")
+    names = [_name(str(tick)) for tick in beside["tick"]]
+    note = " ".join(filter(None, (note, "Mean over seeds; intervals are in the CSV.", _explain(beside, names))))
+    levels_y = int(data["x"].nunique())
+    height = levels_y * (0.24 if wide else 0.26) + (0.62 if wide else 0.6)
+    sheet = make_sheet(width, (rows, columns), height, count=len(order), title=title, note=note)
+    labels = labels_of(data)
+    mesh: QuadMesh | None = None
+    for i, (ax, model) in enumerate(zip(sheet.axes, order, strict=True)):
+        own = data[data["model"] == model]
+        mesh = _panel(ax, own, names, metric, factor, colours, scale)
+        ax.set_title(labels[model], loc="left", pad=3, fontsize=7.5 if wide else 7)
+        if i % columns == 0:
+            ax.set_ylabel(str(own["axis"].iloc[0]), labelpad=2)
+        else:
+            ax.tick_params(labelleft=False)
+        if i + columns >= len(order):
+            ax.set_xlabel(str(own["axis2"].iloc[0]), labelpad=2)
+    if mesh is not None:
+        value_bar(sheet.figure, mesh, sheet.axes, scale_label(metric), share=0.03 if wide else 0.05)
+    return sheet.figure
+
+
+def _panel(
+    ax: Axes, own: pd.DataFrame, names: Sequence[str], metric: str, factor: float, colours: Colormap, scale: Normalize
+) -> QuadMesh:
+    """One model: the first axis upwards, the second to the right, points beside the grid at its right."""
+    inside = np.isfinite(own["x"]) & np.isfinite(own["y"])
+    grid = own[inside].pivot(index="x", columns="y", values="mean").sort_index().sort_index(axis=1)
+    values = grid.to_numpy(np.float64)
+    extra = own[~inside].sort_values("order")["mean"].to_numpy(np.float64)[:, None]
+    texts = [[short(metric, value) for value in row] for row in values]
+    mesh = draw_cells(ax, factor * values, texts, colours, scale, size=6)
+    if len(extra):
+        texts = [[short(metric, value) for value in row] for row in extra]
+        draw_cells(ax, factor * extra, texts, colours, scale, size=6, left=values.shape[1] + 0.35)
+    bare(ax)
+    ticks = list(np.arange(values.shape[1]) + 0.5)
+    shown = [f"{value:g}" for value in grid.columns]
+    if len(extra):
+        ticks.append(values.shape[1] + 0.85)
+        shown.append(names[0] if len(set(names)) == 1 else "other")
+    ax.set_xticks(ticks, shown)
+    ax.set_yticks(np.arange(values.shape[0]) + 0.5, [f"{value:g}" for value in grid.index])
+    ax.tick_params(labelsize=6.5)
+    ax.set_xlim(0, values.shape[1] + (1.35 if len(extra) else 0))
+    ax.set_ylim(0, max(values.shape[0], len(extra)))
+    return mesh
+
+
+def _name(tick: str) -> str:
+    """`drawn` for the tick `drawn, drawn`."""
+    return ", ".join(dict.fromkeys(part.strip() for part in tick.split(",")))
+
+
+def _explain(beside: pd.DataFrame, names: Sequence[str]) -> str:
+    told = [f"{name}: the scenario {scenario}" for name, scenario in zip(names, beside["scenario"], strict=True)]
+    return f"Beside the grid, {'; '.join(told)}." if told else ""

@@ -1,0 +1,190 @@
+"""Critical-difference diagram: mean ranks over scenarios, and which models cannot be told apart (Demsar, JMLR 2006)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.point_values import check_metrics, labels_of
+from benchmark.evaluation.protocol_results import ORACLE, estimate, protocol_points
+from benchmark.evaluation.statistics import critical_differences
+from benchmark.figures.sheet import make_sheet
+from benchmark.figures.style import Style, styles
+from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
+from protocols import InputError
+
+_COLUMNS = (
+    "model", "metric", "mean_rank", "groups", "p", "difference", "blocks", "scenarios", "level", "mask_informed",
+)  # fmt: skip
+_NUMBERS = ("mean_rank", "p", "difference", "blocks", "scenarios", "level")
+_ROW = 0.17  # inches a name
+
+
+def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *, level: float = 0.95) -> pd.DataFrame:
+    """What the figure shows.
+
+    Args:
+        panel: Predictions of at least three models.
+        protocol: Whose scenarios are the blocks; all of the panel's by default. Scenarios on which all models have
+            equal values (their masks are equal) count once.
+        metric: By which the models are ranked, mean over seeds.
+        level: 1 minus the share of false claims.
+
+    Returns:
+        One row a model, best first: `model`, `metric`, `mean_rank` (NaN for a model that was not evaluated for every
+        seed and scenario), `groups` (numbers of the groups that it cannot be told apart from, as `1 2`), then for all
+        alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (before equal ones
+        were dropped), `level`; `mask_informed`.
+
+    Raises:
+        InputError: for fewer than 3 models or 2 blocks, or without the extra `statistics`.
+    """
+    check_metrics(panel, [metric])
+    points = panel.points if protocol is None else protocol_points(panel, protocol)
+    scenarios = [str(s) for s in dict.fromkeys(points["scenario"])]
+    estimates = estimate(panel, scenarios, [metric], draws=1)
+    contest = {model: own for model, own in estimates.items() if model != ORACLE}
+    whole = {model: own for model, own in contest.items() if not own.holes(scenarios)}
+    values = pd.DataFrame(
+        {m: [float(own.by_seed(metric, [s]).mean()) for s in scenarios] for m, own in whole.items()}, index=scenarios
+    )
+    blocks = values.drop_duplicates()
+    if len(blocks) < 2 or len(whole) < 3:
+        raise InputError(
+            f"ranks need at least 3 models evaluated for every seed under at least 2 scenarios that differ; found "
+            f"{len(whole)} and {len(blocks)}: run more protocols or models"
+        )
+    found = critical_differences(blocks, higher_is_better=METRICS[metric].higher_is_better, level=level)
+    rows = []
+    for model in [*found.mean_ranks.index, *(m for m in contest if m not in whole)]:
+        member = [str(i + 1) for i, group in enumerate(found.groups) if model in group]
+        rows.append(
+            {
+                "model": str(model),
+                "metric": metric,
+                "mean_rank": float(found.mean_ranks.get(model, np.nan)),
+                "groups": " ".join(member),
+                "p": found.p,
+                "difference": found.difference,
+                "blocks": found.blocks,
+                "scenarios": len(scenarios),
+                "level": level,
+                "mask_informed": model in panel.mask_informed,
+            }
+        )
+    return pd.DataFrame(rows, columns=list(_COLUMNS))
+
+
+def plot_ranks(
+    data: pd.DataFrame,
+    out: Path | str,
+    title: str = "",
+    *,
+    width: float = TEXT_WIDTH,
+    formats: Sequence[str] = FORMATS,
+    note: str = "",
+) -> list[Path]:
+    """Write the data as CSV and the diagram: the best at the left, bars over models that cannot be told apart.
+
+    Raises:
+        InputError: as `write_figure`, and when no model has a rank.
+    """
+    if "mean_rank" in data and len(data) and not np.isfinite(data["mean_rank"].to_numpy(np.float64)).any():
+        raise InputError("no model has a rank; evaluate at least three models under every scenario")
+    return write_figure(
+        data,
+        out,
+        lambda table: _draw(table, title, width, note),
+        formats,
+        columns=_COLUMNS,
+        numbers=_NUMBERS,
+        maker="rank_data",
+        grid=False,
+    )
+
+
+def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
+    ranked = data[np.isfinite(data["mean_rank"])].sort_values("mean_rank", kind="stable").reset_index(drop=True)
+    count = len(ranked)
+    groups = sorted({int(g) for cell in ranked["groups"] for g in str(cell).split()})
+    left = (count + 1) // 2
+    top, bars = 0.55, 0.09 * len(groups) + 0.1
+    height = top + bars + left * _ROW + 0.06
+    sheet = make_sheet(width, (1, 1), height, title=title, note=" ".join(filter(None, (note, _meaning(data)))))
+    ax = sheet.axes[0]
+    ax.set_axis_off()
+    ax.set_xlim(0, width)
+    ax.set_ylim(height, 0)
+    wide = width >= 5
+    size = 7.5 if wide else 6.8
+    names = [labels_of(ranked)[m] for m in ranked["model"]]
+    if wide:  # a column is too narrow for names and numbers
+        names = [f"{name} ({rank:.2f})" for name, rank in zip(names, ranked["mean_rank"], strict=True)]
+    sides = [max(map(len, part), default=0) * 0.56 * size / 72 + 0.12 for part in (names[:left], names[left:])]
+    start, stop = min(sides[0], 0.4 * width), width - min(sides[1], 0.4 * width)
+
+    def place(rank: float) -> float:
+        return start + (stop - start) * (rank - 1) / (count - 1)
+
+    _scale(ax, count, place(1), place(count), top)
+    difference = float(data["difference"].iloc[0])
+    span = min(difference, count - 1)
+    ax.plot([place(1), place(1 + span)], [0.2, 0.2], color="black", linewidth=1.2)
+    for end in (place(1), place(1 + span)):
+        ax.plot([end, end], [0.16, 0.24], color="black", linewidth=1.0)
+    ax.text(place(1), 0.11, f"critical difference {difference:.2f}", ha="left", va="bottom", fontsize=6.5)
+    looks = styles(ranked["model"])
+    for i, row in enumerate(ranked.itertuples()):
+        at_left = i < left
+        y = top + bars + _ROW * (i + 0.5 if at_left else count - 1 - i + 0.5)
+        _branch(ax, place(float(row.mean_rank)), top, y, start if at_left else stop, looks[str(row.model)])
+        x = start - 0.05 if at_left else stop + 0.05
+        ax.text(x, y, names[i], ha="right" if at_left else "left", va="center", fontsize=size)
+    for level, group in enumerate(groups):
+        own = ranked.loc[[str(group) in str(cell).split() for cell in ranked["groups"]], "mean_rank"]
+        y = top + 0.1 + 0.09 * level
+        ends = [place(float(own.min())) - 0.03, place(float(own.max())) + 0.03]
+        ax.plot(ends, [y, y], color="black", linewidth=2.6, solid_capstyle="butt", zorder=5)
+    return sheet.figure
+
+
+def _scale(ax: Axes, count: int, left: float, right: float, y: float) -> None:
+    """The axis of ranks, numbers above."""
+    ax.plot([left, right], [y, y], color="black", linewidth=0.8, zorder=6)
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (count - 1) / s <= (right - left) / 0.22)
+    for rank in range(1, count + 1):
+        x = left + (right - left) * (rank - 1) / (count - 1)
+        named = (rank - 1) % step == 0
+        ax.plot([x, x], [y, y - (0.05 if named else 0.03)], color="black", linewidth=0.7)
+        if named:
+            ax.text(x, y - 0.06, str(rank), ha="center", va="bottom", fontsize=7)
+
+
+def _branch(ax: Axes, x: float, top: float, y: float, end: float, look: Style) -> None:
+    """From a rank down and out to its name, in the model's colour."""
+    ax.plot([x, x, end], [top, y, y], color=look.colour, linewidth=0.9, linestyle=look.line)
+    ax.plot(x, top, marker=look.marker or "o", color=look.colour, markersize=4.5, markeredgecolor="white",
+            markeredgewidth=0.4, zorder=7)  # fmt: skip
+
+
+def _meaning(data: pd.DataFrame) -> str:
+    first = data.iloc[0]
+    kind = METRICS[str(first["metric"])]
+    blocks, scenarios = int(first["blocks"]), int(first["scenarios"])
+    equal = f" ({scenarios} less {scenarios - blocks} equal to another)" if scenarios > blocks else ""
+    p = float(first["p"])
+    holed = data.loc[~np.isfinite(data["mean_rank"]), "model"].astype(str)
+    text = (
+        f"Mean rank by {kind.title} over {blocks} scenarios{equal}, 1 is best. Bars join models that Nemenyi's test "
+        f"does not tell apart at {100 * float(first['level']):g} %; Friedman's p "
+        f"{'< 0.001' if p < 0.001 else f'= {p:.3f}'}. "
+        "Scenarios share samples and trained models, so p is too small: an order, not a proof."
+    )
+    return text + (f" Without {', '.join(holed)}: not evaluated for every seed and scenario." if len(holed) else "")

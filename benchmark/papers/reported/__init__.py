@@ -1,0 +1,32 @@
+"""Published numbers in one tidy schema: `results/reported/*.csv`, checked as they are read.
+
+Arrays and tables only. `schema` says what a row may hold, `files` finds and reads them, `points` says which of our
+scenarios a row is about, `checks` recomputes what can be recomputed.
+
+>>> from benchmark.papers.reported import load
+>>> rows = load()
+>>> rows[(rows["source"] == "lnln") & (rows["metric"] == "mae")].empty
+False
+"""
+
+from benchmark.papers.reported.checks import CLASS_COUNTS, f1_bounds, metric_title, published_as
+from benchmark.papers.reported.files import load, load_sources, reported_folder
+from benchmark.papers.reported.points import Aggregate, aggregate_of, plain_scenario, same, wanted_aggregate
+from benchmark.papers.reported.schema import COLUMNS, SOURCE_COLUMNS
+
+__all__ = [
+    "CLASS_COUNTS",
+    "COLUMNS",
+    "SOURCE_COLUMNS",
+    "Aggregate",
+    "aggregate_of",
+    "f1_bounds",
+    "load",
+    "load_sources",
+    "metric_title",
+    "plain_scenario",
+    "published_as",
+    "reported_folder",
+    "same",
+    "wanted_aggregate",
+]

@@ -1,0 +1,27 @@
+"""Tables and figures of papers, reported beside measured.
+
+`catalogue` lists them, `needs` knows their data, `setup` makes a study of one, `measuring` and `comparison` put numbers
+side by side, `tables` writes them, `presenting` brings all together. The command line runs what is missing in between.
+
+>>> setup = prepare_item("lnln-mean", dataset="synthetic:size=tiny", models=("constant", "lnln"))
+>>> run(setup.plan, Path("out"))
+>>> present(setup, Path("out")).tables[0].markdown()
+"""
+
+from benchmark.papers.reproduce.catalogue import ITEMS, Item, get_item
+from benchmark.papers.reproduce.needs import NEEDS, Need, data_facts
+from benchmark.papers.reproduce.presenting import Reproduction, present
+from benchmark.papers.reproduce.setup import Setup, prepare_item
+
+__all__ = [
+    "ITEMS",
+    "NEEDS",
+    "Item",
+    "Need",
+    "Reproduction",
+    "Setup",
+    "data_facts",
+    "get_item",
+    "prepare_item",
+    "present",
+]

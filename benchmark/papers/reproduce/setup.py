@@ -1,0 +1,127 @@
+"""From a table or figure to the study that measures it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmark.data.sources import load_samples
+from benchmark.papers.reported.schema import DATASETS
+from benchmark.papers.reproduce.catalogue import Item, get_item, item_models
+from benchmark.papers.reproduce.needs import NEEDS, same_test_set
+from benchmark.study.running import prepare
+from benchmark.study.study import Plan, Study, make_study, resolve_dataset
+from protocols import InputError
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What will be measured.
+
+    Attributes:
+        item: The table or figure.
+        data: Pairs of what is measured on, and the data set whose published numbers stand beside it.
+        absent: A line for every data set that is not there.
+        plan: The resolved study; None where nothing is trained.
+    """
+
+    item: Item
+    data: tuple[tuple[str, str], ...]
+    absent: tuple[str, ...]
+    plan: Plan | None
+
+
+def prepare_item(
+    name: str,
+    *,
+    dataset: str | None = None,
+    models: Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | None = None,
+    plugins: Sequence[str] = (),
+) -> Setup:
+    """Find the data of a table or figure and make its study; trains nothing.
+
+    Args:
+        name: Of the catalogue.
+        dataset: Measure on this instead, or on this one of several.
+        models: Instead of the item's own.
+        seeds: How many, or which; 3 by default.
+        epochs: Most epochs, for every model.
+        plugins: Python files that register models.
+
+    Raises:
+        InputError: for an unknown name; when no data set that it needs is there, in one line that says how to get it.
+    """
+    item = get_item(name)
+    data: tuple[tuple[str, str], ...]
+    absent: tuple[str, ...]
+    if dataset is not None:
+        data, absent = ((dataset, _published(item, dataset)),), ()
+    else:
+        there = [d for d in item.datasets if NEEDS[d].store() is not None]
+        absent = tuple(NEEDS[d].how_to_get for d in item.datasets if d not in there)
+        if not there:
+            more = f" (as well as {len(absent) - 1} more, any of them will do)" if absent[1:] else ""
+            raise InputError(
+                f"{absent[0]}{more}; or measure on data at hand with --dataset, such as synthetic:size=tiny"
+            )
+        data = tuple((d, d) for d in there)
+    plan = None
+    if item.kind == "study":
+        plan = prepare(
+            item_study(item, [d for d, _ in data], models=models, seeds=seeds, epochs=epochs, plugins=plugins)
+        )
+    return Setup(item, data, absent, plan)
+
+
+def item_study(
+    item: Item,
+    datasets: Sequence[str],
+    *,
+    models: Sequence[str] = (),
+    seeds: int | Sequence[int] | None = None,
+    epochs: int | None = None,
+    plugins: Sequence[str] = (),
+) -> Study:
+    """The study behind an item on these data sets; raises InputError for a wrong field."""
+    own = list(datasets) == [d for d in item.datasets if d in datasets]
+    suffix = "" if own else "-" + re.sub(r"[^A-Za-z0-9]+", "-", "-".join(datasets)).strip("-")
+    fields: dict[str, Any] = {
+        "name": f"reproduce-{item.name}{suffix}",
+        "datasets": list(datasets),
+        "models": list(models or item_models(item, _variants)),
+        "protocols": list(item.protocols),
+    }
+    if seeds is not None:
+        fields["seeds"] = seeds if isinstance(seeds, int) else list(seeds)
+    if epochs is not None:
+        fields["optimisation"] = {"epochs": epochs}
+    if plugins:
+        fields["plugins"] = list(plugins)
+    return make_study(fields, f"reproduce {item.name}")
+
+
+def _variants() -> tuple[str, ...]:
+    from senti_ifusion.variants import ABLATION
+
+    return tuple(ABLATION)
+
+
+def _published(item: Item, dataset: str) -> str:
+    """The data set of an item whose published numbers stand beside some data: of the same test labels, or range."""
+    name = dataset.partition("/")[0]
+    if name in item.datasets and NEEDS[name].store() is None:
+        raise InputError(NEEDS[name].how_to_get)
+    resolve_dataset(dataset)
+    label_range = tuple(load_samples(name).provenance.label_range)
+    fitting = [d for d in item.datasets if DATASETS[d] == label_range]
+    fitting.sort(key=lambda d: (not same_test_set(dataset, d), d != name))
+    if not fitting:
+        low, high = label_range
+        raise InputError(
+            f"'{dataset}' has labels in [{low:g}, {high:g}], unlike any data set of '{item.name}'; choose other data"
+        )
+    return fitting[0]

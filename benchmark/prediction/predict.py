@@ -1,0 +1,142 @@
+"""Predictions of trained runs for new samples, whatever modalities they have.
+
+>>> samples = read_new_samples(Path("new.npz"))
+>>> table = predict(Path("results/runs/mosi/official/lnln-s0-9e2050f533b3dd2c"), samples)
+>>> table = predict(find_runs("demo:lnln", Path("results/runs")), samples)      # the mean over seeds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from benchmark.data.samples import Samples
+from benchmark.evaluation.scales import scale_of
+from benchmark.prediction import NewSamples, TrainedRun, find_runs, open_run, read_new_samples
+from benchmark.runs.store import replace_file
+from protocols import MODALITIES, InputError
+
+__all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples", "write_text"]
+
+#: Told how many of all predictions are made.
+Progress = Callable[[int, int], None]
+
+
+def predict(
+    runs: Path | TrainedRun | Sequence[Path | TrainedRun],
+    samples: Samples | Path,
+    device: str = "cpu",
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Predict the sentiment of new samples.
+
+    Values are scaled with the statistics of the run's training part, text is read by the run's encoder, and a modality
+    that a sample lacks is shown as training shows one that is erased (`benchmark.prediction.new_samples`). Predictions
+    do not depend on which other samples there are, beyond the rounding of float32.
+
+    Args:
+        runs: The folder of a run, or the run opened; of several (seeds of one model), predictions are averaged.
+        samples: New samples, or a file of them.
+        device: `cpu`, `cuda` or `cuda:1`, for runs that are not opened yet.
+        progress: Told after some thousand predictions.
+
+    Returns:
+        A row a sample, in their order: `sample_id`; `prediction` on the scale of the labels, not clipped; of several
+        runs `prediction_sd`, the standard deviation over them (n - 1); `acc7_class` (of CH-SIMS `acc5_sims_class`), the
+        class that Acc-7 compares; `available`, the modalities of which the sample has something, joined by `+`, or
+        `none`; `observed_*`, the share of positions observed of each modality; where the model gives them
+        `integrity_*`, that share as the model estimates it, and `dominant`, the modality that leads its fusion (of
+        several runs: that of most).
+
+    Raises:
+        InputError: for a run that cannot be used (`open_run`), or samples that it cannot read (`NewSamples`).
+    """
+    given = [runs] if isinstance(runs, (Path, TrainedRun)) else list(runs)
+    if not given:
+        raise InputError("predict: no run was given")
+    read = read_new_samples(samples) if isinstance(samples, Path) else samples
+    opened = [one if isinstance(one, TrainedRun) else open_run(one, device) for one in given]
+    _check_alike(opened)
+    total = len(opened) * len(read)
+    tables = []
+    for number, run in enumerate(opened):
+        tell = partial(_tell, progress, number * len(read), total)
+        tables.append(_predict_one(run, read, tell))
+    table = tables[0] if len(tables) == 1 else _average(tables)
+    table.insert(0, "sample_id", read.ids)
+    return _with_class(table, opened[0].samples.provenance.label_range)
+
+
+def write_text(text: str, path: Path) -> None:
+    """Write a file whole or not at all; raises InputError when it cannot be written."""
+    try:
+        replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error}); name another file") from error
+
+
+def _tell(progress: Progress | None, before: int, total: int, done: int) -> None:
+    if progress is not None:
+        progress(before + done, total)
+
+
+def _check_alike(runs: Sequence[TrainedRun]) -> None:
+    """What is averaged must be one model, trained several times."""
+    first = runs[0].spec
+    for run in runs[1:]:
+        if run.spec.model_copy(update={"seed": first.seed}) != first:
+            raise InputError(
+                f"{run.folder}: is not {first.title} with another seed (model, settings or data differ); predict with "
+                "each run by itself"
+            )
+
+
+def _predict_one(run: TrainedRun, samples: Samples, tell: Callable[[int], None]) -> pd.DataFrame:
+    """What one run says of every sample, in their order."""
+    shown = NewSamples(run, samples)
+    tables, order = [], []
+    for rows, part in shown.chunks():
+        masked = run.masked_part(part=part)
+        table = run.predict(masked)
+        for i, modality in enumerate(MODALITIES):
+            table[f"observed_{modality}"] = masked.integrity[:, i].cpu().numpy()
+        tables.append(table)
+        order.append(rows)
+        tell(sum(map(len, order)))
+    table = pd.concat(tables, ignore_index=True).iloc[np.argsort(np.concatenate(order))].reset_index(drop=True)
+    found = np.asarray(MODALITIES, dtype=object)
+    result = pd.DataFrame({"prediction": table["prediction"]})
+    result["available"] = ["+".join(found[flags]) or "none" for flags in shown.available]
+    for what in ("observed", "integrity"):
+        for modality in MODALITIES:
+            if f"{what}_{modality}" in table:
+                result[f"{what}_{modality}"] = table[f"{what}_{modality}"]
+    if "dominant" in table:
+        result["dominant"] = found[table["dominant"]]
+    return result
+
+
+def _average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of several runs' tables, and how far they lie apart."""
+    result = tables[0].copy()
+    said = np.stack([table["prediction"] for table in tables])
+    result["prediction"] = said.mean(axis=0)
+    result.insert(1, "prediction_sd", said.std(axis=0, ddof=1))
+    for column in (c for c in result if str(c).startswith("integrity_")):
+        result[column] = np.mean([table[column] for table in tables], axis=0)
+    if "dominant" in result:
+        votes = np.stack([[table["dominant"] == modality for table in tables] for modality in MODALITIES]).sum(axis=1)
+        result["dominant"] = np.asarray(MODALITIES, dtype=object)[votes.argmax(axis=0)]
+    return result
+
+
+def _with_class(table: pd.DataFrame, label_range: tuple[float, float]) -> pd.DataFrame:
+    """Add the class of the finest accuracy; labels of a range without classes have none."""
+    for name, bins in list(scale_of(label_range).classes.items())[:1]:
+        classes = bins(table["prediction"].to_numpy(dtype=np.float64)).astype(np.int64)
+        table.insert(list(table).index("available"), f"{name}_class", classes)
+    return table

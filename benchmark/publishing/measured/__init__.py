@@ -1,0 +1,24 @@
+"""Studies whose every number can be recomputed from committed predictions.
+
+>>> from benchmark.publishing.measured import publish, check
+>>> publish(study, Path("results/runs"), Path("results/measured/my-study"))
+>>> check(Path("results/measured/my-study"))
+[]
+
+A folder holds, beside its tables,
+
+    manifest.json         sha256 of every file, what each panel is, versions, settings of the tables
+    study.yaml            what was run
+    samples.parquet       dataset, sample_id, video_id, label; the last two are withheld unless the data is generated
+    predictions.parquet   dataset, model, seed, scenario, sample_id, prediction (float64)
+    points.csv            the scenarios of every protocol and where they lie on its axes
+    costs.csv             parameters, times, memory of every (model, seed), and its runs
+    runs.json             identity, settings and provenance of every run, hashes of the masks
+"""
+
+from benchmark.publishing.measured.checking import check
+from benchmark.publishing.measured.folder import is_measured, read_measured
+from benchmark.publishing.measured.publishing import publish, refresh
+from benchmark.publishing.measured.tables import render
+
+__all__ = ["check", "is_measured", "publish", "read_measured", "refresh", "render"]

@@ -1,0 +1,149 @@
+"""Whether a measured study is what its predictions say."""
+
+from __future__ import annotations
+
+import json
+import re
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from pydantic import ValidationError
+
+from benchmark.data.sources import dataset_header
+from benchmark.data.synthetic import is_synthetic
+from benchmark.evaluation.panel import Panel
+from benchmark.publishing.measured.folder import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured, sha256_of
+from benchmark.publishing.measured.publishing import versions
+from benchmark.publishing.measured.tables import render
+from benchmark.results.external import evaluation_set
+from benchmark.runs.spec import RunSpec
+from protocols import InputError
+
+#: Numbers of a CSV have all their digits, of which the last depend on how a processor adds.
+_RELATIVE, _ABSOLUTE = 1e-11, 1e-13
+_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
+#: Differing lines of a file that are named.
+_NAMED = 3
+
+
+def check(folder: Path) -> list[str]:
+    """Recompute every table of a measured study from its predictions and compare text for text.
+
+    Files are also held against the sha256 of the manifest, runs against their identity, and, where the data is
+    generated, samples and labels against the generator.
+
+    Args:
+        folder: As `publish` wrote it.
+
+    Returns:
+        A line for every difference; none when all is well.
+
+    Raises:
+        InputError: if the folder is no measured study, or needs a data set that is not at hand.
+    """
+    manifest = read_manifest(folder)
+    found = _files(folder, manifest)
+    lacking = [name for name in DATA_FILES if not (folder / name).is_file()]
+    if lacking:
+        return found
+    found += _identities(folder / "runs.json")
+    try:
+        panels = read_measured(folder)
+    except InputError as error:
+        if "needs data set" in str(error):
+            raise
+        return [*found, str(error)]
+    for panel, entry in zip(panels, manifest.panels, strict=True):
+        if is_synthetic(panel.dataset):
+            found += _against_generator(panel, entry.data_sha256)
+    tables = _tables(folder, render(panels, manifest.tables))
+    here = versions()
+    if tables and manifest.made_with != here:
+        made, now = (", ".join(f"{k} {v}" for k, v in d.items()) for d in (manifest.made_with, here))
+        tables.append(f"the tables were made with {made}; here are {now}")
+    return found + tables
+
+
+def _files(folder: Path, manifest: Manifest) -> list[str]:
+    found = []
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            found.append(f"{name}: missing, though the manifest names it")
+        elif sha256_of(path) != expected:
+            found.append(f"{name}: changed since it was published (sha256 {sha256_of(path)[:16]}, not {expected[:16]})")
+    for name in (*DATA_FILES, "leaderboard.md"):
+        if name not in manifest.files:
+            found.append(f"{name}: not in the manifest")
+    known = {*manifest.files, MANIFEST}
+    return found + [f"{p.name}: not in the manifest" for p in sorted(folder.iterdir()) if p.name not in known]
+
+
+def _identities(path: Path) -> list[str]:
+    found = []
+    try:
+        for run in json.loads(path.read_text(encoding="utf-8"))["runs"]:
+            spec = RunSpec.model_validate(run["spec"])
+            if spec.id != run["id"] and not run.get("encoder_folder_left_out"):
+                found.append(f"{path.name}: run {run['id']} ({spec.title}) has settings that make it {spec.id}")
+    except (ValueError, KeyError, TypeError, ValidationError) as error:
+        found.append(f"{path.name}: cannot be read ({' '.join(str(error).split())[:120]})")
+    return found
+
+
+def _against_generator(panel: Panel, data_sha256: str) -> list[str]:
+    title = f"{panel.dataset}/{panel.split}"
+    if dataset_header(panel.dataset).fingerprint != data_sha256:
+        return [f"{title}: the generator here makes other data than sha256 {data_sha256[:16]}"]
+    known = evaluation_set(title)
+    same = [
+        np.array_equal(known.sample_ids, panel.sample_ids),
+        np.array_equal(known.video_ids, panel.video_ids),
+        np.array_equal(known.label, panel.label),
+    ]
+    return [] if all(same) else [f"samples.parquet: samples, videos or labels are not those of {title}"]
+
+
+def _tables(folder: Path, recomputed: dict[str, str]) -> list[str]:
+    found = []
+    present = {p.name for p in folder.iterdir()} - {*DATA_FILES, MANIFEST}
+    for name in sorted(present | set(recomputed)):
+        if name not in recomputed:
+            found.append(f"{name}: no table of this name is made of these predictions")
+        elif name not in present:
+            found.append(f"{name}: missing; the predictions give it")
+        else:
+            committed = (folder / name).read_text(encoding="utf-8")
+            found += _different_lines(name, committed, recomputed[name])
+    return found
+
+
+def _different_lines(name: str, committed: str, recomputed: str) -> list[str]:
+    lines = zip_longest(committed.splitlines(), recomputed.splitlines())
+    different = [(i, a, b) for i, (a, b) in enumerate(lines, 1) if a != b and not _alike(a, b)]
+    found = []
+    for number, a, b in different[:_NAMED]:
+        left, right = _around(a or "", b or "")
+        found.append(f"{name}, line {number}: committed '{left}', recomputed '{right}'")
+    if len(different) > _NAMED:
+        found.append(f"{name}: {len(different) - _NAMED} more lines differ")
+    return found
+
+
+def _alike(a: str | None, b: str | None) -> bool:
+    """Whether two lines differ only in the last digits of numbers that are written in full."""
+    if a is None or b is None or _NUMBER.sub("#", a) != _NUMBER.sub("#", b):
+        return False
+    pairs = zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True)
+    return all(
+        x == y or (min(len(x), len(y)) > 12 and bool(np.isclose(float(x), float(y), rtol=_RELATIVE, atol=_ABSOLUTE)))
+        for x, y in pairs
+    )
+
+
+def _around(a: str, b: str) -> tuple[str, str]:
+    """The words of two lines where they first differ."""
+    start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
+    start = max(0, start - 20)
+    return a[start : start + 60], b[start : start + 60]

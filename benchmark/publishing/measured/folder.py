@@ -1,0 +1,275 @@
+"""The folder of a measured study: its manifest, and panels read back from it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from benchmark.data.sources import dataset_header
+from benchmark.evaluation.panel import Bound, Gap, Panel
+from benchmark.results.external import evaluation_set
+from protocols import InputError
+
+FORMAT_VERSION = 1
+MANIFEST = "manifest.json"
+#: What tables are made of; every other file but the manifest is made of these.
+DATA_FILES = ("study.yaml", "samples.parquet", "predictions.parquet", "points.csv", "costs.csv", "runs.json")
+
+
+class GapEntry(BaseModel):
+    """See `benchmark.evaluation.panel.Gap`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    model: str
+    seed: int
+    split: str
+    reason: str
+    scenarios: tuple[str, ...]
+    command: str
+
+
+class PanelEntry(BaseModel):
+    """What a panel is, beside its numbers: fields of `Panel`, and whose data it is.
+
+    Attributes:
+        data_sha256: Of the samples.
+        labels_here: Whether labels, videos and the names of samples are in the folder; otherwise samples are named by
+            a hash, and the data set must be at hand to recompute anything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    split: str
+    regime: str
+    data_sha256: str
+    labels_here: bool
+    label_range: tuple[float, float]
+    mask_informed: tuple[str, ...]
+    external: tuple[str, ...]
+    missing: tuple[GapEntry, ...]
+    settings: dict[str, str] = {}
+    notes: tuple[str, ...]
+    bound: Bound | None = None
+    videos: str = ""
+
+    @property
+    def title(self) -> str:
+        """`mosi/official`."""
+        return f"{self.dataset}/{self.split}"
+
+
+class TableChoices(BaseModel):
+    """Settings of the tables."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    metric: str = "mae"
+    draws: int = 2000
+    level: float = 0.95
+
+
+class Manifest(BaseModel):
+    """The content of `manifest.json`.
+
+    Attributes:
+        format: Of the folder.
+        study: Name.
+        made_with: Versions that the tables were made with.
+        tables: Settings of the tables.
+        panels: In the order of the study.
+        files: sha256 of every other file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: int = FORMAT_VERSION
+    study: str
+    made_with: dict[str, str]
+    tables: TableChoices
+    panels: tuple[PanelEntry, ...]
+    files: dict[str, str]
+
+
+def is_measured(folder: Path) -> bool:
+    """Whether a folder is one of a measured study."""
+    return (folder / MANIFEST).is_file()
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """The manifest of a folder.
+
+    Raises:
+        InputError: if there is none, or it cannot be read.
+    """
+    path = folder / MANIFEST
+    try:
+        manifest = Manifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{folder}: no {MANIFEST}; give the folder of a measured study") from None
+    except (OSError, ValidationError) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: cannot be read ({reason}); restore it from version control") from error
+    if manifest.format != FORMAT_VERSION:
+        raise InputError(f"{path}: format {manifest.format}, expected {FORMAT_VERSION}; publish the study again")
+    return manifest
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Write the manifest."""
+    text = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+
+def sha256_of(path: Path) -> str:
+    """sha256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def hidden_name(sample_id: str, data_sha256: str) -> str:
+    """What stands for a sample whose data set is not in the folder: those who have it can tell which it is."""
+    return hashlib.blake2b(sample_id.encode(), key=data_sha256.encode()[:64], digest_size=8).hexdigest()
+
+
+def write_rows(path: Path, columns: dict[str, tuple[npt.NDArray[Any], npt.NDArray[Any]] | npt.NDArray[Any]]) -> None:
+    """Write a parquet file; a column given as (codes, values) stores every value once, doubles keep every bit."""
+    arrays = {
+        name: pa.DictionaryArray.from_arrays(pa.array(c[0], pa.int32()), pa.array(c[1].tolist(), pa.string()))
+        if isinstance(c, tuple)
+        else pa.array(c)
+        for name, c in columns.items()
+    }
+    doubles = [name for name, array in arrays.items() if pa.types.is_floating(array.type)]
+    pq.write_table(
+        pa.table(arrays),
+        path,
+        compression="zstd",
+        compression_level=19,
+        use_dictionary=[name for name in arrays if name not in doubles],
+        column_encoding=dict.fromkeys(doubles, "BYTE_STREAM_SPLIT"),  # models predict in single precision
+        row_group_size=1 << 24,
+    )
+
+
+def read_measured(folder: Path) -> list[Panel]:
+    """The panels of a measured study, as `benchmark.study.running.read_panels` made them from its runs.
+
+    Raises:
+        InputError: if a file is missing or does not fit the others, or a data set that is not in the folder is not at
+            hand or has changed.
+    """
+    manifest = read_manifest(folder)
+    predictions, samples = (_parquet(folder / f"{name}.parquet") for name in ("predictions", "samples"))
+    points = _csv(folder / "points.csv", ("protocol", "scenario", "axis", "axis2", "tick"))
+    costs = _csv(folder / "costs.csv", ("dataset", "model", "runs"))
+    return [_panel(folder, entry, predictions, samples, points, costs) for entry in manifest.panels]
+
+
+def _panel(
+    folder: Path,
+    entry: PanelEntry,
+    predictions: pd.DataFrame,
+    samples: pd.DataFrame,
+    points: pd.DataFrame,
+    costs: pd.DataFrame,
+) -> Panel:
+    own = samples[samples["dataset"] == entry.title]
+    ids = own["sample_id"].to_numpy(dtype=object)
+    rows = predictions[predictions["dataset"] == entry.title]
+    n = len(ids)
+    if (
+        n == 0
+        or len(rows) == 0
+        or len(rows) % n
+        or not (rows["sample_id"].to_numpy() == np.tile(ids, len(rows) // n)).all()
+    ):
+        raise InputError(
+            f"{folder / 'predictions.parquet'}: its samples of {entry.title} are not those of samples.parquet in their "
+            "order; restore both from version control"
+        )
+    firsts = rows.iloc[::n][["model", "seed", "scenario"]].reset_index(drop=True)
+    repeated = firsts.loc[firsts.index.repeat(n)].to_numpy()
+    if not (rows[["model", "seed", "scenario"]].to_numpy() == repeated).all():
+        raise InputError(f"{folder / 'predictions.parquet'}: cells are mixed up; restore it from version control")
+    if entry.labels_here:
+        videos, label = own["video_id"].to_numpy(dtype=object), own["label"].to_numpy(dtype=np.float64)
+    else:
+        ids, videos, label = _from_data(entry, ids)
+    pooled = "split_of" in own and bool(own["split_of"].ne("").any())  # not kept by folders of one split
+    return Panel(
+        dataset=entry.dataset,
+        split=entry.split,
+        regime=entry.regime,
+        sample_ids=ids,
+        video_ids=videos,
+        label=label,
+        cells=firsts,
+        predictions=rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, n),
+        points=points,
+        runs=costs[costs["dataset"] == entry.title].drop(columns="dataset").reset_index(drop=True),
+        mask_informed=frozenset(entry.mask_informed),
+        external=frozenset(entry.external),
+        missing=tuple(Gap(**gap.model_dump()) for gap in entry.missing),
+        label_range=entry.label_range,
+        settings=entry.settings,
+        notes=entry.notes,
+        split_of=own["split_of"].to_numpy(dtype=object) if pooled else None,
+        bound=entry.bound,
+        videos=entry.videos,
+    )
+
+
+def _from_data(
+    entry: PanelEntry, hidden: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
+    """Names, videos and labels of samples from the data set itself."""
+    wanted = f"needs data set '{entry.dataset}' with sha256 {entry.data_sha256}, as its labels are not in the folder"
+    try:
+        found = dataset_header(entry.dataset).fingerprint
+    except InputError as error:
+        raise InputError(f"{entry.title}: {wanted}; not found: {error}") from None
+    if found != entry.data_sha256:
+        raise InputError(f"{entry.title}: {wanted}; the one here has {found}: import the other one")
+    known = evaluation_set(entry.title)
+    place = {hidden_name(str(s), entry.data_sha256): i for i, s in enumerate(known.sample_ids)}
+    if set(place) != set(hidden.tolist()):
+        raise InputError(f"{entry.title}: samples.parquet names other samples than the test part; restore it")
+    order = np.array([place[h] for h in hidden], dtype=np.int64)
+    return known.sample_ids[order], known.video_ids[order], known.label[order]
+
+
+def _parquet(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError, pa.ArrowException) as error:
+        reason = " ".join(str(error).split())[:160]
+        raise InputError(f"{path}: cannot be read ({reason}); restore it from version control") from error
+    texts = [name for name in table if isinstance(table[name].dtype, pd.CategoricalDtype)]
+    return table.assign(**{str(name): table[name].astype(object) for name in texts})
+
+
+def _csv(path: Path, texts: tuple[str, ...]) -> pd.DataFrame:
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False)
+        numeric = [str(name) for name in table if name not in texts]
+        return table.assign(**{name: _numbers(table[name]) for name in numeric})
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: cannot be read ({error}); restore it from version control") from error
+
+
+def _numbers(column: pd.Series) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
+    """Integers, or doubles to the last digit; empty is NaN."""
+    given = column.to_numpy(dtype=object)
+    if all(text.lstrip("-").isdigit() for text in given):
+        return given.astype(np.int64)
+    return np.where(given == "", "nan", given).astype(np.float64)

@@ -1,0 +1,245 @@
+"""Writing a measured study: from finished runs, or anew from its own predictions when the tables have changed."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from benchmark.data.synthetic import is_synthetic
+from benchmark.evaluation.panel import Panel
+from benchmark.publishing.measured.folder import (
+    DATA_FILES,
+    MANIFEST,
+    GapEntry,
+    Manifest,
+    PanelEntry,
+    TableChoices,
+    hidden_name,
+    is_measured,
+    read_manifest,
+    read_measured,
+    sha256_of,
+    write_manifest,
+    write_rows,
+)
+from benchmark.publishing.measured.tables import render
+from benchmark.results.from_runs import required_panels
+from benchmark.runs.store import RunRecord, RunStore
+from benchmark.study.running import prepare
+from benchmark.study.study import Plan, Study
+from protocols import InputError
+
+#: Of a run's provenance: what may go where others read it. Commands and platforms name folders and machines.
+_PROVENANCE = (
+    "sentibench", "git_commit", "git_dirty", "python", "libraries", "processor", "cores", "device", "threads",
+    "deterministic_algorithms", "float32_matmul_precision",
+)  # fmt: skip
+
+
+def publish(
+    study: Study, root: Path, folder: Path, *, labels: bool | None = None, choices: TableChoices | None = None
+) -> tuple[Path, ...]:
+    """Write a study's predictions, provenance and tables to a folder that can be committed and checked.
+
+    Args:
+        study: The study.
+        root: Folder of the run store.
+        folder: Is replaced when it is one of a measured study.
+        labels: Put names, videos and labels of the test samples into it; by default only where the data is generated.
+            Without them, samples are named by a hash, and whoever checks the folder needs the data set.
+        choices: Settings of the tables.
+
+    Returns:
+        The files.
+
+    Raises:
+        InputError: when nothing of the study has been run, the folder holds something else, or a text would name a
+            folder of this machine.
+    """
+    plan = prepare(study)
+    panels = required_panels(plan, root)
+    store = RunStore(root)
+    records = {run.spec.id: (run.label, record) for run in plan.runs if (record := store.done(run.spec))}
+    with _writing(folder) as beside:
+        text = yaml.safe_dump(_portable(study).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+        (beside / "study.yaml").write_text(text, encoding="utf-8")
+        (beside / "runs.json").write_text(_runs(list(records.values())), encoding="utf-8")
+        entries = [_entry(panel, plan, labels) for panel in panels]
+        _write_numbers(beside, panels, entries)
+        _finish(beside, study.name, entries, choices or TableChoices())
+        _refuse_private(beside, root)
+    return tuple(sorted(folder.iterdir()))
+
+
+def refresh(folder: Path) -> tuple[Path, ...]:
+    """Make the tables of a measured study anew from its own predictions, which must be unchanged.
+
+    Raises:
+        InputError: if a file that tables are made of differs from the manifest.
+    """
+    manifest = read_manifest(folder)
+    for name in DATA_FILES:
+        if not (folder / name).is_file() or sha256_of(folder / name) != manifest.files.get(name):
+            raise InputError(f"{folder / name}: not the file of the manifest; restore it, or publish the study again")
+    with _writing(folder) as beside:
+        for name in DATA_FILES:
+            shutil.copyfile(folder / name, beside / name)
+        _finish(beside, manifest.study, manifest.panels, manifest.tables)
+    return tuple(sorted(folder.iterdir()))
+
+
+def _finish(folder: Path, study: str, entries: Sequence[PanelEntry], choices: TableChoices) -> None:
+    """Tables from what is in the folder, then the manifest of everything."""
+    manifest = Manifest(study=study, made_with=versions(), tables=choices, panels=tuple(entries), files={})
+    write_manifest(folder, manifest)
+    for name, text in render(read_measured(folder), choices).items():
+        (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    files = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != MANIFEST}
+    write_manifest(folder, manifest.model_copy(update={"files": files}))
+
+
+def versions() -> dict[str, str]:
+    """Of what tables are made with."""
+    libraries = {name: importlib.metadata.version(name) for name in ("sentibench", "numpy", "pandas")}
+    return {"python": platform.python_version(), **libraries}
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of the old one if the block ends well."""
+    if folder.exists() and not is_measured(folder) and not (folder.is_dir() and not any(folder.iterdir())):
+        raise InputError(f"{folder}: holds something else than a measured study; name a new folder")
+    beside = folder.parent / f".{folder.name}.{os.getpid()}"
+    old = folder.parent / f".{folder.name}.{os.getpid()}.old"
+    try:
+        beside.mkdir(parents=True)
+        yield beside
+        if folder.exists():
+            folder.rename(old)
+        beside.rename(folder)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from error
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _portable(study: Study) -> Study:
+    """Without the folders in which plugins and encoders lie here."""
+    encoder = study.encoder.model_copy(update={"name": _last(study.encoder.name)})
+    return study.model_copy(update={"plugins": [Path(p).name for p in study.plugins], "encoder": encoder})
+
+
+def _last(name: str) -> str:
+    return Path(name).name if Path(name).is_absolute() else name
+
+
+def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
+    sha = next(run.spec.data_sha256 for run in plan.runs if run.spec.dataset == panel.dataset)
+    gaps = [
+        GapEntry(**{**asdict(gap), "reason": gap.reason.partition(" (")[0], "command": "sentibench run study.yaml"})
+        for gap in panel.missing
+    ]
+    return PanelEntry(
+        dataset=panel.dataset,
+        split=panel.split,
+        regime=panel.regime,
+        data_sha256=sha,
+        labels_here=is_synthetic(panel.dataset) if labels is None else labels,
+        label_range=panel.label_range,
+        mask_informed=tuple(sorted(panel.mask_informed)),
+        external=tuple(sorted(panel.external)),
+        missing=tuple(gaps),
+        settings=dict(panel.settings),
+        notes=panel.notes,
+        bound=panel.bound,
+        videos=panel.videos,
+    )
+
+
+def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[PanelEntry]) -> None:
+    samples, rows, costs = [], [], []
+    for panel, entry in zip(panels, entries, strict=True):
+        n = len(panel.sample_ids)
+        names = [str(s) for s in panel.sample_ids]
+        own = {"video_id": panel.video_ids.astype(str), "label": panel.label}
+        if not entry.labels_here:
+            names = [hidden_name(name, entry.data_sha256) for name in names]
+            own = {"video_id": np.full(n, ""), "label": np.full(n, np.nan)}
+        own["split_of"] = np.full(n, "") if panel.split_of is None else panel.split_of.astype(str)
+        samples.append(pd.DataFrame({"dataset": entry.title, "sample_id": names, **own}))
+        cells = panel.cells[["model", "seed", "scenario"]]
+        rows.append(
+            cells.loc[cells.index.repeat(n)].assign(
+                dataset=entry.title, sample_id=np.tile(names, len(cells)), prediction=panel.predictions.ravel()
+            )
+        )
+        costs.append(panel.runs.assign(dataset=entry.title))
+    pooled = ("split_of",) if any(panel.split_of is not None for panel in panels) else ()
+    _write_frame(folder / "samples.parquet", samples, ("dataset", "sample_id", "video_id", "label", *pooled))
+    columns = ("dataset", "model", "seed", "scenario", "sample_id", "prediction")
+    _write_frame(folder / "predictions.parquet", rows, columns)
+    panels[0].points.to_csv(folder / "points.csv", index=False, lineterminator="\n")
+    table = pd.concat(costs, ignore_index=True)
+    table.insert(0, "dataset", table.pop("dataset"))
+    table.to_csv(folder / "costs.csv", index=False, lineterminator="\n")
+
+
+def _write_frame(path: Path, frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> None:
+    table = pd.concat(frames, ignore_index=True)
+    stored: dict[str, Any] = {}
+    for name in columns:
+        numeric = pd.api.types.is_numeric_dtype(table[name].dtype)
+        stored[name] = table[name].to_numpy() if numeric else pd.factorize(table[name])
+    write_rows(path, stored)
+
+
+def _runs(records: Sequence[tuple[str, RunRecord]]) -> str:
+    """Every run without predictions: identity, settings, costs; what many share is written once."""
+    provenance: list[dict[str, Any]] = []
+    masks: dict[str, dict[str, dict[str, str]]] = {}
+    runs = []
+    for label, record in records:
+        own = {name: record.provenance[name] for name in _PROVENANCE if name in record.provenance}
+        if own not in provenance:
+            provenance.append(own)
+        shared = masks.setdefault(f"{record.spec.dataset}/{record.spec.split}", {})
+        for cell in record.evaluations:
+            shared[cell.scenario] = {"fingerprint": cell.fingerprint, "masks_sha256": cell.masks_sha256}
+        content = record.model_dump(
+            mode="json",
+            exclude={"evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version"},
+        )
+        encoder = record.spec.encoder.name if record.spec.encoder else ""
+        if _last(encoder) != encoder:  # the id is of the whole name
+            content["spec"]["encoder"]["name"] = _last(encoder)
+            content["encoder_folder_left_out"] = True
+        runs.append({"label": label, **content, "provenance": provenance.index(own)})
+    content = {"provenance": provenance, "masks": masks, "runs": runs}
+    return json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _refuse_private(folder: Path, root: Path) -> None:
+    """The folder of runs and the user's home have no place where others read."""
+    private = {str(root.resolve()), str(Path.home())} - {"/"}
+    for path in folder.iterdir():
+        if path.suffix == ".parquet":
+            continue
+        text = path.read_text(encoding="utf-8")
+        named = next((p for p in private if p in text), None)
+        if named:
+            raise InputError(f"{path.name} would name the folder {named} of this machine; take it out of the study")

@@ -1,0 +1,204 @@
+"""Predictions of a file as the cells of a panel, with everything that is wrong with the file, or missing from it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from benchmark.data.config import EncoderConfig
+from benchmark.evaluation.panel import Gap
+from benchmark.results.external import faults as checks
+from benchmark.results.external.columns import read_columns
+from benchmark.results.external.coverage import coverage
+from benchmark.results.external.samples import EvaluationSet
+from protocols import InputError, Protocol
+
+
+@dataclass(frozen=True, eq=False)
+class External:
+    """Predictions made elsewhere, of one or more models, in the order of an evaluation set.
+
+    Attributes:
+        samples: The n samples.
+        protocols: The protocols that the file was held against.
+        cells: One row a whole cell: columns `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
+        predictions: `(cells, n)` float64, finite.
+        missing: What the grid of (seed, scenario, sample) lacks: cells that are not whole are not among `cells`.
+        absent: One row a prediction that lacks: `model`, `seed`, `scenario`, `sample_id`.
+        notes: What a reader of the tables must know: the file with its sha256, and anything that looks odd.
+    """
+
+    samples: EvaluationSet
+    protocols: tuple[Protocol, ...]
+    cells: pd.DataFrame
+    predictions: npt.NDArray[np.float64]
+    missing: tuple[Gap, ...]
+    absent: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the rows."""
+        return tuple(dict.fromkeys(self.cells["model"]))
+
+
+@dataclass(frozen=True, eq=False)
+class Inspection:
+    """What a file holds, and what is wrong with it: a line a fault. Without faults there are predictions."""
+
+    external: External | None
+    faults: tuple[str, ...]
+
+
+def read_predictions(
+    path: Path,
+    samples: EvaluationSet,
+    protocols: Sequence[Protocol],
+    *,
+    name: str = "",
+    encoder: EncoderConfig | None = None,
+) -> External:
+    """Read and check a file of predictions.
+
+    Args:
+        path: CSV or parquet with columns `sample_id`, `scenario` (text or fingerprint), `seed`, `prediction`, and
+            optionally `model` and `masks_sha256`.
+        samples: What the ids are held against.
+        protocols: What the scenarios are held against.
+        name: Of the row; by default the file's name without its ending. Not for files with a column `model`, unless
+            it holds only one.
+        encoder: Whose tokens the masks were drawn on; read only where there is a `masks_sha256`.
+
+    Raises:
+        InputError: for the first fault, with the number of others; `inspect_predictions` has them all.
+    """
+    found = inspect_predictions(path, samples, protocols, name=name, encoder=encoder)
+    if found.external is None:
+        others = len(found.faults) - 1
+        more = f" (the first of {others + 1} faults; sentibench score names them all)" if others else ""
+        raise InputError(found.faults[0] + more)
+    return found.external
+
+
+def inspect_predictions(
+    path: Path,
+    samples: EvaluationSet,
+    protocols: Sequence[Protocol],
+    *,
+    name: str = "",
+    encoder: EncoderConfig | None = None,
+) -> Inspection:
+    """As `read_predictions`, but with every kind of fault.
+
+    Raises:
+        InputError: if the file cannot be read, lacks a column or has no rows.
+    """
+    table = read_columns(path)
+    faults = checks.Faults(path, table.index)
+    models = _models(table, path, name)
+    fine = checks.check_models(models, faults)
+    scenario, ok = checks.check_scenarios(table["scenario"], protocols, faults)
+    fine &= ok
+    position, ok = checks.check_samples(table["sample_id"], samples, faults)
+    fine &= ok
+    seed, ok = checks.check_seeds(table["seed"], faults)
+    fine &= ok
+    value, ok = checks.check_values(table["prediction"], faults)
+    rated = fine & ok
+    cell, keys = _cells(models, seed, scenario, fine)
+    code = cell * len(samples.sample_ids) + position
+
+    def describe(i: int) -> str:
+        return (
+            f"sample '{samples.sample_ids[position[i]]}' of {models.iloc[i]}, seed {seed[i]}, under {scenario.iloc[i]}"
+        )
+
+    checks.check_duplicates(code, faults, describe, fine)
+    if "masks_sha256" in table and fine.any():
+        chosen = [s for p in protocols for s in p.scenarios if str(s) in set(scenario[fine])]
+        expected = samples.masks_sha256(dict.fromkeys(chosen), encoder)
+        split = samples.split_of[np.where(position < 0, 0, position)]
+        checks.check_masks(table["masks_sha256"], scenario, split, expected, faults, fine)
+    if faults.lines:
+        return Inspection(None, tuple(faults.lines))
+    grid = np.full((len(keys), len(samples.sample_ids)), np.nan)
+    grid[cell[rated], position[rated]] = value[rated]
+    return _gather(path, samples, protocols, keys, grid)
+
+
+def _models(table: pd.DataFrame, path: Path, name: str) -> pd.Series:
+    if "model" not in table:
+        return pd.Series(name or path.stem, index=table.index, dtype=object)
+    if not name:
+        return table["model"]
+    held = list(dict.fromkeys(table["model"]))
+    if len(held) > 1:
+        raise InputError(f"{path}: holds {len(held)} models ({', '.join(held[:5])}), --name is for one; leave it out")
+    return pd.Series(name, index=table.index, dtype=object)
+
+
+def _cells(
+    models: pd.Series, seed: npt.NDArray[np.int64], scenario: pd.Series, fine: npt.NDArray[np.bool_]
+) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
+    """Cell of every row (-1 where it has none), and the cells in order of first occurrence."""
+    keys = pd.DataFrame(
+        {"model": models.to_numpy(), "seed": seed, "scenario": scenario.to_numpy()}, index=range(len(models))
+    )
+    cell = np.full(len(keys), -1, dtype=np.int64)
+    groups = keys[fine].groupby(["model", "seed", "scenario"], sort=False)
+    cell[fine] = groups.ngroup().to_numpy()
+    return cell, keys[fine].drop_duplicates(ignore_index=True)
+
+
+def _gather(
+    path: Path,
+    samples: EvaluationSet,
+    protocols: Sequence[Protocol],
+    keys: pd.DataFrame,
+    grid: npt.NDArray[np.float64],
+) -> Inspection:
+    names = list(dict.fromkeys(str(s) for p in protocols for s in p.scenarios))
+    absent, gaps = coverage(keys, grid, samples.sample_ids, names, _listing(path, samples, protocols))
+    whole = np.flatnonzero(~np.isnan(grid).any(axis=1))
+    if not len(whole):
+        return Inspection(None, (f"{path}: no (seed, scenario) has all {grid.shape[1]} samples; {gaps[0]}",))
+    cells, predictions = keys.iloc[whole].reset_index(drop=True), grid[whole]
+    sha = hashlib.sha256(path.read_bytes()).hexdigest()
+    notes = [f"{', '.join(dict.fromkeys(cells['model']))}: predictions made elsewhere, {path.name} (sha256 {sha[:16]})"]
+    notes += _odd(cells, predictions, samples.label_range)
+    return Inspection(External(samples, tuple(protocols), cells, predictions, gaps, absent, tuple(notes)), ())
+
+
+def _listing(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol]) -> str:
+    """The command that lists what lacks."""
+    asked = ",".join(p.name for p in protocols if "(" not in p.name)
+    options = [f"--protocols {quote(asked)}"] if asked else []
+    options += [f"--scenario {quote(p.name)}" for p in protocols if "(" in p.name]
+    start = f"sentibench score {quote(str(path))} --dataset {quote(samples.reference)}"
+    return f"{start} {' '.join(options)} --template missing.csv"
+
+
+def _odd(cells: pd.DataFrame, predictions: npt.NDArray[np.float64], label_range: tuple[float, float]) -> list[str]:
+    """What is allowed but rarely meant: another scale, or the same predictions whatever is missing."""
+    low, high = label_range
+    notes = []
+    for model, rows in cells.groupby("model", sort=False).indices.items():
+        own = predictions[np.asarray(rows)]
+        beyond = float(np.mean((own < low) | (own > high)))
+        if beyond > 0.25:
+            notes.append(
+                f"{model}: {100 * beyond:.0f} % of its predictions lie outside the labels' range [{low:g}, {high:g}]; "
+                "are they on another scale?"
+            )
+        several = cells.iloc[rows].groupby("seed", sort=False).indices
+        alike = all(len(r) > 1 and bool((own[r] == own[r[0]]).all()) for r in several.values())
+        if alike and not bool((own == own.flat[0]).all()):
+            notes.append(f"{model}: its predictions are the same under every scenario; were the masks applied?")
+    return notes

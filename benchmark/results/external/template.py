@@ -1,0 +1,50 @@
+"""The rows that a file of predictions must have, to be filled in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from benchmark.results.external.columns import COLUMNS
+from benchmark.results.external.reading import External
+from benchmark.results.external.samples import EvaluationSet
+from benchmark.runs.store import replace_file
+from protocols import InputError, Protocol
+
+
+def template(samples: EvaluationSet, protocols: Sequence[Protocol], seeds: Sequence[int] = (0,)) -> pd.DataFrame:
+    """Every (seed, scenario, sample) of some protocols, `prediction` empty; scenarios that protocols share are once."""
+    names = list(dict.fromkeys(str(s) for p in protocols for s in p.scenarios))
+    grid = pd.MultiIndex.from_product([list(dict.fromkeys(seeds)), names, list(samples.sample_ids)])
+    frame = grid.to_frame(index=False, name=["seed", "scenario", "sample_id"])
+    return frame.assign(prediction="")[list(COLUMNS)]
+
+
+def write_template(path: Path, rows: pd.DataFrame | External) -> int:
+    """Write rows to be filled in as CSV: those of `template`, or those that a file of predictions lacks.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        InputError: if the path is there already, does not end in .csv, cannot be written, or nothing lacks.
+    """
+    if isinstance(rows, External):
+        if rows.absent.empty:
+            raise InputError(f"{path}: nothing is missing from the predictions; leave --template out to rate them")
+        several = len(set(rows.absent["model"]) | set(rows.models)) > 1
+        columns = [*COLUMNS, "model"] if several else list(COLUMNS)
+        rows = rows.absent.assign(prediction="")[columns]
+    if path.suffix.lower() != ".csv":
+        raise InputError(f"{path}: a template is written as CSV; give a name that ends in .csv")
+    if path.exists():
+        raise InputError(f"{path}: is there already; name a new file, lest predictions be lost")
+    table = rows
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace_file(path, lambda beside: table.to_csv(beside, index=False, lineterminator="\n"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
+    return len(table)

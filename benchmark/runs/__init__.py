@@ -1,0 +1,1 @@
+"""One run: its identity, its execution, its files, the workers that execute many of them."""

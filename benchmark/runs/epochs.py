@@ -1,0 +1,134 @@
+"""What every epoch would have scored on the test set: the material of the optimism table, never of a result.
+
+Training may not see the test part, so the weights of its epochs wait in scratch files until it has ended. Only then are
+they evaluated, all epochs under one scenario after the other: masks and frozen text states are made once for all.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from safetensors.torch import save_file
+
+from baselines import SentimentModel
+from benchmark.data.batches import MaskedPart
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.states import StateCache
+from benchmark.runs.store import Evaluation
+from benchmark.training.loop import predict_sentiment
+from benchmark.training.weights import copy_weights, load_weights
+from protocols import Masks
+
+_SCHEMA = pa.schema(
+    {
+        "epoch": pa.int32(),
+        "scenario": pa.dictionary(pa.int32(), pa.string()),
+        "sample_id": pa.dictionary(pa.int32(), pa.string()),
+        "prediction": pa.float64(),
+    }
+)
+
+
+class EpochWeights:
+    """Weights of epochs in scratch files.
+
+    Args:
+        folder: Where; whoever makes it removes it.
+
+    Attributes:
+        epochs: Those that are kept, in order.
+        seconds: Spent on writing them.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.epochs: list[int] = []
+        self.seconds = 0.0
+
+    def keep(self, epoch: int, model: SentimentModel, text: StateCache | TextEncoder | None) -> None:
+        """Write the weights that a model, and an encoder that is trained with it, have after an epoch."""
+        started = time.perf_counter()
+        save_file(copy_weights(model, text), self.path(epoch))
+        self.epochs.append(epoch)
+        self.seconds += time.perf_counter() - started
+
+    def path(self, epoch: int) -> Path:
+        """The file of an epoch."""
+        return self.folder / f"epoch-{epoch}.safetensors"
+
+
+def predict_epochs(
+    kept: EpochWeights,
+    cells: Sequence[Evaluation],
+    ids: Sequence[str],
+    part: Callable[[Masks], MaskedPart],
+    masks: Callable[[str], Masks],
+    model: SentimentModel,
+    selected: pd.DataFrame,
+    selected_epoch: int,
+    file: Path,
+    report: Callable[[int, int], None],
+) -> None:
+    """Predict the test part with the weights of every epoch and write the predictions, one row group a scenario.
+
+    The selected epoch is not predicted again: what stands for it is the result itself. A prediction that is not finite
+    is kept as it is; such an epoch cannot be chosen.
+
+    Args:
+        kept: The weights.
+        cells: The scenarios under which the run was evaluated; those of equal masks are predicted once.
+        ids: Of the test samples, in order.
+        part: The test part as masks left it.
+        masks: The masks of a scenario.
+        model: Gets the weights of one epoch after the other, and is left with any.
+        selected: Predictions of the run: `scenario`, `sample_id`, `prediction`.
+        selected_epoch: The epoch they are of.
+        file: Where to write.
+        report: Told (scenarios done, scenarios).
+    """
+    alike: dict[str, list[str]] = {}
+    for cell in cells:
+        alike.setdefault(cell.masks_sha256, []).append(cell.scenario)
+    done = 0
+    with pq.ParquetWriter(
+        file,
+        _SCHEMA,
+        compression="zstd",
+        use_dictionary=["epoch", "scenario", "sample_id"],
+        column_encoding={"prediction": "BYTE_STREAM_SPLIT"},  # most models predict in float32: half the bytes are 0
+    ) as writer:
+        for scenarios in alike.values():
+            given = part(masks(scenarios[0]))
+            own = selected[selected["scenario"] == scenarios[0]].set_index("sample_id")["prediction"]
+            rows = []
+            for epoch in kept.epochs:
+                if epoch == selected_epoch:
+                    rows.append(own.loc[list(ids)].to_numpy(dtype=np.float64))
+                    continue
+                load_weights(model, given.text, kept.path(epoch), given.device)
+                rows.append(predict_sentiment(model, given).numpy())
+            for scenario in scenarios:
+                writer.write_table(_table(kept.epochs, scenario, ids, np.stack(rows)))
+                done += 1
+                report(done, len(cells))
+
+
+def _table(epochs: Sequence[int], scenario: str, ids: Sequence[str], predictions: npt.NDArray[np.float64]) -> pa.Table:
+    """Rows by epoch, then sample."""
+    count = len(epochs)
+    columns = [
+        pa.array(np.repeat(np.asarray(epochs, dtype=np.int32), len(ids))),
+        pa.DictionaryArray.from_arrays(pa.array(np.zeros(count * len(ids), dtype=np.int32)), pa.array([scenario])),
+        pa.DictionaryArray.from_arrays(
+            pa.array(np.tile(np.arange(len(ids), dtype=np.int32), count)), pa.array(list(ids))
+        ),
+        pa.array(predictions.reshape(-1)),
+    ]
+    return pa.table(columns, schema=_SCHEMA)

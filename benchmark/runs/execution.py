@@ -1,0 +1,369 @@
+"""One run from end to end: data, training, evaluation under every scenario, files. What an executor's worker does."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from baselines import SentimentModel, create, load_plugin, model_class, resolve_config
+from benchmark.data.batches import MaskedPart
+from benchmark.data.dataset import Inputs, TrainingData
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.states import StateCache
+from benchmark.data.synthetic import oracle, parse_synthetic
+from benchmark.runs.data import model_sizes, run_data, text_side
+from benchmark.runs.epochs import EpochWeights, predict_epochs
+from benchmark.runs.provenance import provenance
+from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.runs.store import (
+    EPOCHS,
+    EpochEvaluations,
+    Evaluation,
+    RunRecord,
+    RunStore,
+    write_predictions,
+    write_record,
+)
+from benchmark.training.inference import flops_per_sample, predict
+from benchmark.training.loop import TrainingOutcome, forked_rng, train
+from benchmark.training.memory import peak_memory_mb, reset_peak_memory
+from benchmark.training.weights import copy_weights, equal_weights, load_weights
+from protocols import InputError, Layout, Masks, Scenario, check_imports, get_regime, parse, plugin_sha256
+
+#: Told what a run is doing: (phase, done, total, validation MAE or None).
+Report = Callable[[str, int, int, float | None], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a worker is given: plain values that travel between processes.
+
+    Attributes:
+        spec: The run.
+        scenarios: Texts of the scenarios to evaluate under.
+        root: Folder of the run store.
+        device: `cpu`, `cuda` or `cuda:1`.
+        plugins: Python files to import first.
+        optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
+    """
+
+    spec: RunSpec
+    scenarios: tuple[str, ...]
+    root: Path
+    device: str = "cpu"
+    plugins: tuple[str, ...] = ()
+    optimism: bool = False
+
+
+def execute(job: Job, report: Report | None = None) -> RunRecord:
+    """Train the run if it is not there, evaluate what is missing, and file it.
+
+    A failure is filed with its traceback and returned, not raised: a study goes on.
+    """
+    store = RunStore(job.root)
+    try:
+        for plugin in job.plugins:
+            load_plugin(plugin)
+        done = store.done(job.spec)
+        worker = RunWorker(job, report or (lambda *_: None))
+        return worker.complete(store, done) if done else worker.run(store)
+    except Exception as error:  # noqa: BLE001 - filed with the run, whatever it is
+        record = RunRecord(
+            id=job.spec.id,
+            spec=job.spec,
+            status="failed",
+            error=f"{type(error).__name__}: {' '.join(str(error).split())}",
+            traceback=traceback.format_exc(),
+            provenance=provenance(torch.device("cpu")),
+        )
+        if store.done(job.spec) is None:  # new cells that fail do not undo a training that is there
+            with store.writing(job.spec) as folder:
+                write_record(record, folder / "run.json")
+        return record
+
+
+#: Masks -> a table of predictions in the order of the test part, and how many milliseconds each took.
+Predictor = Callable[[Masks], tuple[pd.DataFrame, npt.NDArray[np.float64]]]
+
+
+class RunWorker:
+    """The state of one job."""
+
+    def __init__(self, job: Job, report: Report) -> None:
+        self.job, self.spec, self.report = job, job.spec, report
+        self.device = torch.device(job.device)
+        self.text: StateCache | TextEncoder | None
+        self._imported = set(sys.modules)
+        self.check_code()
+        self.data, self.text = run_data(job.spec, job.root / ".states", self.device)
+        self.dataset = self.data.dataset  # without the test part
+        self._test: tuple[Layout, Inputs] | None = None
+        if job.spec.model != ORACLE:
+            self.text = text_side(job.spec, self.text)
+        self.scenarios = tuple(map(parse, job.scenarios))
+        self.seconds: dict[str, float] = {}
+        self.milliseconds = np.zeros(0)  # of each prediction made
+        reset_peak_memory(self.device)
+
+    def run(self, store: RunStore) -> RunRecord:
+        """Train, evaluate, file."""
+        if self.spec.model == ORACLE:
+            cells, predictions = self.evaluate(self._consult_oracle)
+            return self.file(store, self.record(None, TrainingOutcome(), cells), predictions)
+        with self.scratch(store) as kept:
+            with forked_rng(self.spec.seed, self.device):
+                model = self.model()
+                outcome = self.train(model, kept)
+                cells, predictions = self.evaluate(self._ask(model))
+            record = self.record(model, outcome, cells)
+            record = self.file(store, record, predictions, outcome, copy_weights(model, self.text))
+            # the result is filed before anything is chosen on the test part
+            return record if kept is None else self.add_epochs(store, record, model, kept)
+
+    def complete(self, store: RunStore, record: RunRecord) -> RunRecord:
+        """Add to a trained run what it lacks: scenarios, and every epoch's predictions, for which it is trained again.
+
+        Raises:
+            InputError: when the second training does not give the first one's weights; the run stays as it was.
+        """
+        record = self.add_cells(store, record)
+        if not record.lacks((s.fingerprint for s in self.scenarios), epochs=self.job.optimism):
+            return record
+        with self.scratch(store) as kept:
+            with forked_rng(self.spec.seed, self.device):
+                model = self.model()
+                outcome = self.train(model, kept)
+            file = store.folder(self.spec) / "model.safetensors"
+            filed = load_file(file) if file.is_file() else {}
+            same = outcome.best_epoch == record.best_epoch and equal_weights(copy_weights(model, self.text), filed)
+            if not same:
+                raise InputError(
+                    f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
+                    f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
+                    f"version of torch?); remove {store.folder(self.spec)} to make it anew, or use another folder"
+                )
+            return record if kept is None else self.add_epochs(store, record, model, kept)
+
+    @contextmanager
+    def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
+        """Where the weights of epochs are kept until training has ended; None where they are not asked for."""
+        if not self.job.optimism:
+            yield None
+            return
+        with store.scratch(self.spec) as folder:
+            yield EpochWeights(folder)
+
+    def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
+        """Train a new model, and keep the weights of its epochs if asked to."""
+        self._test = None
+        started, encoding = time.perf_counter(), self.encoding_seconds()
+        outcome = train(
+            model,
+            TrainingData(self.dataset),
+            get_regime(self.spec.regime),
+            resolve_config(self.spec.model, self.spec.config).optimisation,
+            self.spec.seed,
+            self.text,
+            self.device,
+            lambda done, total, mae: self.report("train", done, total, mae),
+            (lambda epoch: kept.keep(epoch, model, self.text)) if kept else None,
+        )
+        self.check_code()
+        encoding = self.encoding_seconds() - encoding
+        spent = time.perf_counter() - started - encoding - (kept.seconds if kept else 0.0)
+        self.seconds |= {"train": spent, "encode": encoding}
+        return outcome
+
+    def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
+        """Evaluate every epoch under the scenarios asked for, now and before; file it beside the result."""
+        started = time.perf_counter()
+        wanted = {s.fingerprint for s in self.scenarios}
+        wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
+        cells = [e for e in record.evaluations if e.fingerprint in wanted]
+        layout, given = self.test()
+        predict_epochs(
+            kept,
+            cells,
+            layout.sample_ids,
+            lambda masks: MaskedPart(given, masks, self.text, self.device, model.info),
+            lambda text: parse(text).masks(layout),
+            model,
+            store.predictions(self.spec),
+            record.best_epoch,
+            kept.folder / EPOCHS,
+            lambda done, total: self.report("evaluate", done, total, None),
+        )
+        tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
+        seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
+        with store.locked():
+            record = store.done(self.spec) or record
+            record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
+            store.add_epochs(self.spec, record, kept.folder / EPOCHS)
+        return record
+
+    def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
+        """Evaluate a trained run under the scenarios that it lacks."""
+        there = record.evaluated()
+        wanted = [s for s in self.scenarios if s.fingerprint not in there]
+        if not wanted:
+            return record
+        predict: Predictor = self._consult_oracle
+        if self.spec.model != ORACLE:
+            with forked_rng(self.spec.seed, self.device):
+                model = self.model()
+            file = store.folder(self.spec) / "model.safetensors"
+            try:
+                load_weights(model, self.text, file, self.device)
+            except (OSError, SafetensorError) as error:
+                what = " ".join(str(error).split())
+                raise InputError(
+                    f"{file}: cannot be read ({what}); remove its folder and run the study again"
+                ) from None
+            predict = self._ask(model)
+        cells, predictions = self.evaluate(predict, wanted)
+        with store.locked():  # another process may have added cells meanwhile
+            return self._merge(store, store.done(self.spec) or record, cells, predictions)
+
+    def _merge(
+        self, store: RunStore, record: RunRecord, cells: Sequence[Evaluation], predictions: pd.DataFrame
+    ) -> RunRecord:
+        kept = store.predictions(self.spec)
+        # A mechanism that has changed keeps its text: what it gave before makes way.
+        again = {e.scenario for e in cells}
+        earlier = tuple(e for e in record.evaluations if e.scenario not in again)
+        known = {e.scenario for e in earlier}
+        predictions = pd.concat([kept[kept["scenario"].isin(known)], predictions], ignore_index=True)
+        record = record.model_copy(update={"evaluations": (*earlier, *cells)})
+        store.update(self.spec, record, predictions)
+        return record
+
+    def model(self) -> SentimentModel:
+        """The untrained model, on the device."""
+        train = len(self.dataset.part("train"))
+        spec = model_sizes(self.dataset.widths, self.dataset.label_range, train, self.text)
+        return create(self.spec.model, spec, self.spec.config).to(self.device)
+
+    def evaluate(
+        self, predict: Predictor, scenarios: Sequence[Scenario] | None = None
+    ) -> tuple[tuple[Evaluation, ...], pd.DataFrame]:
+        """Predict the test part under every scenario; scenarios that leave equal masks are predicted once.
+
+        Labels are read when nothing is left to predict.
+        """
+        layout, _ = self.test()
+        chosen = self.scenarios if scenarios is None else scenarios
+        tables: dict[str, pd.DataFrame] = {}
+        hashes = []
+        times: list[npt.NDArray[np.float64]] = []
+        for number, scenario in enumerate(chosen):
+            masks = scenario.masks(layout)
+            sha = masks.sha256()
+            hashes.append(sha)
+            if sha not in tables:
+                tables[sha], milliseconds = predict(masks)
+                times.append(milliseconds)
+            self.report("evaluate", number + 1, len(chosen), None)
+        self.check_code()
+        label = self.data.test_samples()["label"].to_numpy(np.float64)
+        cells, frames = [], []
+        for scenario, sha in zip(chosen, hashes, strict=True):
+            mae = float(np.abs(tables[sha]["prediction"].to_numpy() - label).mean())
+            cells.append(
+                Evaluation(scenario=str(scenario), fingerprint=scenario.fingerprint, masks_sha256=sha, mae=mae)
+            )
+            frames.append(tables[sha].assign(scenario=str(scenario), sample_id=list(layout.sample_ids)))
+        self.milliseconds = np.concatenate(times)
+        self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
+        return tuple(cells), pd.concat(frames, ignore_index=True)
+
+    def encoding_seconds(self) -> float:
+        """Seconds spent so far on frozen text states: shared by all models, so not counted as any one's training."""
+        return self.text.seconds if isinstance(self.text, StateCache) else 0.0
+
+    def _ask(self, model: SentimentModel) -> Predictor:
+        """Predictions of a model; the times are the model's own, without masks and text encoding."""
+        given = self.test()[1]
+        return lambda masks: predict(model, MaskedPart(given, masks, self.text, self.device, model.info))
+
+    def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+        started = time.perf_counter()
+        answer = oracle(self.data.samples(), masks, parse_synthetic(self.spec.dataset))
+        table = pd.DataFrame({"prediction": answer.median})
+        return table, np.full(len(table), 1000 * (time.perf_counter() - started) / len(table))
+
+    def test(self) -> tuple[Layout, Inputs]:
+        """The test part without labels, made when it is first asked for after training."""
+        if self._test is None:
+            self._test = self.data.test()
+        return self._test
+
+    def check_code(self) -> None:
+        """Check that what plugins bring is what the run was planned with, and that nothing else was at work.
+
+        Raises:
+            InputError: for code that the identity of the run does not cover.
+        """
+        check_imports(self._imported)
+        spec = self.spec
+        code = "" if spec.model == ORACLE else plugin_sha256(model_class(spec.model))
+        if (code, get_regime(spec.regime).fingerprint) != (spec.plugin_sha256, spec.regime_fingerprint):
+            raise InputError(f"{spec.title}: a plugin has changed since the study was planned; run the study again")
+
+    def record(
+        self, model: SentimentModel | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]
+    ) -> RunRecord:
+        """What `run.json` says of this run."""
+        memory = peak_memory_mb(self.device)  # before operations are counted, which takes memory of its own
+        flops = None
+        if model is not None:
+            complete = MaskedPart(self.test()[1], None, self.text, self.device, model.info)
+            flops = flops_per_sample(model, complete)
+        return RunRecord(
+            id=self.spec.id,
+            spec=self.spec,
+            status="done",
+            parameters=sum(p.numel() for p in model.parameters()) if model else 0,
+            epochs=len(outcome.history),
+            best_epoch=outcome.best_epoch,
+            valid_mae=None if math.isnan(outcome.valid_mae) else outcome.valid_mae,
+            seconds=self.seconds,
+            inference_ms=float(self.milliseconds.mean()),
+            inference_ms_median=float(np.median(self.milliseconds)),
+            inference_ms_p95=float(np.quantile(self.milliseconds, 0.95)),
+            flops=flops,
+            peak_memory_mb=memory,
+            evaluations=cells,
+            provenance=provenance(self.device),
+        )
+
+    def file(
+        self,
+        store: RunStore,
+        record: RunRecord,
+        predictions: pd.DataFrame,
+        outcome: TrainingOutcome | None = None,
+        weights: Mapping[str, torch.Tensor] | None = None,
+    ) -> RunRecord:
+        """Write the run's folder and rename it into place."""
+        with store.writing(self.spec) as folder:
+            if weights:
+                save_file(dict(weights), folder / "model.safetensors")
+            history = pd.DataFrame(outcome.history if outcome else [], columns=None)
+            history.to_csv(folder / "history.csv", index=False)
+            self.data.test_samples().to_parquet(folder / "samples.parquet", index=False, compression="zstd")
+            write_predictions(predictions, folder / "predictions.parquet")
+            write_record(record, folder / "run.json")
+        return record

@@ -1,0 +1,37 @@
+"""Runs that bear the names of planned ones and are others: of data, a model or a regime that was replaced since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from benchmark.runs.spec import RunSpec
+from benchmark.runs.store import RunStore
+
+
+def outdated(specs: Iterable[RunSpec], store: RunStore) -> str:
+    """Why runs that were made before are not the planned ones.
+
+    Args:
+        specs: Planned runs that are not there.
+        store: Where runs are.
+
+    Returns:
+        A clause such as "the data of 'mosi' were replaced since they were run"; empty where nothing of these names was
+        run, or where it differs in settings, as two studies may.
+    """
+    planned = {_names(spec): spec for spec in specs}
+    for record in store.records():
+        spec = planned.get(_names(record.spec))
+        if spec is None or record.status != "done":
+            continue
+        if record.spec.data_sha256 != spec.data_sha256:
+            return f"the data of '{spec.dataset}' were replaced since they were run"
+        if (record.spec.model_version, record.spec.plugin_sha256) != (spec.model_version, spec.plugin_sha256):
+            return f"the code of model '{spec.model}' was replaced since they were run"
+        if record.spec.regime == spec.regime and record.spec.regime_fingerprint != spec.regime_fingerprint:
+            return f"what regime '{spec.regime}' does to the training data was changed since they were run"
+    return ""
+
+
+def _names(spec: RunSpec) -> tuple[str, str, str, int]:
+    return spec.dataset, spec.split, spec.model, spec.seed

@@ -1,0 +1,269 @@
+"""A trained run, opened from its folder: the model with its weights, the text encoder, the data that it was trained on.
+
+>>> run = open_run(Path("results/runs/mosi/official/lnln-s0-9e2050f533b3dd2c"))
+>>> masks = parse("drop(rate=0.5)").masks(run.dataset, "test")
+>>> table = run.predict(run.masked_part(masks))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError
+
+from baselines import SentimentModel, create, model_class
+from benchmark.data.batches import MaskedPart
+from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.dataset import Dataset, Part, build_dataset
+from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.encoding import TextEncoder
+from benchmark.data.ragged import HostRagged
+from benchmark.data.samples import PARTS, IntArray, Samples
+from benchmark.data.scaling import Scaler
+from benchmark.data.sources import load_samples
+from benchmark.data.states import StateCache
+from benchmark.runs.data import model_sizes, text_side
+from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.runs.store import SCHEMA_VERSION, RunRecord
+from benchmark.training.inference import predict
+from benchmark.training.loop import forked_rng
+from benchmark.training.weights import load_weights
+from protocols import MODALITIES, InputError, Masks, Modality, plugin_sha256
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedRun:
+    """A run whose model can be asked.
+
+    Attributes:
+        folder: Where it is.
+        record: What `run.json` says.
+        model: With the selected weights, on `device`, ready for evaluation.
+        text: Where token text is encoded: a cache of states (frozen encoder), the encoder as the run tuned it, or the
+            encoder's word vectors (models that work inside it); None where the text of the data set is values.
+        samples: The samples of the data set that it was trained on.
+        device: Where it computes.
+    """
+
+    folder: Path
+    record: RunRecord
+    model: SentimentModel
+    text: StateCache | TextEncoder | None
+    samples: Samples
+    device: torch.device
+
+    @property
+    def spec(self) -> RunSpec:
+        """What identifies the run."""
+        return self.record.spec
+
+    @property
+    def encoder(self) -> TextEncoder | None:
+        """The text encoder itself; None where text is values."""
+        return self.text.encoder if isinstance(self.text, StateCache) else self.text
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The data set of the run under its split, scaled as in training: what scenarios draw masks on."""
+        return build_dataset(self.samples, self.spec.split, self.encoder, self.spec.scaling)
+
+    @property
+    def scalers(self) -> Mapping[Modality, Scaler]:
+        """By modality of values: how the run's data was scaled, with statistics of its training part."""
+        return _scalers(self.samples, self.spec.split, self.spec.scaling)
+
+    def masked_part(self, masks: Masks | None = None, part: str | Part = "test") -> MaskedPart:
+        """Samples as one draw of masks left them, ready to be batched for this model.
+
+        Args:
+            masks: Drawn on that part (`scenario.masks(run.dataset, "test")`); None for the samples as they are.
+            part: train, valid or test of the run's data set, or a part made elsewhere.
+
+        Raises:
+            InputError: for an unknown part, or masks of other samples.
+        """
+        chosen = self.dataset.part(part) if isinstance(part, str) else part
+        if masks is not None and masks.layout.sample_ids != chosen.layout.sample_ids:
+            raise InputError(
+                f"masks of {len(masks.layout)} samples do not belong to the {len(chosen)} samples of part "
+                f"'{chosen.name}'; draw them on it"
+            )
+        return MaskedPart(chosen, masks, self.text, self.device, self.model.info)
+
+    def predict(self, part: MaskedPart) -> pd.DataFrame:
+        """Ask the model: the columns that `predictions.parquet` of the run has for a scenario.
+
+        Returns:
+            A row a sample, in the order of the part: `prediction` (on the scale of the labels, not clipped); where the
+            model estimates it `integrity_text`, `integrity_audio`, `integrity_vision`, and beside it `observed_*`, the
+            truth; where the model chooses one `dominant`, the index of a modality.
+
+        Raises:
+            InputError: when a prediction is not finite.
+        """
+        try:
+            return predict(self.model, part)[0]
+        except ArithmeticError as error:
+            raise InputError(f"{self.folder}: {error}; its weights may be damaged: train it again") from error
+
+    def typical_length(self, modality: Modality) -> int:
+        """Median positions of the training samples in which the modality was recorded: what the model is used to."""
+        stream = self.samples.streams[modality]
+        recorded = np.logical_or.reduceat(stream.observed, stream.offsets[:-1])[self._train]
+        lengths = np.diff(stream.offsets)
+        if modality == "text" and self.encoder is not None:
+            lengths = np.diff(self.encoder.tokens(self.samples)[0])
+        chosen = lengths[self._train]
+        return int(np.median(chosen[recorded] if recorded.any() else chosen))
+
+    @property
+    def _train(self) -> IntArray:
+        return np.flatnonzero(self.samples.splits[self.spec.split] == PARTS["train"])
+
+
+def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
+    """Open a trained run.
+
+    The data set, the encoder and the model's code must be those of the training: nothing is predicted with others.
+
+    Args:
+        folder: Of the run, with `run.json` and `model.safetensors`.
+        device: `cpu`, `cuda` or `cuda:1`.
+
+    Raises:
+        InputError: when there is no such run, it failed, its weights cannot be read, or what it was trained with (data
+            set, encoder, model version, plugin) is not at hand or has changed.
+    """
+    record = read_record(folder)
+    spec, place = record.spec, torch.device(device)
+    _check_code(folder, spec)
+    samples = _training_samples(folder, spec)
+    text = _text(folder, spec, place)
+    text = text_side(spec, text)
+    widths = {m: samples.streams[m].width for m in MODALITIES}
+    train = int((samples.splits[spec.split] == PARTS["train"]).sum())
+    sizes = model_sizes(widths, samples.provenance.label_range, train, text)
+    with forked_rng(spec.seed, place):
+        model = create(spec.model, sizes, spec.config).to(place)
+    _load(folder, model, text, place)
+    model.eval()
+    return TrainedRun(folder, record, model, text, samples, place)
+
+
+def read_record(folder: Path) -> RunRecord:
+    """What `run.json` of a trained run says; raises InputError when there is none or nothing was trained."""
+    path = folder / "run.json"
+    try:
+        record = RunRecord.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        raise InputError(f"{folder}: is no run (it has no run.json); name a run's folder, or its id") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(map(str, first["loc"])) or "content"
+        raise InputError(f"{path}: {field}: {first['msg']}; the file is damaged, or of another version") from None
+    if record.schema_version != SCHEMA_VERSION:
+        raise InputError(f"{path}: schema version {record.schema_version}, expected {SCHEMA_VERSION}; run it again")
+    if record.status == "failed":
+        raise InputError(f"{folder}: the run failed ({record.error}); run it again before it can predict")
+    if record.spec.model == ORACLE:
+        raise InputError(
+            f"{folder}: is the oracle, which is worked out from the generator of the data; it cannot predict others"
+        )
+    return record
+
+
+def _check_code(folder: Path, spec: RunSpec) -> None:
+    """The model's code must be that of the training: weights of one mean nothing to another."""
+    try:
+        cls = model_class(spec.model)
+    except InputError as error:
+        hint = "; load its plugin first (--plugin FILE)" if spec.plugin_sha256 else ""
+        raise InputError(f"{folder}: {error}{hint}") from error
+    if cls.info.version != spec.model_version:
+        raise InputError(
+            f"{folder}: was trained with version {spec.model_version} of model '{spec.model}', and version "
+            f"{cls.info.version} is installed; train it again"
+        )
+    if plugin_sha256(cls) != spec.plugin_sha256:
+        raise InputError(
+            f"{folder}: the code of model '{spec.model}' has changed since the training (sha256 of its plugin); train "
+            "it again, or load the plugin of that time"
+        )
+
+
+def _training_samples(folder: Path, spec: RunSpec) -> Samples:
+    try:
+        samples = load_samples(spec.dataset)
+    except InputError as error:
+        raise InputError(f"{folder}: its training data, which values are scaled by, is not at hand: {error}") from error
+    if samples.fingerprint() != spec.data_sha256:
+        raise InputError(
+            f"{folder}: data set '{spec.dataset}' has changed since the training; import that of the training again, "
+            "or train again"
+        )
+    return samples
+
+
+def _text(folder: Path, spec: RunSpec, device: torch.device) -> StateCache | TextEncoder | None:
+    """The text side as training starts with it."""
+    if spec.encoder is None:
+        return None
+    found = encoder_revision(spec.encoder.name)
+    if found != spec.encoder_revision:
+        raise InputError(
+            f"{folder}: was trained with revision {_short(spec.encoder_revision)} of encoder '{spec.encoder.name}', "
+            f"found {_short(found)}; install that of the training, or train again"
+        )
+    if spec.encoder.mode == "frozen":
+        return _frozen(spec.encoder.name, found, str(device))
+    return TextEncoder(spec.encoder).to(device)
+
+
+@lru_cache(maxsize=1)
+def _frozen(name: str, revision: str, device: str) -> StateCache:
+    """One encoder for all runs that share it: equal texts are encoded once."""
+    return StateCache(TextEncoder(EncoderConfig(name=name)).to(device), revision, None)
+
+
+def _load(folder: Path, model: SentimentModel, text: StateCache | TextEncoder | None, device: torch.device) -> None:
+    path = folder / "model.safetensors"
+    try:
+        load_weights(model, text, path, device)
+    except FileNotFoundError:
+        raise InputError(f"{folder}: has no weights (model.safetensors); run it again, or restore the file") from None
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path}: cannot be read ({_line(error)}); run it again") from None
+    except RuntimeError as error:
+        raise InputError(f"{path}: does not fit model '{model.name}' ({_line(error)}); run it again") from None
+
+
+@lru_cache(maxsize=2)
+def _scalers(samples: Samples, split: str, scaling: Scaling) -> Mapping[Modality, Scaler]:
+    """As `build_dataset` fits them."""
+    train = np.flatnonzero(samples.splits[split] == PARTS["train"])
+    scalers: dict[Modality, Scaler] = {}
+    for modality, stream in samples.streams.items():
+        if stream.values is not None:
+            start = stream.offsets[train]
+            read = HostRagged([stream.values], start, stream.offsets[train + 1] - start, observed=stream.observed)
+            observed = (read.read(rows)[torch.from_numpy(read.observed(rows))] for rows in read.blocks())
+            scalers[modality] = Scaler.fit(observed, stream.width, scaling)
+    return scalers
+
+
+def _short(revision: str | None) -> str:
+    kind, _, value = (revision or "unknown").partition(":")
+    return f"{kind}:{value[:12]}..." if len(value) > 12 else f"{revision or 'unknown'}"
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]

@@ -1,5 +1,0 @@
-"""A new model as one file: the template, and what fills it in. Imported by the command line only."""
-
-from benchmark.scaffold.writing import model_name, new_model, render_model
-
-__all__ = ["model_name", "new_model", "render_model"]

@@ -1,0 +1,1 @@
+"""A study: its file, its plan, running it, finding it again."""

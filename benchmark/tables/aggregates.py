@@ -1,0 +1,139 @@
+"""What sums a protocol up: mean, area under the curve, worst scenario, retention, skill, relative error."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults, estimate
+from benchmark.evaluation.statistics import aggregates
+from benchmark.papers.reported import plain_scenario
+from benchmark.tables.cells import (
+    MODEL,
+    SEEDS,
+    Cells,
+    bold_caption,
+    check_metric,
+    embolden,
+    interval_caption,
+    level_text,
+    metric_title,
+    number,
+    ratio,
+    row_of,
+)
+from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Table
+
+#: The row that others' errors are divided by.
+BASELINE = "late-fusion-dropout"
+
+#: Head of each aggregate, and what a reader must know of it.
+_HEADS: Mapping[str, tuple[str, str]] = {
+    "mean": ("Mean", "mean over the scenarios"),
+    "auilc": ("AUILC", "area under the curve over the true rates by the trapezoid, divided by the axis' length"),
+    "worst": ("Worst", "the worst scenario"),
+    "retention": ("Retention", "mean over the scenarios, each divided by the value with nothing missing"),
+    "skill": ("Skill", f"share of the way from '{CONSTANT}' (0) to a perfect prediction (1)"),
+    "relative_error": ("Relative error", f"mean over the scenarios of the error divided by that of '{BASELINE}'"),
+}
+#: Aggregates on the scale of the metric; the others are quotients.
+_ON_SCALE = ("mean", "auilc", "worst")
+
+
+def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
+    """Every aggregate of one metric that the protocol admits, each with its interval and in a column of its own.
+
+    An aggregate that cannot be had (no axis, no `constant` row) has no column, and a footnote says why.
+
+    Raises:
+        InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
+    """
+    check_metric(results, metric)
+    complete = complete_scenario(results)
+    estimates = results.estimates
+    if complete is not None and complete not in results.scenarios:
+        estimates = estimate(results.panel, (*results.scenarios, complete), draws=results.draws, seed=results.seed)
+        estimates = {model: own for model, own in estimates.items() if model in results.estimates}
+    constant, baseline = (name if name in estimates else None for name in (CONSTANT, BASELINE))
+    table = aggregates(
+        estimates,
+        metric,
+        results.scenarios,
+        x=results.rates,
+        complete=complete,
+        constant=constant,
+        baseline=baseline,
+        level=results.level,
+    )
+    notes = Notes()
+    found: dict[tuple[str, str], Cell] = {}
+    for row in table.to_dict("records"):
+        model, name, flag = str(row["model"]), str(row["aggregate"]), str(row["flag"])
+        value, low, high = (float(row[key]) for key in ("value", "low", "high"))
+        cell = number(metric, value, low, high) if name in _ON_SCALE else ratio(value, low, high)
+        found[model, name] = _noted(cell, _remark(flag, name), notes)
+    names = [name for name in _HEADS if name in set(table["aggregate"])]
+
+    def cells_of(model: str) -> Cells:
+        cells = identity(results, results.estimates[model], notes) | {name: found[model, name] for name in names}
+        if metric == "corr":
+            cells |= {name: checked_corr(results, model, results.scenarios, cells[name], notes) for name in names}
+        return cells
+
+    contest = {model: cells_of(model) for model in results.ordered(metric)}
+    embolden(contest, results, "mean", metric, results.scenarios)
+    columns = (
+        MODEL,
+        SEEDS,
+        *(Column(name, f"{_HEADS[name][0]} {level_text(results.level)}", interval="shown") for name in names),
+    )
+    rows = [row_of(cells, columns) for cells in contest.values()]
+    rows += [row_of(cells_of(ORACLE), columns, rule=True)] if ORACLE in results.estimates else []
+    unit = " Mean, AUILC and Worst in per cent." if METRICS[metric].percent else ""
+    of = "error is the distance from the perfect value" if METRICS[metric].higher_is_better else ""
+    meanings = "; ".join(f"{_HEADS[name][0]}: {_HEADS[name][1]}" for name in names)
+    caption = (
+        f"{meanings}{f' ({of})' if of and baseline else ''}.{unit} {results.sizes} {interval_caption(results)} "
+        f"{bold_caption(results)} Only means are compared so."
+    )
+    absent = [Footnote(line) for line in _absent(results, complete, constant, baseline)]
+    paper = tuple(column.name for column in columns if column.name != "seeds")
+    footnotes = (*notes.footnotes(), *absent, *general_footnotes(results))
+    title = f"{results.heading}: {metric_title(metric)} summed up"
+    return Table(title, columns, tuple(rows), footnotes, caption, paper, bold=bold_caption(results))
+
+
+def complete_scenario(results: ProtocolResults) -> str | None:
+    """A scenario with nothing missing: the protocol's own where it has one, else one of the study, else None."""
+    elsewhere = sorted(dict.fromkeys(map(str, results.panel.cells["scenario"])), key=lambda name: name != "complete")
+    return next((name for name in (*results.scenarios, *elsewhere) if plain_scenario(name) == "complete"), None)
+
+
+def _noted(cell: Cell, remark: str, notes: Notes) -> Cell:
+    return Cell(cell.text, cell.value, note=notes.mark(remark), interval=cell.interval) if remark else cell
+
+
+def _remark(flag: str, name: str) -> str:
+    """What a flag of `statistics.aggregates` says that the row's own marks do not say already."""
+    parts = []
+    for part in flag.split("; "):
+        if "left out" in part:
+            parts.append(f"interval without the draws in which it is not defined: {part}")
+        elif part == "undefined":
+            parts.append(f"{_HEADS[name][0]} is not defined: a division by 0")
+    return "; ".join(parts)
+
+
+def _absent(results: ProtocolResults, complete: str | None, constant: str | None, baseline: str | None) -> list[str]:
+    """Why an aggregate has no column. What adds a row is said elsewhere."""
+    lines = []
+    if results.rates is None and len(results.scenarios) > 1:
+        lines.append("No AUILC: the scenarios do not lie on one numeric axis.")
+    if complete is None:
+        lines.append("No retention: the study has no scenario in which nothing is missing; add the protocol complete.")
+    if constant is None:
+        lines.append(f"No skill: there is no row '{CONSTANT}'.")
+    if baseline is None:
+        lines.append(f"No relative error: there is no row '{BASELINE}'.")
+    return lines

@@ -1,0 +1,194 @@
+"""Cells and columns of tables of models: numbers with units and intervals, bold, sizes a person can read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal, TypeAlias
+
+import numpy as np
+
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.protocol_results import ProtocolResults
+from benchmark.evaluation.scales import with_sign
+from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
+from benchmark.evaluation.statistics.intervals import metric_limits
+from benchmark.tables.table import Cell, Column, Interval, Row
+from protocols import unknown_name
+
+#: The cells of a row by column.
+Cells: TypeAlias = dict[str, Cell]
+
+MODEL = Column("model", "Model", "left")
+SEEDS = Column("seeds", "Seeds")
+#: What stands where there is no number.
+NOTHING = "–"
+
+
+def check_metric(results: ProtocolResults, metric: str) -> None:
+    """Raises InputError for a metric that labels of this range do not have."""
+    low, high = results.panel.label_range
+    known = metric_names((low, high))
+    if metric not in known:
+        raise unknown_name(f"metric of labels in [{low:g}, {high:g}]", metric, known)
+
+
+def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none", level: float = 0.95) -> Column:
+    """The column of a metric, with direction and unit; the two Acc-2 and the two F1 stand under a common head each.
+
+    Args:
+        metric: Name of the metric, and of the column.
+        interval: See `Column`; the head of one that is shown says its level.
+        level: Of the interval.
+    """
+    definition = METRICS[metric]
+    unit = f"{definition.arrow} (%)" if definition.percent else definition.arrow
+    family, _, kind = definition.title.partition(" ")
+    beside = f" {level_text(level)}" if interval == "shown" else ""
+    if kind and not kind.startswith("("):
+        return Column(metric, f"{kind}{beside}", group=f"{family} {unit}", interval=interval)
+    return Column(metric, f"{definition.title} {unit}{beside}", interval=interval)
+
+
+def level_text(level: float) -> str:
+    """`[95 %]`: in the head of a column whose intervals are shown."""
+    return f"[{100 * level:g} %]"
+
+
+def metric_title(metric: str) -> str:
+    """`Acc-7 ↑ in per cent`: a metric in a title."""
+    definition = METRICS[metric]
+    return f"{definition.heading} in per cent" if definition.percent else definition.heading
+
+
+def number(metric: str, value: float, low: float = np.nan, high: float = np.nan) -> Cell:
+    """The cell of a metric's value, with its interval if there is one; a dash where there is no value."""
+    return _with_interval(METRICS[metric].format, value, low, high)
+
+
+def ratio(value: float, low: float = np.nan, high: float = np.nan) -> Cell:
+    """The cell of a quotient or share without a unit."""
+    return _with_interval(lambda v: f"{v:z.3f}", value, low, high)
+
+
+def signed(cell: Cell) -> Cell:
+    """With a plus where the printed number is above 0; what rounds to 0 has no sign."""
+    return cell if cell.text == NOTHING else replace(cell, text=with_sign(cell.text))
+
+
+def probability(value: float) -> Cell:
+    """The cell of a p-value or a share of draws; never printed as 0 or 1 when it is neither."""
+    if not np.isfinite(value):
+        return Cell(NOTHING, np.nan)
+    text = f"{value:.3f}"
+    if text == "0.000" and value > 0:
+        text = "<0.001"
+    elif text == "1.000" and value < 1:
+        text = ">0.999"
+    return Cell(text, value)
+
+
+def _with_interval(write: Callable[[float], str], value: float, low: float, high: float) -> Cell:
+    if not np.isfinite(value):
+        return Cell(NOTHING, np.nan)
+    if not np.isfinite(low) or not np.isfinite(high):
+        return Cell(write(value), value)
+    return Cell(write(value), value, interval=Interval(low, high, f"[{write(low)}, {write(high)}]"))
+
+
+def count_text(value: float) -> str:
+    """A count for a reader: `0`, `850`, `12.3 k`, `4.50 M`."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if value >= size:
+            return f"{value / size:.3g} {unit}"
+    return f"{value:.0f}"
+
+
+def duration_text(seconds: float) -> str:
+    """A duration for a reader: `8.1 s`, `3.5 min`, `2.0 h`."""
+    for unit, size in (("h", 3600.0), ("min", 60.0)):
+        if seconds >= size:
+            return f"{seconds / size:.1f} {unit}"
+    return f"{seconds:.1f} s"
+
+
+def values_of(
+    results: ProtocolResults, groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
+) -> dict[tuple[str, str, str], Cell]:
+    """By (model, group, metric): the cell with the mean over the group's scenarios, and its interval."""
+    found = {}
+    table = confidence_intervals(_only(results.estimates, metrics), groups, level=results.level)
+    for row in table.to_dict("records"):
+        key = str(row["model"]), str(row["group"]), str(row["metric"])
+        found[key] = number(key[2], float(row["value"]), float(row["low"]), float(row["high"]))
+    return found
+
+
+def embolden(
+    rows: Mapping[str, Cells], results: ProtocolResults, column: str, metric: str, scenarios: Sequence[str]
+) -> None:
+    """Set in bold the best of a column and all up to the first that can be told from one of them, if there are two.
+
+    Args:
+        rows: By model, only those that compete; their cells are replaced.
+        results: Where the draws are.
+        column: Name of the column.
+        metric: What it shows,
+        scenarios: as a mean over these.
+    """
+    contest = {model: results.contest[model] for model in rows if rows[model][column].text != NOTHING}
+    if len(contest) < 2:
+        return
+    for model in tied_with_best(contest, metric, scenarios, level=results.level):
+        rows[model][column] = replace(rows[model][column], bold=True)
+
+
+def bold_caption(results: ProtocolResults) -> str:
+    """What bold means, as a sentence."""
+    if any(own.videos < 2 for own in results.contest.values()):
+        return "Nothing is bold: with one video nothing can be told apart."
+    if all(len(own.seeds) < SEEDS_FOR_ORDER for own in results.contest.values()):
+        return f"Bold: the best printed value; with fewer than {SEEDS_FOR_ORDER} seeds nothing can be told apart."
+    level = f"{100 * (1 - results.level):.3g} %"
+    return (
+        f"Bold: the best and all up to the first that can be told from one of them (paired bootstrap, {level}, "
+        "corrected for all pairs of models)."
+    )
+
+
+def interval_caption(results: ProtocolResults) -> str:
+    """What the intervals are, in one or two sentences."""
+    level = f"{100 * results.level:g} %"
+    text = f"Intervals: {level}, bootstrap over videos ({results.draws} draws) and spread over seeds, by Student's t."
+    ends = {(metric, end) for own in results.estimates.values() for metric, end in _without_spread(own)}
+    if any(METRICS[metric].percent for metric, _ in ends):
+        text += " At 0 or 100 % they are those of one independent sample a video."
+    if any(not METRICS[metric].percent for metric, _ in ends):
+        text += " What is perfect has none."
+    return text
+
+
+def _without_spread(own: Estimates) -> list[tuple[str, float]]:
+    """Metrics at one of their ends under some scenario with every seed."""
+    return [
+        (metric, end)
+        for i, metric in enumerate(own.metrics)
+        for end in metric_limits(metric)
+        if (own.values[..., i] == end).all(axis=0).any()
+    ]
+
+
+def row_of(cells: Mapping[str, Cell], columns: Sequence[Column], *, rule: bool = False, space: bool = False) -> Row:
+    """The row of some cells."""
+    return Row(tuple(cells[column.name] for column in columns), rule, space)
+
+
+def _only(estimates: Mapping[str, Estimates], metrics: Sequence[str]) -> dict[str, Estimates]:
+    """The same estimates of fewer metrics: intervals of the rest would be most of the work."""
+    chosen = {}
+    for model, own in estimates.items():
+        at = [i for i, name in enumerate(own.metrics) if name in metrics]
+        names = tuple(own.metrics[i] for i in at)
+        arrays = {name: getattr(own, name)[..., at] for name in ("values", "draws", "seed_draws")}
+        chosen[model] = replace(own, metrics=names, **arrays)
+    return chosen

@@ -1,0 +1,147 @@
+"""Leaderboards: one row a model, sorted by mean MAE over a protocol's scenarios.
+
+Every metric is computed for one (model, seed, scenario) at full precision, then averaged over the scenarios, then over
+the seeds. A model with a hole in its grid gets no aggregate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, protocol_names
+from benchmark.evaluation.scales import without_classes
+from benchmark.evaluation.statistics import DRAWS, ranks
+from benchmark.tables.by_scenario import scenarios_table
+from benchmark.tables.cells import (
+    MODEL,
+    NOTHING,
+    SEEDS,
+    Cells,
+    bold_caption,
+    embolden,
+    interval_caption,
+    metric_column,
+    number,
+    probability,
+    row_of,
+    values_of,
+)
+from benchmark.tables.cost import COST_COLUMNS, cost_cells
+from benchmark.tables.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Table
+
+#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
+_LEFT_OUT = ("acc3", "acc3_sims")
+#: What of its costs stands in a leaderboard; the table of costs has the rest.
+_COSTS = ("parameters", "train_seconds", "inference_ms")
+
+
+def leaderboard(
+    panel: Panel, protocol: str | None = None, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
+) -> Table:
+    """The leaderboard of one protocol.
+
+    Args:
+        panel: Predictions on one data set, of any number of models.
+        protocol: Name; None when the panel has only one.
+        draws: Bootstrap draws behind intervals and ranks.
+        level: Of the intervals, and of telling models apart.
+        seed: Of the draws.
+
+    Raises:
+        InputError: if the panel has no such protocol, or nothing was evaluated under it.
+    """
+    return leaderboard_table(ProtocolResults.of(panel, protocol, draws=draws, level=level, seed=seed))
+
+
+def summary_tables(panel: Panel, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0) -> dict[str, Table]:
+    """The leaderboard of every protocol of the panel, in order."""
+    return {name: leaderboard(panel, name, draws=draws, level=level, seed=seed) for name in protocol_names(panel)}
+
+
+def per_scenario(
+    panel: Panel,
+    protocol: str | None = None,
+    metric: str = "mae",
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Table:
+    """One metric under every scenario of a protocol: see `scenarios_table`.
+
+    Raises:
+        InputError: if the panel has no such protocol, or its label range no such metric.
+    """
+    results = ProtocolResults.of(panel, protocol, draws=draws, level=level, seed=seed)
+    return scenarios_table(results, metric)
+
+
+def leaderboard_table(results: ProtocolResults) -> Table:
+    """Rank, every metric with its interval (shown for MAE, in the CSV for all), spread over seeds, and costs.
+
+    Raises:
+        InputError: if nothing was evaluated under the protocol.
+    """
+    names = list(metric_names(results.panel.label_range))
+    scenarios = results.scenarios
+    found = values_of(results, {"mean": scenarios}, names)
+    order = ranks(results.contest, "mae", scenarios, level=results.level)
+    places = {str(place["model"]): place for place in order.to_dict("records")}
+    notes = Notes()
+
+    def row(model: str) -> Cells:
+        own = results.estimates[model]
+        cells = identity(results, own, notes)
+        place = places.get(model, {})
+        rank, p = float(place.get("rank", np.nan)), float(place.get("p_next", np.nan))
+        failed = failure_text(results.panel, model)
+        mark = notes.mark(failed) if failed else ""
+        cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
+        cells["p_next"] = Cell("", np.nan) if np.isnan(p) else probability(p)
+        cells |= {name: found[model, "mean", name] for name in names}
+        by_seed = own.by_seed("mae", scenarios) if not own.holes(scenarios) else np.zeros(0)
+        cells["mae_sd"] = number("mae", float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan)
+        for name in names:
+            if name.startswith("f1_"):
+                accuracy = cells[name.replace("f1_", "acc2_")]
+                cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
+        for name in ("corr", "corr_clipped"):
+            if name in cells:
+                cells[name] = checked_corr(results, model, scenarios, cells[name], notes)
+        return cells | cost_cells(results, model, notes)
+
+    contest = {model: row(model) for model in places}
+    for name in names:
+        embolden(contest, results, name, name, scenarios)
+    columns = _columns(names, results.level)
+    rows = [row_of(cells, columns) for cells in contest.values()]
+    if ORACLE in results.estimates:
+        rows.append(row_of(row(ORACLE), columns, rule=True))
+    caption = (
+        f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
+        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told apart by the same "
+        "test; p (next) is its p for a model and the next. Every F1 was checked against what its accuracy allows."
+    )
+    paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
+    lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
+    footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
+    return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
+
+
+def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
+    metrics = [
+        replace(
+            metric_column(name, "shown" if name == "mae" else "csv", level),
+            unasked=METRICS[name].usual and name not in _LEFT_OUT,
+        )
+        for name in names
+    ]
+    tail = [Column("mae_sd", "MAE SD over seeds"), Column("p_next", "p (next)")]
+    costs = [column for column in COST_COLUMNS if column.name in _COSTS]
+    return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)

@@ -1,0 +1,290 @@
+"""What a table says beside its numbers: marks of a model, what is missing and how to fill it, impossible values."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from benchmark.evaluation.metrics import class_counts, f1_is_possible, parts_of_splits
+from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
+from benchmark.evaluation.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates
+from benchmark.papers.reported import plain_scenario
+from benchmark.tables.cells import Cells
+from benchmark.tables.table import Cell, Footnote
+from benchmark.words import listed, plural
+from protocols import InputError, parse
+
+#: Rows that every table has: what can be had without looking, from one modality, and by the plainest fusion.
+ALWAYS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout")
+#: A training whose predictions vary by less than this share of what the labels do, with nothing missing, has collapsed.
+#: Such predictions explain less than 4 % of the labels' variance (2 s - s^2 at correlation 1), however well they fit.
+#: Of weak models that did train, the most timid one measured varies by 4 % (text-only on MMMO).
+COLLAPSED = 0.02
+#: The variation of fewer test samples tells nothing of a training.
+_FEWEST_SAMPLES = 5
+#: Of the reason of a gap (an error's message) as much is shown.
+_REASON = 160
+
+
+class Notes:
+    """Footnotes in order of first use, with a letter each."""
+
+    def __init__(self) -> None:
+        self._marks: dict[str, str] = {}
+
+    def mark(self, text: str) -> str:
+        """The letter of a footnote."""
+        return self._marks.setdefault(text, chr(ord("a") + len(self._marks) % 26) * (1 + len(self._marks) // 26))
+
+    def footnotes(self) -> list[Footnote]:
+        """All of them."""
+        return [Footnote(text, mark) for text, mark in self._marks.items()]
+
+
+def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
+    """The cells `model` and `seeds` of a row, with the marks of all that a reader must know of the model."""
+    panel, name = results.panel, own.model
+    said = []
+    if name in panel.external:
+        said.append("predictions made elsewhere and read from a file")
+    if name in panel.mask_informed:
+        said.append("is told at test time how much of each modality is missing")
+    if name in results.implausible:
+        said.append(results.implausible[name])
+    gaps = gap_texts(panel.missing, results.scenarios).get(name, "")
+    holes = own.holes(results.scenarios)
+    absent = _absent_seeds(results, own)
+    if holes:
+        seed, scenario = holes[0]
+        cells = plural(len(own.seeds) * len(results.scenarios), "cell")
+        lacking = f"{len(holes)} of {cells} missing, such as {scenario} for seed {seed}"
+        said.append(f"{name}: no aggregate; {gaps or f'{lacking}; run what is missing'}")
+    elif gaps:
+        said.append(f"{name}: {gaps}")
+    elif absent:
+        said.append(f"without {_seeds(absent)}, which other models have")
+    said += training_texts(panel, name)
+    if name == ORACLE:
+        said.append("the best possible prediction, known from the generator: a bound, not ranked")
+    elif len(own.seeds) < SEEDS_FOR_ORDER:
+        said.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
+    told = [word for word, of in (("external", panel.external), ("mask-informed", panel.mask_informed)) if name in of]
+    text = f"{name} ({', '.join(told)})" if told else name
+    count, failed = len(own.seeds), len(failed_seeds(panel, name))
+    return {
+        "model": Cell(text, note=",".join(notes.mark(line) for line in said)),
+        "seeds": Cell(f"{count} of {count + failed}" if failed else str(count), count),
+    }
+
+
+def training_texts(panel: Panel, model: str) -> list[str]:
+    """What went wrong in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
+    return [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
+
+
+def failure_text(panel: Panel, model: str) -> str:
+    """That some seeds of a model failed, so that the others alone make its numbers; empty where none did."""
+    failed, left = len(failed_seeds(panel, model)), panel.cells.loc[panel.cells["model"] == model, "seed"].nunique()
+    judged = "judged and ranked" if left >= SEEDS_FOR_ORDER else "judged"
+    return f"{failed} of {failed + left} seeds failed; {judged} by the other {left}" if failed else ""
+
+
+def failed_seeds(panel: Panel, model: str) -> set[int]:
+    """Seeds of a model that failed and have no numbers."""
+    failed = {gap.seed for gap in panel.missing if gap.model == model and gap.reason.startswith("failed")}
+    return failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
+
+
+def collapse_text(panel: Panel, model: str) -> str:
+    """That trainings of a model seem to have collapsed; empty where none did, or nothing was asked without gaps.
+
+    The test part of every split is looked at: the standard deviation of the predictions is below `COLLAPSED` times that
+    of the labels. The model `constant` does not train, and an oracle is a bound.
+    """
+    if model in (CONSTANT, ORACLE):
+        return ""
+    cells = panel.cells.reset_index(drop=True)
+    own = cells[cells["model"] == model]
+    whole = own[own["scenario"].map(lambda name: plain_scenario(str(name)) == "complete")].drop_duplicates("seed")
+    parts = [p for p in parts_of_splits(len(panel.label), panel.split_of) if len(p) >= _FEWEST_SAMPLES]
+    collapsed = set()
+    for part in parts:
+        spread = panel.predictions[whole.index][:, part].std(axis=1)
+        collapsed |= set(whole.loc[spread < COLLAPSED * panel.label[part].std(), "seed"])
+    if not collapsed:
+        return ""
+    return (
+        f"nearly constant predictions of {_seeds(sorted(int(s) for s in collapsed))}: with nothing missing, they vary "
+        f"by less than {100 * COLLAPSED:g} % of what the labels do; training collapsed, or what the model reads is not "
+        "in the data"
+    )
+
+
+def corr_text(panel: Panel, constant: bool) -> str:
+    """Why a correlation is 0 by definition; empty where it is computed.
+
+    Args:
+        panel: The predictions.
+        constant: Some of the predictions behind the number are constant.
+    """
+    if np.ptp(panel.label) == 0:
+        return "all labels are equal, where Corr is 0 by definition"
+    within = "" if panel.split_of is None else " within each split"
+    return f"some of the predictions are constant{within}, where Corr is 0 by definition" if constant else ""
+
+
+def checked_corr(results: ProtocolResults, model: str, scenarios: Sequence[str], cell: Cell, notes: Notes) -> Cell:
+    """The cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
+    text = corr_text(results.panel, any((model, name) in results.constant_cells for name in scenarios))
+    return _marked(cell, text, notes)
+
+
+def _marked(cell: Cell, text: str, notes: Notes) -> Cell:
+    return replace(cell, note=",".join(filter(None, (cell.note, notes.mark(text))))) if text else cell
+
+
+def gap_texts(missing: Iterable[Gap], scenarios: Collection[str]) -> dict[str, str]:
+    """By model: what it lacks of some scenarios, all seeds and splits in one line, without the command."""
+    reasons: dict[str, dict[str, list[Gap]]] = {}
+    for gap in missing:
+        if not gap.scenarios or set(gap.scenarios) & set(scenarios):
+            reasons.setdefault(gap.model, {}).setdefault(gap.reason, []).append(gap)
+    return {
+        model: "; ".join(_gaps_text(reason, gaps, scenarios) for reason, gaps in by_reason.items())
+        for model, by_reason in reasons.items()
+    }
+
+
+def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> list[Footnote]:
+    """Remarks on the whole table: flags of intervals, missing models and rows with what adds them, notes.
+
+    Args:
+        results: The results.
+        every_model: The table is about all models, so that it says which reference rows it lacks.
+    """
+    panel = results.panel
+    flags = {own.flag for model, own in results.contest.items()} - {""}
+    lines = [f"Intervals: {flag} for models with one seed." for flag in sorted(flags) if flag != "seeds only"]
+    gaps = gap_texts(panel.missing, results.scenarios)
+    lines += [f"Missing: {model}: {text}." for model, text in gaps.items() if model not in results.estimates]
+    found = [Footnote(line) for line in lines]
+    commands = dict.fromkeys(f"`{gap.command}`" for gap in panel.missing if gap.model in gaps)
+    if commands:
+        filled = f"what is missing is filled by {' and '.join(commands)}"
+        found.append(Footnote("The study is unfinished.", remedy=filled))
+    found += _absent_rows(results, gaps) if every_model else []
+    return found + [Footnote(line) for line in (*caution_lines(panel), *settings_lines(panel), *panel.notes)]
+
+
+def caution_lines(panel: Panel) -> list[str]:
+    """What intervals and p of any model on these samples do not say: few videos, pooled folds."""
+    videos = len(set(panel.video_ids.tolist()))
+    said = []
+    if videos < 2:
+        said.append(
+            "One video: its utterances are not independent and no other video is there to compare with, so that "
+            "nothing can be told apart: no rank, no bold, no p; intervals are over seeds only."
+        )
+    elif videos < FEW_VIDEOS:
+        said.append(
+            f"Few videos ({videos}, fewer than {FEW_VIDEOS}): intervals are wide, and only great differences are seen."
+        )
+    if panel.pooled:
+        said.append(
+            "Folds are pooled: what the training set of a fold does to all its seeds counts as chance of its videos, "
+            "so that intervals are too narrow and p too small where models depend on it."
+        )
+    return said
+
+
+def settings_lines(panel: Panel) -> list[str]:
+    """Where settings come from that models are not registered with: a sentence for all that share one origin."""
+    own = [str(m) for m in dict.fromkeys(panel.cells["model"]) if m != ORACLE and m not in panel.external]
+    sharing: dict[str, list[str]] = {}
+    for model in own:
+        if model in panel.settings:
+            sharing.setdefault(panel.settings[model], []).append(model)
+    said = {text: "all models" if len(names) == len(own) > 1 else listed(names) for text, names in sharing.items()}
+    return [f"Settings of {who}: {text}." for text, who in said.items()]
+
+
+def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, notes: Notes) -> Cell:
+    """The cell of an F1, marked if no confusion matrix with its accuracy can have it.
+
+    Args:
+        results: For the class counts.
+        metric: Name of the F1, such as `f1_non0`.
+        accuracy: The accuracy that belongs to it.
+        f1: The cell.
+        notes: Take the footnote.
+    """
+    a, f = accuracy.value, f1.value
+    if not isinstance(a, float) or not isinstance(f, float) or np.isnan(a) or np.isnan(f):
+        return f1
+    if f1_is_possible(a, f, class_counts(results.panel.label, metric, results.panel.label_range), 0.0):
+        return f1
+    return _marked(f1, "impossible: no confusion matrix of these class counts has this accuracy and this F1", notes)
+
+
+def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:
+    """Seeds that other models of the study have and this one has not."""
+    external = results.panel.external
+    if own.model == ORACLE or own.model in external:
+        return []
+    everyone = {seed for model, other in results.contest.items() if model not in external for seed in other.seeds}
+    return sorted(everyone - set(own.seeds))
+
+
+def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footnote]:
+    """Rows that a table should have, with what adds them."""
+    there = {*results.estimates, *gaps}
+    models = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
+    own = [m for m in (*models, *gaps) if m != ORACLE and m not in results.panel.external]
+    absent = [name for name in ALWAYS if name not in there]
+    rows = list(absent)
+    notes: list[Footnote] = []
+    if results.panel.dataset.startswith("synthetic") and ORACLE not in there:
+        if not any(_ignorable(scenario) for scenario in results.scenarios):
+            notes.append(
+                Footnote(
+                    "No oracle: the best possible prediction is not known where values are wrong or where what goes "
+                    "depends on them."
+                )
+            )
+        else:
+            rows.append(ORACLE)
+    if rows:
+        noun = "the reference row" if len(rows) == 1 else "the reference rows"
+        remedy = f"added by {results.add_models(absent, own)}"
+        notes.append(Footnote(f"Without {noun} {', '.join(rows)}.", remedy=remedy))
+    return notes
+
+
+def _ignorable(scenario: str) -> bool:
+    try:
+        return parse(scenario).ignorable
+    except InputError:  # a mechanism of a plugin that is not loaded here
+        return True
+
+
+def _gaps_text(reason: str, gaps: Sequence[Gap], scenarios: Collection[str]) -> str:
+    where = _seeds(sorted({gap.seed for gap in gaps}))
+    splits = sorted({gap.split for gap in gaps} - {""})
+    if splits:
+        where += f", split{'s' if len(splits) > 1 else ''} {', '.join(splits)}"
+    short = reason if len(reason) <= _REASON else f"{reason[:_REASON]}..."
+    lacking = [s for s in dict.fromkeys(s for gap in gaps for s in gap.scenarios) if s in scenarios]
+    if reason != "not evaluated" or not lacking:
+        return f"{where} {short}"
+    others = f" and {len(lacking) - 1} more" if lacking[1:] else ""
+    return f"{where} {short} under {lacking[0]}{others}"
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """`seed 3`, `seeds 0, 2`, `seeds 0 to 4`."""
+    if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
+        return f"seeds {seeds[0]} to {seeds[-1]}"
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

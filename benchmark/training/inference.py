@@ -1,0 +1,74 @@
+"""Predictions of a trained model on a part, and what they cost: time and operations a sample."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import torch
+
+from baselines import SentimentModel
+from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.encoding import TextEncoder
+from benchmark.training.loop import EVALUATION_BATCH
+from benchmark.training.operations import count_flops
+from protocols import MODALITIES
+
+
+@torch.inference_mode()
+def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+    """Predictions of a masked part in its order, with what the model says besides, and how long each took.
+
+    Returns:
+        A table with `prediction` and, where the model gives them, `integrity_*`, `observed_*`, `dominant`; and `(n,)`
+        milliseconds: the time of each sample's batch divided by the samples in it, batches being of 32 samples of
+        similar length. Frozen text states are looked up, not counted; an encoder that is fine-tuned is counted.
+
+    Raises:
+        ArithmeticError: when a prediction is not finite.
+    """
+    model.eval()
+    if isinstance(part.text, TextEncoder):
+        part.text.eval()
+    columns: dict[str, torch.Tensor] = {}
+    milliseconds = np.zeros(len(part))
+
+    def fill(name: str, rows: torch.Tensor, values: torch.Tensor) -> None:
+        if name not in columns:
+            columns[name] = torch.zeros(len(part), dtype=values.dtype)
+        columns[name][rows] = values.cpu()
+
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
+        started = time.perf_counter()
+        prediction = model(part.batch(rows))
+        fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
+        milliseconds[rows] = 1000 * (time.perf_counter() - started) / len(rows)
+        if prediction.integrity is not None:
+            for i, modality in enumerate(MODALITIES):
+                fill(f"integrity_{modality}", rows, prediction.integrity[:, i].float())
+                fill(f"observed_{modality}", rows, part.integrity[rows, i].float())
+        if prediction.dominant is not None:
+            fill("dominant", rows, prediction.dominant.to(torch.int8))
+    if not bool(columns["prediction"].isfinite().all()):
+        raise ArithmeticError("a prediction is not finite")
+    return pd.DataFrame({name: values.numpy() for name, values in columns.items()}), milliseconds
+
+
+def flops_per_sample(model: SentimentModel, part: MaskedPart) -> int | None:
+    """Floating point operations of one prediction, on a batch of samples of median length.
+
+    Products of matrices, convolutions and attention are counted (a multiplication and an addition are two), padding
+    included, element-wise work not. A frozen text encoder is not counted, unless the model works inside it. None
+    where the counter cannot follow the model.
+    """
+    model.eval()
+    if isinstance(part.text, TextEncoder):
+        part.text.eval()
+    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
+    rows = batches[len(batches) // 2]
+    try:
+        return count_flops(lambda: model(part.batch(rows))) // len(rows)
+    except Exception:  # noqa: BLE001 - the number is welcome, but no reason to lose a trained run
+        return None

@@ -1,0 +1,104 @@
+"""What predictions cost, and the records that say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from baselines import Batch, InputSpec, ModelConfig, ModelInfo, Prediction, SentimentModel, Step, TrainBatch
+from benchmark.data.batches import MaskedPart
+from benchmark.data.dataset import build_dataset
+from benchmark.data.registered import is_registered, register_dataset
+from benchmark.runs.executors import InlineExecutor
+from benchmark.runs.store import RunRecord, RunStore, write_record
+from benchmark.study.running import prepare, read_panels, run
+from benchmark.study.study import make_study
+from benchmark.training.inference import flops_per_sample, predict
+from tests.samples import make_samples
+
+DATASET = "inference-toy"
+if not is_registered(DATASET):
+    register_dataset(DATASET)(lambda: make_samples(words=False))
+
+
+class Linear(SentimentModel):
+    """Two layers on the mean audio frame; the first takes a parameter as input, as learned queries are."""
+
+    info = ModelInfo("test", "none", 2026)
+    name = "linear"
+
+    def __init__(self, spec: InputSpec, config: ModelConfig) -> None:
+        super().__init__(spec, config)
+        self.first, self.head = nn.Linear(5, 4), nn.Linear(4, 1)
+        self.query = nn.Parameter(torch.zeros(1, 5))
+
+    def forward(self, batch: Batch) -> Prediction:
+        mean = batch.audio.values.sum(1) / batch.audio.length[:, None]
+        return Prediction((self.head(self.first(mean)) + self.head(self.first(self.query))).squeeze(1))
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, torch.Tensor]:
+        return {}
+
+
+class Strange(Linear):
+    """Cannot be counted."""
+
+    def forward(self, batch: Batch) -> Prediction:
+        raise TypeError
+
+
+@pytest.fixture(scope="module")
+def part() -> MaskedPart:
+    dataset = build_dataset(make_samples(words=False), "official", None)
+    return MaskedPart(dataset.part("test"), None, None, torch.device("cpu"))
+
+
+def test_operations_are_those_of_the_products(part: MaskedPart) -> None:
+    model = Linear(InputSpec(text=12, audio=5, vision=7), ModelConfig())
+    products = 2 * (5 * 4 + 4)
+    assert flops_per_sample(model, part) == products + products // len(part)  # the query is multiplied once a batch
+    assert not any(p.grad is not None for p in model.parameters())
+    assert flops_per_sample(Strange(InputSpec(text=12, audio=5, vision=7), ModelConfig()), part) is None
+
+
+def test_every_sample_has_a_time(part: MaskedPart) -> None:
+    table, milliseconds = predict(Linear(InputSpec(text=12, audio=5, vision=7), ModelConfig()), part)
+    assert milliseconds.shape == (len(part),) == (len(table),)
+    assert (milliseconds > 0).all()
+
+
+def test_costs_go_from_the_run_to_the_panel(tmp_path: Path) -> None:
+    study = make_study(
+        {
+            "datasets": [DATASET],
+            "models": ["late-fusion-dropout"],
+            "protocols": ["complete"],
+            "seeds": 1,
+            "optimisation": {"epochs": 1, "batch_size": 16},
+        }
+    )
+    (record,) = run(study, tmp_path, InlineExecutor()).records
+    assert record.inference_ms_median is not None
+    assert record.inference_ms_p95 is not None
+    assert 0 < record.inference_ms_median <= record.inference_ms_p95
+    assert record.flops is not None
+    assert record.flops > 2 * record.parameters / 10
+    costs = read_panels(study, tmp_path)[0].runs.iloc[0]
+    names = ("inference_ms_median", "inference_ms_p95", "flops", "peak_memory_mb", "best_epoch")
+    for name in names:
+        assert costs[name.replace("_median", "")] == getattr(record, name)
+
+    # a run of a version that kept none of these is read all the same
+    new = {"inference_ms_median", "inference_ms_p95", "flops", "tested_epochs"}
+    old = RunRecord.model_validate(record.model_dump(exclude=new))
+    (planned,) = prepare(study).runs
+    write_record(old, RunStore(tmp_path).folder(planned.spec) / "run.json")
+    costs = read_panels(study, tmp_path)[0].runs.iloc[0]
+    assert costs["inference_ms"] == record.inference_ms
+    assert bool(pd.isna(costs["flops"]))
+    assert np.isnan(costs["inference_ms_p95"])
