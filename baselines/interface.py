@@ -44,7 +44,7 @@ class Sequences:
     """Padded sequences of one modality.
 
     Attributes:
-        values: `(B, T, D)` float32; zeros beyond a sample's length and at erased positions.
+        values: `(B, T, D)` float32; +0.0 beyond a sample's length and at erased positions, never -0.0.
         length: `(B,)` int64, at least 1: valid positions. A modality that is gone keeps its length, all zeros.
     """
 
@@ -111,7 +111,7 @@ class TrainBatch:
         observed: By modality `(B, T)` bool: observed in `input`. False on padding; True for `[CLS]` and `[SEP]`.
         integrity: `(B, 3)`: observed over valid positions of text, audio, vision in `input`, 0..1.
         complete_integrity: `(B, 3)`: the same for `complete`: below 1 where the data set itself has gaps.
-        label: `(B,)` sentiment.
+        label: `(B,)` sentiment, less `InputSpec.label_centre`.
         index: `(B,)` int64: position of each sample in the training part, for models that remember samples.
     """
 
@@ -132,7 +132,7 @@ class Prediction:
     """What a model says of B samples.
 
     Attributes:
-        sentiment: `(B,)`, on the scale of the labels, not clipped.
+        sentiment: `(B,)`, on the scale of the labels that the model is shown (`InputSpec.label_centre`), not clipped.
         integrity: `(B, 3)` estimated integrity of text, audio, vision, where the model estimates it.
         dominant: `(B,)` int64 index of the modality that leads the fusion, where the model chooses one.
     """
@@ -182,7 +182,9 @@ class InputSpec:
 
     Attributes:
         text, audio, vision: Width D of each modality's vectors (text: of the encoder's states).
-        label_range: Lowest and highest label.
+        label_range: Lowest and highest label that the model is shown: as far below 0 as above.
+        label_centre: The middle of the data set's label range, which is taken from every label that the model is shown
+            and added to what it predicts: 0 is neutral to every model, and where it starts. 0 for [-3, 3] and [-1, 1].
         train_samples: Size of the training part, for models that remember samples.
         encoder: The text encoder's layers, for the models that declare `needs_encoder`; None for the others.
         framed_text: Whether text has a state of `[CLS]` first and of `[SEP]` last; word vectors have neither.
@@ -195,6 +197,7 @@ class InputSpec:
     train_samples: int = 0
     encoder: EncoderLayers | None = field(default=None, compare=False)
     framed_text: bool = True
+    label_centre: float = 0.0
 
     def width(self, modality: Modality) -> int:
         """Width of one modality."""
@@ -203,7 +206,7 @@ class InputSpec:
 
 @dataclass(frozen=True, eq=False)
 class TrainingStatistics:
-    """What a model may read of the whole training part before training: its labels, `(n,)`."""
+    """What a model may read of the whole training part before training: its labels `(n,)`, as `TrainBatch.label`."""
 
     label: Tensor
 

@@ -146,7 +146,7 @@ def missing_part(batch: TrainBatch) -> Batch:
     parts = {}
     for modality in MODALITIES:
         whole, shown = batch.complete[modality], batch.observed[modality]
-        parts[modality] = Sequences(whole.values * ~shown[..., None], whole.length)
+        parts[modality] = Sequences(whole.values.masked_fill(shown[..., None], 0.0), whole.length)
     return Batch(parts["text"], parts["audio"], parts["vision"])
 
 

@@ -30,7 +30,7 @@ class StandInLayers(EncoderLayers):
         for number in range(self.depth):
             states = before(number, states) if before else states
         valid = torch.arange(states.shape[1], device=states.device)[None, :] < length[:, None]
-        return states * valid[:, :, None]
+        return states.masked_fill(~valid[:, :, None], 0.0)
 
 
 def parameter_count(

@@ -25,3 +25,16 @@ def shortened(value: object, most: int = 80) -> str:
     """The `repr` of a value for a message, cut to `most` characters."""
     text = repr(value)
     return text if len(text) <= most else text[: most - 3] + "..."
+
+
+def sample_sizes(samples: int, videos: int, how: str = "") -> str:
+    """`686 test samples of 31 videos`; where each sample is a video, that intervals treat samples as independent.
+
+    Args:
+        samples: How many.
+        videos: How many.
+        how: How the videos are known, see `Panel.videos`: where they are, one utterance each is not worth a word.
+    """
+    if samples == videos > 1 and how not in ("given", "recognised"):
+        return f"{samples} test samples that each count as a video of their own (intervals treat them as independent)"
+    return f"{plural(samples, 'test sample')} of {plural(videos, 'video')}"

@@ -14,10 +14,12 @@ from protocols.export import MaskFile, export_masks, read_masks
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanisms, register_mechanism
+from protocols.numbers import read_number, read_whole
 from protocols.protocol import Point, Protocol, get_protocol, protocols, register_protocol
 from protocols.regimes import Regime, get_regime, regimes, register_regime
-from protocols.registry import Registry, load_plugin, origin_of, plugin_sha256
+from protocols.registry import Registry, check_imports, load_plugin, origin_of, plugin_sha256
 from protocols.scenario import Scenario, parse
+from protocols.survey import leaves_everything
 
 __all__ = [
     "MODALITIES",
@@ -36,9 +38,11 @@ __all__ = [
     "Scenario",
     "Stream",
     "Substitution",
+    "check_imports",
     "export_masks",
     "get_protocol",
     "get_regime",
+    "leaves_everything",
     "load_plugin",
     "mechanisms",
     "origin_of",
@@ -46,6 +50,8 @@ __all__ = [
     "plugin_sha256",
     "protocols",
     "read_masks",
+    "read_number",
+    "read_whole",
     "regimes",
     "register_mechanism",
     "register_protocol",

@@ -18,7 +18,8 @@ class Noise:
 
     Attributes:
         amplitude: `(P,)`: standard deviation of the noise as a multiple of the root mean square of the sample's
-            features, over all observed positions and features of the modality; `10 ** (-SNR / 20)`.
+            features, over all features and those positions of the modality that the masks leave observed;
+            `10 ** (-SNR / 20)`. At other positions there is no noise.
         keys: `(P,)`: 64 bits that stand for the position's noise.
     """
 

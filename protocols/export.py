@@ -5,7 +5,8 @@ An npz archive without pickles:
 sample_ids                        (n,) text
 <modality>|offsets                (n + 1,): sample i owns positions offsets[i]:offsets[i + 1]
 <scenario>|<modality>             (P,) bool: observed
-<scenario>|<modality>|noise       (P,) amplitude and <scenario>|<modality>|noise_keys (P,), where there is noise
+<scenario>|<modality>|noise       (P,) amplitude and <scenario>|<modality>|noise_keys (P,), where there is noise; an
+                                  amplitude is a multiple of the root mean square of the sample's observed positions
 <scenario>|<modality>|substituted (P,) bool and <scenario>|<modality>|substitution_keys (P,), where words are replaced
 about                             JSON: data set, part, replicate, protocols; sha256 and fingerprint by scenario
 """
@@ -115,7 +116,7 @@ def read_masks(path: Path) -> MaskFile:
     """Read an exported file and check every mask against its sha256.
 
     Raises:
-        InputError: when the file is missing, is none of these, or was changed.
+        InputError: when the file is missing, is none of these, was changed, or holds masks of another version.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")
@@ -138,6 +139,10 @@ def read_masks(path: Path) -> MaskFile:
     for text, expected in about["sha256"].items():
         if masks[str(parse(text))].sha256() != expected:
             raise InputError(f"{path}: the masks of '{text}' were changed after they were written; export them again")
+        if about.get("fingerprint", {}).get(text) != parse(text).fingerprint:
+            raise InputError(
+                f"{path}: the masks of '{text}' are of another version of its mechanisms; export them again"
+            )
     return MaskFile(layout, masks, about)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from protocols.corruption import Noise, Substitution
-from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality, segment_sums
+from protocols.layout import MODALITIES, BoolArray, FloatArray, IntArray, Layout, Modality, segment_sums
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,11 +30,7 @@ class Masks:
 
     def integrity(self) -> FloatArray:
         """`(n, 3)`: observed over valid positions of text, audio, vision; realised, and 0 where there are none."""
-        columns = []
-        for modality in MODALITIES:
-            kept = segment_sums(self.observed[modality], self.layout.offsets[modality])
-            columns.append(kept / np.maximum(self.layout.lengths(modality), 1))
-        return np.stack(columns, axis=1)
+        return integrity_of(self.observed, self.layout.offsets)
 
     def of_sample(self, modality: Modality, index: int) -> BoolArray:
         """`(T,)`: the mask of one modality of the sample at `index`."""
@@ -52,3 +48,12 @@ class Masks:
                 if corruption is not None:
                     digest.update(corruption.bytes())
         return digest.hexdigest()
+
+
+def integrity_of(observed: Mapping[Modality, BoolArray], offsets: Mapping[Modality, IntArray]) -> FloatArray:
+    """`(n, 3)`: share of observed positions by sample and modality, 0 where there are none; see `Masks.integrity`."""
+    columns = []
+    for modality in MODALITIES:
+        kept = segment_sums(observed[modality], offsets[modality])
+        columns.append(kept / np.maximum(np.diff(offsets[modality]), 1))
+    return np.stack(columns, axis=1)

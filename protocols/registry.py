@@ -12,21 +12,42 @@ import importlib.metadata
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from protocols.errors import InputError, unknown_name
+from protocols.own_modules import file_of, file_sha256, identity, imported_since, own_modules, package_of
 
 T = TypeVar("T")
 
 #: Every registry of this process, for plugin files, which may register things of any kind.
 _REGISTRIES: list[Registry[object]] = []
 _PLUGIN = "sentibench_plugin_"
-#: sha256 of every plugin file that was imported, by the name of its module.
+#: Identity of every plugin file that was imported and of its own modules, by the name of the module.
 _SOURCES: dict[str, str] = {}
-#: What every plugin file registered, by the sha256 of its content.
+#: What every plugin file registered, by its identity.
 _LOADED: dict[str, tuple[str, ...]] = {}
+#: Own modules of plugins, by name.
+_OWN: dict[str, _OwnModule] = {}
+#: Modules that plugins imported while they were at work and that are part of no identity: name -> file.
+_STRAYS: dict[str, Path] = {}
+
+
+@dataclass(frozen=True)
+class _OwnModule:
+    """A module beside a plugin, as it was when the plugin was loaded.
+
+    Attributes:
+        file: Where it is.
+        sha256: Of its content.
+        imported: Whether the plugin had imported it then; else it does so later, in a function.
+    """
+
+    file: Path
+    sha256: str
+    imported: bool
 
 
 class Registry(Generic[T]):
@@ -104,9 +125,10 @@ class Registry(Generic[T]):
 
 
 def plugin_sha256(thing: type) -> str:
-    """sha256 of the plugin file that a class was defined in; empty for all others, which have versions.
+    """sha256 of the plugin that a class was defined in; empty for all others, which have versions.
 
-    What comes of a file that its author is still writing is filed by its content.
+    What comes of a file that its author is still writing is filed by its content, and by that of the modules that it
+    imports and that no distribution versions (`protocols.own_modules`).
     """
     return _SOURCES.get(thing.__module__, "")
 
@@ -119,11 +141,14 @@ def origin_of(thing: Callable[..., object]) -> str:
 def load_plugin(path: str | Path) -> list[str]:
     """Import a Python file that registers models, mechanisms, protocols, training regimes or data sets.
 
+    It is known by its content and by that of its own modules, see `protocols.own_modules`.
+
     Returns:
         What it registered, as `model my-model`.
 
     Raises:
-        InputError: if the file is missing, fails to import, or registers nothing.
+        InputError: if the file is missing, fails to import, registers nothing, or imports a module that is neither
+            installed nor seen in its text, or one whose name another module has.
     """
     path = Path(path).resolve()
     if not path.is_file():
@@ -133,11 +158,16 @@ def load_plugin(path: str | Path) -> list[str]:
     spec = importlib.util.spec_from_file_location(module_name, path)
     if spec is None or spec.loader is None or path.suffix != ".py":
         raise InputError(f"plugin {path}: not a Python file; give one that ends in .py")
-    content = hashlib.sha256(path.read_bytes()).hexdigest()
+    importlib.invalidate_caches()  # modules beside it may have been written a moment ago
+    modules = own_modules(path, path.parent)
+    content = identity(path, modules)
     if content in _LOADED:  # a copy is the same plugin
         return list(_LOADED[content])
+    _check_names(path, modules)
+    _unload_changed(modules)
     _SOURCES[module_name] = content
     before = {id(registry): dict(registry._items) for registry in _REGISTRIES}
+    known = set(sys.modules)
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
     try:
@@ -146,6 +176,15 @@ def load_plugin(path: str | Path) -> list[str]:
         raise InputError(f"plugin {path}: {error}") from error
     except Exception as error:
         raise InputError(f"plugin {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+    _check_names(path, modules)
+    for name, file in imported_since(known).items():
+        if name not in modules and not name.startswith(_PLUGIN):
+            del sys.modules[name]  # seen again when the plugin is loaded again
+            raise InputError(f"plugin {path}: {_not_followed(name, file)}")
+    for name, file in modules.items():
+        _OWN[name] = _OwnModule(file, file_sha256(file), name in sys.modules)
+        # of its own and of what it imports: the same whichever plugin loads it
+        _SOURCES[name] = identity(file, own_modules(file, path.parent, package_of(name, file)))
     new = list(_changed(before))
     if not new:
         raise InputError(
@@ -154,6 +193,53 @@ def load_plugin(path: str | Path) -> list[str]:
         )
     _LOADED[content] = tuple(new)
     return new
+
+
+def check_imports(known: Collection[str]) -> None:
+    """Check that plugins at work have imported nothing that is not part of their identity.
+
+    Args:
+        known: Names of the modules that were imported before the work began.
+
+    Raises:
+        InputError: for a module that could not be foreseen, or one that changed before a function imported it.
+    """
+    if not _SOURCES:
+        return
+    _STRAYS.update({n: f for n, f in imported_since(known).items() if n not in _SOURCES})
+    for name, file in _STRAYS.items():
+        if name in sys.modules:
+            raise InputError(f"a plugin {_not_followed(name, file)}")
+    for name, own in _OWN.items():
+        if name in sys.modules and not own.imported:
+            if file_sha256(own.file) != own.sha256:
+                raise InputError(f"{own.file}: changed after its plugin was loaded; run the study again")
+            _OWN[name] = replace(own, imported=True)
+
+
+def _not_followed(name: str, file: Path) -> str:
+    return (
+        f"imports module '{name}' ({file}) in a way that cannot be seen in its text, so that runs cannot be filed by "
+        "its content; write `import NAME` in the plugin, or install the module as a distribution"
+    )
+
+
+def _check_names(path: Path, modules: Mapping[str, Path]) -> None:
+    """A name means one module in a process: raises InputError where another file has that of an own module."""
+    for name, file in modules.items():
+        other = _OWN[name].file if name in _OWN else (file_of(name) or file).resolve()
+        if other != file:
+            raise InputError(
+                f"plugin {path}: its module '{name}' ({file}) has the name of another that is in use ({other}); rename "
+                "one of the two"
+            )
+
+
+def _unload_changed(modules: Mapping[str, Path]) -> None:
+    """Of a plugin whose modules were edited since they were imported, all are imported again."""
+    if any(name in _OWN and _OWN[name].sha256 != file_sha256(file) for name, file in modules.items()):
+        for name in modules.keys() & _OWN.keys():
+            sys.modules.pop(name, None)
 
 
 def _changed(before: Mapping[int, Mapping[str, object]]) -> Iterable[str]:

@@ -24,6 +24,7 @@ from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
 from protocols.masks import Masks
 from protocols.mechanisms import Mechanism, mechanism_class
+from protocols.numbers import read_number
 from protocols.registry import plugin_sha256
 
 COMPLETE = "complete"
@@ -32,6 +33,9 @@ COMPLETE = "complete"
 @dataclass(frozen=True)
 class Scenario:
     """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`.
+
+    Noise is added to what the whole scenario leaves and scaled by its power, wherever in the sequence it is named: its
+    strength tells nothing of what is erased.
 
     Masks are nested in the rates where mechanisms that spare a modality (`drop`, `missing_ratio`) come first.
     """
@@ -50,6 +54,11 @@ class Scenario:
         return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
 
     @property
+    def erases(self) -> bool:
+        """Whether any mechanism may erase positions."""
+        return any(type(m).erase is not Mechanism.erase for m in self.mechanisms)
+
+    @property
     def ignorable(self) -> bool:
         """Whether all that a sample tells is what is left of it: values are right, and gaps do not depend on them."""
         return not self.corrupts and all(m.at_random for m in self.mechanisms)
@@ -57,7 +66,7 @@ class Scenario:
     @property
     def fingerprint(self) -> str:
         """Hash of the text and of the mechanisms' versions (of plugins: their content): results are filed by it."""
-        marks = (f"{m}@{m.version}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
+        marks = (f"{m}@{self._version(m)}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
         text = " + ".join(marks)
         return hashlib.sha256(f"scenario:1:{text}".encode()).hexdigest()[:16]
 
@@ -78,7 +87,7 @@ class Scenario:
         for mechanism in self.mechanisms:
             turn = seen.get(mechanism.name, 0)
             seen[mechanism.name] = turn + 1
-            stream = Stream(layout, f"{mechanism.name}@{mechanism.version}#{turn}", replicate)
+            stream = Stream(layout, f"{mechanism.name}@{self._version(mechanism)}#{turn}", replicate)
             if present is None:
                 present = np.stack([segment_any(observed[m], layout.offsets[m]) for m in MODALITIES], axis=1)
             erased = mechanism.erase(layout, present, stream)
@@ -93,6 +102,14 @@ class Scenario:
                 else:
                     substituted[m] = corruption
         return Masks(layout, observed, noise, substituted)
+
+    def _version(self, mechanism: Mechanism) -> int:
+        """A mechanism's version here: one more for noise in a scenario that erases.
+
+        Such noise was scaled by the power of erased positions as well in version 1; noise alone has not changed since.
+        """
+        noisy = type(mechanism).corrupt is not Mechanism.corrupt and mechanism.adds_noise
+        return mechanism.version + int(noisy and self.erases)
 
 
 def parse(text: str | Scenario) -> Scenario:
@@ -153,9 +170,11 @@ def _value(node: ast.expr, text: str) -> object:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
+        if not isinstance(node.value, (bool, str)) and read_number(found := _source(node, text)) is None:
+            raise InputError(f"scenario {_short(text)}: {found[:40]!r} is no plain number; write it as 0.5, 10 or 1e-3")
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
-        value = node.operand.value
+        value = _value(node.operand, text)
         if isinstance(value, (int, float)):
             return -value
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
@@ -164,6 +183,10 @@ def _value(node: ast.expr, text: str) -> object:
         with suppress(TypeError):  # a key that holds a mapping
             return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
     raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
+
+
+def _source(node: ast.expr, text: str) -> str:
+    return ast.get_source_segment(text.strip(), node) or ""
 
 
 def _short(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A protocol seen on samples: what it realises by modality, and what becomes of one sample and of many."""
+"""A protocol seen on samples: what it realises by modality, what becomes of one sample and of many, what stays."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 from protocols.errors import InputError
 from protocols.layout import MODALITIES, BoolArray, FloatArray, Layout, Modality
 from protocols.protocol import Point, Protocol
+from protocols.scenario import parse
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,3 +113,24 @@ def example_layout(samples: int = 1000) -> Layout:
     return Layout(
         layout.fingerprint, layout.sample_ids, layout.offsets, layout.observed, salience=lambda m: salience[m]
     )
+
+
+@lru_cache(maxsize=1024)
+def leaves_everything(scenario: str) -> bool:
+    """Whether nothing is missing and nothing is wrong under a scenario, however it is written.
+
+    Its masks are drawn on the samples of `example_layout`: at rate 0, or with every modality available, they are those
+    of `complete`.
+
+    Args:
+        scenario: Text of a scenario.
+
+    Raises:
+        InputError: for a text that is not a scenario, or one whose masks need a data set of a certain kind.
+    """
+    layout = example_layout()
+    masks = parse(scenario).masks(layout)
+    wrong = any(noise.amplitude.any() for noise in masks.noise.values()) or any(
+        substitution.where.any() for substitution in masks.substituted.values()
+    )
+    return not wrong and all(np.array_equal(masks.observed[m], layout.observed[m]) for m in MODALITIES)

@@ -79,7 +79,7 @@ def published_content(
         words = rng.integers(1, layout.text - 1, n)
         text = np.zeros((n, 3, layout.text), np.float32)
         for i, count in enumerate(words):
-            text[i, 0, : count + 2] = [101, *rng.integers(1000, 21_000, count), 102]
+            text[i, 0, : count + 2] = [101, *rng.integers(2000, 21_000, count), 102]
             text[i, 1, : count + 2] = 1
         high = 1 if layout.chinese else 3
         label = np.clip(rng.normal(0, high / 2, n), -high, high).astype(np.float32)

@@ -18,6 +18,7 @@ from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
 from tests.benchmark.cli.test_cli import write_npz
 from tests.csd import write_csd_folder
+from tests.misa import misa_content, write_misa_folder
 from tests.mmsa import write_mmsa_pickle
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,12 +54,15 @@ def write_files(folder: Path) -> None:
     """The files that the commands name."""
     write_mmsa_pickle(folder / "unaligned_50.pkl")
     write_npz(folder / "features.npz")
+    write_misa_folder(folder / "MOSI", misa_content())
     write_csd_folder(folder / "CMU_MOSEI")
     videos = [f"vid-{i}_x" for i in range(6)]
     parts = {"train": videos[:3], "valid": videos[3:4], "test": videos[4:]}
     (folder / "splits.json").write_text(json.dumps(parts))
     rows = [f"good film number {i},{(i % 7) - 3},v{i % 10}" for i in range(40)]
     (folder / "reviews.csv").write_text("\n".join(["text,label,video_id", *rows]))
+    rows = [f"good film number {i},{i % 5 + 1}" for i in range(40)]
+    (folder / "stars.csv").write_text("\n".join(["text,label", *rows]))
     (folder / "results").mkdir()
     (folder / "results" / "measured").symlink_to(ROOT / "results" / "measured")
     (folder / "errors.py").write_text("\n\n".join(blocks("python", "docs/add-a-table-or-figure.md")))

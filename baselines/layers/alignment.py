@@ -33,7 +33,7 @@ def resample(sequences: Sequences, length: Tensor, steps: int) -> Sequences:
     wide = (-1, -1, values.shape[2])
     total = running.gather(1, stop[..., None].expand(wide)) - running.gather(1, start[..., None].expand(wide))
     means = (total / (stop - start)[..., None]).to(values.dtype)
-    return Sequences(means * valid[..., None], length)
+    return Sequences(means.masked_fill(~valid[..., None], 0.0), length)
 
 
 def align_to_text(batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:

@@ -29,11 +29,10 @@ def drop_modalities(samples: int, rate: float, device: torch.device) -> Tensor:
 
 def silenced(batch: Batch, dropped: Tensor) -> Batch:
     """The batch with zeros in the modalities that `dropped` `(B, 3)` names."""
-    kept = (~dropped).unbind(dim=1)
     return Batch(
         *(
-            Sequences(batch[m].values * keep[:, None, None], batch[m].length)
-            for m, keep in zip(MODALITIES, kept, strict=True)
+            Sequences(batch[m].values.masked_fill(gone[:, None, None], 0.0), batch[m].length)
+            for m, gone in zip(MODALITIES, dropped.unbind(dim=1), strict=True)
         )
     )
 

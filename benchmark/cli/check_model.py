@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import NumberRange, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +27,7 @@ _MARKS = {"passed": "[green]✓[/]", "failed": "[bold red]✗[/]", "skipped": "[
 @click.option("--only", multiple=True, metavar="CHECK", help="Only this check. Several: repeat.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=1),
+    type=NumberRange(min=1),
     default=40.0,
     show_default=True,
     help="Time that learning sixteen samples by heart may take.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from benchmark.cli.options import OUT
+from benchmark.cli.options import OUT, Number, Whole
 
 if TYPE_CHECKING:
     from benchmark.tables.comparison import Comparison
@@ -26,8 +26,8 @@ _LISTED = 8
 @click.option("--protocol", "protocols", multiple=True, help="Only this protocol. Several: repeat.")
 @click.option("--metric", "metrics", multiple=True, help="Such as f1_non0, or all. Several: repeat.")
 @click.option("--by-scenario", is_flag=True, help="Every scenario for itself, instead of the mean over a protocol.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of intervals and verdicts.")
-@click.option("--draws", type=click.IntRange(min=2), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of all intervals and verdicts together.")
+@click.option("--draws", type=Whole(min=2), default=2000, show_default=True, help="Bootstrap draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compare(
     a: str,
@@ -45,7 +45,8 @@ def compare(
     """Test whether models A and B of a study (by default the one that was run last) differ.
 
     A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
-    Without --metric: MAE, and every metric where one protocol is named.
+    Without --metric: MAE, and every usual metric where one protocol is named. Intervals and verdicts are corrected for
+    the number of questions (Bonferroni): fewer questions leave more power.
     """
     from benchmark.results.comparing import compare as compare_rows
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import Number, load_plugins, plugin_option
 
 
 @click.group()
@@ -20,13 +20,32 @@ def data() -> None:
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--force", is_flag=True, help="Replace a data set of that name.")
 @click.option(
-    "--label-range", nargs=2, type=float, help="Lowest and highest label, where they are not the layout's own."
+    "--label-range",
+    nargs=2,
+    type=Number(),
+    metavar="LOW HIGH",
+    help="Lowest and highest label. Default: as the file says, or its checksum; else the smaller of -1 to 1 and -3 to "
+    "3 that holds all labels. Any other range must be said.",
+)
+@click.option(
+    "--map-labels",
+    nargs=2,
+    type=Number(),
+    metavar="LOW HIGH",
+    help="Map the label range linearly to this one: -3 3 (or -1 1, for the bins of CH-SIMS) gives labels from 1 to 5 "
+    "accuracies and F1; without it they have MAE and Corr.",
+)
+@click.option(
+    "--vocabulary",
+    metavar="NAME",
+    help="MMSA pickle, npz: what the token ids index, bert-base-uncased or bert-base-chinese. Default: as the file "
+    "says, or its checksum; else by the writing of most raw texts.",
 )
 @click.option(
     "--split",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="csd, CSV: which videos are train, valid and test (CSV 'video,part', or JSON). Default: hashed, by video.",
+    help="npz, csd, CSV: which videos are train, valid, test (CSV 'video,part', or JSON). Default: hashed, by video.",
 )
 @click.option(
     "--use",
@@ -43,6 +62,8 @@ def import_(
     paths: tuple[Path, ...],
     force: bool,
     label_range: tuple[float, float] | None,
+    map_labels: tuple[float, float] | None,
+    vocabulary: str | None,
     split: Path | None,
     use: tuple[str, ...],
     label_column: str | None,
@@ -50,13 +71,15 @@ def import_(
 ) -> None:
     """Import PATH as the data set NAME.
 
-    PATH is an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files (or the files), or a CSV of text and
-    labels.
+    PATH is a feature pickle (MMSA, MISA, MulT) or a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder
+    of CMU-SDK .csd files (or the files), or a CSV of text and labels. NAME is free: it says nothing of what is in the
+    data. Videos are those that the source names, or that its ids tell (dia125_utt3, VIDEO[3]). What has to be guessed
+    is said; what nobody would read, such as an unknown array, is refused.
     """
     from benchmark.data.catalog import import_data
     from benchmark.data.importers import ImportOptions
 
-    options = ImportOptions(split, _roles(use), label_column, text_column, paths[1:])
+    options = ImportOptions(split, _roles(use), label_column, text_column, paths[1:], vocabulary, map_labels)
     report = import_data(name, paths[0], force=force, label_range=label_range, options=options)
     info = report.info
     click.echo(f"{name}: {info.samples} samples, splits {', '.join(info.splits)}")

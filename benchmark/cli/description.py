@@ -87,11 +87,13 @@ def _table(*headers: str, left: int = 1) -> Table:
 
 
 def _parts(d: Description) -> Table:
-    table = _table("", "samples", "videos", "neg.", "zero", "pos.", "mean", "sd", "const. MAE")
+    signs = ("neg.", "zero", "pos.") if d.classes else ()  # what is neutral in another range, nobody said
+    table = _table("", "samples", "videos", *signs, "mean", "sd", "const. MAE")
     table.add_column("labels", no_wrap=True)
     for p in d.parts:
         if p.split == d.split:
-            counts = [f"{k:,}" for k in (p.samples, p.videos, p.negative, p.zero, p.positive)]
+            signed = (p.negative, p.zero, p.positive) if d.classes else ()
+            counts = [f"{k:,}" for k in (p.samples, p.videos, *signed)]
             values = [_number(v) for v in (p.mean, p.deviation, p.constant_mae)]
             table.add_row(p.part, *counts, *values, bars(d.labels.counts[p.part]))
     return table
@@ -190,15 +192,17 @@ def _cut(text: str, width: int = 26) -> str:
 def _probes(d: Description) -> Table | None:
     if not d.probes:
         return None
-    table = _table("", "MAE", "Corr", "Acc-2", r"\[95 %]", "train", "test", "r in train", "r in test")
+    accuracy = ("Acc-2", r"\[95 %]") if d.classes else ()
+    table = _table("", "MAE", "Corr", *accuracy, "train", "test", "r in train", "r in test")
     for p in d.probes:
         if p.reason:
             table.add_row(p.modality, Text("-", style="dim"))
             continue
         band = "" if p.low is None or p.high is None else f"{p.low:.3f}-{p.high:.3f}"
         within = ["≤ 0" if v == 0 else _number(v, 2) for v in (p.train_corr, p.test_corr)]
-        values = [_number(v, 3) for v in (p.mae, p.corr, p.accuracy)]
-        table.add_row(p.modality, *values, band, f"{p.train:,}", f"{p.test:,}", *within)
+        values = [_number(v, 3) for v in (p.mae, p.corr)]
+        values += [_number(p.accuracy, 3), band] if d.classes else []
+        table.add_row(p.modality, *values, f"{p.train:,}", f"{p.test:,}", *within)
     return table
 
 

@@ -9,10 +9,36 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from protocols import read_number, read_whole
+
 if TYPE_CHECKING:
     from benchmark.runs.executors import Executor
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Whole(click.IntRange):
+    """A whole number in plain digits: `1_0` is a typing error and not 10."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; fails as click's own types do."""
+        if isinstance(value, str) and read_whole(value) is None:
+            self.fail(f"{value!r} is not a valid integer.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class Number(click.types.FloatParamType):
+    """A decimal number in plain digits: `1_0` is a typing error and not 10."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number; fails as click's own types do."""
+        if isinstance(value, str) and read_number(value) is None:
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class NumberRange(Number, click.FloatRange):
+    """`Number` within bounds."""
 
 
 def plugin_option(command: F) -> F:
@@ -78,13 +104,14 @@ def read_seeds(text: str | None) -> int | list[int] | None:
     if text is None:
         return None
     parts = split_list(text)
-    if not parts or not all(p.isdigit() for p in parts):
+    numbers = [n for n in map(read_whole, parts) if n is not None and n >= 0]
+    if not parts or len(numbers) < len(parts):
         raise InputError(f"--seeds: expected a number of seeds such as 5, or a list such as 0,3,7; found '{text}'")
     if len(parts) == 1 and not text.strip().endswith(","):
-        if int(parts[0]) == 0:
+        if numbers[0] == 0:
             raise InputError("--seeds: expected at least 1 seed; write '0,' for the one seed 0")
-        return int(parts[0])
-    return [int(p) for p in parts]
+        return numbers[0]
+    return numbers
 
 
 def check_device(device: str) -> None:

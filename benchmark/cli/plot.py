@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, check_device, load_plugins, plugin_option, split_list
+from benchmark.cli.options import OUT, Whole, check_device, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: What is examined unless said otherwise: everything at once, whole modalities, positions.
@@ -91,11 +91,9 @@ def plot(
     multiple=True,
     help=f"A protocol, or a scenario such as 'drop(rate=0.5)'; repeatable. Default: {', '.join(_EXAMINED)}.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
+@click.option("--seed", type=Whole(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
 @click.option("--dataset", help="Of STUDY:MODEL, the runs on this data set: NAME, NAME/SPLIT, NAME/fold*.")
-@click.option(
-    "--permutations", type=click.IntRange(min=1), default=20, show_default=True, help="Shufflings of the scores."
-)
+@click.option("--permutations", type=Whole(min=1), default=20, show_default=True, help="Shufflings of the scores.")
 @click.option("--by-point", is_flag=True, help="Print the tables of every protocol, point by point, as well.")
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
 @plugin_option

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, check_device, load_plugins, plugin_option
+from benchmark.cli.options import OUT, Whole, check_device, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     default=Path("-"),
     help="CSV of the predictions; '-', the default, is standard output.",
 )
-@click.option("--seed", type=click.IntRange(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
+@click.option("--seed", type=Whole(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
 @click.option("--dataset", help="Of STUDY:MODEL, the runs trained on this data set (NAME or NAME/SPLIT).")
 @OUT
 @click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")

@@ -84,7 +84,8 @@ class MinuteLines:
 
 
 class StudyDisplay:
-    """Shows a study on a terminal as a live matrix, elsewhere as one line a finished run and one a minute.
+    """Shows a study on a terminal as a live matrix of validation MAE, elsewhere as one line a finished run and one a
+    minute.
 
     Args:
         plan: The study.
@@ -148,9 +149,11 @@ class StudyDisplay:
             self._cells[number] = Text("failed", style="bold red")
             line = f"failed: {record.error}"
         else:
-            mae = sum(e.mae for e in record.evaluations) / max(1, len(record.evaluations))
-            self._cells[number] = Text(f"✓ {mae:.3f}", style="green")
-            line = f"mean test MAE {mae:.3f} after {record.epochs} epochs, {seconds:.0f} s"
+            # never of the test part: who develops a model would choose by it; the report of the study shows it
+            mae = f" {record.valid_mae:.3f}" if record.valid_mae is not None else ""
+            self._cells[number] = Text(f"✓{mae}", style="green")
+            chosen = f"validation MAE{mae} after {record.epochs} epochs, " if mae else ""
+            line = f"{chosen}{seconds:.0f} s"
         if not self._console.is_terminal or record.status == "failed":
             text = f"[{self._finished}/{self._todo}] {self._name(number)}: {line}"
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
@@ -171,7 +174,7 @@ class StudyDisplay:
             here = [(i, r) for i, r in enumerate(self._plan.runs) if r.dataset == dataset]
             splits = list(dict.fromkeys(r.spec.split for _, r in here))
             columns = list(dict.fromkeys((r.spec.seed, r.spec.split) for _, r in here))
-            table = Table(title=Text(dataset), title_justify="left", box=None, pad_edge=False)
+            table = Table(title=Text(f"{dataset}: validation MAE"), title_justify="left", box=None, pad_edge=False)
             table.add_column("model")
             for seed, split in columns:
                 table.add_column(f"s{seed}" if len(splits) == 1 else f"s{seed} {split}", min_width=8, no_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, split_list
+from benchmark.cli.options import OUT, Number, Whole, split_list
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,8 +40,8 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.option("--at", help="optimism: choose epochs at this rate of the protocol, such as 0.5; default: at its mean.")
 @click.option("--columns", help="Comma-separated names of columns (those of the CSV), or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
-@click.option("--level", type=float, default=0.95, show_default=True, help="Of the intervals.")
-@click.option("--draws", type=click.IntRange(min=1), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of intervals, ranks and bold.")
+@click.option("--draws", type=Whole(min=1), default=2000, show_default=True, help="Bootstrap draws.")
 @click.option("--with-reported", is_flag=True, help="Published numbers below a rule in leaderboards, faults marked.")
 @click.option("--publish", "published", type=_FOLDER, help="Write a FOLDER to commit, predictions included.")
 @click.option("--check", "checked", type=_FOLDER, help="Recompute every number of such a FOLDER from its predictions.")
@@ -131,10 +131,9 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
     def below(entry: Entry) -> Entry:
         if entry.name != "leaderboard":
             return entry
-        need = NEEDS.get(entry.dataset.partition("/")[0])
-        table = with_reported(
-            entry.table, rows, dataset=entry.dataset, protocol=entry.protocol, warning=need.warning if need else ""
-        )
+        need = NEEDS.get(entry.published)
+        warning = need.warning(entry.dataset.partition("/")[0]) if need else ""
+        table = with_reported(entry.table, rows, dataset=entry.published, protocol=entry.protocol, warning=warning)
         return replace(entry, table=table)
 
     return [below(entry) for entry in entries]
@@ -143,11 +142,17 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
 def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     from dataclasses import replace
 
-    if columns is None or columns == "all":
+    if columns is None:
         return entries
-    wanted = split_list(columns)
+    known = {column.name for entry in entries for column in entry.table.columns}
     chosen = []
     for entry in entries:
+        every = [column.name for column in entry.table.columns]
+        given = every if columns == "all" else split_list(columns)
+        # what another data set of the study has, and this one has not, is left out here
+        wanted = [name for name in given if name in every or name not in known]
+        if given and not wanted:
+            continue
         first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))

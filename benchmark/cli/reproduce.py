@@ -13,6 +13,7 @@ import click
 from benchmark.cli.options import (
     OUT,
     OUT_DEFAULT,
+    Whole,
     chosen_executor,
     executor_options,
     load_plugins,
@@ -38,7 +39,7 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 @click.option("--dataset", help="Measure on this data set instead, such as synthetic:size=tiny; tables say so.")
 @click.option("--models", help="Comma-separated names, instead of the table's own.")
 @click.option("--seeds", help="How many (5), or which (0,3,7).")
-@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
+@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print all tables in this format.")
 @executor_options
 @plugin_option

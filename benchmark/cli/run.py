@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, chosen_executor, executor_options, read_seeds, split_list
+from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options, read_seeds, split_list
 
 
 @click.command()
@@ -29,8 +29,8 @@ from benchmark.cli.options import OUT, chosen_executor, executor_options, read_s
 @click.option("--regime", help="Training regime: uncertain, complete, or a scenario's text.")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
-@click.option("--epochs", type=click.IntRange(min=0), help="Most epochs, for every model.")
-@click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
+@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
+@click.option("--patience", type=Whole(min=1), help="Epochs without improvement before training ends.")
 @click.option("--name", help="Name of the study: its tables and figures go to OUT/studies/NAME.")
 @click.option("--plugin", "plugins", multiple=True, help="A Python file that registers models. Several: repeat.")
 @click.option(
@@ -77,6 +77,7 @@ def run(
 
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
+    from benchmark.evaluation.scales import without_classes
     from benchmark.results.opening import open_results
     from benchmark.study.filing import read_study
     from benchmark.study.plan import prepare
@@ -110,6 +111,9 @@ def run(
     if not as_json:
         shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
         console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False, soft_wrap=True)
+        for data, bounds in {r.dataset.partition("/")[0]: r.label_range for r in plan.runs}.items():
+            for line in without_classes(bounds):
+                console.print(f"{data}: {line}", style="dim", highlight=False, soft_wrap=True)
     if dry_run:
         listing = [plan.runs[i].spec for i in todo]
         if as_json:
@@ -121,7 +125,8 @@ def run(
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(plan, out, pool, display.event, device, display.record)
     if as_json:
-        click.echo(json.dumps([r.model_dump(mode="json") for r in outcome.records], indent=2))
+        without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
+        click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))
     elif len(outcome.failed) < len(outcome.records):
         show_results(open_results(plan, out), console)
     for record in outcome.failed:

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmark.cli.options import executor_options, plugin_option
+from benchmark.cli.options import Whole, executor_options, plugin_option
 from benchmark.cli.progress import MinuteLines
 
 if TYPE_CHECKING:
@@ -34,9 +34,9 @@ SHOWN = 5
     help="Data set, one split of it: mosi, mosi/official, synthetic. Several, to judge every trial on all: repeat.",
 )  # fmt: skip
 @click.option("--regime", default="uncertain", show_default=True, help="Training regime, also of the validation.")
-@click.option("--budget", type=click.IntRange(min=1), default=20, show_default=True, help="Trials altogether.")
+@click.option("--budget", type=Whole(min=1), default=20, show_default=True, help="Trials altogether.")
 @click.option(
-    "--folds", type=click.IntRange(min=2),
+    "--folds", type=Whole(min=2),
     help="Judge by cross-validation within the training and validation videos, where the validation part is small; "
     "what a fold leaves out also chooses the epoch of its training.",
 )  # fmt: skip
@@ -47,7 +47,7 @@ SHOWN = 5
     "--epochs", help="Most epochs of a training; several: to choose among, the first to begin with: 25,6,12.",
 )  # fmt: skip
 @click.option("--fields", help="Vary these fields only, of those that --dry-run shows: learning_rate,epochs.")
-@click.option("--patience", type=click.IntRange(min=1), help="Epochs without improvement before training ends.")
+@click.option("--patience", type=Whole(min=1), help="Epochs without improvement before training ends.")
 @click.option(
     "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
 )
@@ -56,7 +56,7 @@ SHOWN = 5
     help="Train hopeless trials to their end: those whose first training is worse than the median of finished ones, or "
     "than all of them where there are several folds or data sets.",
 )  # fmt: skip
-@click.option("--seed", "search_seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of the search.")
+@click.option("--seed", "search_seed", type=Whole(min=0), default=0, show_default=True, help="Of the search.")
 @plugin_option
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/tuning"), show_default=True,
@@ -149,12 +149,12 @@ def tune(
 def _read_epochs(text: str | None) -> tuple[int, ...]:
     """`25` or `25,6,12`; raises InputError for anything else."""
     from benchmark.cli.options import split_list
-    from protocols import InputError
+    from protocols import InputError, read_whole
 
-    parts = split_list(text or "")
-    if text is not None and not (parts and all(p.isdigit() and int(p) for p in parts)):
+    numbers = [read_whole(part) or 0 for part in split_list(text or "")]
+    if text is not None and not (numbers and min(numbers) > 0):
         raise InputError(f"--epochs: expected a number such as 25, or several such as 25,6,12; found '{text}'")
-    return tuple(dict.fromkeys(map(int, parts)))
+    return tuple(dict.fromkeys(numbers))
 
 
 class TuningDisplay:

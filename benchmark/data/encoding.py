@@ -136,7 +136,7 @@ class TextEncoder(nn.Module):
         """
         valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
         states: Tensor = self.transformer(input_ids=ids, attention_mask=valid.long()).last_hidden_state
-        return states * valid[:, :, None]
+        return states.masked_fill(~valid[:, :, None], 0.0)
 
     @torch.no_grad()
     def encode(self, ids: IntArray, offsets: IntArray, batch_size: int = 64) -> Tensor:
@@ -204,7 +204,7 @@ class WordEmbeddings(TextEncoder):
         """`(B, T, D)` word vectors of padded token ids, zeros on padding."""
         valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
         vectors: Tensor = self._whole[0].transformer.get_input_embeddings()(ids)
-        return vectors * valid[:, :, None]
+        return vectors.masked_fill(~valid[:, :, None], 0.0)
 
     def inner(self) -> InnerLayers:
         """A copy of the encoder's layers for one model."""
@@ -263,7 +263,7 @@ class InnerLayers(EncoderLayers):
         finally:
             for hook in hooks:
                 hook.remove()
-        result: Tensor = states * valid[:, :, None]
+        result: Tensor = states.masked_fill(~valid[:, :, None], 0.0)
         return result
 
 

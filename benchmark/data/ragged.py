@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from baselines import Sequences
+from benchmark.data.erasing import erase
 from benchmark.data.pages import mapping_of, release_mapping
 from benchmark.data.samples import BoolArray, FloatArray, IntArray
 from benchmark.data.scaling import Scaler
@@ -33,7 +34,7 @@ class Ragged(ABC):
 
     @abstractmethod
     def padded(self, rows: Tensor) -> Sequences:
-        """Samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest of them; zeros beyond their ends.
+        """Samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest of them; +0.0 beyond their ends.
 
         The tensor is new: the caller may change it.
         """
@@ -200,7 +201,7 @@ class DeviceRagged(Ragged):
         rows = rows.to(self._values.device)
         length = self._length[rows]
         index, valid = spread(self._start[rows], length)
-        return Sequences(self._values[index] * valid[:, :, None], length)
+        return Sequences(erase(self._values[index], valid), length)
 
     def on(self, device: torch.device) -> Ragged:
         """The same sequences on a device."""

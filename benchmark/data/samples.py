@@ -77,6 +77,8 @@ class Provenance:
         cleaning: Counts of replaced values, such as `{"audio": {"nan": 3, "inf": 0, "overflow": 1}}`.
         notes: Anything a reader should know, a line each.
         steps: Padded length of each modality in the source, where it was padded.
+        videos: How the videos are known: `given` by the source, `recognised` in the ids, or `unknown`, where each
+            sample counts as a video of its own; empty where that was not recorded.
     """
 
     source: str
@@ -87,6 +89,7 @@ class Provenance:
     cleaning: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     steps: Mapping[Modality, int] = field(default_factory=dict)
+    videos: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from benchmark.data.config import Scaling
+from benchmark.data.erasing import erase
 from benchmark.data.samples import BoolArray
 
 #: Single frames far outside the training range must not decide a prediction.
@@ -54,11 +55,11 @@ class Scaler:
         return cls(scaling, mean.float(), deviation.float())
 
     def apply(self, values: Tensor, observed: BoolArray) -> Tensor:
-        """Values `(Q, D)` scaled, zeros where not observed `(Q,)`; element by element, so equal in any grouping."""
+        """Values `(Q, D)` scaled, +0.0 where not observed `(Q,)`; element by element, so equal in any grouping."""
         scaled = transform(values, self.scaling).sub_(self.mean).div_(self.deviation)
         if self.scaling != "none":
             scaled = scaled.clamp_(-_LIMIT, _LIMIT)
-        return scaled.mul_(torch.from_numpy(observed)[:, None])
+        return erase(scaled, torch.from_numpy(observed))
 
 
 def transform(values: Tensor, scaling: Scaling) -> Tensor:

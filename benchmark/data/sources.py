@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from benchmark.data.bounds import mae_bound
 from benchmark.data.catalog import find_store, store_path
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, build_dataset
@@ -17,6 +18,7 @@ from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
+from benchmark.evaluation.panel import Bound
 from protocols import InputError
 
 
@@ -30,6 +32,8 @@ class DatasetHeader:
         splits: Named splits, the default first.
         text_is_tokens: Whether the text must be encoded.
         label_range: Lowest and highest possible label.
+        bound: An MAE that no model is believed to reach, where the source file is known.
+        videos: How the videos are known, see `Provenance`.
     """
 
     name: str
@@ -37,6 +41,8 @@ class DatasetHeader:
     splits: tuple[str, ...]
     text_is_tokens: bool
     label_range: tuple[float, float] = (-3.0, 3.0)
+    bound: Bound | None = None
+    videos: str = ""
 
 
 def filed_name(reference: str) -> str:
@@ -54,6 +60,12 @@ def load_samples(name: str) -> Samples:
     path = find_store(name)
     state = path.stat()
     return _read(path, state.st_mtime_ns, state.st_size)
+
+
+def forget_samples() -> None:
+    """Let go of the samples that were kept for the next caller: before training, which may not see all labels."""
+    for kept in (_generated, _made, _read):
+        kept.cache_clear()
 
 
 @lru_cache(maxsize=4)
@@ -83,15 +95,19 @@ def _read(path: Path, changed: int, size: int) -> Samples:
 def dataset_header(name: str) -> DatasetHeader:
     """What is known of a data set without reading its values; raises InputError for an unknown name."""
     if is_synthetic(name):
-        samples = load_samples(name)
-        config = parse_synthetic(name)
-        return DatasetHeader(str(config), _fingerprint(config), tuple(samples.splits), True)
+        return _generated_header(parse_synthetic(name))
     if _from_code(name):
         samples = load_samples(name)
         tokens = samples.streams["text"].token_ids is not None
-        return DatasetHeader(name, samples.fingerprint(), tuple(samples.splits), tokens, samples.provenance.label_range)
+        origin = samples.provenance
+        return DatasetHeader(
+            name, samples.fingerprint(), tuple(samples.splits), tokens, origin.label_range, videos=origin.videos
+        )
     info = store_info(find_store(name))
-    return DatasetHeader(info.name, info.fingerprint, info.splits, info.text_is_tokens, info.provenance.label_range)
+    bound, origin = mae_bound(info.provenance.source_sha256), info.provenance
+    return DatasetHeader(
+        info.name, info.fingerprint, info.splits, info.text_is_tokens, origin.label_range, bound, origin.videos
+    )
 
 
 def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, scaling: Scaling = "log") -> Dataset:
@@ -111,5 +127,7 @@ def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, sca
 
 
 @lru_cache(maxsize=4)
-def _fingerprint(config: SyntheticConfig) -> str:
-    return _generated(config).fingerprint()
+def _generated_header(config: SyntheticConfig) -> DatasetHeader:
+    samples = _generated(config)
+    videos = samples.provenance.videos
+    return DatasetHeader(str(config), samples.fingerprint(), tuple(samples.splits), True, videos=videos)

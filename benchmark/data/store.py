@@ -189,6 +189,10 @@ def _info(file: h5py.File, path: Path) -> StoreInfo:
     text["notes"] = tuple(str(note) for note in text["notes"])
     text["cleaning"] = {m: {k: int(v) for k, v in counts.items()} for m, counts in text["cleaning"].items()}
     text["steps"] = {m: int(text.get("steps", {})[m]) for m in MODALITIES if m in text.get("steps", {})}
+    for title in ("samples", "splits", *MODALITIES):
+        # a look for a name in an array goes through all of its rows, which may be any number of few bytes
+        if not isinstance(file[title], h5py.Group):
+            raise ValueError(f"{title} is an array, expected a group")
     splits = json.loads(read_attribute(file, "splits"))
     if set(splits) != set(file["splits"]):
         raise ValueError("the splits in its header are not those in the file")

@@ -67,7 +67,7 @@ def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
     _settle(part)
     tokens: list[Tensor] = []
     order: list[Tensor] = []
-    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         tokens.append(model.represent(part.batch(rows)).tokens)
         order.append(rows)
     return torch.cat(tokens)[torch.argsort(torch.cat(order)).to(run.device)]
@@ -103,12 +103,12 @@ def ask(
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
     estimates = chooses = True
-    batches = list(batches_by_length(part.part, EVALUATION_BATCH))
+    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
     for rows in batches:
         batch = part.batch(rows)
         prediction, view = model.predict(batch), model.represent(batch)
         wanted = target[rows.to(run.device)]
-        own[rows] = prediction.sentiment.float().cpu()
+        own[rows] = prediction.sentiment.float().cpu() + model.spec.label_centre
         left[rows] = distance(view.tokens, wanted).float().cpu()
         completed[rows] = distance(view.completed, wanted).float().cpu()
         if semantic is not None:
@@ -181,6 +181,7 @@ def _with_scores(
             batch = part.batch(rows)
             for i, given in enumerate(scores):
                 result[i, rows] = model.predict(batch, given[rows].to(part.device)).sentiment.float().cpu()
+    result += model.spec.label_centre
     return _array(result)
 
 

@@ -8,7 +8,7 @@ import pandas as pd
 from benchmark.diagnostics.placing import table_rows
 from benchmark.tables.cells import NOTHING, level_text, ratio
 from benchmark.tables.table import Cell, Column, Interval, Row, Table
-from benchmark.words import plural
+from benchmark.words import plural, sample_sizes
 from protocols import MODALITIES
 
 
@@ -42,7 +42,8 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
     caption = (
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
-        f"where a row is over all; mean over seeds). {NOTHING}: the true integrity does not vary."
+        f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
+        "not vary, or there is no estimate."
     )
     under = f" under {protocol}" if protocol else ""
     return Table(f"Calibration of estimated integrity{under}: {subject}", tuple(columns), tuple(made), (), caption)
@@ -92,4 +93,4 @@ def _share(value: float, low: float, high: float) -> Cell:
 
 def _seeds(data: pd.DataFrame) -> str:
     seeds, samples, videos = (int(data[name].max()) for name in ("seeds", "samples", "videos"))
-    return f"{samples} test samples of {videos} videos, {plural(seeds, 'seed')}."
+    return f"{sample_sizes(samples, videos)}, {plural(seeds, 'seed')}."

@@ -113,6 +113,7 @@ def permutation_data(
             model=SHUFFLED,
             values=np.mean([own.values for own in shuffles], axis=0),
             draws=np.mean([own.draws for own in shuffles], axis=0),
+            seed_draws=np.mean([own.seed_draws for own in shuffles], axis=0),
         ),
         TRUE: single[TRUE],
     }

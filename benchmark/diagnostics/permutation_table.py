@@ -15,7 +15,7 @@ from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER
 from benchmark.tables.cells import level_text, number, probability, ratio, signed
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
-from benchmark.words import listed, plural
+from benchmark.words import listed, plural, sample_sizes
 
 #: Shuffling that changes a score by less than this on average cannot show whether scores are used.
 CHANGED = 0.02
@@ -162,7 +162,7 @@ def _difference(row: pd.Series) -> Cell:
 
 def _sizes(data: pd.DataFrame) -> str:
     samples, videos, seeds = (int(np.nanmax(data[name])) for name in ("samples", "videos", "seeds"))
-    return f"{samples} test samples of {videos} videos, {plural(seeds, 'seed')}."
+    return f"{sample_sizes(samples, videos)}, {plural(seeds, 'seed')}."
 
 
 def _few(data: pd.DataFrame) -> list[Footnote]:

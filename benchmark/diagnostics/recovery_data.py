@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 
 import numpy as np
@@ -10,7 +9,9 @@ import pandas as pd
 
 from benchmark.diagnostics.placing import PLACE, place_of
 from benchmark.evaluation.statistics import DRAWS, Estimates, FloatArray, draw_weights
-from benchmark.evaluation.statistics.precision import Quantity, quantity, widened
+from benchmark.evaluation.statistics.intervals import t_interval
+from benchmark.evaluation.statistics.precision import quantity
+from benchmark.evaluation.statistics.resampling import SEED_DRAWS
 from protocols import MODALITIES, InputError
 
 #: How deep features are compared: token by token, or by what the model's shared sentiment head reads in them. Between
@@ -68,23 +69,22 @@ def recovery_data(
     weights = draw_weights(draws, len(videos), seed, "videos")
     whole = known["lost"] >= 1
     rows: list[dict[str, object]] = []
-    ratios: list[Quantity] = []
     for extent, chosen in (("part", known[~whole]), ("whole", known[whole]), ("any", known)):
         for depth, modality in itertools.product(DEPTHS, MODALITIES):
             own = chosen[(chosen["depth"] == depth) & (chosen["modality"] == modality)]
             for protocol, its_points in points.groupby("protocol", sort=False):
                 for group, members in _groups(its_points, set(own["scenario"])):
                     here = own[own["scenario"].isin(members)]
-                    estimates = _log_ratios(here, videos, weights, seed)
-                    ratios.append(quantity(_only, [(estimates, _KEY)], "ratio", level))
+                    estimates = _log_ratios(here, videos, weights)
+                    found = quantity(_only, [(estimates, _KEY)], "ratio")
                     few = here["video_id"].nunique() < FEWEST_VIDEOS
                     place = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
                     sizes = {"depth": depth, "modality": modality, "lost": extent, "level": level, **_sizes(here)}
                     flag = "few videos" if few else estimates.flag
-                    rows.append({**place, **sizes, "ratio": float(np.exp(ratios[-1].value)), "flag": flag})
-    for row, low, high in zip(rows, *widened(ratios, level), strict=True):
-        unknown = row["flag"] in ("few videos", "no interval")
-        row["low"], row["high"] = (np.nan, np.nan) if unknown else (float(np.exp(low)), float(np.exp(high)))
+                    row = {**place, **sizes, "ratio": float(np.exp(found.value)), "flag": flag}
+                    unknown = flag in ("few videos", "no interval")
+                    low, high = (np.nan, np.nan) if unknown else np.exp(t_interval(found, level)).tolist()
+                    rows.append(row | {"low": low, "high": high})
     table = pd.DataFrame(rows)
     ranked = {name: i for i, name in enumerate((*dict.fromkeys(points["protocol"]), *DEPTHS, *MODALITIES, *EXTENTS))}
     keys = ["protocol", "order", "depth", "modality", "lost"]
@@ -108,21 +108,29 @@ def _sizes(here: pd.DataFrame) -> dict[str, object]:
 _KEY = ("",)
 
 
-def _log_ratios(here: pd.DataFrame, videos: list[str], weights: FloatArray, seed: int) -> Estimates:
-    """The logarithm of every seed's ratio; draws as those of `resample`, over videos and seeds."""
+def _log_ratios(here: pd.DataFrame, videos: list[str], weights: FloatArray) -> Estimates:
+    """The logarithm of every seed's ratio; draws as those of `benchmark.evaluation.statistics.resample`."""
     sums = here.groupby(["seed", "video_id"])[["completed", "left"]].sum()
     seeds = tuple(int(number) for number in sums.index.get_level_values("seed").unique())
     wide = {kind: sums[kind].unstack("video_id").reindex(columns=videos).fillna(0.0) for kind in ("completed", "left")}
     completed, left = (wide[kind].to_numpy(np.float64) for kind in ("completed", "left"))
     values = _log_quotient(completed.sum(axis=1), left.sum(axis=1))
-    drawn = _log_quotient(weights @ completed.T, weights @ left.T).mean(axis=1)  # NaN without a sample that lost
-    if len(seeds) > 1:
-        normals = np.stack([_generator(seed, number).standard_normal(len(weights)) for number in seeds], axis=1)
-        deviations = normals - normals.mean(axis=1, keepdims=True)
-        drawn = drawn + deviations @ (values - values.mean()) / np.sqrt(len(seeds) * (len(seeds) - 1))
+    drawn = _log_quotient(weights @ completed.T, weights @ left.T)  # NaN without a sample that lost
     present = np.ones((len(seeds), 1), dtype=np.bool_)
-    shape = values[:, None, None], drawn[:, None, None]
-    return Estimates("completion", seeds, _KEY, ("ratio",), *shape, len(videos), present)
+    weight = left.sum(axis=0)
+    effective = float(weight.sum() ** 2 / max((weight**2).sum(), np.finfo(np.float64).tiny))
+    return Estimates(
+        "completion",
+        seeds,
+        _KEY,
+        ("ratio",),
+        values[:, None, None],
+        drawn.mean(axis=1)[:, None, None],
+        drawn[:SEED_DRAWS, :, None, None],
+        len(videos),
+        effective,
+        present,
+    )
 
 
 def _log_quotient(above: FloatArray, below: FloatArray) -> FloatArray:
@@ -130,11 +138,6 @@ def _log_quotient(above: FloatArray, below: FloatArray) -> FloatArray:
     parts = (np.log(np.where(defined, values, 1.0)) for values in (above, below))
     result: FloatArray = np.where(defined, next(parts) - next(parts), np.nan)
     return result
-
-
-def _generator(seed: int, number: int) -> np.random.Generator:
-    key = int.from_bytes(hashlib.blake2b(f"recovery {number}".encode(), digest_size=8).digest(), "little")
-    return np.random.default_rng([seed, key])
 
 
 def _only(curve: FloatArray) -> FloatArray:

@@ -95,9 +95,9 @@ def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
     columns = len(there[across])
     seeds, level = int(lines["seeds"].max()), float(lines["level"].iloc[0])
     meaning = (
-        f"{plural(seeds, 'seed')}. Distance to the features of the complete input after completion, "
-        f"divided by that before. {depth_caption(lines)} Dashed: leaving the gap (1); dotted: {100 * (1 - GOAL):.0f} % "
-        f"recovered. Bands: {100 * level:g} % bootstrap interval over videos and seeds."
+        f"Geometric mean over {plural(seeds, 'seed')}. Distance to the features of the complete input after "
+        f"completion, divided by that before. {depth_caption(lines)} Dashed: leaving the gap (1); dotted: "
+        f"{100 * (1 - GOAL):.0f} % recovered. Bands: {100 * level:g} % bootstrap interval over videos and seeds."
     )
     sheet = make_sheet(
         width,

@@ -58,11 +58,11 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
             made.append(Row(tuple(cells), rule and not i, space=several and not i and not rule and bool(made)))
     seeds = int(data["seeds"].max())
     caption = (
-        f"{plural(seeds, 'seed')}. Distance of completed features to those of the complete input, "
+        f"Geometric mean over {plural(seeds, 'seed')}. Distance of completed features to those of the complete input, "
         "divided by the distance of the incomplete features: 1 is as good as leaving the gap, and below 1 completion "
         f"helps; at {GOAL:.2f} it recovers {100 * (1 - GOAL):.0f} %. Over the samples that lost a part of the "
-        "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1. "
-        f"{depth_caption(data)}"
+        "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1 "
+        f"(not for {CONSTANT}). {depth_caption(data)}"
     )
     notes = [Footnote(f"of fewer than {FEWEST_VIDEOS} videos: no interval", "a")] if few else []
     under = f" under {protocol}" if protocol else ""

@@ -10,7 +10,7 @@ and the numbers of its bootstrap come from the same code. Nothing is rounded, an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -19,7 +19,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.scales import METRICS, MOSI, SIMS, Binary, FloatArray, Metric, Scale, metric_names, scale_of
+from benchmark.evaluation.scales import (
+    METRICS,
+    MOSI,
+    SIMS,
+    Binary,
+    FloatArray,
+    Metric,
+    Scale,
+    metric_names,
+    scale_of,
+    usual_metrics,
+)
 from protocols import MODALITIES, InputError
 
 __all__ = [
@@ -37,10 +48,12 @@ __all__ = [
     "f1_is_possible",
     "integrity_scores",
     "metric_names",
+    "parts_of_splits",
     "scale_of",
     "score",
     "score_cells",
     "sums_by_cluster",
+    "usual_metrics",
     "values_from_sums",
 ]
 
@@ -69,15 +82,36 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
     return truth, cells
 
 
-def constant_predictions(predictions: FloatArray) -> npt.NDArray[np.bool_]:
-    """`(C,)`: whether the predictions `(C, n)` of a cell are constant, so that they have no correlation."""
-    spread = predictions.max(axis=1) - predictions.min(axis=1)
-    constant: npt.NDArray[np.bool_] = spread <= CONSTANT * np.abs(predictions).max(axis=1)
+def constant_predictions(
+    predictions: FloatArray, split_of: npt.NDArray[np.object_] | None = None
+) -> npt.NDArray[np.bool_]:
+    """`(C,)`: whether the predictions of a cell are constant, so that they have no correlation.
+
+    Args:
+        predictions: `(C, n)`.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled. A model that predicts the
+            training median has another constant in each; pooled, these correlate with the labels, by no merit. Splits
+            of one test sample tell nothing and do not count.
+    """
+    constant = np.ones(len(predictions), dtype=np.bool_)
+    for part in parts_of_splits(predictions.shape[1], split_of):
+        own = predictions[:, part]
+        constant &= np.ptp(own, axis=1) <= CONSTANT * np.abs(own).max(axis=1)
     return constant
 
 
+def parts_of_splits(n: int, split_of: npt.NDArray[np.object_] | None) -> list[npt.NDArray[np.int64]]:
+    """Rows of the test part of each split with two samples or more; all `n` in one where there is no such split."""
+    parts = [] if split_of is None else [np.flatnonzero(split_of == name) for name in dict.fromkeys(split_of.tolist())]
+    return [part for part in parts if len(part) > 1] or [np.arange(n)]
+
+
 def sums_by_cluster(
-    label: FloatArray, predictions: FloatArray, starts: npt.NDArray[np.int64], scale: Scale
+    label: FloatArray,
+    predictions: FloatArray,
+    starts: npt.NDArray[np.int64],
+    scale: Scale,
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, FloatArray]:
     """What every metric needs to know of each cluster.
 
@@ -86,6 +120,7 @@ def sums_by_cluster(
         predictions: `(C, n)`.
         starts: `(V,)`: first sample of every cluster.
         scale: The bins.
+        split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
         Named sums, `(C, V)`, or `(1, V)` where they depend on the label alone.
@@ -96,18 +131,26 @@ def sums_by_cluster(
         result: FloatArray = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
         return result
 
-    x, y = _standardised(predictions), _standardised(truth)
-    sums = {
-        "n": total(np.ones_like(truth)),
-        "error": total(np.abs(predictions - truth)),
-        "x": total(x),
-        "y": total(y),
-        "xx": total(x * x),
-        "yy": total(y * y),
-        "xy": total(x * y),
-    }
-    for name, bins in scale.classes.items():
-        sums[name] = total(bins(predictions) == bins(truth))
+    def distances(predicted: FloatArray, suffix: str) -> None:
+        """What MAE and Corr need."""
+        x = _standardised(predicted, constant_predictions(predicted, split_of))
+        sums[f"error{suffix}"] = total(np.abs(predicted - truth))
+        sums[f"x{suffix}"], sums[f"xx{suffix}"], sums[f"xy{suffix}"] = total(x), total(x * x), total(x * y)
+
+    y = _standardised(truth, constant_predictions(truth))
+    sums = {"n": total(np.ones_like(truth)), "y": total(y), "yy": total(y * y)}
+    distances(predictions, "")
+    if scale.clipped:  # labels are within the range
+        distances(np.clip(predictions, *scale.label_range), "_clipped")
+    binned = {name: (bins(predictions), bins(truth)) for name, bins in scale.classes.items()}
+    for name, (said, true) in binned.items():
+        sums[name] = total(said == true)
+    for name, (classes, codes) in scale.macro.items():
+        said, true = binned[classes]
+        for code in codes:
+            sums[f"{name}:{code}:true"] = total(true == code)
+            sums[f"{name}:{code}:said"] = total(said == code)
+            sums[f"{name}:{code}:both"] = total((true == code) & (said == code))
     for name, binary in scale.binaries.items():
         kept = np.ones(truth.shape, dtype=np.bool_) if binary.kept is None else binary.kept(truth)
         true, said = binary.positive(truth) & kept, binary.positive(predictions) & kept
@@ -126,10 +169,11 @@ def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None =
     values: dict[str, FloatArray] = {}
     wanted = set(scale.metrics if metrics is None else metrics)
     n = sums["n"]
-    if "mae" in wanted:
-        values["mae"] = sums["error"] / n
-    if "corr" in wanted:
-        values["corr"] = _correlation(sums)
+    for suffix in ("", "_clipped"):
+        if f"mae{suffix}" in wanted:
+            values[f"mae{suffix}"] = sums[f"error{suffix}"] / n
+        if f"corr{suffix}" in wanted:
+            values[f"corr{suffix}"] = _correlation(sums, suffix)
     for name in scale.classes:
         if name in wanted:
             values[name] = sums[name] / n
@@ -140,11 +184,17 @@ def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None =
             values[f"acc2_{name}"] = _ratio(both + neither, kept, np.nan)
         if f"f1_{name}" in wanted:
             values[f"f1_{name}"] = _ratio(_weighted_f1(kept, true, said, both) * kept, kept, np.nan)
+    for name, (_, codes) in scale.macro.items():
+        if name in wanted:
+            values[name] = _macro_f1([[sums[f"{name}:{c}:{part}"] for part in ("true", "said", "both")] for c in codes])
     return {name: values[name] for name in scale.metrics if name in wanted}
 
 
 def score_cells(
-    label: npt.ArrayLike, predictions: npt.ArrayLike, label_range: tuple[float, float] = (-3.0, 3.0)
+    label: npt.ArrayLike,
+    predictions: npt.ArrayLike,
+    label_range: tuple[float, float] = (-3.0, 3.0),
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> pd.DataFrame:
     """All metrics of many cells at full precision.
 
@@ -152,6 +202,7 @@ def score_cells(
         label: `(n,)`.
         predictions: `(C, n)`, on the scale of the labels.
         label_range: Lowest and highest possible label, which chooses the bins.
+        split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
         C rows; a column a metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
@@ -167,11 +218,11 @@ def score_cells(
     columns: dict[str, list[FloatArray]] = {name: [] for name in scale.metrics}
     for start in range(0, len(cells), block):
         part = cells[start : start + block]
-        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, scale), scale)
+        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, scale, split_of), scale)
         for name in scale.metrics:
             columns[name].append(np.broadcast_to(values[name], (len(part), 1))[:, 0])
     table = pd.DataFrame({name: np.concatenate(parts) if parts else [] for name, parts in columns.items()})
-    table["constant"] = constant_predictions(cells) if len(cells) else np.zeros(0, dtype=np.bool_)
+    table["constant"] = constant_predictions(cells, split_of) if len(cells) else np.zeros(0, dtype=np.bool_)
     return table
 
 
@@ -252,24 +303,25 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _standardised(values: FloatArray) -> FloatArray:
-    """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for constant rows."""
-    constant = constant_predictions(values)[:, None]
+def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatArray:
+    """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for the constant ones."""
     size = np.abs(values).max(axis=1, keepdims=True)
     scaled = values / np.where(size > 0, size, 1.0)
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True))
-    result: FloatArray = np.where(constant, 0.0, centred / np.where(constant | (spread == 0), 1.0, spread))
+    flat = constant[:, None] | (spread == 0)
+    result: FloatArray = np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
     return result
 
 
-def _correlation(sums: Sums) -> FloatArray:
+def _correlation(sums: Sums, suffix: str) -> FloatArray:
     n = sums["n"]
-    mean_x, mean_y = sums["x"] / n, sums["y"] / n
-    variance = (sums["xx"] / n - mean_x * mean_x) * (sums["yy"] / n - mean_y * mean_y)
+    x, xx, xy = (sums[f"{name}{suffix}"] / n for name in ("x", "xx", "xy"))
+    y, yy = sums["y"] / n, sums["yy"] / n
+    variance = (xx - x * x) * (yy - y * y)
     # a resample in which one side hardly varies has no correlation to speak of; rows are standardised, so 1 is usual
     defined = variance > 1e-20
-    ratio = (sums["xy"] / n - mean_x * mean_y) / np.sqrt(np.where(defined, variance, 1.0))
+    ratio = (xy - x * y) / np.sqrt(np.where(defined, variance, 1.0))
     result: FloatArray = np.where(defined, np.clip(ratio, -1.0, 1.0), 0.0)
     return result
 
@@ -286,6 +338,14 @@ def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatA
     f1_positive = _ratio(2 * both, true + said, 0.0)
     f1_negative = _ratio(2 * neither, 2 * n - true - said, 0.0)
     return _ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
+
+
+def _macro_f1(classes: Sequence[Sequence[FloatArray]]) -> FloatArray:
+    """The mean F1 of classes of (true, said, both) counts; one that is neither true nor said anywhere has none."""
+    total = sum(_ratio(2 * both, true + said, 0.0) for true, said, both in classes)
+    return _ratio(
+        np.asarray(total), np.asarray(sum((true + said > 0).astype(np.float64) for true, said, _ in classes)), np.nan
+    )
 
 
 @dataclass(frozen=True, eq=False)

@@ -47,6 +47,19 @@ class Gap:
         return f"{self.model}, seed {self.seed}{where}: {what}; fill it with `{self.command}`"
 
 
+@dataclass(frozen=True)
+class Bound:
+    """What no model is believed to reach.
+
+    Attributes:
+        mae: Mean absolute error on the test part, in units of the label.
+        source: What the number is, with whose it is.
+    """
+
+    mae: float
+    source: str
+
+
 @dataclass(frozen=True, eq=False)
 class Panel:
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
@@ -65,7 +78,7 @@ class Panel:
             this point lies, empty when there is none; points of one protocol may lie on different axes), `x` (float,
             NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
             (str: how to write where it lies).
-        runs: One row a (model, seed), sums or means over pooled folds: columns `model`, `seed`, `parameters` (int),
+        runs: One row a (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
             `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
             scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
             unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
@@ -73,9 +86,13 @@ class Panel:
         external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
         missing: What is absent from the grid, failed or not run.
         label_range: Lowest and highest label.
+        videos: How the videos are known: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
+            was not recorded.
         settings: By model, where its settings come from; without those that have what they are registered with.
         notes: What every table made of it must say.
+        bound: An MAE that no model is believed to reach on these data; None where none is known.
         selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
+        split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
     """
 
     dataset: str
@@ -92,10 +109,18 @@ class Panel:
     external: frozenset[str] = frozenset()
     missing: tuple[Gap, ...] = ()
     label_range: tuple[float, float] = (-3.0, 3.0)
+    videos: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    bound: Bound | None = None
     selection: str = "valid"
+    split_of: npt.NDArray[np.object_] | None = None
     _estimates: dict[tuple[int, int, bool], dict[str, Estimates]] = field(default_factory=dict, init=False, repr=False)
+
+    @property
+    def pooled(self) -> bool:
+        """Whether the samples are the test parts of a family of splits."""
+        return any(sign in self.split for sign in "*?[")
 
     def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:
         """The metrics as given; raises InputError for one that is not defined on the panel's labels."""
@@ -160,4 +185,5 @@ class Panel:
             draws=draws,
             seed=seed,
             paired_seeds=paired_seeds,
+            split_of=self.split_of,
         )

@@ -75,7 +75,7 @@ def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
     """What the intervals of a table are, and what they leave out, as sentences."""
     level = float(data["level"].iloc[0])
     seeds = sorted({int(n) for n in data["seeds"]})
-    text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % bootstrap interval over videos and seeds"
+    text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % interval over videos and seeds"
     for flag, words in (
         ("videos only", "over videos only"),
         ("seeds only", "over seeds only"),

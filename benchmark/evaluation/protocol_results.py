@@ -9,14 +9,17 @@ from functools import cached_property
 import numpy as np
 import pandas as pd
 
-from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.metrics import METRICS, constant_predictions
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.statistics import DRAWS, Estimates
-from benchmark.words import counted, plural
+from benchmark.words import counted, plural, sample_sizes
 from protocols import InputError, get_protocol, unknown_name
 
 #: A row that is computed from the generator of synthetic data: the bound, not a contestant.
 ORACLE = "oracle"
+#: The row that predicts the training median: the floor.
+CONSTANT = "constant"
 
 
 def protocol_names(panel: Panel) -> list[str]:
@@ -46,6 +49,13 @@ def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
         protocol = same_base[0]
     points = panel.points[panel.points["protocol"] == protocol]
     return points.sort_values("order", kind="stable").reset_index(drop=True)
+
+
+def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
+    """(model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
+    rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
+    there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
+    return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
 
 
 def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
@@ -132,6 +142,11 @@ class ProtocolResults:
         """The same without the oracle, which is a bound and not a contestant."""
         return {model: own for model, own in self.estimates.items() if model != ORACLE}
 
+    @cached_property
+    def implausible(self) -> dict[str, str]:
+        """By model: why its result is too good to be true; without the others."""
+        return implausible(self.estimates, ORACLE, self.panel.bound, self.scenarios, level=self.level)
+
     def ordered(self, metric: str) -> list[str]:
         """Models without the oracle, the best mean over the scenarios first; those with a hole last."""
         sign = -1.0 if METRICS[metric].higher_is_better else 1.0
@@ -152,6 +167,11 @@ class ProtocolResults:
         if not one or len(rates) < 2 or not np.isfinite(rates).all() or len(np.unique(rates)) < len(rates):
             return None
         return tuple(rates.tolist())
+
+    @cached_property
+    def constant_cells(self) -> frozenset[tuple[str, str]]:
+        """See the function of this name."""
+        return constant_cells(self.panel, self.scenarios)
 
     @cached_property
     def heading(self) -> str:
@@ -184,7 +204,7 @@ def dataset_title(dataset: str, split: str) -> str:
 def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
     """Sizes that a reader must know, as one sentence: samples, videos, seeds, scenarios, split, regime."""
     sizes = [
-        f"{plural(len(panel.label), 'test sample')} of {plural(len(set(panel.video_ids.tolist())), 'video')}",
+        sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos),
         f"{counted(seeds, 'seed')} a model",
         plural(len(scenarios), "scenario"),
     ]

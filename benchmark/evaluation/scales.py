@@ -30,6 +30,7 @@ class Metric:
         perfect: The value of a perfect prediction.
         percent: Whether it is a share that is printed in per cent.
         definition: One line.
+        usual: Whether tables of many metrics show it unasked; all others have it in their files alone.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     perfect: float
     percent: bool
     definition: str
+    usual: bool = True
 
     @property
     def arrow(self) -> str:
@@ -62,8 +64,8 @@ def with_sign(text: str) -> str:
     return f"+{text}" if float(text) > 0 else text
 
 
-def _share(name: str, title: str, definition: str) -> Metric:
-    return Metric(name, title, True, 1.0, True, definition)
+def _share(name: str, title: str, definition: str, usual: bool = True) -> Metric:
+    return Metric(name, title, True, 1.0, True, definition, usual)
 
 
 METRICS: dict[str, Metric] = {
@@ -71,6 +73,18 @@ METRICS: dict[str, Metric] = {
     for m in (
         Metric("mae", "MAE", False, 0.0, False, "mean absolute error, predictions not clipped"),
         Metric("corr", "Corr", True, 1.0, False, "Pearson correlation, 0 for constant predictions"),
+        Metric(
+            "mae_clipped", "MAE (clipped)", False, 0.0, False, "MAE of predictions clipped to the labels' range", False
+        ),
+        Metric(
+            "corr_clipped",
+            "Corr (clipped)",
+            True,
+            1.0,
+            False,
+            "Corr of predictions clipped to the labels' range",
+            False,
+        ),
         _share("acc7", "Acc-7", "both clipped to ±3 and rounded half to even; share equal"),
         _share("acc5", "Acc-5", "both clipped to ±2 and rounded half to even; share equal"),
         _share("acc3", "Acc-3", "both clipped to ±1 and rounded half to even; share equal"),
@@ -78,10 +92,19 @@ METRICS: dict[str, Metric] = {
         _share("acc2_non0", "Acc-2 Non0", "negative against positive, samples with label 0 left out"),
         _share("f1_has0", "F1 Has0", "as Acc-2 Has0; F1 of both classes weighted by the true class counts"),
         _share("f1_non0", "F1 Non0", "as Acc-2 Non0; F1 of both classes weighted by the true class counts"),
+        _share(
+            "macro_f1", "Macro-F1", "mean of the F1 of the three classes of Acc-3, of those that occur", usual=False
+        ),
         _share("acc5_sims", "Acc-5 (SIMS)", "bins (-1, -.7, -.1, .1, .7, 1], right edges included; share equal"),
         _share("acc3_sims", "Acc-3 (SIMS)", "bins (-1, -.1, .1, 1], right edges included; share equal"),
         _share("acc2_sims", "Acc-2 (SIMS)", "label at most 0 against above 0, all samples"),
         _share("f1_sims", "F1 (SIMS)", "as Acc-2 (SIMS); F1 of both classes weighted by the true class counts"),
+        _share(
+            "macro_f1_sims",
+            "Macro-F1 (SIMS)",
+            "mean of the F1 of the three classes of Acc-3 (SIMS), of those that occur",
+            usual=False,
+        ),
     )
 }
 
@@ -103,6 +126,9 @@ class Scale:
         label_range: Lowest and highest label.
         classes: By metric: the function that bins labels and predictions; the metric is the share of equal bins.
         binaries: By suffix: the split behind `acc2_<suffix>` and `f1_<suffix>`.
+        macro: By metric: the entry of `classes` whose bins it takes, and their codes; the metric is the macro-F1.
+        clipped: Whether the field clips predictions to the label range before MAE and Corr: `mae_clipped`,
+            `corr_clipped`.
         metrics: Names of all metrics in the order of a table.
     """
 
@@ -110,6 +136,8 @@ class Scale:
     label_range: tuple[float, float]
     classes: Mapping[str, Callable[[FloatArray], npt.NDArray[np.generic]]]
     binaries: Mapping[str, Binary]
+    macro: Mapping[str, tuple[str, tuple[int, ...]]]
+    clipped: bool
     metrics: tuple[str, ...]
 
 
@@ -130,30 +158,52 @@ MOSI = Scale(
     (-3.0, 3.0),
     {"acc7": partial(_rounded, limit=3), "acc5": partial(_rounded, limit=2), "acc3": partial(_rounded, limit=1)},
     {"has0": Binary(lambda v: v >= 0), "non0": Binary(lambda v: v > 0, kept=lambda label: label != 0)},
-    ("mae", "corr", "acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0"),
+    {"macro_f1": ("acc3", (-1, 0, 1))},
+    False,
+    ("mae", "corr", "acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "macro_f1"),
 )
 SIMS = Scale(
     "CH-SIMS",
     (-1.0, 1.0),
     {"acc5_sims": partial(_binned, edges=(-0.7, -0.1, 0.1, 0.7)), "acc3_sims": partial(_binned, edges=(-0.1, 0.1))},
     {"sims": Binary(lambda v: v > 0)},
-    ("mae", "corr", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims"),
+    {"macro_f1_sims": ("acc3_sims", (0, 1, 2))},
+    True,
+    ("mae", "corr", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims", "macro_f1_sims", "mae_clipped", "corr_clipped"),
 )
 
 
 def scale_of(label_range: tuple[float, float]) -> Scale:
-    """The scale whose labels have this range.
+    """The scale whose labels have this range: any other than [-3, 3] and [-1, 1] has no classes, MAE and Corr alone.
 
     Raises:
-        InputError: for a range other than [-3, 3] and [-1, 1].
+        InputError: for a range that is none.
     """
-    for scale in (MOSI, SIMS):
-        if tuple(label_range) == scale.label_range:
-            return scale
     low, high = label_range
-    raise InputError(f"label range [{low:g}, {high:g}] has no metrics; map the labels to [-3, 3] (or [-1, 1] for SIMS)")
+    for scale in (MOSI, SIMS):
+        if (low, high) == scale.label_range:
+            return scale
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InputError(f"label range [{low:g}, {high:g}] is none; expected the lowest and the highest label")
+    return Scale(f"labels from {low:g} to {high:g}", (low, high), {}, {}, {}, False, ("mae", "corr"))
 
 
 def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
     """Names of the metrics that are defined for labels of this range, in the order of a table."""
     return scale_of(label_range).metrics
+
+
+def usual_metrics(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
+    """Those of `metric_names` that tables of many metrics show unasked."""
+    return tuple(name for name in metric_names(label_range) if METRICS[name].usual)
+
+
+def without_classes(label_range: tuple[float, float]) -> list[str]:
+    """What labels of a range without classes lack, a line; none where the range has classes."""
+    if scale_of(label_range).classes:
+        return []
+    low, high = label_range
+    return [
+        f"labels from {low:g} to {high:g} have MAE and Corr, and no accuracies or F1: those need labels mapped at "
+        "import (--map-labels -3 3, or -1 1 for the bins of CH-SIMS)"
+    ]

@@ -19,7 +19,7 @@ from benchmark.figures.heatmap import bare, draw_cells, value_bar
 from benchmark.figures.kinds import FigureRequest, Item, register_figure
 from benchmark.figures.sheet import make_sheet
 from benchmark.figures.writing import figure
-from protocols import InputError, unknown_name
+from protocols import InputError, leaves_everything, unknown_name
 
 _COLUMNS = (
     "model",
@@ -44,8 +44,16 @@ _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 
 
 def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """The metrics that have a confusion matrix of more than two classes, the finest first."""
-    return tuple(scale_of(label_range).classes)
+    """The metrics that have a confusion matrix of more than two classes, the finest first.
+
+    Raises:
+        InputError: for a label range without classes.
+    """
+    classes = tuple(scale_of(label_range).classes)
+    if not classes:
+        low, high = label_range
+        raise InputError(f"labels from {low:g} to {high:g} have no classes; map them at import with --map-labels -3 3")
+    return classes
 
 
 def confusion_data(
@@ -55,7 +63,7 @@ def confusion_data(
 
     Args:
         panel: Predictions.
-        scenario: As in `Panel.cells`; by default `complete`, else the first scenario.
+        scenario: As in `Panel.cells`; by default `complete` or the like, else the first one.
         metric: One of `class_metrics`; the finest by default.
         models: Names; all by default.
 
@@ -66,16 +74,17 @@ def confusion_data(
         `mask_informed`.
 
     Raises:
-        InputError: for a scenario, metric or model that is not there.
+        InputError: for a scenario, metric or model that is not there, or labels without classes.
     """
     known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
-    chosen = scenario or ("complete" if "complete" in known else known[0])
+    chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
     if chosen not in known:
         raise unknown_name("scenario that was evaluated", chosen, known)
+    metrics = class_metrics(panel.label_range)
+    name = metric or metrics[0]
+    if name not in metrics:
+        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
     bins = scale_of(panel.label_range).classes
-    name = metric or next(iter(bins))
-    if name not in bins:
-        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, bins)
     here = panel.cells[panel.cells["scenario"] == chosen]
     present = [str(m) for m in dict.fromkeys(here["model"])]
     for model in models or ():

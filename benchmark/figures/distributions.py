@@ -108,7 +108,8 @@ def _draw_labels(data: pd.DataFrame, title: str, label_range: tuple[float, float
         ax.bar(left, 100 * own["share"], width, align="edge", **_fill(part))
         handles.append(Patch(label=f"{part}  (n = {int(own['samples'].sum()):,})", **_fill(part)))
     centres = (data["low"] + data["high"]).unique() / 2
-    ax.set_xticks(centres, [f"{c:+.1f}" if abs(c) > 1e-9 else "0" for c in centres])
+    sign = "+" if label_range[0] < 0 else ""
+    ax.set_xticks(centres, [f"{c:{sign}.1f}" if abs(c) > 1e-9 else "0" for c in centres])
     ax.set_xlim(data["low"].min(), data["high"].max())
     ax.set_xlabel(f"label, {label_range[0]:g} (most negative) to {label_range[1]:g} (most positive)")
     ax.set_ylabel("% of the part")

@@ -154,7 +154,9 @@ def _mark_modalities(ax: Axes, parts: Sequence[set[str]], rows: Sequence[float])
 
 def _meaning(data: pd.DataFrame, bound: bool) -> str:
     seeds = sorted({int(n) for n in data["seeds"]})
-    text = f"Mean over {counted(seeds, 'seed')}; intervals are in the CSV. Bold: best of a column"
+    text = (
+        f"Mean over {counted(seeds, 'seed')}; intervals are in the CSV. Bold: best printed value of a column (no test)"
+    )
     text += " (oracle: the bound, not a contestant)." if bound else "."
     return text + (" –: not evaluated for every seed." if data["mean"].isna().any() else "")
 

@@ -60,7 +60,8 @@ def with_reported(
     Args:
         table: A leaderboard: columns `model` and, by name, metrics.
         rows: From `benchmark.papers.reported.load`.
-        dataset: As a panel names it, with or without the split: `mosi`, `mosi/official`.
+        dataset: That of the published numbers, with or without the split: `mosi`, `mosi/official`; empty where the
+            table is about none (`papers.reported.published_as` tells by the test labels: a store has any name).
         protocol: With or without version.
         sources: From `benchmark.papers.reported.load_sources`, which is the default.
         warning: What else a reader must know who compares, such as that other features were used.
@@ -73,6 +74,8 @@ def with_reported(
         raise InputError(f"table '{table.title}' has no column 'model'; give a leaderboard")
     papers = _papers(load_sources() if sources is None else sources)
     name, _, split = dataset.partition("/")
+    if not name:
+        return _noted(table, "Reported numbers: none, as these test labels are those of no published data set.")
     if name not in DATASETS or split not in ("", OFFICIAL):
         return _noted(table, f"Reported numbers: there are none for {dataset}.")
     own = rows[rows["dataset"].eq(name)]
@@ -82,6 +85,7 @@ def with_reported(
     groups = [group for _, group in fitting[fitting["metric"].isin(metrics)].groupby(_PAPER, sort=False)]
     shown = [_row(columns, group, papers[str(group["source"].iloc[0])], marks) for group in sorted(groups, key=_order)]
     shown += _awaited(columns, own, papers, f"{name}/{protocol.partition('@')[0]}", marks)
+    table = _with_asked(table, [name for name in metrics if fitting["metric"].eq(name).any()])
     if shown:
         shown[0] = replace(shown[0], rule=True)
     footnotes = (*table.footnotes, *marks.footnotes())
@@ -93,6 +97,13 @@ def with_reported(
     if not fitting["metric"].isin(metrics).any():
         result = _noted(result, f"Reported numbers: none for {name} under {protocol} in this aggregation.")
     return _noted(result, f"Reported for {name}, not comparable with this table: {others}.") if others else result
+
+
+def _with_asked(table: Table, metrics: Sequence[str]) -> Table:
+    """The table with these columns shown to readers as well, beside those that it shows unasked."""
+    hidden = [column.name for column in table.columns if column.name in metrics and not column.unasked]
+    columns = tuple(replace(c, unasked=True) if c.name in hidden else c for c in table.columns)
+    return replace(table, columns=columns, paper=(*table.paper, *hidden) if table.paper else ())
 
 
 def fits(rows: pd.DataFrame, protocol: str) -> pd.Series:
@@ -144,7 +155,7 @@ def _papers(sources: pd.DataFrame) -> dict[str, dict[str, str]]:
 
 
 def _order(group: pd.DataFrame) -> tuple[str, float]:
-    mae = group.loc[group["metric"].eq("mae"), "value"]
+    mae = group.loc[group["metric"].str.startswith("mae"), "value"]
     return str(group["source"].iloc[0]), float(mae.iloc[0]) if len(mae) else float("inf")
 
 

@@ -126,11 +126,8 @@ def _average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _with_class(table: pd.DataFrame, label_range: tuple[float, float]) -> pd.DataFrame:
-    """Add the class of the finest accuracy; of labels of an unusual range there is none."""
-    try:
-        name, bins = next(iter(scale_of(label_range).classes.items()))
-    except InputError:
-        return table
-    classes = bins(table["prediction"].to_numpy(dtype=np.float64)).astype(np.int64)
-    table.insert(list(table).index("available"), f"{name}_class", classes)
+    """Add the class of the finest accuracy; labels of a range without classes have none."""
+    for name, bins in list(scale_of(label_range).classes.items())[:1]:
+        classes = bins(table["prediction"].to_numpy(dtype=np.float64)).astype(np.int64)
+        table.insert(list(table).index("available"), f"{name}_class", classes)
     return table

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from benchmark.evaluation.metrics import metric_names
 from benchmark.files import replace_text, safe_name
+from benchmark.papers.reported import published_as
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TableSettings, table_kind, table_kinds
 from benchmark.tables.rendering.html import page
@@ -27,12 +29,14 @@ class Entry:
         protocol: Name of the protocol.
         name: Kind of table.
         table: The table.
+        published: The data set of the field whose test labels these are, or empty.
     """
 
     dataset: str
     protocol: str
     name: str
     table: Table
+    published: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,14 +104,22 @@ def study_tables(
     kinds = [kind for kind in table_kinds().values() if kind.written or kind.name in asked]
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
+    known = [name for panel in results.panels for name in metric_names(panel.label_range)]
+    published = {id(panel): published_as(panel.label, panel.label_range) for panel in results.panels}
     for found in results.by_protocol(draws=settings.draws, level=settings.level):
-        title = f"{found.panel.dataset}/{found.panel.split}"
+        panel = found.panel
+        # a metric that another data set of the study has
+        lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
+        low, high = panel.label_range
         for kind in kinds:
             reason = kind.why_not(found, settings)
+            if lacks and kind.name != "leaderboard":
+                reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
             if reason:
                 absent.setdefault(kind.name, []).append(reason)
             else:
-                entries.append(Entry(title, found.protocol, kind.name, kind.make(found, settings)))
+                title, table = f"{panel.dataset}/{panel.split}", kind.make(found, settings)
+                entries.append(Entry(title, found.protocol, kind.name, table, published[id(panel)]))
     if not entries:
         raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}

@@ -160,7 +160,8 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         costs.append({**_cost(label, seed, done), "best_epoch": float(np.mean(epochs))})
     if not cells:
         return None
-    pooled = pd.concat([samples[s] for s in splits if s in samples], ignore_index=True)
+    there = [s for s in splits if s in samples]
+    pooled = pd.concat([samples[s] for s in there], ignore_index=True)
     first = runs[0].spec
     pattern = runs[0].dataset.partition("/")[2] or first.split
     return Panel(
@@ -179,9 +180,12 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         ),
         missing=tuple(missing),
         label_range=runs[0].label_range,
+        videos=runs[0].videos,
         settings=settings_origins(plan.study, runs),
         notes=source.notes,
+        bound=runs[0].bound,
         selection=source.selection,
+        split_of=np.repeat(np.array(there, dtype=object), [len(samples[s]) for s in there]) if there[1:] else None,
     )
 
 

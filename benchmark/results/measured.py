@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.data.sources import dataset_header
-from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.panel import Bound, Gap, Panel
 from benchmark.results.external import evaluation_set
 from benchmark.results.study_results import StudyResults
 from protocols import InputError
@@ -61,6 +61,8 @@ class PanelEntry(BaseModel):
     missing: tuple[GapEntry, ...]
     settings: dict[str, str] = {}
     notes: tuple[str, ...]
+    bound: Bound | None = None
+    videos: str = ""
 
     @property
     def title(self) -> str:
@@ -200,6 +202,7 @@ def _panel(
         videos, label = own["video_id"].to_numpy(dtype=object), own["label"].to_numpy(dtype=np.float64)
     else:
         ids, videos, label = _from_data(entry, ids)
+    pooled = "split_of" in own and bool(own["split_of"].ne("").any())  # not kept by folders of one split
     return Panel(
         dataset=entry.dataset,
         split=entry.split,
@@ -217,6 +220,9 @@ def _panel(
         label_range=entry.label_range,
         settings=entry.settings,
         notes=entry.notes,
+        split_of=own["split_of"].to_numpy(dtype=object) if pooled else None,
+        bound=entry.bound,
+        videos=entry.videos,
     )
 
 

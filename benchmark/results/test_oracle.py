@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.metrics import METRICS, metric_names, usual_metrics
 from benchmark.evaluation.panel import Panel
 from benchmark.results.candidates import TEST_ORACLE, Candidates
 from benchmark.results.from_runs import ValidSelection, make_panel, protocol_table, runs_by_dataset
@@ -36,7 +36,7 @@ def optimism_panels(
         plan: The study, run with `optimism`.
         root: Folder of the run store.
         protocol: Name, with or without version; None when the study has only one.
-        metrics: Names; all of the data set by default.
+        metrics: Names; the usual ones of the data set by default.
         at: Choose on this point of the protocol alone: a scenario's text or its place on the axis, such as `0.5`, the
             rate at which LNLN's code chooses.
 
@@ -56,14 +56,15 @@ def optimism_panels(
         honest = make_panel(plan, runs, root, results)
         if honest is None:
             continue
-        names = metric_names(honest.label_range)
+        known = metric_names(honest.label_range)
         for name in metrics or ():
-            if name not in names:
-                raise unknown_name(f"metric of {honest.dataset}", name, names)
+            if name not in known:
+                raise unknown_name(f"metric of {honest.dataset}", name, known)
+        names = metrics or usual_metrics(honest.label_range)
         contest = [run for run in runs if run.spec.model != ORACLE]
-        choices = _Choices(store, metrics or names, tuple(points["scenario"]), where, honest.label_range)
+        choices = _Choices(store, names, tuple(points["scenario"]), where, honest.label_range)
         made = {}
-        for name in metrics or names:
+        for name in names:
             panel = make_panel(plan, contest, root, _TestOracle(plan, choices, name, points, where, at is not None))
             if panel is not None:
                 made[name] = panel

@@ -3,33 +3,67 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import pandas as pd
 import torch
 
 from baselines import InputSpec, model_class
-from benchmark.data.config import EncoderConfig
-from benchmark.data.dataset import Dataset, build_dataset
+from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.dataset import Dataset, Inputs, PartMaker
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
-from benchmark.data.sources import load_samples
+from benchmark.data.samples import Samples
+from benchmark.data.sealed import SealedSamples
+from benchmark.data.sources import forget_samples, load_samples
 from benchmark.data.states import StateCache
 from benchmark.runs.spec import RunSpec
-from protocols import InputError, Modality
+from protocols import InputError, Layout, Modality
 
 
-def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[Dataset, StateCache | TextEncoder | None]:
-    """The data set and the text side of a run; kept for the next run of this process where nothing is trained in it."""
+@dataclass(frozen=True, eq=False)
+class RunData:
+    """The data of a run, as it may be seen: training before the test part, predictions before its labels.
+
+    Attributes:
+        dataset: The training and the validation part.
+    """
+
+    dataset: Dataset
+    _maker: PartMaker
+    _sealed: SealedSamples
+
+    def test(self) -> tuple[Layout, Inputs]:
+        """The test part without labels: what masks are drawn on, and what a model may be given. For after training."""
+        return self._maker.layout("test", self._sealed.open()), self._maker.inputs("test")
+
+    def test_samples(self) -> pd.DataFrame:
+        """`sample_id`, `video_id` and `label` of the test samples. For after the last prediction."""
+        ids, videos, label = self._maker.columns("test", self._sealed.open())
+        return pd.DataFrame({"sample_id": ids.tolist(), "video_id": videos, "label": label})
+
+    def samples(self) -> Samples:
+        """Everything, for the oracle, which is not trained."""
+        return self._sealed.open()
+
+
+def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData, StateCache | TextEncoder | None]:
+    """The data and the text side of a run; kept for the next run of this process where nothing is trained in it.
+
+    Raises:
+        InputError: when the data set is not what it was when the run was planned.
+    """
     text: StateCache | TextEncoder | None = None
     if spec.encoder is not None:
         if spec.encoder.mode == "frozen":
             text = _frozen(spec.encoder, spec.encoder_revision or "", folder, str(device))
         else:
             text = TextEncoder(spec.encoder).to(device)
-    encoder = text.encoder if isinstance(text, StateCache) else text
-    if isinstance(text, TextEncoder):
-        return build_dataset(load_samples(spec.dataset), spec.split, encoder, spec.scaling), text
-    return _dataset(spec.dataset, spec.split, spec.data_sha256, spec.scaling, encoder), text
+    of = (spec.dataset, spec.split, spec.data_sha256, spec.scaling)
+    data = _made(*of, text) if isinstance(text, TextEncoder) else _kept(*of, text.encoder if text is not None else None)
+    forget_samples()
+    return data, text
 
 
 def text_side(spec: RunSpec, text: StateCache | TextEncoder | None) -> StateCache | TextEncoder | None:
@@ -58,7 +92,7 @@ def model_sizes(
 
     Args:
         widths: Of the values of each modality; that of text counts where it is values.
-        label_range: Lowest and highest label.
+        label_range: Lowest and highest label of the data set.
         train_samples: Of the training part.
         text: From `text_side`.
     """
@@ -66,17 +100,36 @@ def model_sizes(
     if text is not None:
         known["text"] = (text.encoder if isinstance(text, StateCache) else text).width
     inner = text.inner() if isinstance(text, WordEmbeddings) else None
+    low, high = label_range
+    centre = (low + high) / 2
     return InputSpec(
-        **known, label_range=label_range, train_samples=train_samples, encoder=inner, framed_text=text is not None
+        **known,
+        label_range=(low - centre, high - centre),
+        label_centre=centre,
+        train_samples=train_samples,
+        encoder=inner,
+        framed_text=text is not None,
     )
 
 
 @lru_cache(maxsize=2)
-def _dataset(name: str, split: str, expected: str, scaling: str, encoder: TextEncoder | None) -> Dataset:
-    dataset = build_dataset(load_samples(name), split, encoder, scaling)  # type: ignore[arg-type]
-    if dataset.fingerprint != expected:
+def _kept(name: str, split: str, sha256: str, scaling: Scaling, encoder: TextEncoder | None) -> RunData:
+    return _made(name, split, sha256, scaling, encoder)
+
+
+def _made(name: str, split: str, sha256: str, scaling: Scaling, encoder: TextEncoder | None) -> RunData:
+    sealed = _sealed(name, sha256)
+    samples = sealed.open()
+    maker = PartMaker(samples, split, encoder, scaling, sha256)
+    return RunData(maker.dataset(samples, ("train", "valid")), maker, sealed)
+
+
+@lru_cache(maxsize=2)
+def _sealed(name: str, sha256: str) -> SealedSamples:
+    samples = load_samples(name)
+    if samples.fingerprint() != sha256:
         raise InputError(f"{name}: changed since the study was planned; run the study again")
-    return dataset
+    return SealedSamples(samples)
 
 
 @lru_cache(maxsize=1)

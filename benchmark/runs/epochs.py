@@ -67,6 +67,7 @@ class EpochWeights:
 def predict_epochs(
     kept: EpochWeights,
     cells: Sequence[Evaluation],
+    ids: Sequence[str],
     part: Callable[[Masks], MaskedPart],
     masks: Callable[[str], Masks],
     model: SentimentModel,
@@ -83,6 +84,7 @@ def predict_epochs(
     Args:
         kept: The weights.
         cells: The scenarios under which the run was evaluated; those of equal masks are predicted once.
+        ids: Of the test samples, in order.
         part: The test part as masks left it.
         masks: The masks of a scenario.
         model: Gets the weights of one epoch after the other, and is left with any.
@@ -104,12 +106,11 @@ def predict_epochs(
     ) as writer:
         for scenarios in alike.values():
             given = part(masks(scenarios[0]))
-            ids = list(given.part.layout.sample_ids)
             own = selected[selected["scenario"] == scenarios[0]].set_index("sample_id")["prediction"]
             rows = []
             for epoch in kept.epochs:
                 if epoch == selected_epoch:
-                    rows.append(own.loc[ids].to_numpy(dtype=np.float64))
+                    rows.append(own.loc[list(ids)].to_numpy(dtype=np.float64))
                     continue
                 load_weights(model, given.text, kept.path(epoch), given.device)
                 rows.append(predict_sentiment(model, given).numpy())

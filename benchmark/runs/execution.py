@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -16,11 +17,10 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from baselines import SentimentModel, create, load_plugin, resolve_config
+from baselines import SentimentModel, create, load_plugin, model_class, resolve_config
 from benchmark.data.batches import MaskedPart
-from benchmark.data.dataset import TrainingData
+from benchmark.data.dataset import Inputs, TrainingData
 from benchmark.data.encoding import TextEncoder
-from benchmark.data.sources import load_samples
 from benchmark.data.states import StateCache
 from benchmark.data.synthetic import oracle, parse_synthetic
 from benchmark.runs.data import model_sizes, run_data, text_side
@@ -35,7 +35,7 @@ from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng, train
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
-from protocols import InputError, Masks, Scenario, get_regime, parse
+from protocols import InputError, Layout, Masks, Scenario, check_imports, get_regime, parse, plugin_sha256
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,11 @@ class RunWorker:
         self.job, self.spec, self.report = job, job.spec, report
         self.device = torch.device(job.device)
         self.text: StateCache | TextEncoder | None
-        self.dataset, self.text = run_data(job.spec, job.root / ".states", self.device)
+        self._imported = set(sys.modules)
+        self.check_code()
+        self.data, self.text = run_data(job.spec, job.root / ".states", self.device)
+        self.dataset = self.data.dataset  # without the test part
+        self._test: tuple[Layout, Inputs] | None = None
         if job.spec.model != ORACLE:
             self.text = text_side(job.spec, self.text)
         self.scenarios = tuple(map(parse, job.scenarios))
@@ -159,6 +163,7 @@ class RunWorker:
 
     def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
         """Train a new model, and keep the weights of its epochs if asked to."""
+        self._test = None
         started, encoding = time.perf_counter(), self.encoding_seconds()
         outcome = train(
             model,
@@ -172,6 +177,7 @@ class RunWorker:
             (lambda epoch: kept.keep(epoch, model, self.text)) if kept else None,
             Heartbeat(self.report),
         )
+        self.check_code()
         encoding = self.encoding_seconds() - encoding
         spent = time.perf_counter() - started - encoding - (kept.seconds if kept else 0.0)
         self.seconds |= {"train": spent, "encode": encoding}
@@ -183,12 +189,13 @@ class RunWorker:
         wanted = {s.fingerprint for s in self.scenarios}
         wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
         cells = [e for e in record.evaluations if e.fingerprint in wanted]
-        part = self.dataset.part("test")
+        layout, given = self.test()
         predict_epochs(
             kept,
             cells,
-            lambda masks: MaskedPart(part, masks, self.text, self.device, model.info),
-            lambda text: parse(text).masks(self.dataset, "test"),
+            layout.sample_ids,
+            lambda masks: MaskedPart(given, masks, self.text, self.device, model.info),
+            lambda text: parse(text).masks(layout),
             model,
             store.predictions(self.spec),
             record.best_epoch,
@@ -248,26 +255,32 @@ class RunWorker:
     def evaluate(
         self, predict: Predictor, scenarios: Sequence[Scenario] | None = None
     ) -> tuple[tuple[Evaluation, ...], pd.DataFrame]:
-        """Predict the test part under every scenario; scenarios that leave equal masks are predicted once."""
-        part = self.dataset.part("test")
+        """Predict the test part under every scenario; scenarios that leave equal masks are predicted once.
+
+        Labels are read when nothing is left to predict.
+        """
+        layout, _ = self.test()
         chosen = self.scenarios if scenarios is None else scenarios
-        cells: list[Evaluation] = []
         tables: dict[str, pd.DataFrame] = {}
-        frames = []
+        hashes = []
         times: list[npt.NDArray[np.float64]] = []
         for number, scenario in enumerate(chosen):
-            masks = scenario.masks(self.dataset, "test")
+            masks = scenario.masks(layout)
             sha = masks.sha256()
+            hashes.append(sha)
             if sha not in tables:
                 tables[sha], milliseconds = predict(masks)
                 times.append(milliseconds)
-            table = tables[sha]
-            mae = float(np.abs(table["prediction"].to_numpy() - part.label.numpy().astype(np.float64)).mean())
+            self.report(Event("evaluate", number + 1, len(chosen)))
+        self.check_code()
+        label = self.data.test_samples()["label"].to_numpy(np.float64)
+        cells, frames = [], []
+        for scenario, sha in zip(chosen, hashes, strict=True):
+            mae = float(np.abs(tables[sha]["prediction"].to_numpy() - label).mean())
             cells.append(
                 Evaluation(scenario=str(scenario), fingerprint=scenario.fingerprint, masks_sha256=sha, mae=mae)
             )
-            frames.append(table.assign(scenario=str(scenario), sample_id=list(part.layout.sample_ids)))
-            self.report(Event("evaluate", number + 1, len(chosen)))
+            frames.append(tables[sha].assign(scenario=str(scenario), sample_id=list(layout.sample_ids)))
         self.milliseconds = np.concatenate(times)
         self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
         return tuple(cells), pd.concat(frames, ignore_index=True)
@@ -278,22 +291,32 @@ class RunWorker:
 
     def _ask(self, model: SentimentModel) -> Predictor:
         """Predictions of a model; the times are the model's own, without masks and text encoding."""
-        return lambda masks: predict(
-            model, MaskedPart(self.dataset.part("test"), masks, self.text, self.device, model.info)
-        )
+        given = self.test()[1]
+        return lambda masks: predict(model, MaskedPart(given, masks, self.text, self.device, model.info))
 
     def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
         started = time.perf_counter()
-        answer = oracle(load_samples(self.spec.dataset), masks, parse_synthetic(self.spec.dataset))
+        answer = oracle(self.data.samples(), masks, parse_synthetic(self.spec.dataset))
         table = pd.DataFrame({"prediction": answer.median})
         return table, np.full(len(table), 1000 * (time.perf_counter() - started) / len(table))
 
-    def samples(self) -> pd.DataFrame:
-        """The test samples, once."""
-        part = self.dataset.part("test")
-        return pd.DataFrame(
-            {"sample_id": list(part.layout.sample_ids), "video_id": part.video_ids, "label": part.label.numpy()}
-        )
+    def test(self) -> tuple[Layout, Inputs]:
+        """The test part without labels, made when it is first asked for after training."""
+        if self._test is None:
+            self._test = self.data.test()
+        return self._test
+
+    def check_code(self) -> None:
+        """Check that what plugins bring is what the run was planned with, and that nothing else was at work.
+
+        Raises:
+            InputError: for code that the identity of the run does not cover.
+        """
+        check_imports(self._imported)
+        spec = self.spec
+        code = "" if spec.model == ORACLE else plugin_sha256(model_class(spec.model))
+        if (code, get_regime(spec.regime).fingerprint) != (spec.plugin_sha256, spec.regime_fingerprint):
+            raise InputError(f"{spec.title}: a plugin has changed since the study was planned; run the study again")
 
     def record(
         self, model: SentimentModel | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]
@@ -302,7 +325,7 @@ class RunWorker:
         memory = peak_memory_mb(self.device)  # before operations are counted, which takes memory of its own
         flops = None
         if model is not None:
-            complete = MaskedPart(self.dataset.part("test"), None, self.text, self.device, model.info)
+            complete = MaskedPart(self.test()[1], None, self.text, self.device, model.info)
             flops = flops_per_sample(model, complete)
         return RunRecord(
             id=self.spec.id,
@@ -336,7 +359,7 @@ class RunWorker:
                 save_file(dict(weights), folder / "model.safetensors")
             history = pd.DataFrame(outcome.history if outcome else [], columns=None)
             history.to_csv(folder / "history.csv", index=False)
-            self.samples().to_parquet(folder / "samples.parquet", index=False, compression="zstd")
+            self.data.test_samples().to_parquet(folder / "samples.parquet", index=False, compression="zstd")
             write_predictions(predictions, folder / "predictions.parquet")
             write_record(record, folder / "run.json")
         return record

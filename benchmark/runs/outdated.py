@@ -1,4 +1,4 @@
-"""Runs that bear the names of planned ones and are others: of data or of a model that was replaced since."""
+"""Runs that bear the names of planned ones and are others: of data, a model or a regime that was replaced since."""
 
 from __future__ import annotations
 
@@ -28,6 +28,8 @@ def outdated(specs: Iterable[RunSpec], store: RunStore) -> str:
             return f"the data of '{spec.dataset}' were replaced since they were run"
         if (record.spec.model_version, record.spec.plugin_sha256) != (spec.model_version, spec.plugin_sha256):
             return f"the code of model '{spec.model}' was replaced since they were run"
+        if record.spec.regime == spec.regime and record.spec.regime_fingerprint != spec.regime_fingerprint:
+            return f"what regime '{spec.regime}' does to the training data was changed since they were run"
     return ""
 
 

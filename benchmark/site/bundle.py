@@ -17,11 +17,12 @@ from benchmark.site.colours import model_styles
 from benchmark.site.labels import KINDS, kind_of, visible
 from benchmark.site.numbers import costs, protocol_table
 from benchmark.site.runs import run_ids, run_tables
-from benchmark.tables.remarks import settings_lines
+from benchmark.tables.remarks import caution_lines, settings_lines
+from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 
 #: Rises when a field of the bundle changes its meaning.
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 Bundle: TypeAlias = dict[str, Any]
 #: Told how much is done, of how much.
@@ -172,7 +173,9 @@ def _table(
     """One data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
     every = [own for by in sources.values() for own in by.values()]
     gaps = list(dict.fromkeys(gap for own in every for gap in own.missing))
-    notes = (*settings_lines(panel), *panel.notes) if panel.selection == VALID else ()  # said once on the page
+    notes = (
+        (*caution_lines(panel), *settings_lines(panel), *panel.notes) if panel.selection == VALID else ()
+    )  # said once on the page
     return {
         "selection": panel.selection,
         "data": _key(panel),
@@ -185,7 +188,7 @@ def _table(
         "videos": len(set(panel.video_ids.tolist())),
         "label_range": list(panel.label_range),
         "metrics": list(dict.fromkeys(m for by in sources.values() for m in by)),
-        "notes": list(notes),
+        "notes": [*notes, *_one_each(panel)],
         "missing": [_gap(gap) for gap in gaps],
         "costs": costs(panel, index),
         "runs": {str(index[m]): ids for m, ids in run_ids(panel).items() if m in index},
@@ -200,7 +203,13 @@ def _metric(name: str) -> dict[str, Any]:
         "higher_is_better": metric.higher_is_better,
         "percent": metric.percent,
         "definition": metric.definition,
+        "usual": metric.usual,
     }
+
+
+def _one_each(panel: Panel) -> list[str]:
+    sizes = sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos)
+    return [f"{sizes}."] if "independent" in sizes else []
 
 
 def _gap(gap: Gap) -> dict[str, Any]:

@@ -11,9 +11,11 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
 from benchmark.site.layout import views
+from benchmark.tables.remarks import corr_text, failed_seeds, training_texts
 from protocols import InputError, get_protocol
 
 #: Columns of `confidence_intervals` that the page shows.
@@ -45,9 +47,9 @@ def protocol_table(
 
     Returns:
         `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry a model: `seeds`,
-        `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells` (by metric and statistic,
-        models x points), `means` (by metric: statistics of the mean over the points, `rank`, `above_next`, `best` and
-        `by_seed`).
+        `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells`
+        (by metric and statistic, models x points), `means` (by metric: statistics of the mean over the points, `rank`,
+        `p_next`, `best` and `by_seed`).
     """
     groups: dict[int, list[str]] = {}
     for metric, panel in panels.items():
@@ -83,6 +85,7 @@ def _part(
     found = panel.estimates(scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
     models = list(found)
     values = _values(found, models, scenarios, metrics, level)
+    suspect = implausible(found, ORACLE, panel.bound, scenarios, level=level)
     return {
         "name": str(points[0]["protocol"]),
         "title": _title(str(points[0]["protocol"])),
@@ -90,8 +93,9 @@ def _part(
         "views": views(points),
         "models": [index[m] for m in models],
         "seeds": [list(found[m].seeds) for m in models],
+        "failed": [len(failed_seeds(panel, m)) for m in models],
         "flags": [found[m].flag for m in models],
-        "remarks": [_remarks(panel, found[m], scenarios) for m in models],
+        "remarks": [[*filter(None, [suspect.get(m)]), *_remarks(panel, found[m], scenarios)] for m in models],
         "impossible": [_impossible(panel, values["means"], i) for i in range(len(models))],
         **values,
     }
@@ -121,7 +125,7 @@ def _values(
         best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
         means[metric] |= {
             "rank": [number(places.at[m, "rank"]) if m in contest else None for m in models],
-            "above_next": [number(places.at[m, "above_next"]) if m in contest else None for m in models],
+            "p_next": [number(places.at[m, "p_next"]) if m in contest else None for m in models],
             "best": [m in best for m in models],
             "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
         }
@@ -162,10 +166,11 @@ def _remarks(panel: Panel, own: Estimates, scenarios: Sequence[str]) -> list[str
     if len(own.seeds) < len(everyone) and own.model not in panel.external:
         absent = ", ".join(str(s) for s in sorted(everyone - set(own.seeds)))
         remarks.append(f"without seed {absent}, which other models have")
+    remarks += training_texts(panel, own.model)
     chosen = panel.cells["scenario"].isin(list(scenarios)) & (panel.cells["model"] == own.model)
-    if constant_predictions(panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]).any():
-        remarks.append("some of the predictions are constant, where Corr is 0 by definition")
-    return remarks
+    said = panel.predictions[np.flatnonzero(chosen.to_numpy(dtype=np.bool_))]
+    corr = corr_text(panel, bool(constant_predictions(said, panel.split_of).any()))
+    return [*remarks, corr] if corr else remarks
 
 
 def _point(point: Mapping[Any, Any]) -> dict[str, Any]:

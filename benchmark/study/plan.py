@@ -13,6 +13,7 @@ from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
+from benchmark.evaluation.panel import Bound
 from benchmark.runs.spec import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.study.study import ModelEntry, Study
 from benchmark.words import shortened
@@ -28,12 +29,16 @@ class PlannedRun:
         dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
         label: What tables call the model.
         label_range: Lowest and highest label of the data set, which chooses the metrics.
+        bound: An MAE that no model is believed to reach on the data set, where one is known.
+        videos: How the videos of the data set are known.
     """
 
     spec: RunSpec
     dataset: str
     label: str
     label_range: tuple[float, float] = (-3.0, 3.0)
+    bound: Bound | None = None
+    videos: str = ""
 
 
 @dataclass(frozen=True)
@@ -106,11 +111,13 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(PlannedRun(spec, reference, entry.title, header.label_range))
+                    runs.append(
+                        PlannedRun(spec, reference, entry.title, header.label_range, header.bound, header.videos)
+                    )
                 known = any(s.ignorable for s in scenarios)
                 if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
-                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range))
+                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range, videos=header.videos))
     return Plan(study, tuple(runs), protocols, scenarios)
 
 

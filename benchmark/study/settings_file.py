@@ -16,6 +16,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from benchmark.study.plain_yaml import read_yaml
 from protocols import InputError
 
 
@@ -97,7 +98,7 @@ def read_tuned(path: Path, model: str) -> TunedConfig:
         InputError: one line that names the file, for one that is not there, cannot be read, or is for another model.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file of settings for model '{model}'; make it with: sentibench tune"

@@ -20,6 +20,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.study.plain_yaml import read_yaml
 from benchmark.study.settings_file import TuningNote, read_tuned
 from benchmark.words import shortened
 from protocols import InputError, unknown_name
@@ -131,7 +132,7 @@ def load_study(path: Path) -> Study:
         InputError: one line that names the file and the field.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from benchmark.evaluation.metrics import METRICS, metric_names
+from benchmark.evaluation.metrics import METRICS, usual_metrics
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables.cells import (
     MODEL,
@@ -22,7 +22,7 @@ from benchmark.tables.cells import (
 )
 from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.pairs import compare_pairs, difference_cells
-from benchmark.tables.remarks import Notes, checked_f1, gap_texts, general_footnotes, identity
+from benchmark.tables.remarks import Notes, checked_corr, checked_f1, gap_texts, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 from protocols import InputError
 
@@ -56,7 +56,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         raise InputError(f"protocol '{results.protocol}': no '{base}' and variant of it to compare; {advice}")
     if results.contest[base].holes(results.scenarios):
         raise InputError(f"protocol '{results.protocol}': '{base}' has missing cells; run the study to the end first")
-    names = [name for name in metric_names(results.panel.label_range) if name not in _LEFT_OUT]
+    names = [name for name in usual_metrics(results.panel.label_range) if name not in _LEFT_OUT]
     found = values_of(results, {"mean": results.scenarios}, names)
     whole = [name for name in there if not results.contest[name].holes(results.scenarios)]
     compared = {str(row["a"]): row for row in _compared(results, metric, whole, base)}
@@ -70,8 +70,10 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         for name in names:
             if name.startswith("f1_"):
                 cells[name] = checked_f1(results, name, cells[name.replace("f1_", "acc2_")], cells[name], notes)
+        if "corr" in cells:
+            cells["corr"] = checked_corr(results, model, results.scenarios, cells["corr"], notes)
         blank = "" if model == base else NOTHING
-        cells |= {name: Cell(blank, np.nan) for name in ("difference", "p", "p_holm")} | {"apart": Cell(blank, "")}
+        cells |= {name: Cell(blank, np.nan) for name in ("difference", "p", "p_corrected")} | {"apart": Cell(blank, "")}
         if model in compared:
             cells |= difference_cells(results, metric, compared[model])
         return cells
@@ -83,14 +85,14 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         *(metric_column(name, "csv") for name in names),
         Column("difference", f"Δ {METRICS[metric].title} {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
-        Column("p_holm", "p (Holm)"),
+        Column("p_corrected", "p (corrected)"),
         Column("apart", "Told apart", "left"),
     )
     rows = [row_of(row(base), columns), *(row_of(row(m), columns, rule=not i) for i, m in enumerate(there))]
     direction = "below 0: the variant is better" if not METRICS[metric].higher_is_better else "above 0: it is better"
     caption = (
         f"Variants of {base}, means over the scenarios and seeds. Δ: variant − {base} in {metric_title(metric)}, "
-        f"paired ({direction}); p is two-sided, Holm's correction is over the variants. {results.sizes} "
+        f"paired ({direction}); p is two-sided, corrected for the variants. {results.sizes} "
         f"{interval_caption(results)}"
     )
     absent = [
@@ -104,14 +106,14 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
     footnotes = (*notes.footnotes(), *more, *general_footnotes(results, every_model=False))
     title = f"{results.heading}: ablation of {base}"
     chosen = [name for name in ("mae", "corr", "acc7", "acc5_sims", "acc2_non0", "f1_non0", "f1_sims") if name in names]
-    paper = ("what", *chosen, "difference", "p_holm")
+    paper = ("what", *chosen, "difference", "p_corrected")
     return Table(title, columns, tuple(rows), footnotes, caption, paper)
 
 
 def _compared(results: ProtocolResults, metric: str, variants: list[str], base: str) -> list[dict[object, object]]:
     if not variants:
         return []
-    return compare_pairs(results, metric, [(name, base) for name in variants]).to_dict("records")
+    return compare_pairs(results, metric, [(name, base) for name in variants], chosen=True).to_dict("records")
 
 
 def _no_variants(results: ProtocolResults, settings: TableSettings) -> str:

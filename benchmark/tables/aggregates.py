@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
 from benchmark.evaluation.statistics import aggregates
 from benchmark.tables.cells import (
     MODEL,
@@ -21,19 +21,19 @@ from benchmark.tables.cells import (
     row_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, general_footnotes, identity
+from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
-from protocols import MODALITIES
+from protocols import leaves_everything
 
-#: The row that has skill 0, and the one that others' errors are divided by.
-CONSTANT, BASELINE = "constant", "late-fusion-dropout"
+#: The row that others' errors are divided by.
+BASELINE = "late-fusion-dropout"
 
 #: Head of each aggregate, and what a reader must know of it.
 _HEADS: Mapping[str, tuple[str, str]] = {
     "mean": ("Mean", "mean over the scenarios"),
     "auilc": ("AUILC", "area under the curve over the true rates by the trapezoid, divided by the axis' length"),
     "worst": ("Worst", "the worst scenario"),
-    "retention": ("Retention", "mean over the scenarios divided by the value with nothing missing"),
+    "retention": ("Retention", "mean over the scenarios, each divided by the value with nothing missing"),
     "skill": ("Skill", f"share of the way from '{CONSTANT}' (0) to a perfect prediction (1)"),
     "relative_error": ("Relative error", f"mean over the scenarios of the error divided by that of '{BASELINE}'"),
 }
@@ -76,8 +76,10 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     names = [name for name in _HEADS if name in set(table["aggregate"])]
 
     def cells_of(model: str) -> Cells:
-        own = identity(results, results.estimates[model], notes)
-        return own | {name: found[model, name] for name in names}
+        cells = identity(results, results.estimates[model], notes) | {name: found[model, name] for name in names}
+        if metric == "corr":
+            cells |= {name: checked_corr(results, model, results.scenarios, cells[name], notes) for name in names}
+        return cells
 
     contest = {model: cells_of(model) for model in results.ordered(metric)}
     embolden(contest, results, "mean", metric, results.scenarios)
@@ -103,14 +105,9 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def complete_scenario(results: ProtocolResults) -> str | None:
-    """The scenario with nothing missing: the protocol's own where it has one, else `complete`, else None."""
-    points = results.points
-    at_zero = points["x"].eq(0.0) & (points["axis2"].eq("") | points["y"].eq(0.0)) & points["axis"].str.endswith("rate")
-    whole = points["axis"].eq("available") & points["tick"].map(lambda t: set(str(t).split("+")) == set(MODALITIES))
-    own = points.loc[at_zero | whole | points["scenario"].eq("complete"), "scenario"]
-    if len(own):
-        return str(own.iloc[0])
-    return "complete" if (results.panel.cells["scenario"] == "complete").any() else None
+    """A scenario with nothing missing: the protocol's own where it has one, else one of the study, else None."""
+    elsewhere = sorted(dict.fromkeys(map(str, results.panel.cells["scenario"])), key=lambda name: name != "complete")
+    return next((name for name in (*results.scenarios, *elsewhere) if leaves_everything(name)), None)
 
 
 def _noted(cell: Cell, remark: str, notes: Notes) -> Cell:

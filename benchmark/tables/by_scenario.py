@@ -18,7 +18,7 @@ from benchmark.tables.cells import (
     values_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_f1, general_footnotes, identity
+from benchmark.tables.remarks import Notes, checked_corr, checked_f1, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from protocols import MODALITIES, InputError
 
@@ -110,6 +110,9 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
                 scenario = places.get((x, y), "")
                 cells[f"{y:g}"] = found.get((model, scenario, metric), Cell("", float("nan")))
             cells["mean"] = found[model, f"mean {x}", metric]
+            if metric == "corr":
+                at = {f"{y:g}": [places[x, y]] for y in inner if (x, y) in places} | {"mean": lines[x]}
+                cells |= {name: checked_corr(results, model, own, cells[name], notes) for name, own in at.items()}
             block[model] = cells
         contest = {model: cells for model, cells in block.items() if model != ORACLE}
         for y in inner:
@@ -159,8 +162,10 @@ def _table(
 
     def row(model: str) -> Cells:
         cells = identity(results, results.estimates[model], notes)
-        for group in groups:
+        for group, own in groups.items():
             cells[group] = found[model, group, metric]
+            if metric == "corr":
+                cells[group] = checked_corr(results, model, own, cells[group], notes)
             if metric != accuracy:
                 cells[group] = checked_f1(results, metric, found[model, group, accuracy], cells[group], notes)
         return cells

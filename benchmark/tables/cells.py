@@ -12,6 +12,7 @@ from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.scales import with_sign
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
+from benchmark.evaluation.statistics.intervals import metric_limits
 from benchmark.tables.table import Cell, Column, Interval, Row
 
 #: The cells of a row by column.
@@ -117,7 +118,7 @@ def values_of(
 def embolden(
     rows: Mapping[str, Cells], results: ProtocolResults, column: str, metric: str, scenarios: Sequence[str]
 ) -> None:
-    """Set in bold the best of a column and all up to the first that can be told from it, where there are two.
+    """Set in bold the best of a column and all up to the first that can be told from one of them, if there are two.
 
     Args:
         rows: By model, only those that compete; their cells are replaced.
@@ -135,21 +136,37 @@ def embolden(
 
 def bold_caption(results: ProtocolResults) -> str:
     """What bold means, as a sentence."""
+    if any(own.videos < 2 for own in results.contest.values()):
+        return "Nothing is bold: with one video nothing can be told apart."
     if all(len(own.seeds) < SEEDS_FOR_ORDER for own in results.contest.values()):
         return f"Bold: the best printed value; with fewer than {SEEDS_FOR_ORDER} seeds nothing can be told apart."
     level = f"{100 * (1 - results.level):.3g} %"
     return (
-        f"Bold: the best and all up to the first that can be told from it (paired bootstrap, Holm-corrected, {level})."
+        f"Bold: the best and all up to the first that can be told from one of them (paired bootstrap, {level}, "
+        "corrected for all pairs of models)."
     )
 
 
 def interval_caption(results: ProtocolResults) -> str:
-    """What the intervals are, as a sentence."""
+    """What the intervals are, in one or two sentences."""
     level = f"{100 * results.level:g} %"
-    return (
-        f"Intervals: {level}, bootstrap over videos and seeds ({results.draws} draws), widened by Student's t for few "
-        "of either."
-    )
+    text = f"Intervals: {level}, bootstrap over videos ({results.draws} draws) and spread over seeds, by Student's t."
+    ends = {(metric, end) for own in results.estimates.values() for metric, end in _without_spread(own)}
+    if any(METRICS[metric].percent for metric, _ in ends):
+        text += " At 0 or 100 % they are those of one independent sample a video."
+    if any(not METRICS[metric].percent for metric, _ in ends):
+        text += " What is perfect has none."
+    return text
+
+
+def _without_spread(own: Estimates) -> list[tuple[str, float]]:
+    """Metrics at one of their ends under some scenario with every seed."""
+    return [
+        (metric, end)
+        for i, metric in enumerate(own.metrics)
+        for end in metric_limits(metric)
+        if (own.values[..., i] == end).all(axis=0).any()
+    ]
 
 
 def row_of(cells: Mapping[str, Cell], columns: Sequence[Column], *, rule: bool = False, space: bool = False) -> Row:
@@ -163,5 +180,6 @@ def _only(estimates: Mapping[str, Estimates], metrics: Sequence[str]) -> dict[st
     for model, own in estimates.items():
         at = [i for i, name in enumerate(own.metrics) if name in metrics]
         names = tuple(own.metrics[i] for i in at)
-        chosen[model] = replace(own, metrics=names, values=own.values[..., at], draws=own.draws[..., at])
+        arrays = {name: getattr(own, name)[..., at] for name in ("values", "draws", "seed_draws")}
+        chosen[model] = replace(own, metrics=names, **arrays)
     return chosen

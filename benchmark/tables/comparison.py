@@ -16,14 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.metrics import METRICS, Metric, metric_names
+from benchmark.evaluation.metrics import METRICS, Metric, metric_names, usual_metrics
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocol_points
-from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare, holm
+from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
+from benchmark.evaluation.statistics.precision import check_level
 from benchmark.tables.cells import NOTHING, Cells, level_text, number, probability, row_of, signed
-from benchmark.tables.remarks import settings_lines
+from benchmark.tables.remarks import caution_lines, settings_lines, training_texts
 from benchmark.tables.table import Cell, Column, Footnote, Table
-from benchmark.words import plural
+from benchmark.words import plural, sample_sizes
 from protocols import InputError, unknown_name
 
 #: Fewer digits of a run's id are taken for a name.
@@ -38,8 +39,10 @@ class Comparison:
         panel: The predictions of the two.
         a, b: Their names.
         rows: One row a question: `protocol`, `scenario` (empty for a protocol's mean), `tick`, `metric`, `value_a`,
-            `value_b`, `difference` (a - b), `low`, `high`, `p` (two-sided), `p_holm` (corrected over these rows),
-            `better` (probability that a is the better one), `winner` (a's or b's name, or empty), `verdict`.
+            `value_b`, `difference` (a - b), `low`, `high` (all intervals hold at once at the level), `p` (two-sided, of
+            the row alone), `p_corrected` (Bonferroni, over these rows), `winner` (a's or b's name, or empty),
+            `verdict`. There is a winner exactly where the interval excludes 0.
+        remarks: By model, what a reader must know of its trainings: seeds that failed, nearly constant predictions.
         left_out: Protocols and scenarios that one of them lacks, with the reason.
         seeds: How many of a, of b.
         videos, samples: How many both were tested on.
@@ -51,6 +54,7 @@ class Comparison:
     a: str
     b: str
     rows: pd.DataFrame
+    remarks: Mapping[str, Sequence[str]]
     left_out: tuple[str, ...]
     seeds: tuple[int, int]
     videos: int
@@ -62,30 +66,39 @@ class Comparison:
     def cautions(self) -> tuple[str, ...]:
         """What these numbers do not say."""
         few = min(self.seeds) < SEEDS_FOR_ORDER
-        return ("fewer than three seeds: nothing is said about another training",) if few else ()
+        said = ["fewer than three seeds: nothing is said about another training"] if few else []
+        said += [f"{name}: {text}" for name, texts in self.remarks.items() for text in texts]
+        return (*said, *caution_lines(self.panel))
 
     def table(self) -> Table:
         """For readers: one row a question."""
+        count = len(self.rows)
+        together = ", all rows together" if count > 1 else ""
         columns: tuple[Column, ...] = (
             Column("protocol", "Protocol", "left"),
             Column("scenario", "Scenario", "left"),
             Column("metric", "Metric", "left"),
             Column("value_a", "A"),
             Column("value_b", "B"),
-            Column("difference", f"A − B {level_text(self.level)}", interval="shown"),
+            Column("difference", f"A − B {level_text(self.level)}{together}", interval="shown"),
             Column("p", "p"),
-            Column("p_holm", "p (Holm)"),
-            Column("better", "P(A better)"),
+            Column("p_corrected", "p (corrected)"),
             Column("winner", "Better", "left"),
         )
         alike = {name for name in ("protocol", "scenario", "metric") if self.rows[name].nunique() == 1}
         columns = tuple(column for column in columns if column.name not in alike)
         body = [row_of(self._cells(found), columns) for found in self.rows.to_dict("records")]
-        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {plural(self.samples, 'test sample')}"
+        samples = sample_sizes(self.samples, self.videos, self.panel.videos)
+        sizes = f"{plural(self.seeds[0], 'seed')} of A, {self.seeds[1]} of B, on {samples}"
+        corrected = (
+            f"Intervals, p (corrected) and Better are corrected for the {count} rows of this table (Bonferroni): all "
+            "intervals hold at once"
+            if count > 1
+            else "There is one question, so nothing to correct"
+        )
         caption = (
-            f"A is {self.a}, B is {self.b}: {sizes} of {plural(self.videos, 'video')}, under the same masks. Paired "
-            f"bootstrap over videos and seeds ({self.draws} draws); p is two-sided, Holm's correction is over the "
-            f"{plural(len(self.rows), 'row')} of this table. P(A better): probability that A is the better one."
+            f"A is {self.a}, B is {self.b}: {sizes}, under the same masks. Paired bootstrap over videos ({self.draws} "
+            f"draws) and spread over seeds, with Student's t; p is two-sided. {corrected}."
         )
         footnotes = tuple(Footnote(text) for text in (*self.cautions, *self.left_out, *settings_lines(self.panel)))
         return Table(
@@ -105,7 +118,7 @@ class Comparison:
             "value_a": number(metric.name, found["value_a"]),
             "value_b": number(metric.name, found["value_b"]),
             "difference": signed(number(metric.name, found["difference"], found["low"], found["high"])),
-            **{name: probability(found[name]) for name in ("p", "p_holm", "better")},
+            **{name: probability(found[name]) for name in ("p", "p_corrected")},
             "winner": Cell({self.a: "A", self.b: "B"}.get(found["winner"], NOTHING), found["winner"]),
         }
 
@@ -203,10 +216,11 @@ def compare_models(
     Args:
         panel: From `pair`.
         protocols: Names; all of the panel by default.
-        metrics: Names; by default MAE, or every metric when there is one protocol and its mean is compared.
+        metrics: Names; by default MAE, or every usual one when there is one protocol and its mean is compared.
         by_scenario: Ask for every scenario instead of the mean over a protocol.
         draws: Bootstrap draws.
-        level: Of intervals and verdicts.
+        level: Of all intervals and verdicts together: each is at `1 - (1 - level) / questions` (Bonferroni), so that
+            a verdict and the interval beside it never disagree.
         seed: Of the draws.
 
     Raises:
@@ -217,7 +231,8 @@ def compare_models(
     if not points:
         raise InputError(f"'{a}' and '{b}' have no protocol in common; run both under one")
     known = metric_names(panel.label_range)
-    chosen = list(dict.fromkeys(metrics)) or (list(known) if len(points) == 1 and not by_scenario else ["mae"])
+    several = len(points) == 1 and not by_scenario
+    chosen = list(dict.fromkeys(metrics)) or (list(usual_metrics(panel.label_range)) if several else ["mae"])
     for name in chosen:
         if name not in known:
             raise unknown_name("metric", name, known)
@@ -232,19 +247,21 @@ def compare_models(
             else [("", "", tuple(str(s) for s in frame["scenario"]))]
         )
     ]
-    rows, left_out = [], []
-    for protocol, scenario, tick, group in questions:
-        reason = _lacks(estimates, (a, b), group, panel)
-        if reason:
-            left_out.append(f"{scenario or protocol}: {reason}")
-            continue
-        for metric in chosen:
-            found = compare(estimates[a], estimates[b], metric, group, level=level)
-            rows.append({"protocol": protocol, "scenario": scenario, "tick": tick, **found.drop(["a", "b"]).to_dict()})
-    if not rows:
+    check_level(level)
+    reasons = [_lacks(estimates, (a, b), group, panel) for *_, group in questions]
+    left_out = [f"{s or p}: {reason}" for (p, s, *_), reason in zip(questions, reasons, strict=True) if reason]
+    asked = [question for question, reason in zip(questions, reasons, strict=True) if not reason]
+    if not asked:
         raise InputError(f"'{a}' and '{b}' cannot be compared; {left_out[0]}")
+    count = len(asked) * len(chosen)
+    each = 1 - (1 - level) / count
+    rows = []
+    for protocol, scenario, tick, group in asked:
+        for metric in chosen:
+            found = compare(estimates[a], estimates[b], metric, group, level=each)
+            rows.append({"protocol": protocol, "scenario": scenario, "tick": tick, **found.drop(["a", "b"]).to_dict()})
     table = pd.DataFrame(rows)
-    table["p_holm"] = holm(table["p"].to_numpy(np.float64))
+    table["p_corrected"] = np.minimum(count * table["p"].to_numpy(np.float64), 1.0)
     told = [_verdict(row, a, b, level, len(table)) for row in table.to_dict("records")]
     table["winner"], table["verdict"] = [winner for winner, _ in told], [text for _, text in told]
     return Comparison(
@@ -252,6 +269,7 @@ def compare_models(
         a=a,
         b=b,
         rows=table,
+        remarks={name: training_texts(panel, name) for name in (a, b)},
         left_out=tuple(left_out),
         seeds=(len(estimates[a].seeds), len(estimates[b].seeds)),
         videos=estimates[a].videos,
@@ -276,17 +294,17 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
     """Who is better (or empty), and a sentence."""
     metric = METRICS[row["metric"]]
     unit = f"points of {metric.title}" if metric.percent else metric.title
-    if not np.isfinite(row["p_holm"]):
-        return "", f"{a} and {b} cannot be tested in {metric.title}: one seed each and one video"
-    low, high = sorted(abs(row[name]) for name in ("low", "high"))
-    outside = row["low"] > 0 or row["high"] < 0
-    if outside and row["p_holm"] <= 1 - level:
+    if not np.isfinite(row["p_corrected"]):
+        return "", f"{a} and {b} cannot be tested in {metric.title}: one video"
+    if row["low"] > 0 or row["high"] < 0:
+        low, high = sorted(abs(row[name]) for name in ("low", "high"))
         winner, loser = (a, b) if (row["difference"] > 0) == metric.higher_is_better else (b, a)
         text = f"{winner} is better than {loser} by {_amount(metric, low)} to {_amount(metric, high)} {unit}"
-        return winner, text + (" on these trainings" if row["flag"] == "few seeds" else "")
+        text += " on these trainings" if "few seeds" in row["flag"] else ""
+        return winner, text + (f" (corrected for {questions} questions)" if questions > 1 else "")
     text = f"{a} and {b} cannot be told apart in {metric.title}"
-    if outside and questions > 1:
-        text += f" once corrected for {questions} questions (p {row['p']:.3f}, corrected {row['p_holm']:.3f})"
+    if row["p"] <= 1 - level:
+        text += f" once corrected for {questions} questions (p {row['p']:.3f}, corrected {row['p_corrected']:.3f})"
     return "", text
 
 

@@ -23,7 +23,7 @@ from benchmark.tables.cells import (
     values_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, general_footnotes, identity
+from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Table
 from protocols import InputError
 
@@ -46,8 +46,10 @@ _COSTS: dict[str, tuple[Column, Callable[[float], str], bool]] = {
 COST_COLUMNS = tuple(column for column, _, _ in _COSTS.values())
 
 
-def cost_cells(results: ProtocolResults, model: str) -> Cells:
-    """The costs of a model, means over its seeds, by column; a dash where nothing was recorded.
+def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
+    """The costs of a model, means over its trainings, by column; a dash where nothing was recorded.
+
+    A time of prediction that is a mean, as versions recorded it that kept no median, is marked.
 
     Raises:
         InputError: if the panel's runs lack a column that they must have.
@@ -58,12 +60,15 @@ def cost_cells(results: ProtocolResults, model: str) -> Cells:
     if absent:
         raise InputError(f"panel: runs have no column '{absent[0]}'; found {', '.join(map(str, runs.columns))}")
     own = runs[runs["model"] == model]
-    cells = {}
+    cells: Cells = {}
     for name, (_, write, _) in _COSTS.items():
         known = own[name].to_numpy(dtype=np.float64) if name in own else np.zeros(0)
         known = known[np.isfinite(known)]
         value = float(known.mean()) if len(known) else np.nan
         cells[name] = Cell(write(value) if len(known) else NOTHING, value)
+    if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
+        mark = notes.mark("a mean, not a median: the run was recorded by a version that kept no more")
+        cells["inference_ms"] = replace(cells["inference_ms"], note=mark)
     return cells
 
 
@@ -81,10 +86,9 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
     def row(model: str) -> Cells:
         cells = identity(results, results.estimates[model], notes)
-        cells |= {metric: found[model, "mean", metric]} | cost_cells(results, model)
-        if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
-            mark = notes.mark("a mean, not a median: the run was recorded by a version that kept no more")
-            cells["inference_ms"] = replace(cells["inference_ms"], note=mark)
+        cells |= {metric: found[model, "mean", metric]} | cost_cells(results, model, notes)
+        if metric == "corr":
+            cells[metric] = checked_corr(results, model, results.scenarios, cells[metric], notes)
         return cells
 
     contest = {model: row(model) for model in results.ordered(metric)}
@@ -95,8 +99,8 @@ def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
     rows = [row_of(cells, columns) for cells in contest.values()]
     rows += [row_of(cells, columns, rule=True) for cells in bound.values()]
     caption = (
-        f"{results.sizes} {interval_caption(results)} {bold_caption(results)} Costs are means over seeds; training is "
-        "wall-clock time on the machine of the run; ms/sample is the median time of a prediction within a batch."
+        f"{results.sizes} {interval_caption(results)} {bold_caption(results)} Costs are means over trainings; training "
+        "is wall-clock time on the machine of the run; ms/sample is the median time of a prediction within a batch."
     )
     paper = tuple(column.name for column in columns if column.name not in {"seeds", "epochs"})
     footnotes = (*notes.footnotes(), *general_footnotes(results))

@@ -11,9 +11,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.evaluation.metrics import constant_predictions, metric_names
+from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, protocol_names
+from benchmark.evaluation.scales import without_classes
 from benchmark.evaluation.statistics import DRAWS, ranks
 from benchmark.tables.by_scenario import scenarios_table
 from benchmark.tables.cells import (
@@ -32,10 +33,10 @@ from benchmark.tables.cells import (
 )
 from benchmark.tables.cost import COST_COLUMNS, cost_cells
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_f1, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Table
+from benchmark.tables.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Table
 
-#: Not in the leaderboard, to keep it readable; the table of scenarios has it.
+#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
 #: What of its costs stands in a leaderboard; the table of costs has the rest.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
@@ -88,21 +89,22 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     Raises:
         InputError: if nothing was evaluated under the protocol.
     """
-    names = [name for name in metric_names(results.panel.label_range) if name not in _LEFT_OUT]
+    names = list(metric_names(results.panel.label_range))
     scenarios = results.scenarios
     found = values_of(results, {"mean": scenarios}, names)
     order = ranks(results.contest, "mae", scenarios, level=results.level)
     places = {str(place["model"]): place for place in order.to_dict("records")}
-    constant = _constant_models(results)
     notes = Notes()
 
     def row(model: str) -> Cells:
         own = results.estimates[model]
         cells = identity(results, own, notes)
         place = places.get(model, {})
-        rank, above = float(place.get("rank", np.nan)), float(place.get("above_next", np.nan))
-        cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank))
-        cells["above_next"] = Cell("", np.nan) if np.isnan(above) else probability(above)
+        rank, p = float(place.get("rank", np.nan)), float(place.get("p_next", np.nan))
+        failed = failure_text(results.panel, model)
+        mark = notes.mark(failed) if failed else ""
+        cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
+        cells["p_next"] = Cell("", np.nan) if np.isnan(p) else probability(p)
         cells |= {name: found[model, "mean", name] for name in names}
         by_seed = own.by_seed("mae", scenarios) if not own.holes(scenarios) else np.zeros(0)
         cells["mae_sd"] = number("mae", float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan)
@@ -110,10 +112,10 @@ def leaderboard_table(results: ProtocolResults) -> Table:
             if name.startswith("f1_"):
                 accuracy = cells[name.replace("f1_", "acc2_")]
                 cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
-        if model in constant and "corr" in cells:
-            mark = notes.mark("some of the predictions are constant, where Corr is 0 by definition")
-            cells["corr"] = replace(cells["corr"], note=mark)
-        return cells | cost_cells(results, model)
+        for name in ("corr", "corr_clipped"):
+            if name in cells:
+                cells[name] = checked_corr(results, model, scenarios, cells[name], notes)
+        return cells | cost_cells(results, model, notes)
 
     contest = {model: row(model) for model in places}
     for name in names:
@@ -124,27 +126,26 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         rows.append(row_of(row(ORACLE), columns, rule=True))
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
-        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told from its best by the "
-        "same test; P(above next) is the probability that a model is better than the next. Every F1 was checked "
-        "against what its accuracy allows."
+        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told apart by the same "
+        "test; p (next) is its p for a model and the next. Every F1 was checked against what its accuracy allows."
     )
-    paper = ["model", *names, "rank"]
-    footnotes = (*notes.footnotes(), *general_footnotes(results))
+    paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
+    lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
+    footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
 
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
-    metrics = [metric_column(name, "shown" if name == "mae" else "csv", level) for name in names]
-    tail = [Column("mae_sd", "MAE SD over seeds"), Column("above_next", "P(above next)")]
+    metrics = [
+        replace(
+            metric_column(name, "shown" if name == "mae" else "csv", level),
+            unasked=METRICS[name].usual and name not in _LEFT_OUT,
+        )
+        for name in names
+    ]
+    tail = [Column("mae_sd", "MAE SD over seeds"), Column("p_next", "p (next)")]
     costs = [column for column in COST_COLUMNS if column.name in _COSTS]
     return (Column("rank", "Rank"), MODEL, SEEDS, *metrics, *tail, *costs)
-
-
-def _constant_models(results: ProtocolResults) -> set[str]:
-    panel = results.panel
-    chosen = np.flatnonzero(panel.cells["scenario"].isin(list(results.scenarios)).to_numpy(dtype=np.bool_))
-    constant = chosen[constant_predictions(panel.predictions[chosen])]
-    return {str(model) for model in panel.cells["model"].iloc[constant]}
 
 
 @register_table("leaderboard", shows="every metric, ranks")

@@ -13,6 +13,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import (
     ORACLE,
     ProtocolResults,
+    constant_cells,
     dataset_title,
     describe,
     protocol_names,
@@ -21,7 +22,7 @@ from benchmark.evaluation.protocol_results import (
 from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.tables.cells import MODEL, NOTHING, SEEDS, level_text, number, signed
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, settings_lines
+from benchmark.tables.remarks import Notes, caution_lines, corr_text, settings_lines, training_texts
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from benchmark.words import plural
 from protocols import InputError, unknown_name
@@ -68,12 +69,17 @@ def optimism(
             Column(f"{metric}_oracle", "test-oracle", group=group),
             Column(f"{metric}_optimism", f"optimism {level_text(level)}", group=group, interval="shown"),
         ]
+    constant = [constant_cells(panel, scenarios) for panel in (honest, oracles.get("corr", honest))]
     rows = []
     for model in order:
         seeds = max((len(sides[0][model].seeds) for sides in pairs.values() if model in sides[0]), default=0)
         cells = [_model_cell(honest, model, seeds, notes), Cell(str(seeds), seeds)]
         for metric, sides in pairs.items():
-            cells += _cells(sides, model, metric, scenarios, level)
+            made = _cells(sides, model, metric, scenarios, level)
+            for side, found in enumerate(constant if metric == "corr" else ()):
+                text = corr_text(honest, any((model, name) in found for name in scenarios))
+                made[side] = dataclasses.replace(made[side], note=notes.mark(text)) if text else made[side]
+            cells += made
         rows.append(Row(tuple(cells)))
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
     title = f"Optimism ({MARK}). {dataset_title(honest.dataset, honest.split)}: {protocol}"
@@ -83,11 +89,11 @@ def optimism(
         f"best on the test set. Optimism: test-oracle minus honest, what selecting on the test set is worth; by "
         f"construction, no run is worse off where its epoch is chosen. Mean over the scenarios, then over seeds. "
         f"{describe(honest, scenarios, seeds_of)} Intervals: "
-        f"{100 * level:g} %, paired bootstrap over videos and seeds ({draws} draws) with Student's t, in which the "
-        f"chosen epochs are kept fixed."
+        f"{100 * level:g} %, paired bootstrap over videos ({draws} draws) and spread over seeds, with Student's t, in "
+        f"which the chosen epochs are kept fixed."
     )
     shared = [note for note in next(iter(oracles.values())).notes if all(note in p.notes for p in oracles.values())]
-    general = [Footnote(line) for line in (*settings_lines(honest), *shared)]
+    general = [Footnote(line) for line in (*caution_lines(honest), *settings_lines(honest), *shared)]
     general += [Footnote(line) for line in _order_lines(rank_changes_of(pairs, scenarios))]
     general += _missing(oracles)
     shown = [f"{metric}_{side}" for metric in list(oracles)[:_IN_PRINT] for side in ("honest", "optimism")]
@@ -215,6 +221,7 @@ def _model_cell(honest: Panel, model: str, seeds: int, notes: Notes) -> Cell:
     marks = []
     if model in honest.mask_informed:
         marks.append(notes.mark("is told at test time how much of each modality is missing"))
+    marks += [notes.mark(text) for text in training_texts(honest, model)]
     if seeds < SEEDS_FOR_ORDER:
         marks.append(notes.mark(f"fewer than {SEEDS_FOR_ORDER} seeds"))
     everyone = honest.cells.loc[honest.cells["model"] == model, "seed"].nunique()

@@ -9,11 +9,12 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
-from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, holm
-from benchmark.tables.cells import level_text, metric_title, number, probability, row_of, signed
+from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, corrected
+from benchmark.tables.cells import NOTHING, level_text, metric_title, number, probability, row_of, signed
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, general_footnotes, identity
+from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
+from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 #: Values of `against` beside the names of models.
@@ -27,15 +28,16 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
         results: The results.
         metric: Name.
         against: `best`: every model against the best of those with three seeds; `all`: every pair; or the name of a
-            model that all others are compared with. Holm's correction is over the rows of the table, so that fewer
-            questions leave more power.
+            model that all others are compared with. p is corrected for all pairs of models, since the best is not known
+            before; against a named model, for the rows of the table.
 
     Raises:
         InputError: if there are not two models without holes, or no model of that name.
     """
     results.panel.check_metrics([metric])
     pairs = _pairs(results, metric, against)
-    table = compare_pairs(results, metric, pairs)
+    chosen = against not in (BEST, ALL)
+    table = compare_pairs(results, metric, pairs, chosen=chosen)
     notes = Notes()
     columns = (
         Column("a", "A", "left"),
@@ -44,53 +46,67 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
         Column("value_b", "B", group=metric_title(metric)),
         Column("difference", f"A − B {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
-        Column("p_holm", "p (Holm)"),
-        Column("better", "P(A better)"),
+        Column("p_corrected", "p (corrected)"),
         Column("apart", "Told apart", "left"),
     )
     rows = []
     for row in table.to_dict("records"):
         cells = {side: identity(results, results.estimates[str(row[side])], notes)["model"] for side in ("a", "b")}
         cells |= {side: number(metric, float(row[side])) for side in ("value_a", "value_b")}
+        if metric == "corr":
+            cells |= {
+                side: checked_corr(results, str(row[side[-1]]), results.scenarios, cells[side], notes)
+                for side in ("value_a", "value_b")
+            }
         cells |= difference_cells(results, metric, row)
-        cells["better"] = probability(float(row["better"]))
         rows.append(row_of(cells, columns))
     direction = "higher is better" if METRICS[metric].higher_is_better else "lower is better"
     caption = (
         f"Paired differences A − B of the mean over the scenarios ({direction}). {results.sizes} Intervals and p: "
-        f"paired bootstrap over videos and seeds ({results.draws} draws) with Student's t; p is two-sided, "
-        f"Holm's correction is over the {len(table)} rows of this table. "
-        f"P(A better) is the probability that A is the better one."
+        f"paired bootstrap over videos ({results.draws} draws) and spread over seeds, with Student's t, each row "
+        f"alone; p is two-sided. p (corrected) and Told apart are corrected for "
+        f"{plural(len(table), 'row') if chosen else 'all pairs of models'}, the intervals are not."
     )
     footnotes = (*notes.footnotes(), *_left_out(results), *general_footnotes(results))
     other = str(table["b"].iloc[0])
     whom = "all pairs" if against == ALL else f"against {other}{', the best' if against == BEST else ''}"
     title = f"{results.heading}: differences in {METRICS[metric].title}, {whom}"
-    paper = ("a", *(["b"] if against == ALL else []), "difference", "p_holm", "better", "apart")
+    paper = ("a", *(["b"] if against == ALL else []), "difference", "p_corrected", "apart")
     return Table(title, columns, tuple(rows), footnotes, caption, paper)
 
 
-def compare_pairs(results: ProtocolResults, metric: str, pairs: Sequence[tuple[str, str]]) -> pd.DataFrame:
-    """`statistics.compare` of every pair, with `p_holm` over these."""
+def compare_pairs(
+    results: ProtocolResults, metric: str, pairs: Sequence[tuple[str, str]], *, chosen: bool
+) -> pd.DataFrame:
+    """`statistics.compare` of every pair, with `p_corrected`.
+
+    Args:
+        results: The results.
+        metric: Name.
+        pairs: Names of models.
+        chosen: The pairs were chosen before the results were seen, so that p is corrected for these alone.
+    """
     known = results.contest
     table = pd.DataFrame(
         [compare(known[a], known[b], metric, results.scenarios, level=results.level) for a, b in pairs]
     )
-    table["p_holm"] = holm(table["p"].to_numpy(np.float64))
+    p = corrected(known, metric, results.scenarios, pairs if chosen else None)
+    table["p_corrected"] = [p.get(pair, np.nan) for pair in pairs]
     return table
 
 
 def difference_cells(results: ProtocolResults, metric: str, row: dict[object, object]) -> dict[str, Cell]:
-    """The cells `difference`, `p`, `p_holm` and `apart` of a row of `compare_pairs`."""
-    values = {name: float(str(row[name])) for name in ("difference", "low", "high", "p", "p_holm")}
+    """The cells `difference`, `p`, `p_corrected` and `apart` of a row of `compare_pairs`."""
+    values = {name: float(str(row[name])) for name in ("difference", "low", "high", "p", "p_corrected")}
     difference = number(metric, values["difference"], values["low"], values["high"])
-    few = row["flag"] == "few seeds"
-    apart = "–" if np.isnan(values["p_holm"]) or few else "yes" if values["p_holm"] <= 1 - results.level else "no"
+    p = values["p_corrected"]
+    few = "few seeds" in str(row["flag"])
+    apart = NOTHING if np.isnan(p) or few else "yes" if p <= 1 - results.level else "no"
     return {
         "difference": signed(difference),
         "p": probability(values["p"]),
-        "p_holm": probability(values["p_holm"]),
-        "apart": Cell(apart, None if apart != "–" else ""),
+        "p_corrected": probability(p),
+        "apart": Cell(apart, None if apart != NOTHING else ""),
     }
 
 

@@ -7,17 +7,23 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmark.evaluation.metrics import class_counts, f1_is_possible
+from benchmark.evaluation.metrics import class_counts, f1_is_possible, parts_of_splits
 from benchmark.evaluation.panel import Gap, Panel
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
-from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
+from benchmark.evaluation.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates
 from benchmark.tables.cells import Cells
 from benchmark.tables.table import Cell, Footnote
 from benchmark.words import listed, plural
-from protocols import InputError, parse
+from protocols import InputError, leaves_everything, parse
 
 #: Rows that every table has: what can be had without looking, from one modality, and by the plainest fusion.
 ALWAYS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout")
+#: A training whose predictions vary by less than this share of what the labels do, with nothing missing, has collapsed.
+#: Such predictions explain less than 4 % of the labels' variance (2 s - s^2 at correlation 1), however well they fit.
+#: Of weak models that did train, the most timid one measured varies by 4 % (text-only on MMMO).
+COLLAPSED = 0.02
+#: The variation of fewer test samples tells nothing of a training.
+_FEWEST_SAMPLES = 5
 #: Of the reason of a gap (an error's message) as much is shown.
 _REASON = 160
 
@@ -45,6 +51,8 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append("predictions made elsewhere and read from a file")
     if name in panel.mask_informed:
         said.append("is told at test time how much of each modality is missing")
+    if name in results.implausible:
+        said.append(results.implausible[name])
     gaps = gap_texts(panel.missing, results.scenarios).get(name, "")
     holes = own.holes(results.scenarios)
     absent = _absent_seeds(results, own)
@@ -57,16 +65,84 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append(f"{name}: {gaps}")
     elif absent:
         said.append(f"without {_seeds(absent)}, which other models have")
+    said += training_texts(panel, name)
     if name == ORACLE:
         said.append("the best possible prediction, known from the generator: a bound, not ranked")
     elif len(own.seeds) < SEEDS_FOR_ORDER:
         said.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
     told = [word for word, of in (("external", panel.external), ("mask-informed", panel.mask_informed)) if name in of]
     text = f"{name} ({', '.join(told)})" if told else name
+    count, failed = len(own.seeds), len(failed_seeds(panel, name))
     return {
         "model": Cell(text, note=",".join(notes.mark(line) for line in said)),
-        "seeds": Cell(str(len(own.seeds)), len(own.seeds)),
+        "seeds": Cell(f"{count} of {count + failed}" if failed else str(count), count),
     }
+
+
+def training_texts(panel: Panel, model: str) -> list[str]:
+    """What went wrong in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
+    return [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
+
+
+def failure_text(panel: Panel, model: str) -> str:
+    """That some seeds of a model failed, so that the others alone make its numbers; empty where none did."""
+    failed, left = len(failed_seeds(panel, model)), panel.cells.loc[panel.cells["model"] == model, "seed"].nunique()
+    judged = "judged and ranked" if left >= SEEDS_FOR_ORDER else "judged"
+    return f"{failed} of {failed + left} seeds failed; {judged} by the other {left}" if failed else ""
+
+
+def failed_seeds(panel: Panel, model: str) -> set[int]:
+    """Seeds of a model that failed and have no numbers."""
+    failed = {gap.seed for gap in panel.missing if gap.model == model and gap.reason.startswith("failed")}
+    return failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
+
+
+def collapse_text(panel: Panel, model: str) -> str:
+    """That trainings of a model seem to have collapsed; empty where none did, or nothing was asked without gaps.
+
+    The test part of every split is looked at: the standard deviation of the predictions is below `COLLAPSED` times that
+    of the labels. The model `constant` does not train, and an oracle is a bound.
+    """
+    if model in (CONSTANT, ORACLE):
+        return ""
+    cells = panel.cells.reset_index(drop=True)
+    own = cells[cells["model"] == model]
+    whole = own[own["scenario"].map(lambda name: leaves_everything(str(name)))].drop_duplicates("seed")
+    parts = [p for p in parts_of_splits(len(panel.label), panel.split_of) if len(p) >= _FEWEST_SAMPLES]
+    collapsed = set()
+    for part in parts:
+        spread = panel.predictions[whole.index][:, part].std(axis=1)
+        collapsed |= set(whole.loc[spread < COLLAPSED * panel.label[part].std(), "seed"])
+    if not collapsed:
+        return ""
+    return (
+        f"nearly constant predictions of {_seeds(sorted(int(s) for s in collapsed))}: with nothing missing, they vary "
+        f"by less than {100 * COLLAPSED:g} % of what the labels do; training collapsed, or what the model reads is not "
+        "in the data"
+    )
+
+
+def corr_text(panel: Panel, constant: bool) -> str:
+    """Why a correlation is 0 by definition; empty where it is computed.
+
+    Args:
+        panel: The predictions.
+        constant: Some of the predictions behind the number are constant.
+    """
+    if np.ptp(panel.label) == 0:
+        return "all labels are equal, where Corr is 0 by definition"
+    within = "" if panel.split_of is None else " within each split"
+    return f"some of the predictions are constant{within}, where Corr is 0 by definition" if constant else ""
+
+
+def checked_corr(results: ProtocolResults, model: str, scenarios: Sequence[str], cell: Cell, notes: Notes) -> Cell:
+    """The cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
+    text = corr_text(results.panel, any((model, name) in results.constant_cells for name in scenarios))
+    return _marked(cell, text, notes)
+
+
+def _marked(cell: Cell, text: str, notes: Notes) -> Cell:
+    return replace(cell, note=",".join(filter(None, (cell.note, notes.mark(text))))) if text else cell
 
 
 def gap_texts(missing: Iterable[Gap], scenarios: Collection[str]) -> dict[str, str]:
@@ -90,7 +166,7 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
     """
     panel = results.panel
     flags = {own.flag for model, own in results.contest.items()} - {""}
-    lines = [f"Intervals: {flag} for models with one seed or data of one video." for flag in sorted(flags)]
+    lines = [f"Intervals: {flag} for models with one seed." for flag in sorted(flags) if flag != "seeds only"]
     gaps = gap_texts(panel.missing, results.scenarios)
     lines += [f"Missing: {model}: {text}." for model, text in gaps.items() if model not in results.estimates]
     found = [Footnote(line) for line in lines]
@@ -99,7 +175,28 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
         filled = f"what is missing is filled by {' and '.join(commands)}"
         found.append(Footnote("The study is unfinished.", remedy=filled))
     found += _absent_rows(results, gaps) if every_model else []
-    return found + [Footnote(line) for line in (*settings_lines(panel), *panel.notes)]
+    return found + [Footnote(line) for line in (*caution_lines(panel), *settings_lines(panel), *panel.notes)]
+
+
+def caution_lines(panel: Panel) -> list[str]:
+    """What intervals and p of any model on these samples do not say: few videos, pooled folds."""
+    videos = len(set(panel.video_ids.tolist()))
+    said = []
+    if videos < 2:
+        said.append(
+            "One video: its utterances are not independent and no other video is there to compare with, so that "
+            "nothing can be told apart: no rank, no bold, no p; intervals are over seeds only."
+        )
+    elif videos < FEW_VIDEOS:
+        said.append(
+            f"Few videos ({videos}, fewer than {FEW_VIDEOS}): intervals are wide, and only great differences are seen."
+        )
+    if panel.pooled:
+        said.append(
+            "Folds are pooled: what the training set of a fold does to all its seeds counts as chance of its videos, "
+            "so that intervals are too narrow and p too small where models depend on it."
+        )
+    return said
 
 
 def settings_lines(panel: Panel) -> list[str]:
@@ -128,8 +225,7 @@ def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, 
         return f1
     if f1_is_possible(a, f, class_counts(results.panel.label, metric, results.panel.label_range), 0.0):
         return f1
-    mark = notes.mark("impossible: no confusion matrix of these class counts has this accuracy and this F1")
-    return replace(f1, note=",".join(filter(None, (f1.note, mark))))
+    return _marked(f1, "impossible: no confusion matrix of these class counts has this accuracy and this F1", notes)
 
 
 def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:

@@ -32,6 +32,7 @@ class Column:
         group: Neighbouring columns of one group stand under a common head.
         interval: Whether its cells carry an interval: `csv` for the columns `NAME_low` and `NAME_high` of the CSV,
             `shown` for readers as well, beside the value.
+        unasked: Whether readers see it without asking: otherwise the CSV has it, and whoever names it sees it.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Column:
     align: Literal["left", "right", "center"] = "right"
     group: str = ""
     interval: Literal["none", "csv", "shown"] = "none"
+    unasked: bool = True
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,8 @@ class Table:
     def only(self, columns: Sequence[str]) -> Table:
         """The same table with these columns, in this order; footnotes that nothing refers to any more are left out.
 
+        A column that is named here is asked for (`Column.unasked`).
+
         Raises:
             InputError: for a column that is not there or is named twice, or when none is named.
         """
@@ -155,11 +159,16 @@ class Table:
         used = {mark for row in rows for cell in row.cells for mark in cell.note.split(",")}
         return replace(
             self,
-            columns=tuple(self.columns[i] for i in places),
+            columns=tuple(replace(self.columns[i], unasked=True) for i in places),
             rows=rows,
             footnotes=tuple(f for f in self.footnotes if not f.mark or f.mark in used),
             paper=tuple(name for name in self.paper if name in columns),
         )
+
+    def shown(self) -> Table:
+        """The same table without the columns that only the CSV has unless they are asked for."""
+        names = [column.name for column in self.columns if column.unasked]
+        return self if len(names) == len(self.columns) else self.only(names)
 
     def records(self) -> list[dict[str, Value]]:
         """A dictionary a row: what the CSV holds, for other programs; missing numbers are None."""
@@ -167,7 +176,7 @@ class Table:
 
     def plain(self) -> tuple[list[str], list[list[str]]]:
         """Headers, and rows of texts with intervals and marks: for a terminal."""
-        return as_text.plain(self)
+        return as_text.plain(self.shown())
 
     def csv(self) -> str:
         """Machine-readable: column names, then plain values at full precision; missing values are empty.
@@ -178,7 +187,7 @@ class Table:
 
     def markdown(self) -> str:
         """GitHub Markdown. A rule is a row of dashes, and a group a first line of each head: Markdown has neither."""
-        return as_text.markdown(self)
+        return as_text.markdown(self.shown())
 
     def latex(self, label: str = "", *, all_columns: bool = False) -> str:
         """A `table` environment (`table*`, over both columns of a page, when it is wide) with booktabs rules.
@@ -190,8 +199,9 @@ class Table:
             label: For `\\ref`.
             all_columns: Every column, instead of those that a paper prints (`paper`).
         """
-        return as_latex.latex(self if all_columns or not self.paper else self.only(self.paper), label)
+        shown = self if all_columns else self.only(self.paper) if self.paper else self.shown()
+        return as_latex.latex(shown, label)
 
     def html(self) -> str:
         """A `<figure>` with a `<table>`; classes `left`, `right`, `center`, `rule`, `best` are left to the page."""
-        return as_html.html(self)
+        return as_html.html(self.shown())

@@ -40,10 +40,10 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
             columns[name] = torch.zeros(len(part), dtype=values.dtype)
         columns[name][rows] = values.cpu()
 
-    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         started = time.perf_counter()
         prediction = model(part.batch(rows))
-        fill("prediction", rows, prediction.sentiment.double())  # waits for an accelerator
+        fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
         milliseconds[rows] = 1000 * (time.perf_counter() - started) / len(rows)
         if prediction.integrity is not None:
             for i, modality in enumerate(MODALITIES):
@@ -66,7 +66,7 @@ def flops_per_sample(model: SentimentModel, part: MaskedPart) -> int | None:
     model.eval()
     if isinstance(part.text, TextEncoder):
         part.text.eval()
-    batches = list(batches_by_length(part.part, EVALUATION_BATCH))
+    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
     rows = batches[len(batches) // 2]
     try:
         return count_flops(lambda: model(part.batch(rows))) // len(rows)

@@ -98,7 +98,9 @@ def train(
         TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
     """
     train_part, valid_part = data.part("train"), data.part("valid")
-    model.initialise(TrainingStatistics(train_part.label.to(device)))
+    centre = model.spec.label_centre
+    label, wanted = train_part.label - centre, valid_part.label.double()
+    model.initialise(TrainingStatistics(label.to(device)))
     info = model.info
     valid = MaskedPart(valid_part, regime.validation_masks(data), text, device, info)
     stages = model.stages(optimisation.epochs)
@@ -106,7 +108,7 @@ def train(
     candidate, count = on_candidate or (lambda _: None), on_batch or (lambda *_: None)
     if not any(stage.epochs for stage in stages):
         candidate(0)
-        return TrainingOutcome(valid_mae=float(_errors(model, valid).mean()))
+        return TrainingOutcome(valid_mae=float(_errors(model, valid, wanted).mean()))
     complete = MaskedPart(train_part, None, text, device, info) if info.uses_complete_view else None
     modules = nn.ModuleList([model, *([encoder] if encoder else [])])
     keeper, average = _Keeper(modules, optimisation.tolerance), _Average(modules, optimisation.ema_decay)
@@ -131,8 +133,8 @@ def train(
             for number, sweep in enumerate(sweeps):
                 sweep.begin()
                 shuffle = np.random.Generator(np.random.Philox(key=[seed, done]).jumped(number))
-                for rows in batches_by_length(train_part, optimisation.batch_size, shuffle):
-                    terms = model.training_loss(_train_batch(draw, complete or draw, rows), sweep.step(epoch))
+                for rows in batches_by_length(draw.inputs, optimisation.batch_size, shuffle):
+                    terms = model.training_loss(_train_batch(draw, complete or draw, label, rows), sweep.step(epoch))
                     means.add(terms, len(rows))
                     sweep.update(terms, done + 1)
                     average.follow()
@@ -140,7 +142,7 @@ def train(
                     count(stage.name, done + seen / (len(train_part) * len(sweeps)), total)
             done += 1
             with average.used():
-                errors = _errors(model, valid)
+                errors = _errors(model, valid, wanted)
                 mae = float(errors.mean())
                 if not math.isfinite(mae):
                     raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
@@ -170,9 +172,9 @@ def train(
 
 
 @torch.inference_mode()
-def _errors(model: SentimentModel, part: MaskedPart) -> Tensor:
+def _errors(model: SentimentModel, part: MaskedPart, label: Tensor) -> Tensor:
     """`(n,)` float64 absolute errors of a model on a masked part, in its order."""
-    return (predict_sentiment(model, part) - part.part.label.double()).abs()
+    return (predict_sentiment(model, part) - label).abs()
 
 
 @torch.inference_mode()
@@ -182,12 +184,12 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> Tensor:
     if isinstance(part.text, TextEncoder):
         part.text.eval()
     result = torch.empty(len(part), dtype=torch.float64)
-    for rows in batches_by_length(part.part, EVALUATION_BATCH):
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
         result[rows] = model(part.batch(rows)).sentiment.double().cpu()
-    return result
+    return result + model.spec.label_centre
 
 
-def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainBatch:
+def _train_batch(draw: MaskedPart, complete: MaskedPart, label: Tensor, rows: Tensor) -> TrainBatch:
     device_rows = rows.to(draw.device)
     given = draw.batch(rows)
     return TrainBatch(
@@ -196,7 +198,7 @@ def _train_batch(draw: MaskedPart, complete: MaskedPart, rows: Tensor) -> TrainB
         observed=draw.observed_positions(rows),
         integrity=draw.integrity[device_rows],
         complete_integrity=complete.integrity[device_rows],
-        label=draw.part.label[rows].to(draw.device),
+        label=label[rows].to(draw.device),
         index=device_rows,
     )
 

@@ -16,7 +16,7 @@ from baselines import load_plugin, resolve_config
 from baselines.standin import parameter_count
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.folds import check_folds, fold_names, whole_split
-from benchmark.data.sources import load_samples
+from benchmark.data.sources import forget_samples, load_samples
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.study.plan import PlannedRun, plan
 from benchmark.study.settings_file import TunedOn, TuningNote
@@ -186,6 +186,7 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     if tuning.folds is not None:
         specs = _in_folds(specs, tuning.folds)
     base = resolve_config(tuning.model, specs[0].config)
+    forget_samples()  # the model's code is asked
     if parameter_count(tuning.model, config=base) == 0:
         raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)

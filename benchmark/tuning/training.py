@@ -115,6 +115,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
             follow,
             on_batch=Heartbeat(report),
         )
+    worker.check_code()
     if not math.isfinite(outcome.valid_mae):
         raise TrainingDiverged("the validation MAE is not finite")
     update = {

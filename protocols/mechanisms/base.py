@@ -37,6 +37,8 @@ class Mechanism(ABC):
     Attributes:
         name: As scenarios write it.
         version: Rises whenever any mask changes.
+        adds_noise: Whether `corrupt`, where a mechanism has it, may give noise, which is scaled by what is left; False
+            where it only substitutes tokens.
         kind: `inter` (whole modalities), `intra` (positions), `both`, `value` (present but wrong), `own` (a user's).
         known_from: Where the field knows the rule from.
         at_random: Whether which positions go depends on no value of the sample (missing completely at random; Rubin
@@ -45,6 +47,7 @@ class Mechanism(ABC):
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
+    adds_noise: ClassVar[bool] = True
     kind: ClassVar[Kind] = "own"
     known_from: ClassVar[str] = ""
     at_random: ClassVar[bool] = True
@@ -63,7 +66,10 @@ class Mechanism(ABC):
         return {}
 
     def corrupt(self, layout: Layout, stream: Stream) -> Corrupted:
-        """What becomes of the values that stay: noise or substitution, by modality; nothing by default."""
+        """What becomes of the values that stay: noise or substitution, by modality; nothing by default.
+
+        Values are spoilt after all mechanisms of a scenario have erased; noise is scaled by the power of what is left.
+        """
         return {}
 
     def __str__(self) -> str:

@@ -18,7 +18,8 @@ class GaussianNoise(Mechanism):
     """Gaussian noise is added to audio and vision at a signal-to-noise ratio in decibels.
 
     The signal's power is the mean square of the sample's features, standardised as the models receive them, over the
-    positions that the data set has; noise is white over positions and features. The same draw at every ratio.
+    positions that the scenario leaves, wherever in it the noise is named; noise is white over positions and features.
+    The same draw at every ratio.
     """
 
     snr_db: float
@@ -48,6 +49,7 @@ class TokenErrors(Mechanism):
 
     rate: float
 
+    adds_noise = False
     kind = "value"
     known_from = "recognition errors in Robust-MSA and MuteBench"
 

@@ -41,6 +41,7 @@ def test_what_is_missing_and_what_is_shown_make_up_the_complete_view() -> None:
     for m in MODALITIES:
         torch.testing.assert_close(missing[m].values + batch.input[m].values, batch.complete[m].values)
         assert not (missing[m].values.any(-1) & batch.input[m].values.any(-1)).any()
+        assert not missing[m].values[batch.observed[m]].view(torch.int32).any()  # not even the sign of a zero
 
 
 def test_nothing_is_missing_of_complete_samples() -> None:

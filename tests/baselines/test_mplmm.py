@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from baselines import MODALITIES, InputSpec, Sequences, Step, create
-from baselines.layers.missing_prompts import MissingTypePrompts, drop_modalities, stretch
+from baselines.layers.missing_prompts import MissingTypePrompts, drop_modalities, silenced, stretch
 from baselines.mplmm import Mplmm
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch
 
@@ -117,3 +117,14 @@ def test_modalities_are_dropped_at_the_rate_with_balanced_patterns_and_never_all
     codes = (one * torch.tensor([1, 2, 4])).sum(dim=1)
     assert sorted(codes.tolist()) == sorted([1, 2, 3, 4, 5, 6] * 2)
     assert not drop_modalities(9, 0.0, torch.device("cpu")).any()
+
+
+def test_what_is_dropped_is_plus_zero_and_the_rest_as_it_was() -> None:
+    batch, dropped = make_batch(12), drop_modalities(12, 1.0, torch.device("cpu"))
+    given = silenced(batch, dropped)
+    for number, m in enumerate(MODALITIES):
+        gone = dropped[:, number]
+        assert gone.any()
+        assert not given[m].values[gone].view(torch.int32).any()  # not even the sign of a zero
+        assert torch.equal(given[m].values[~gone], batch[m].values[~gone])
+        assert torch.equal(given[m].length, batch[m].length)

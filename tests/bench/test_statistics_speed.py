@@ -37,7 +37,7 @@ def check(intervals: pd.DataFrame, pairs: pd.DataFrame, models: int, scenarios: 
     assert len(intervals) == models * scenarios * len(metric_names())
     assert len(pairs) == models * (models - 1) // 2
     assert (intervals["low"] < intervals["high"]).all()
-    assert pairs["p_holm"].notna().all()
+    assert pairs["p_corrected"].notna().all()
 
 
 def test_statistics_of_a_large_study(benchmark: Any) -> None:

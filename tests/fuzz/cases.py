@@ -17,15 +17,17 @@ import numpy as np
 import yaml
 
 from benchmark.data.store import write_store
+from protocols import MODALITIES
 from tests.csd import csd_content, write_csd_folder
 from tests.fuzz import hostile
 from tests.fuzz.bytes_level import damage
 from tests.fuzz.trees import STRINGS, damage_tree, odd_array, odd_value
+from tests.misa import misa_content, mult_content, write_misa_folder
 from tests.mmsa import mmsa_content
 from tests.npz import npz_content
 from tests.samples import make_samples
 
-KINDS = ("pickle", "npz", "store", "csd", "csv", "split", "study", "scenario")
+KINDS = ("pickle", "npz", "store", "csd", "csv", "split", "study", "scenario", "lists", "vectors", "folder")
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ class Case:
         kind: Of `KINDS`.
         number: With the seed, what it is drawn from.
         how: `bytes`, `structure`, `hostile`, or `valid`.
-        files: Content by file name; for `csd` the files of a folder.
+        files: Content by file name; for `csd` and `folder` the files of a folder.
         text: Of a scenario.
     """
 
@@ -103,21 +105,28 @@ def _good(kind: str) -> dict[str, bytes]:
             write_store(make_samples(12), Path(folder) / "toy.h5")
         elif kind == "npz":
             np.savez(Path(folder) / "arrays.npz", **npz_content())
+        elif kind == "folder":
+            write_misa_folder(Path(folder), misa_content((3, 2, 2)))
         else:
             raw = {
                 "pickle": pickle.dumps(_mmsa()),
+                "lists": pickle.dumps(misa_content((3, 2, 2))),
+                "vectors": pickle.dumps(mult_content((3, 2, 2))),
                 "csv": CSV,
                 "split": json.dumps(SPLIT).encode(),
                 "study": yaml.safe_dump(STUDY).encode(),
                 "scenario": SCENARIOS[1].encode(),
             }[kind]
-            name = {"pickle": "f.pkl", "csv": "l.csv", "split": "s.json", "study": "s.yaml", "scenario": "text"}[kind]
-            (Path(folder) / name).write_bytes(raw)
+            names = {"csv": "l.csv", "split": "s.json", "study": "s.yaml", "scenario": "text"}
+            (Path(folder) / names.get(kind, "f.pkl")).write_bytes(raw)
         return {path.name: path.read_bytes() for path in sorted(Path(folder).iterdir())}
 
 
-def _mmsa() -> dict[str, Any]:
+def _mmsa(rng: np.random.Generator | None = None) -> dict[str, Any]:
     content = mmsa_content((3, 2, 2))
+    if rng is not None and rng.random() < 0.3:
+        for part in content.values():
+            part["id"] = np.array(_ids(rng, len(part["id"])))
     for part in content.values():
         part["audio"], part["vision"] = part["audio"][:, :, :2], part["vision"][:, :, :3]
         part["text_bert"] = part["text_bert"][:, :, :50]
@@ -125,16 +134,43 @@ def _mmsa() -> dict[str, Any]:
 
 
 def _pickle(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
+    content = _content(kind, rng)
     protocol = int(rng.integers(0, 6))
     if how == "hostile":
         raw = hostile.pickle_call(rng, canary) if rng.random() < 0.6 else hostile.pickle_bomb(rng)
     elif how == "structure":
-        raw = pickle.dumps(damage_tree(_mmsa(), rng), protocol=protocol)
+        raw = pickle.dumps(damage_tree(content, rng), protocol=protocol)
     else:
-        raw = damage(pickle.dumps(_mmsa(), protocol=protocol), rng)
+        raw = damage(pickle.dumps(content, protocol=protocol), rng)
     if how != "bytes" and rng.random() < 0.15:
         raw = damage(raw, rng)
     return Case(kind, number, how, {"f.pkl": raw})
+
+
+def _content(kind: str, rng: np.random.Generator) -> dict[str, Any]:
+    """What a pickle of the kind may hold."""
+    if kind == "pickle":
+        return _mmsa(rng)
+    if kind == "vectors":
+        return mult_content((3, 2, 2), bool(rng.random() < 0.5), 7 if rng.random() < 0.3 else 1)
+    content = misa_content((3, 2, 2), int(rng.choice([3, 4, 6])), (1, 7) if rng.random() < 0.3 else (1, 1))
+    # damage goes into lists, not into tuples
+    return {part: [[[*e[0]], *e[1:]] for e in entries] for part, entries in content.items()}
+
+
+def _folder(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
+    files = dict(_good(kind))
+    name = sorted(files)[int(rng.integers(len(files)))]
+    if how == "bytes":
+        files[name] = damage(files[name], rng)
+    elif how == "hostile":
+        files[name] = hostile.pickle_call(rng, canary) if rng.random() < 0.6 else hostile.pickle_bomb(rng)
+    elif rng.random() < 0.3:
+        files = _files(files, name, rng, ("other.pkl", "valid.pickle"))
+    else:
+        entries = _content("lists", rng)[Path(name).stem]
+        files[name] = pickle.dumps(damage_tree({"part": entries}, rng).get("part"))
+    return Case(kind, number, how, files)
 
 
 def _npz(kind: str, number: int, how: str, rng: np.random.Generator, canary: Path) -> Case:
@@ -143,11 +179,64 @@ def _npz(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pat
     if how == "hostile":
         return Case(kind, number, how, {"a.npz": hostile.npz_trick(rng, npz_content(), canary)})
     buffer = io.BytesIO()
-    tree = damage_tree(npz_content(), rng)
+    tree = _npz_layout(rng)
+    if rng.random() < 0.6:
+        tree = damage_tree(tree, rng)
     arrays = {str(k).replace("\0", ""): v for k, v in tree.items() if not isinstance(v, dict)}
     arrays = {k: v for k, v in arrays.items() if k.encode("utf-8", "replace").decode() == k}
     (np.savez_compressed if rng.random() < 0.5 else np.savez)(buffer, **{k: _array(v) for k, v in arrays.items()})
     return Case(kind, number, how, {"a.npz": buffer.getvalue()})
+
+
+def _npz_layout(rng: np.random.Generator) -> dict[str, Any]:
+    """An archive of any form that the layout allows, or hardly does: modalities, names, ids, words."""
+    content = npz_content()
+    n = len(content["id"])
+    for modality in MODALITIES:
+        if rng.random() < 0.3:
+            del content[f"{modality}.values"]
+            if rng.random() < 0.8:
+                del content[f"{modality}.observed"]
+        elif rng.random() < 0.3:
+            del content[f"{modality}.observed"]
+        if rng.random() < 0.2:
+            content[f"{modality}.length"] = rng.integers(0, 6, n)
+    if rng.random() < 0.4:
+        content["raw_text"] = np.array(
+            [str(rng.choice(["good film", "", " ", "\u2603 x", "a" * 600])) for _ in range(n)]
+        )
+    if rng.random() < 0.2:
+        content["text.token_ids"] = rng.integers(0, 120, (n, 4))
+    if rng.random() < 0.3:
+        del content["split.official"]
+    if rng.random() < 0.5:
+        content["id"] = np.array(_ids(rng, n))
+    if rng.random() < 0.3:
+        content["video_id"] = np.array([f" v{i // 2}" for i in range(n)])
+    if rng.random() < 0.15:
+        content[str(rng.choice(["audio_lengths", "Audio.values", "label_rang", "x" * 3000, "text.", "split."]))] = (
+            np.ones(n)
+        )
+    return content
+
+
+def _ids(rng: np.random.Generator, n: int) -> list[str]:
+    """Ids as the field writes them, and some that it does not."""
+    form = str(
+        rng.choice(
+            [
+                "v{v}$_${i}",
+                "dia{v}_utt{i}",
+                "video_{v}_{i}",
+                "v{v}[{i}]",
+                " v{v}/{i} ",
+                "x_{n}",
+                "{v}",
+                "[1" * 2000 + "{n}",
+            ]
+        )
+    )
+    return [form.format(v=i // 2, i=i % 2, n=i) for i in range(n)]
 
 
 def _array(value: Any) -> Any:
@@ -165,26 +254,50 @@ def _hdf5(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pa
         if how == "bytes":
             files[name] = damage(files[name], rng)
         elif kind == "csd" and rng.random() < 0.2:
-            files = _files(files, name, rng)
+            files = _files(files, name, rng, ("other.csd", "Copy_of_" + name))
             break
+        elif kind == "csd" and rng.random() < 0.2:
+            files[name] = _moved(files[name], rng)
         else:
             files[name] = _edited(files[name], rng, canary, how == "hostile")
     return Case(kind, number, how, files)
 
 
-def _files(files: dict[str, bytes], name: str, rng: np.random.Generator) -> dict[str, bytes]:
+def _files(files: dict[str, bytes], name: str, rng: np.random.Generator, others: tuple[str, str]) -> dict[str, bytes]:
+    """The files with one left out, called otherwise, there twice, or exchanged for another."""
     kind = rng.integers(4)
     if kind == 0:
         del files[name]
     elif kind == 1:
-        files["other.csd"] = files.pop(name)
+        files[others[0]] = files.pop(name)
     elif kind == 2:
-        files["Copy_of_" + name] = files[name]
+        files[others[1]] = files[name]
     else:
         names = sorted(files)
         other = names[int(rng.integers(len(names)))]
         files[name], files[other] = files[other], files[name]
     return files
+
+
+def _moved(raw: bytes, rng: np.random.Generator) -> bytes:
+    """All entries of a sequence under other keys, or on another clock."""
+    buffer = io.BytesIO(raw)
+    with h5py.File(buffer, "r+") as file:
+        root = next(iter(file), "")
+        if not isinstance(file.get(f"{root}/data"), h5py.Group):  # an earlier change took it away
+            return raw
+        entries = file[root]["data"]
+        form = str(rng.choice(["x_{}", "{}[0]", "{}[3]", " {}", "{}.mp4", "{}"]))
+        factor, shift = float(rng.choice([1, 30, 1000, 0.01, -1, 1e300])), float(rng.choice([0, 0, 100, -100]))
+        for key in list(entries):
+            times = file.get(f"{entries.name}/{key}/intervals")
+            if not isinstance(times, h5py.Dataset) or times.dtype.kind != "f":
+                continue
+            with np.errstate(over="ignore"):
+                times[...] = times[()] * factor + shift
+            if form.format(key) != key:
+                entries.move(key, form.format(key))
+    return buffer.getvalue()
 
 
 def _edited(raw: bytes, rng: np.random.Generator, canary: Path, trick: bool) -> bytes:
@@ -257,13 +370,18 @@ def _csv(kind: str, number: int, how: str, rng: np.random.Generator, canary: Pat
     for _ in range(int(rng.integers(1, 3))):
         row = rows[int(rng.integers(len(rows)))]
         column = int(rng.integers(len(rows[0])))
-        change = rng.integers(7)
+        change = rng.integers(8)
         if change <= 3 and column < len(row):
             row[column] = cells[int(rng.integers(len(cells)))]
         elif change == 4:
             rows = [[cell for i, cell in enumerate(r) if i != column] for r in rows]
         elif change == 5:
             rows.insert(int(rng.integers(len(rows))), row * (300 if how == "hostile" else 1))
+        elif change == 7 and column < len(row):  # a quote that opens here and closes in another row, or nowhere
+            row[column] = '"' + row[column]
+            other = rows[int(rng.integers(len(rows)))]
+            if rng.random() < 0.7 and column < len(other):
+                other[column] += '"'
         else:
             row.append(cells[int(rng.integers(len(cells)))])
         if not rows or not rows[0]:
@@ -318,6 +436,9 @@ def _scenario(kind: str, number: int, how: str, rng: np.random.Generator, canary
 
 _MAKERS: dict[str, Callable[[str, int, str, np.random.Generator, Path], Case]] = {
     "pickle": _pickle,
+    "lists": _pickle,
+    "vectors": _pickle,
+    "folder": _folder,
     "npz": _npz,
     "store": _hdf5,
     "csd": _hdf5,

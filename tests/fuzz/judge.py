@@ -30,7 +30,9 @@ _FORBIDDEN = (
     "socket.connect", "socket.bind", "socket.getaddrinfo", "urllib.Request",
 )  # fmt: skip
 #: Kinds that are imported into a store.
-_IMPORTED = ("pickle", "npz", "csd", "csv", "split")
+_IMPORTED = ("pickle", "npz", "csd", "csv", "split", "lists", "vectors", "folder")
+#: Kinds whose files are a folder.
+_FOLDERS = ("csd", "folder")
 
 
 class Escape(Exception):
@@ -147,7 +149,7 @@ class Judge:
             for name, content in valid_case("csd").files.items():
                 (self._source / name).write_bytes(content)
             path, options = self._source, ImportOptions(split=path)
-        report = import_data("fuzz", self._source if case.kind == "csd" else path, options=options)
+        report = import_data("fuzz", self._source if case.kind in _FOLDERS else path, options=options)
         if not verify_store(report.info.path).ok:
             raise Escape("the store does not hold what was imported")
         read_store(report.info.path).validate()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from protocols import MODALITIES, InputError, export_masks, get_protocol, protocols, read_masks
+from protocols import MODALITIES, InputError, Scenario, export_masks, get_protocol, parse, protocols, read_masks
 from tests.protocols.layouts import golden_layout, large
 
 
@@ -49,6 +49,17 @@ def test_changed_masks_are_noticed(tmp_path: Path) -> None:
     arrays["random_positions(rate=0.5)|vision"][3] ^= True
     np.savez_compressed(path, **arrays)
     with pytest.raises(InputError, match=r"'random_positions\(rate=0.5\)' were changed"):
+        read_masks(path)
+
+
+def test_masks_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as noise beside erasing, which version 0.1 scaled by other values."""
+    path, text = tmp_path / "masks.npz", "drop(rate=0.5) + noise(snr_db=5)"
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Scenario, "_version", lambda self, mechanism: mechanism.version)
+        export_masks(path, golden_layout(), [parse(text)], dataset="golden")
+        assert list(read_masks(path).masks) == [text]
+    with pytest.raises(InputError, match="are of another version of its mechanisms; export them again"):
         read_masks(path)
 
 

@@ -191,6 +191,20 @@ def test_noise_has_its_amplitude_and_is_one_draw_at_every_ratio(snr: float) -> N
     assert not np.allclose(values[:50], masks.noise["vision"].values(6)[:50])
 
 
+def test_noise_beside_erasing_is_a_draw_of_its_own_version() -> None:
+    layout = large(50)
+    alone = parse("noise(snr_db=5)").masks(layout).noise["audio"]
+    for text in ("noise(snr_db=5) + token_errors(rate=0.5)", "token_errors(rate=0.5) + noise(snr_db=5)"):
+        assert parse(text).masks(layout).noise["audio"].bytes() == alone.bytes()
+    beside = [
+        parse(text).masks(layout).noise["audio"]
+        for text in ("noise(snr_db=5) + drop(rate=0.5)", "block(rate=0) + noise(snr_db=5)")
+    ]
+    assert beside[0].bytes() == beside[1].bytes()
+    assert not (beside[0].keys == alone.keys).any()
+    np.testing.assert_array_equal(beside[0].amplitude, alone.amplitude)
+
+
 def test_wrong_words_come_from_the_given_ones_alike() -> None:
     layout = large(3000)
     masks = parse("token_errors(rate=0.25)").masks(layout)

@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from protocols import InputError, get_protocol, get_regime, load_plugin, parse, protocols, regimes, register_regime
+from protocols import (
+    InputError,
+    check_imports,
+    get_protocol,
+    get_regime,
+    load_plugin,
+    mechanisms,
+    parse,
+    plugin_sha256,
+    protocols,
+    regimes,
+    register_regime,
+    registry,
+)
 
 PLUGIN = '''
 from dataclasses import dataclass
@@ -67,6 +82,162 @@ def test_two_plugins_of_one_file_name_are_two(tmp_path: Path) -> None:
     assert load_plugin(tmp_path / "copy.py") == new  # a copy is the same plugin
     with pytest.raises(InputError, match="already registered"):
         load_plugin(tmp_path / "b" / "same.py")
+
+
+MODEL = """
+from dataclasses import dataclass
+from protocols import Mechanism, register_mechanism
+{imports}
+
+@register_mechanism("{name}")
+@dataclass(frozen=True)
+class Nothing(Mechanism):
+    rate: float
+
+    def erase(self, layout, present, stream):
+        {late}
+        return {{}}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder of plugins that is on the path, as most of them put it there themselves."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+    for kept in (registry._OWN, registry._STRAYS):
+        kept.clear()
+
+
+def write(folder: Path, name: str, imports: str = "", late: str = "", file: str = "") -> Path:
+    path = folder / (file or f"{name}.py")
+    path.write_text(MODEL.format(name=name, imports=imports, late=late))
+    return path
+
+
+def known_by(name: str) -> str:
+    return plugin_sha256(mechanisms()[name])
+
+
+def test_a_plugin_of_one_file_is_known_by_the_sha256_of_that_file(folder: Path) -> None:
+    path = write(folder, "alone", "import json, numpy, numpy.linalg, baselines\nfrom benchmark.data import samples")
+    (folder / "unused_neighbour.py").write_text("x = 1")
+    load_plugin(path)
+    assert known_by("alone") == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert known_by("alone") == "fb5ffc0bb5a2688e105f0b2590ebcfec3f29aab1e969ccf613a12381f23f5fcd"
+
+
+def test_what_a_plugin_imports_beside_it_is_part_of_its_identity(folder: Path) -> None:
+    (folder / "kin").mkdir()
+    (folder / "loose").mkdir()
+    files = {
+        "direct.py": "import through as other\nVALUE = 1\n",
+        "through.py": "def f():\n    from kin.deep import thing\n",
+        "kin/__init__.py": "from . import near\n",
+        "kin/near.py": "",
+        "kin/deep.py": "from .near import *\nfrom ..kin.far import x\nthing = 1\n",
+        "kin/far.py": "x = 1\n",
+        "loose/part.py": "",
+        "late_one.py": "",
+        "typed.py": "",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    (folder / "kin" / "unused.py").write_text("")
+    path = write(folder, "with_kin", "from direct import VALUE\nimport loose.part", "import late_one, typed")
+    load_plugin(path)
+    seen = {known_by("with_kin")}
+    for name in files:
+        (folder / name).write_text(files[name] + "# edited\n")
+        load_plugin(path)
+        assert known_by("with_kin") not in seen, name
+        seen.add(known_by("with_kin"))
+    (folder / "kin" / "unused.py").write_text("# edited\n")
+    last = known_by("with_kin")
+    load_plugin(path)
+    assert known_by("with_kin") == last
+    (folder / "direct.py").write_text("import through as other\nVALUE = 2\n")
+    load_plugin(path)
+    assert sys.modules[mechanisms()["with_kin"].__module__].VALUE == 2  # the new code is what runs
+
+
+def test_a_class_that_stands_in_a_neighbouring_file_is_known_by_it(folder: Path) -> None:
+    write(folder, "elsewhere", "import deeper", file="holder.py")
+    (folder / "deeper.py").write_text("")
+    (folder / "names_it.py").write_text("import holder\n")
+    load_plugin(folder / "names_it.py")
+    before = known_by("elsewhere"), parse("elsewhere(rate=0.5)").fingerprint
+    assert before[0]
+    (folder / "deeper.py").write_text("# edited")
+    load_plugin(folder / "names_it.py")
+    now = known_by("elsewhere"), parse("elsewhere(rate=0.5)").fingerprint
+    assert now[0] != before[0]
+    assert now[1] != before[1]
+
+
+def test_the_identity_does_not_depend_on_where_the_files_lie(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two"):
+        (folder / name).mkdir()
+        (folder / name / "moved_help.py").write_text("x = 1")
+        write(folder / name, "moved", "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\n"
+              "import moved_help", file="moved.py")  # fmt: skip
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert load_plugin(folder / "one" / "moved.py") == load_plugin(folder / "two" / "moved.py")  # a copy is the same
+
+
+def test_modules_of_one_name_are_not_mixed_up(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    for name in ("left", "right"):
+        (folder / name).mkdir()
+        (folder / name / "common_help.py").write_text(f"VALUE = '{name}'")
+        write(folder / name, name, "import sys, pathlib\nsys.path.insert(0, str(pathlib.Path(__file__).parent))\n"
+              "import common_help", file=f"{name}.py")  # fmt: skip
+    load_plugin(folder / "left" / "left.py")
+    with pytest.raises(InputError, match=r"right.py: its module 'common_help' \(.*has the name of another .* rename"):
+        load_plugin(folder / "right" / "right.py")
+    (folder / "right" / "textwrap3.py").write_text("")
+    monkeypatch.setitem(sys.modules, "textwrap3", sys.modules["textwrap"])
+    with pytest.raises(InputError, match="'textwrap3'"):
+        load_plugin(write(folder / "right", "wrapped", "import textwrap3"))
+
+
+def test_what_cannot_be_followed_is_refused(folder: Path) -> None:
+    (folder / "hidden_help.py").write_text("x = 1")
+    path = write(folder, "hides", "import importlib\nimportlib.import_module('hidden_help')")
+    for _ in range(2):  # again: it is not forgotten
+        with pytest.raises(InputError, match=r"hides.py: imports module 'hidden_help' .* write `import NAME`") as error:
+            load_plugin(path)
+        assert "\n" not in str(error.value)
+
+
+def test_what_is_imported_at_work_is_checked(folder: Path) -> None:
+    (folder / "late_help.py").write_text("x = 1")
+    (folder / "stray_help.py").write_text("x = 1")
+    load_plugin(write(folder, "late_import", late="import late_help"))
+    known = set(sys.modules)
+    importlib.import_module("late_help")
+    check_imports(known)
+    for _ in range(2):  # the next run of the process uses it, too
+        importlib.import_module("stray_help")
+        with pytest.raises(InputError, match="a plugin imports module 'stray_help'"):
+            check_imports(known)
+        known = set(sys.modules)
+
+
+def test_a_module_that_changed_before_it_was_imported_is_refused(folder: Path) -> None:
+    (folder / "slow_help.py").write_text("x = 1")
+    load_plugin(write(folder, "slow_import", late="import slow_help"))
+    known = set(sys.modules)
+    check_imports(known)
+    (folder / "slow_help.py").write_text("x = 2")
+    check_imports(known)  # not used yet
+    importlib.import_module("slow_help")
+    with pytest.raises(InputError, match=r"slow_help\.py: changed after its plugin"):
+        check_imports(known)
 
 
 def test_what_a_plugin_only_imports_is_not_its_own(tmp_path: Path) -> None:

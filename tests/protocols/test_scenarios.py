@@ -11,14 +11,18 @@ from hypothesis import strategies as st
 from protocols import (
     MODALITIES,
     InputError,
+    Layout,
     Mechanism,
     Scenario,
     get_protocol,
     get_regime,
+    leaves_everything,
     parse,
     protocols,
     register_mechanism,
 )
+from protocols.counter import Stream
+from protocols.mechanisms.base import Corrupted
 
 MECHANISMS = st.one_of(
     st.floats(0, 1).map(lambda r: f"drop(rate={r!r})"),
@@ -170,6 +174,62 @@ def test_numeric_coordinates_are_what_the_scenario_takes_and_ticks_round_them() 
 )
 def test_gaps_tell_nothing_unless_they_depend_on_values(text: str, ignorable: bool) -> None:
     assert parse(text).ignorable is ignorable
+
+
+#: Fingerprints of version 0.1, which scaled noise by the power of erased positions as well.
+KEPT = {
+    "noise(snr_db=5)": "c3bed9fd53aa4539",
+    "token_errors(rate=0.3) + noise(snr_db=5)": "db5f727dbb16b696",
+    "drop(rate=0.5) + token_errors(rate=0.3)": "c671fcf2eb5a0bf2",
+}
+CHANGED = {
+    "drop(rate=0.5) + noise(snr_db=5)": "26623a7a3fa353f5",
+    "noise(snr_db=5) + drop(rate=0.5)": "f3de0cb10a040299",
+    "noise(snr_db=5) + random_positions(rate=0.3)": "b02223082617b483",
+}
+
+
+def test_noise_has_another_identity_beside_erasing_and_keeps_its_own_alone() -> None:
+    assert {text: parse(text).fingerprint for text in KEPT} == KEPT
+    assert get_protocol("noise").fingerprint == "dea23adfdd5a826e"
+    assert not {parse(text).fingerprint for text in CHANGED} & set(CHANGED.values())
+
+
+def test_noise_of_a_plugin_has_another_identity_beside_erasing_too() -> None:
+    @dataclass(frozen=True)
+    class Hum(Mechanism):
+        name = "hum"
+
+        def corrupt(self, layout: Layout, stream: Stream) -> Corrupted:
+            return {}
+
+    class Misheard(Hum):
+        adds_noise = False
+
+    (drop,) = parse("drop(rate=0.5)").mechanisms
+    hum, misheard = Hum(), Misheard()
+    assert Scenario((hum,)).fingerprint == Scenario((misheard,)).fingerprint
+    assert Scenario((hum, drop)).fingerprint != Scenario((misheard, drop)).fingerprint
+
+
+@pytest.mark.parametrize(
+    ("text", "everything"),
+    [
+        ("complete", True),
+        ("missing_ratio(ratio=0)", True),
+        ("missing_ratio(ratio=0.01)", False),
+        ("drop(rate=0) + random_positions(rate=0)", True),
+        ("drop(rate=0) + random_positions(rate=0.01)", False),
+        ("subset(available=(vision, text, audio))", True),
+        ("subset(available=(text, audio))", False),
+        ("random_rates(clean=1)", True),
+        ("token_errors(rate=0)", True),
+        ("token_errors(rate=0.1)", False),
+        ("noise(snr_db=20)", False),
+    ],
+)
+def test_nothing_missing_is_known_by_what_is_left(text: str, everything: bool) -> None:
+    assert leaves_everything(text) is everything
 
 
 def test_protocols_are_found_by_name_version_and_scenario() -> None:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines import Batch, EncoderLayers, InputSpec, SentimentModel, Sequences, TrainBatch, model_class
+from benchmark.data.erasing import erase
 from protocols import MODALITIES, Modality
 
 #: Small widths, none equal to another.
@@ -46,7 +47,7 @@ class ToyLayers(EncoderLayers):
         for number, layer in enumerate(self._layers[0]):
             states = before(number, states) if before else states
             states = layer(states, src_key_padding_mask=padding)
-        return states * ~padding[..., None]
+        return states.masked_fill(padding[..., None], 0.0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ToyLayers:
         if not self.trainable:  # frozen layers are no part of this module, and move all the same
@@ -91,7 +92,7 @@ def make_batch(
         length = torch.full((samples,), steps) if fixed else length
         values = torch.randn(samples, steps, spec.width(modality), generator=generator)
         valid = torch.arange(steps)[None, :] < length[:, None]
-        parts.append(Sequences(values * valid[..., None], length))
+        parts.append(Sequences(erase(values, valid), length))
     batch = Batch(*parts)
     return informed_of(batch, {m: ~batch[m].padding for m in MODALITIES}) if informed else batch
 
@@ -119,7 +120,7 @@ def make_train_batch(
         sequences = complete[modality]
         kept = torch.rand(sequences.padding.shape, generator=generator) >= rate
         observed[modality] = kept & ~sequences.padding
-        parts.append(Sequences(sequences.values * observed[modality][..., None], sequences.length))
+        parts.append(Sequences(erase(sequences.values.clone(), observed[modality]), sequences.length))
         score = score + sequences.values.sum((1, 2)) / sequences.length
     label = (score - score.mean()) / score.std().clamp(min=1e-3) if samples > 1 else torch.zeros(1)
     given = Batch(*parts)

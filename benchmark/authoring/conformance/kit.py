@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from baselines import InputSpec, ModelConfig, SentimentModel, model_class, resolve_config
-from benchmark.authoring.conformance import declaration, invariance, predictions, state, training
+from benchmark.authoring.conformance import declaration, erasing, invariance, predictions, state, training
 from benchmark.authoring.conformance.batches import SPEC
 from benchmark.authoring.conformance.check import Check, NotApplicable, Violation
 from benchmark.authoring.conformance.cost import measure_cost
@@ -19,7 +19,7 @@ from protocols import MODALITIES, unknown_name
 
 #: Every check, in the order in which tables show them.
 CHECKS: Mapping[str, Check] = {
-    c.name: c for module in (declaration, predictions, invariance, state, training) for c in module.CHECKS
+    c.name: c for module in (declaration, predictions, invariance, erasing, state, training) for c in module.CHECKS
 }
 #: The last check of a report: that costs can be measured. It has a result of its own, not only a verdict.
 COST = Check("cost", "speed, operations and memory can be measured", lambda subject: "")

@@ -13,12 +13,13 @@ from benchmark.data.description.counts import (
     unimodal_correlations,
 )
 from benchmark.data.description.duplicates import near_ids, shared_content
-from benchmark.data.description.probe import known_scale, probe_modalities
+from benchmark.data.description.probe import probe_modalities
 from benchmark.data.description.scan import scan_stream
 from benchmark.data.description.suspicion import suspicions
 from benchmark.data.description.tables import Description, Probe
-from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.importers.meaning import OFFICIAL, little_filled
 from benchmark.data.samples import Samples
+from benchmark.evaluation.scales import scale_of, without_classes
 from protocols import MODALITIES, unknown_name
 
 
@@ -39,16 +40,16 @@ def describe(samples: Samples, split: str | None = None, *, probe: bool = True) 
     if chosen not in samples.splits:
         raise unknown_name(f"split of {samples.name}", chosen, samples.splits)
     codes, provenance = samples.splits[chosen], samples.provenance
-    scale = known_scale(provenance.label_range)
+    scale, known = scale_of(provenance.label_range), OFFICIAL.get(provenance.source_sha256)
     scans = {m: scan_stream(samples.streams[m]) for m in MODALITIES}
     parts = count_parts(samples)
     lengths, length_histograms = count_lengths(codes, scans)
     modalities = count_modalities(samples, codes, scans)
     shared, near = shared_content(samples, codes, scans), near_ids(samples)
     warnings = cautions(chosen, parts, lengths, modalities, shared, near)
-    if scale is None:
-        low, high = provenance.label_range
-        warnings.append(f"labels in [{low:g}, {high:g}] have no classes; map them to [-3, 3], or [-1, 1] as CH-SIMS")
+    warnings += without_classes(provenance.label_range)
+    if doubt := little_filled(samples.label, provenance.label_range):
+        warnings.append(doubt)
     probes: tuple[Probe, ...] = ()
     if probe:
         answers = probe_modalities(samples, chosen, scans)
@@ -60,10 +61,10 @@ def describe(samples: Samples, split: str | None = None, *, probe: bool = True) 
         samples=len(samples),
         source=provenance.source,
         sha256=provenance.source_sha256,
-        official=OFFICIAL.get(provenance.source_sha256, ""),
+        official=known.title if known else "",
         label_range=provenance.label_range,
         parts=parts,
-        classes=count_classes(samples, codes, scale) if scale else (),
+        classes=count_classes(samples, codes, scale),
         labels=label_histogram(samples, codes),
         lengths=lengths,
         length_histograms=length_histograms,

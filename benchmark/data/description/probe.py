@@ -23,9 +23,9 @@ from benchmark.data.description.scan import StreamScan
 from benchmark.data.description.tables import Probe
 from benchmark.data.samples import PARTS, IntArray, Samples
 from benchmark.evaluation.metrics import sums_by_cluster, values_from_sums
-from benchmark.evaluation.scales import MOSI, Scale, scale_of
+from benchmark.evaluation.scales import Scale, scale_of
 from benchmark.evaluation.statistics import draw_weights, interval
-from protocols import MODALITIES, InputError, Modality
+from protocols import MODALITIES, Modality
 from protocols.layout import FloatArray
 
 #: Samples that train and test must have each, and videos: below that a probe says nothing.
@@ -53,17 +53,9 @@ class Answers:
     transfer_draws: FloatArray = field(default_factory=lambda: np.zeros(0))
 
 
-def known_scale(label_range: tuple[float, float]) -> Scale | None:
-    """The classes of this label range, or None where it has none."""
-    try:
-        return scale_of(label_range)
-    except InputError:
-        return None
-
-
 def accuracy_metric(scale: Scale) -> str:
-    """The accuracy that is probed: Acc-2 Non0, or Acc-2 of CH-SIMS."""
-    return f"acc2_{list(scale.binaries)[-1]}"
+    """The accuracy that is probed: Acc-2 Non0, or Acc-2 of CH-SIMS; empty where the range has no classes."""
+    return f"acc2_{list(scale.binaries)[-1]}" if scale.binaries else ""
 
 
 def probe_modalities(samples: Samples, split: str, scans: Mapping[Modality, StreamScan]) -> list[Answers]:
@@ -78,7 +70,7 @@ def probe_modalities(samples: Samples, split: str, scans: Mapping[Modality, Stre
     train, test = codes == PARTS["train"], codes == PARTS["test"]
     label = samples.label.astype(np.float64)
     _, videos = np.unique(samples.video_ids.astype(str), return_inverse=True)
-    scale = known_scale(samples.provenance.label_range)
+    scale = scale_of(samples.provenance.label_range)
     answers = []
     for modality in MODALITIES:
         scan, stream = scans[modality], samples.streams[modality]
@@ -103,7 +95,7 @@ def _probe(
     asked: IntArray,
     label: FloatArray,
     videos: IntArray,
-    scale: Scale | None,
+    scale: Scale,
 ) -> Answers:
     few = next(
         (
@@ -122,11 +114,11 @@ def _probe(
     prediction = fit.predict(unseen)
     own, _ = _scaled(columns[asked], columns[asked], is_text)
     within = fit_ridge(own, label[asked], videos[asked]).left_out if own.shape[1] else np.zeros(len(asked))
-    metric = accuracy_metric(scale or MOSI)
-    values, drawn = bootstrap(label[asked], prediction, videos[asked], scale or MOSI)
-    train_values, train_drawn = bootstrap(label[known], fit.left_out, videos[known], scale or MOSI, "train")
-    test_values, test_drawn = bootstrap(label[asked], within, videos[asked], scale or MOSI)
-    low, high = interval(drawn[metric])
+    metric = accuracy_metric(scale)
+    values, drawn = bootstrap(label[asked], prediction, videos[asked], scale)
+    train_values, train_drawn = bootstrap(label[known], fit.left_out, videos[known], scale, "train")
+    test_values, test_drawn = bootstrap(label[asked], within, videos[asked], scale)
+    low, high = interval(drawn[metric]) if metric else (np.nan, np.nan)
     probe = Probe(
         modality,
         words,
@@ -135,10 +127,10 @@ def _probe(
         len(asked),
         mae=values["mae"],
         corr=values["corr"],
-        accuracy=_defined(values[metric]) if scale else None,
-        low=_defined(float(low)) if scale else None,
-        high=_defined(float(high)) if scale else None,
-        majority=majority_share(label[asked], scale) if scale else None,
+        accuracy=_defined(values.get(metric, np.nan)),
+        low=_defined(float(low)),
+        high=_defined(float(high)),
+        majority=majority_share(label[asked], scale),
         # predicting each video from the others, a useless regression is wrong by design: below 0 says no more than 0
         train_corr=max(train_values["corr"], 0.0),
         test_corr=max(test_values["corr"], 0.0),
@@ -147,12 +139,12 @@ def _probe(
     return Answers(probe, asked, prediction, *draws)
 
 
-def _constant(label: FloatArray, known: IntArray, asked: IntArray, scale: Scale | None) -> Answers:
+def _constant(label: FloatArray, known: IntArray, asked: IntArray, scale: Scale) -> Answers:
     if len(known) == 0 or len(asked) == 0:
         return Answers(Probe("constant", "training median", 0, len(known), len(asked), reason="a part is empty"))
     middle = np.full(len(asked), np.median(label[known]))
-    values, _ = bootstrap(label[asked], middle, np.arange(len(asked)), scale or MOSI, draws=1)
-    accuracy = _defined(values[accuracy_metric(scale)]) if scale else None
+    values, _ = bootstrap(label[asked], middle, np.arange(len(asked)), scale, draws=1)
+    accuracy = _defined(values.get(accuracy_metric(scale), np.nan))
     probe = Probe("constant", "training median", 0, len(known), len(asked), values["mae"], values["corr"], accuracy)
     return Answers(probe, asked, middle)
 
@@ -190,7 +182,9 @@ def bootstrap(
 
 
 def majority_share(label: FloatArray, scale: Scale) -> float | None:
-    """Accuracy of always saying the larger class; None without a sample in either."""
+    """Accuracy of always saying the larger class; None without classes, or a sample in either."""
+    if not scale.binaries:
+        return None
     binary = list(scale.binaries.values())[-1]
     kept = label if binary.kept is None else label[binary.kept(label)]
     share = float(binary.positive(kept).mean()) if len(kept) else None

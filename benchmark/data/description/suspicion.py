@@ -43,7 +43,7 @@ PART_SAMPLES = 100
 _TAIL = 0.01
 
 
-def suspicions(samples: Samples, answers: Sequence[Answers], scale: Scale | None) -> list[str]:
+def suspicions(samples: Samples, answers: Sequence[Answers], scale: Scale) -> list[str]:
     """A line for every modality that breaks a rule, naming the rule and the figures."""
     by_name = {a.probe.modality: a for a in answers}
     label = samples.label.astype(np.float64)
@@ -52,7 +52,7 @@ def suspicions(samples: Samples, answers: Sequence[Answers], scale: Scale | None
     for name, answer in by_name.items():
         if name == "constant" or answer.probe.reason:
             continue
-        if name != "text" and scale is not None:
+        if name != "text":
             found += _too_good(answer, by_name["text"], label, videos, scale)
         if samples.streams[answer.probe.modality].values is not None:  # type: ignore[index]
             found += _parts_differ(answer)

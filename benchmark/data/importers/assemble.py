@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,26 @@ def strings(where: str, value: Any, n: int) -> npt.NDArray[np.object_]:
         [_text(item.decode("utf-8", "replace") if isinstance(item, bytes) else str(item)) for item in array.tolist()],
         dtype=object,
     )
+
+
+def clean_id(text: str) -> str:
+    """An id as it is known everywhere: without the blanks around it, which tables of fixed width add."""
+    return text.strip()
+
+
+def identifiers(where: str | Callable[[int], str], value: Any, n: int) -> npt.NDArray[np.object_]:
+    """n ids of samples or videos as `clean_id` gives them; raises InputError for an empty one.
+
+    Args:
+        where: Names the array, or an entry of it, in errors.
+        value: A list or array of n strings.
+        n: Entries expected.
+    """
+    name: Callable[[int], str] = (lambda i: f"{where}: entry {i}") if isinstance(where, str) else where
+    ids = [clean_id(text) for text in strings(where if isinstance(where, str) else where(0), value, n).tolist()]
+    if "" in ids:
+        raise InputError(f"{name(ids.index(''))}: is empty; expected an id")
+    return np.array(ids, dtype=object)
 
 
 def _text(text: str) -> str:
@@ -213,3 +234,13 @@ def filled_frames(padded: Source) -> BoolArray:
     found = [np.any(block, axis=2) for block in blocks(padded)]
     filled: BoolArray = np.concatenate(found) if found else np.zeros(padded.shape[:2], np.bool_)
     return filled
+
+
+def filled_span(filled: BoolArray) -> tuple[IntArray, IntArray]:
+    """Of flags `(n, T)`: the first that is set, and the one after the last; both 0 where none is."""
+    if not filled.shape[1]:
+        return np.zeros(len(filled), np.int64), np.zeros(len(filled), np.int64)
+    some = filled.any(axis=1)
+    start = np.where(some, np.argmax(filled, axis=1), 0).astype(np.int64)
+    stop = np.where(some, filled.shape[1] - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)
+    return start, stop

@@ -15,11 +15,14 @@ import numpy as np
 from benchmark.data.features import Cleaning, clean, unusable
 from benchmark.data.importers.assemble import strings
 from benchmark.data.importers.csd_files import CsdFile, CsdReader
+from benchmark.data.importers.csd_fit import Spans, check_fit
 from benchmark.data.importers.csd_roles import assign_roles
 from benchmark.data.importers.csd_segments import Segments, frames_of, place, read_segments
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.scratch import RowScratch
 from benchmark.data.importers.splits import choose_split
+from benchmark.data.importers.videos import GIVEN
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import BoolArray, ModalityStream, Provenance, Samples
 from protocols import InputError, Modality
@@ -27,15 +30,12 @@ from protocols import InputError, Modality
 _PAUSE = "sp"
 
 
-def read_csd(
-    files: Mapping[Path, str], name: str, label_range: tuple[float, float] | None, options: ImportOptions, source: Path
-) -> Samples:
+def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, source: Path) -> Samples:
     """Samples of a set of `.csd` files; see `import_file`.
 
     Args:
         files: The files and their sha256.
         name: Of the data set.
-        label_range: Lowest and highest label; by default -3 to 3, as in MOSI and MOSEI.
         options: Split file, roles, label column.
         source: The folder, or the first of the files.
     """
@@ -57,19 +57,22 @@ def read_csd(
         notes += segments.notes
         notes.append("a frame belongs to the segment that holds the middle of its interval")
         cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
-        texts = _texts(reader, roles["words"], segments, notes) if "words" in roles else [""] * len(segments.ids)
+        texts, words = [""] * len(segments.ids), None
+        if "words" in roles:
+            texts, words = _texts(reader, roles["words"], segments, notes)
         streams: dict[Modality, ModalityStream] = {}
         if as_vectors:
             cleaning["text"] = Cleaning()
             notes.append("text is word vectors: a word is erased as a zero vector, and no text encoder is used")
-            streams["text"] = _values(reader, roles["vectors"], segments, cleaning["text"], notes, "text")
+            streams["text"] = _values(reader, roles["vectors"], segments, cleaning["text"], notes, "text", words)
         else:
             streams["text"], text_notes = token_stream(where, texts)
             notes += text_notes
             if idle is not None:
                 notes.append(f"the words are the text; --use vectors={idle.path.name} takes the word vectors instead")
         for modality in ("audio", "vision"):
-            streams[modality] = _values(reader, roles.get(modality), segments, cleaning[modality], notes, modality)
+            file = roles.get(modality)
+            streams[modality] = _values(reader, file, segments, cleaning[modality], notes, modality, words)
     ids = np.array(segments.ids, dtype=object)
     videos = np.array(segments.videos, dtype=object)
     splits, split_notes = choose_split(where, ids, videos, options.split)
@@ -85,9 +88,10 @@ def read_csd(
             source=source.name,
             source_sha256=_joint_sha256([files[file.path] for _, file in sorted(roles.items())]),
             layout="csd",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=UNDECLARED,
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=(*notes, *split_notes),
+            videos=GIVEN,
         ),
     )
 
@@ -99,6 +103,7 @@ def _values(
     cleaning: Cleaning,
     notes: list[str],
     modality: str,
+    words: Spans | None,
 ) -> ModalityStream:
     """The frames of each segment; a segment without any is one position that is not observed."""
     n = len(segments.ids)
@@ -106,6 +111,7 @@ def _values(
         notes.append(f"{modality}: no file, missing in every sample")
         return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
     placed = place(reader, file, segments)
+    check_fit("vectors" if modality == "text" else modality, file, placed, segments, words, notes)
     scratch = RowScratch(next(iter(file.entries.values())).width)
     seen: list[BoolArray] = []
     lengths = np.diff(placed.cuts)
@@ -127,9 +133,10 @@ def _values(
     return ModalityStream(offsets, observed, scratch.array())
 
 
-def _texts(reader: CsdReader, file: CsdFile, segments: Segments, notes: list[str]) -> list[str]:
-    """The words of each segment, joined by blanks, without the aligner's pauses."""
+def _texts(reader: CsdReader, file: CsdFile, segments: Segments, notes: list[str]) -> tuple[list[str], Spans]:
+    """The words of each segment, joined by blanks, without the aligner's pauses; and when those of a video are said."""
     placed = place(reader, file, segments)
+    check_fit("words", file, placed, segments, None, notes)
     texts = []
     pauses = 0
     for frames in frames_of(reader, file, placed, segments):
@@ -139,7 +146,7 @@ def _texts(reader: CsdReader, file: CsdFile, segments: Segments, notes: list[str
     if pauses:
         notes.append(f"{pauses} pauses ('{_PAUSE}') were taken out of the text")
     plain: list[str] = strings(f"{file.path}: words", np.array(texts, dtype=object), len(texts)).tolist()
-    return plain
+    return plain, placed.spans
 
 
 def _joint_sha256(parts: Sequence[str]) -> str:

@@ -7,15 +7,16 @@ also drops frames whose interval has no length.
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.importers.assemble import strings
+from benchmark.data.importers.assemble import clean_id, identifiers
 from benchmark.data.importers.csd_files import CsdFile, CsdReader
 from benchmark.data.samples import FloatArray, IntArray
 from protocols import InputError
@@ -38,7 +39,7 @@ class Segments:
 
 
 def _video(key: str) -> str:
-    return key.split("[", 1)[0]
+    return clean_id(key.split("[", 1)[0])
 
 
 def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segments:
@@ -60,7 +61,7 @@ def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segme
         if len(times[key]) != len(features) or features.shape[1] <= column:
             raise InputError(f"{file.path}: entry {key!r:.80}: changed while it was read; try again")
         for i, ((start, end), row) in enumerate(zip(times[key].astype(np.float64), features, strict=True)):
-            title = key if "[" in key and len(features) == 1 else f"{key}[{i}]"
+            title = clean_id(key) if "[" in key and len(features) == 1 else f"{clean_id(key)}[{i}]"
             if not (np.isfinite(start) and np.isfinite(end) and start <= end):
                 raise InputError(
                     f"{file.path}: segment {title!r:.80} goes from {start:g} to {end:g}; expected seconds, and an end "
@@ -82,7 +83,7 @@ def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segme
         notes.append("the labels are aligned already: segments are entries 'video[i]'")
     with np.errstate(over="ignore"):
         label = np.array(labels, dtype=np.float64).astype(np.float32)
-    plain = [strings(str(file.path), np.array(part, dtype=object), len(ids)).tolist() for part in (ids, videos)]
+    plain = [identifiers(str(file.path), np.array(part, dtype=object), len(ids)).tolist() for part in (ids, videos)]
     return Segments(plain[0], plain[1], owners, np.array(starts), np.array(ends), label, notes)
 
 
@@ -113,12 +114,16 @@ class Placement:
         keys: Entries that are read.
         entry, row: `(F,)`: the frames of all segments back to back, as index into `keys` and row of that entry.
         cuts: `(n + 1,)`: segment i holds frames `cuts[i]:cuts[i + 1]`.
+        spans: First start and last end of the frames of each video.
+        restarted: Two entries of a video that cover the same time, where most do: their clock starts at each segment.
     """
 
     keys: list[str]
     entry: IntArray
     row: IntArray
     cuts: IntArray
+    spans: dict[str, tuple[float, float]]
+    restarted: tuple[str, str] | None
 
 
 def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
@@ -126,6 +131,7 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
     videos = set(segments.videos)
     keys = [key for key in sorted(file.entries, key=_in_order) if _video(key) in videos]
     middle: list[npt.NDArray[np.float64]] = []
+    bounds: dict[str, tuple[float, float]] = {}
     for key, times in reader.read(file, "intervals", keys):
         with np.errstate(invalid="ignore", over="ignore"):
             middle.append(times.astype(np.float64).mean(axis=1))
@@ -135,6 +141,8 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
                 f"{file.path}: entry {key!r:.80}: frame {at} goes from {times[at, 0]:g} to {times[at, 1]:g}; expected "
                 "seconds"
             )
+        if len(times):
+            bounds[key] = float(times.min()), float(times.max())
     aligned = _aligned(keys, middle, segments)
     members: dict[str, list[int]] = {}
     for index, key in enumerate(keys):
@@ -153,7 +161,23 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
         entries.append(entry[first:last])
         rows.append(row[first:last])
     cuts = np.concatenate([[0], np.cumsum([len(r) for r in rows])]).astype(np.int64)
-    return Placement(keys, np.concatenate(entries), np.concatenate(rows), cuts)
+    spans: dict[str, tuple[float, float]] = {}
+    for key, (low, high) in bounds.items():
+        first, last = spans.get(_video(key), (low, high))
+        spans[_video(key)] = min(first, low), max(last, high)
+    restarted = None if aligned else _restarted(bounds)
+    return Placement(keys, np.concatenate(entries), np.concatenate(rows), cuts, spans, restarted)
+
+
+def _restarted(bounds: Mapping[str, tuple[float, float]]) -> tuple[str, str] | None:
+    """Two neighbouring entries `video[i]` of a video that share half the time of one, where most neighbours do."""
+    pairs = [(a, b) for a, b in itertools.pairwise(bounds) if "[" in a and "[" in b and _video(a) == _video(b)]
+    found = []
+    for a, b in pairs:
+        shared = min(bounds[a][1], bounds[b][1]) - max(bounds[a][0], bounds[b][0])
+        if shared > 0.5 * min(bounds[a][1] - bounds[a][0], bounds[b][1] - bounds[b][0]):
+            found.append((a, b))
+    return found[0] if 2 * len(found) > len(pairs) else None
 
 
 def _aligned(keys: Sequence[str], middle: Sequence[npt.NDArray[np.float64]], segments: Segments) -> bool:

@@ -5,25 +5,35 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from benchmark.data.importers.csd import read_csd
-from benchmark.data.importers.mmsa import read_mmsa
+from benchmark.data.importers.feature_pickles import part_files, read_feature_pickles
+from benchmark.data.importers.meaning import settle_labels
 from benchmark.data.importers.npz import read_npz
 from benchmark.data.importers.options import ImportOptions
+from benchmark.data.importers.pickles import TENSORS
 from benchmark.data.importers.text_csv import read_csv
+from benchmark.data.importers.token_check import check_text
+from benchmark.data.importers.videos import NO_VIDEOS, RECOGNISED, UNKNOWN
 from benchmark.data.samples import Samples
 from protocols import InputError
 
-_KINDS = "an MMSA feature pickle, an npz archive, a folder of CMU-SDK .csd files, or a CSV of text and labels"
+_KINDS = (
+    "a feature pickle (MMSA, MISA, MulT), a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder of "
+    "CMU-SDK .csd files, or a CSV of text and labels"
+)
+#: How a file of `torch.save` began before it was a zip archive.
+_OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 #: Characters of a message: names in a source may be of any length.
 _LONGEST = 1500
 #: Which options the layouts know.
 _OPTIONS = {
-    "mmsa": (),
-    "npz": (),
-    "csd": ("split", "use", "label_column", "more"),
-    "csv": ("split", "text_column", "label_column"),
+    "pickle": ("vocabulary", "map_labels"),
+    "npz": ("split", "vocabulary", "map_labels"),
+    "csd": ("split", "use", "label_column", "more", "map_labels"),
+    "csv": ("split", "text_column", "label_column", "map_labels"),
 }
 
 
@@ -38,13 +48,13 @@ def import_file(
     """Read a source of a known layout.
 
     Args:
-        path: An MMSA feature pickle, an npz archive of the documented layout, a folder of CMU-SDK `.csd` files (or one
-            of several, see `ImportOptions.more`), or a CSV of text and labels.
-        name: How the data set will be called.
-        label_range: Lowest and highest label, where it is not the layout's own.
+        path: A feature pickle (MMSA, MISA, MulT) or a folder of one a part, an npz archive of the documented layout, a
+            folder of CMU-SDK `.csd` files (or one of several, see `ImportOptions.more`), or a CSV of text and labels.
+        name: How the data set will be called; says nothing of what is in it.
+        label_range: Lowest and highest label; see `meaning.settle_labels` for what counts without it.
         options: Choices that the source leaves open.
         labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
-            then (what it has of them is not read), and an archive may lack a modality.
+            then (what it has of them is not read), and an archive may lack every modality.
 
     Raises:
         InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
@@ -58,41 +68,60 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, label_range, options, labelled)
+        samples = _read(path, layout, name, options, labelled)
+        if labelled:
+            samples = settle_labels(str(path), samples, label_range, options.map_labels)
         samples.validate(labelled=labelled)
+        notes = check_text(str(path), samples, labelled=labelled)
+        if labelled:
+            samples = _with_videos(samples)
     except InputError as error:  # names and ids come from the source, and may hold anything
         raise InputError(_one_line(str(error))) from error
     except OSError as error:
         raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
-    return samples
+    source = samples.provenance
+    return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
 
 def _read(
     path: Path,
     layout: str,
     name: str,
-    label_range: tuple[float, float] | None,
     options: ImportOptions,
     labelled: bool,
 ) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
-        return read_csd(
-            {file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, label_range, options, path
-        )
+        return read_csd({file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, options, path)
     if layout == "csv":
-        return read_csv(path, name, file_sha256(path), label_range, options, labelled)
+        return read_csv(path, name, file_sha256(path), options, labelled)
     if layout == "npz":
-        return read_npz(path, name, file_sha256(path), label_range, labelled)
-    return read_mmsa(path, name, file_sha256(path), label_range)
+        return read_npz(path, name, file_sha256(path), options.vocabulary, labelled, options.split)
+    return read_feature_pickles(path, name, options.vocabulary, file_sha256)
+
+
+def _with_videos(samples: Samples) -> Samples:
+    """Say how the videos are known, where the source did not give them."""
+    if samples.provenance.videos:
+        return samples
+    known, note = UNKNOWN, NO_VIDEOS
+    for sample, video in zip(samples.ids.tolist(), samples.video_ids.tolist(), strict=True):
+        if video != sample:
+            count = len(set(samples.video_ids.tolist()))
+            known, note = RECOGNISED, f"{count} videos, recognised in the ids: {sample!r:.60} is of {video!r:.60}"
+            break
+    notes = (*samples.provenance.notes, note)
+    return replace(samples, provenance=replace(samples.provenance, videos=known, notes=notes))
 
 
 def layout_of(path: Path) -> str:
-    """`mmsa`, `npz`, `csd` or `csv`; raises InputError that says what the source seems to be instead."""
+    """`pickle`, `npz`, `csd` or `csv`; raises InputError that says what the source seems to be instead."""
     if path.is_dir():
-        if not _sequences(path):
-            raise InputError(f"{path}: is a folder without .csd files; expected {_KINDS}")
-        return "csd"
+        if _sequences(path):
+            return "csd"
+        if part_files(path):
+            return "pickle"
+        raise InputError(f"{path}: is a folder without .csd files and without train.pkl; expected {_KINDS}")
     try:
         with path.open("rb") as file:
             head = file.read(512)
@@ -102,10 +131,12 @@ def layout_of(path: Path) -> str:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     if not head:
         raise InputError(f"{path}: is empty; download it again")
+    if head.startswith(_OLD_TORCH) or (head.startswith(b"PK") and b"/data.pkl" in head):
+        raise InputError(f"{path}: is a file of torch.save, which is not read; load it with torch, {TENSORS}")
     if head.startswith(b"PK"):
         return "npz"
     if head[:1] == b"\x80":
-        return "mmsa"
+        return "pickle"
     if head.startswith(b"\x89HDF"):
         return "csd"
     if head.lstrip()[:1] == b"<":

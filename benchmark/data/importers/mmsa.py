@@ -28,58 +28,33 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.features import Cleaning
-from benchmark.data.importers.assemble import StreamWriter, filled_frames
+from benchmark.data.importers.assemble import StreamWriter, filled_frames, filled_span
+from benchmark.data.importers.meaning import OFFICIAL, UNDECLARED, choose_vocabulary
 from benchmark.data.importers.mmsa_part import Part, join_tokens, unique_ids
-from benchmark.data.importers.pickles import read_pickle
-from benchmark.data.samples import (
-    PARTS,
-    BoolArray,
-    FloatArray,
-    IntArray,
-    ModalityStream,
-    Provenance,
-    Samples,
-    StringArray,
-)
+from benchmark.data.samples import PARTS, BoolArray, IntArray, ModalityStream, Provenance, Samples
 from protocols import InputError, Modality
 
 _UNIMODAL: dict[str, Modality] = {"T": "text", "A": "audio", "V": "vision"}
 
-#: sha256 of the published files.
-OFFICIAL = {
-    "78e0f8b5ef8ff71558e7307848fc1fa929ecb078203f565ab22b9daab2e02524": "MOSI unaligned_50",
-    "d3994fd25681f9c7ad6e9c6596a6fe9b4beb85ff7d478ba978b124139002e5f9": "MOSI aligned_50",
-    "ad8b23d50557045e7d47959ce6c5b955d8d983f2979c7d9b7b9226f6dd6fec1f": "MOSEI unaligned_50",
-    "45eccfb748a87c80ecab9bfac29582e7b1466bf6605ff29d3b338a75120bf791": "MOSEI aligned_50",
-    "c9e20c13ec0454d98bb9c1e520e490c75146bfa2dfeeea78d84de047dbdd442f": "SIMS unaligned_39",
-    "f8fd9a1dd070588a714ff357b00f31d5bb93277b4e502cf2dc4ff718a95fc49b": "SIMSv2 ch-simsv2s (AZYoung/SIMSV2_processed)",
-}
 
-
-def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, float] | None) -> Samples:
-    """Samples of an MMSA feature pickle; see `import_file`.
+def read_mmsa(path: Path, content: Any, name: str, sha256: str, vocabulary: str | None) -> Samples:
+    """Samples of the content of an MMSA feature pickle; see `import_file`.
 
     Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
     """
-    content = read_pickle(path)
     official = OFFICIAL.get(sha256)
-    notes = [f"official file: {official}" if official else "not one of the published feature files"]
+    notes = [f"official file: {official.title}" if official else "not one of the published feature files"]
     parts = _parts(path, content, notes)
-    del content
     unimodal = {
         m: np.concatenate([p.labels(f"regression_labels_{key}") for p in parts.values()])
         for key, m in _UNIMODAL.items()
         if all(f"regression_labels_{key}" in p.content for p in parts.values())
     }
-    sims = (official or "").startswith("SIMS")
-    bounds = label_range or ((-1.0, 1.0) if sims or unimodal or name.startswith("sims") else (-3.0, 3.0))
-    for modality, labels in unimodal.items():
-        _check_range(f"{path}: {modality} label", labels, bounds)
     raw_text = np.concatenate([p.raw_text for p in parts.values()])
-    vocabulary = _vocabulary(sims, name, bool(unimodal), raw_text)
-    text = join_tokens([p.tokens(vocabulary) for p in parts.values()], vocabulary)
-    if vocabulary == "bert-base-chinese":
-        notes.append("text: token ids of bert-base-chinese")
+    known, note = choose_vocabulary(str(path), vocabulary, None, sha256, raw_text.tolist())
+    notes.append(note)
+    text = join_tokens([p.tokens(known) for p in parts.values()], known)
+    notes += [f"text, {part}: {said}" for part, p in parts.items() for said in p.notes]
     cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
     steps = [p.steps() for p in parts.values()]
     frames = _frames(parts, cleaning, notes)
@@ -96,7 +71,7 @@ def read_mmsa(path: Path, name: str, sha256: str, label_range: tuple[float, floa
             source=path.name,
             source_sha256=sha256,
             layout="mmsa",
-            label_range=bounds,
+            label_range=UNDECLARED,
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
             steps={m: n for m, n in steps[0].items() if all(other.get(m) == n for other in steps)},
@@ -176,41 +151,14 @@ def _spans(part: Part) -> tuple[dict[Modality, _Span], int]:
         else:
             filled[modality] = filled_frames(part.frames(modality))
     if len(filled) == 2 and filled["audio"].shape == filled["vision"].shape:
-        start, stop = _bounds(filled["audio"] | filled["vision"])
+        start, stop = filled_span(filled["audio"] | filled["vision"])
         # a modality without any frame is one position that is not observed, as everywhere
         for modality, own in filled.items():
             spans[modality] = start, np.where(own.any(axis=1), stop - start, 0)
         return spans, int((start > 0).sum())
     in_front = np.zeros(part.n, np.bool_)
     for modality, own in filled.items():
-        start, stop = _bounds(own)
+        start, stop = filled_span(own)
         spans[modality] = start, stop - start
         in_front |= start > 0
     return spans, int(in_front.sum())
-
-
-def _bounds(filled: BoolArray) -> tuple[IntArray, IntArray]:
-    """Of flags `(n, T)`: the first that is set, and the one after the last; both 0 where none is."""
-    some = filled.any(axis=1)
-    start = np.where(some, np.argmax(filled, axis=1), 0).astype(np.int64)
-    stop = np.where(some, filled.shape[1] - np.argmax(filled[:, ::-1], axis=1), 0).astype(np.int64)
-    return start, stop
-
-
-def _vocabulary(sims: bool, name: str, unimodal: bool, raw_text: StringArray) -> str:
-    """The vocabulary of the token ids: of Chinese text where the file is known, named or written as CH-SIMS is."""
-    texts = [text for text in raw_text.tolist() if text]
-    chinese = sum(any("\u4e00" <= c <= "\u9fff" for c in text) for text in texts)
-    written = 2 * chinese > len(texts)
-    # a translation keeps the name and the labels, yet not the language
-    likely = sims or (name.startswith("sims") and (written or not texts)) or (unimodal and written)
-    return "bert-base-chinese" if likely else "bert-base-uncased"
-
-
-def _check_range(where: str, labels: FloatArray, bounds: tuple[float, float]) -> None:
-    bad = np.flatnonzero(~((labels >= bounds[0]) & (labels <= bounds[1])))
-    if len(bad):
-        raise InputError(
-            f"{where} {bad[0]} is {labels[bad[0]]:g}, outside the label range [{bounds[0]:g}, {bounds[1]:g}]; correct "
-            "it, or state the range of these labels"
-        )

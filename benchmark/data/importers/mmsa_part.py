@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
-from benchmark.data.importers.assemble import number_source, numbers, strings, whole_numbers
+from benchmark.data.importers.assemble import identifiers, number_source, numbers, strings, whole_numbers
 from benchmark.data.importers.blocks import Source
-from benchmark.data.samples import VOCABULARIES, FloatArray, IntArray, ModalityStream, StringArray
+from benchmark.data.importers.token_check import UNK, framed_texts
+from benchmark.data.importers.videos import recognise_videos
+from benchmark.data.samples import FloatArray, IntArray, ModalityStream, StringArray
 from protocols import MODALITIES, InputError, Modality
-
-_CLS, _SEP, _UNK = 101, 102, 100
 
 
 class Part:
@@ -27,6 +27,7 @@ class Part:
     Attributes:
         n: Number of samples.
         ids, raw_text: `(n,)`.
+        notes: What a reader should know of the text, a line each.
 
     Raises:
         InputError: naming the field, here and in every method.
@@ -34,10 +35,15 @@ class Part:
 
     def __init__(self, where: str, content: dict[str, Any]) -> None:
         self.where, self.content = where, content
+        self.notes: list[str] = []
+        self._text_in_place = True
         self.n = len(self.labels("regression_labels"))
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
-        self.ids = strings(f"{where}: id", self._field("id"), self.n)
+        ids = self._field("id")
+        if np.shape(ids)[:2] == (self.n, 3) and isinstance(ids, np.ndarray):
+            raise InputError(f"{where}: id: three columns, as MulT's video, start and end; make one id of each row")
+        self.ids = identifiers(f"{where}: id", ids, self.n)
         raw = content.get("raw_text")
         self.raw_text = (
             np.array([""] * self.n, dtype=object) if raw is None else strings(f"{where}: raw_text", raw, self.n)
@@ -45,7 +51,13 @@ class Part:
 
     def labels(self, name: str) -> FloatArray:
         """Labels `(n,)`."""
-        array = numbers(f"{self.where}: {name}", self._field(name), 1)
+        values = self._field(name)
+        if isinstance(values, np.ndarray) and values.ndim > 1 and values.size == len(values) > 1:
+            raise InputError(
+                f"{self.where}: {name}: expected 1 dimensions, found shape {values.shape}, as of MulT's labels; write "
+                "one number a sample, with .reshape(-1)"
+            )
+        array = numbers(f"{self.where}: {name}", values, 1)
         if name != "regression_labels" and len(array) != self.n:
             raise InputError(f"{self.where}: {name}: expected {self.n} numbers, found {len(array)}")
         with np.errstate(over="ignore"):
@@ -56,15 +68,15 @@ class Part:
         where = f"{self.where}: text_bert"
         array = numbers(where, self._field("text_bert"), 3)
         if array.shape[:2] != (self.n, 3):
-            raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}")
-        largest = VOCABULARIES[vocabulary] - 1
-        ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, largest)
-        # position by position: the length of the mask is never searched for, so a text may fill all positions
-        attended = whole_numbers(f"{where}, attention mask", array[:, 1], 2, 0, 1) == 1
-        content = attended & (ids != _CLS) & (ids != _SEP)
+            turned = "; its last two axes are exchanged" if array.shape[0] == self.n and array.shape[2] == 3 else ""
+            raise InputError(f"{where}: expected shape ({self.n}, 3, L), found {array.shape}{turned}")
+        texts = framed_texts(where, array, vocabulary, self.ids)
+        self.notes += texts.notes
+        self._text_in_place = not texts.left_padded
+        ids, content = texts.ids, texts.content
         lengths = content.sum(axis=1)
         offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))]).astype(np.int64)
-        tokens = np.full(int(offsets[-1]), _UNK, dtype=np.int64)
+        tokens = np.full(int(offsets[-1]), UNK, dtype=np.int64)
         observed = np.zeros(len(tokens), dtype=np.bool_)
         inside = np.repeat(lengths > 0, np.maximum(lengths, 1))
         tokens[inside] = ids[content]
@@ -72,8 +84,8 @@ class Part:
         return ModalityStream(offsets, observed, token_ids=tokens, vocabulary=vocabulary)
 
     def steps(self) -> dict[Modality, int]:
-        """Padded length of the text and of each modality whose frames start where its array does."""
-        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])}
+        """Padded length of the text and of each modality whose positions start where its array does."""
+        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])} if self._text_in_place else {}
         return found | {m: int(self.frames(m).shape[1]) for m in MODALITIES[1:] if self.has_lengths(m)}
 
     def frames(self, modality: Modality) -> Source:
@@ -118,7 +130,18 @@ def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStrea
     )
 
 
-def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple[StringArray, StringArray]:
+class Named(Protocol):
+    """What tells the samples of a part apart."""
+
+    where: str
+    ids: StringArray
+    raw_text: StringArray
+
+    def labels(self, name: str) -> FloatArray:
+        """Labels `(n,)`."""
+
+
+def unique_ids(path: Path, parts: Mapping[str, Named], notes: list[str]) -> tuple[StringArray, StringArray]:
     """The ids of all samples and of their videos; where parts number anew, the part goes before both."""
     known: set[str] = set()
     where: dict[tuple[str, str, float], str] = {}
@@ -139,14 +162,9 @@ def unique_ids(path: Path, parts: Mapping[str, Part], notes: list[str]) -> tuple
             where[sample, text, label] = name
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
-    own = [(f"{name}/" if repeat else "", i) for name, part in parts.items() for i in part.ids.tolist()]
-    ids = np.array([prefix + i for prefix, i in own], dtype=object)
-    return ids, np.array([prefix + _video(i) for prefix, i in own], dtype=object)
-
-
-def _video(sample_id: str) -> str:
-    """`VIDEO$_$3` and `video_0001/0003` belong to one video each; any other id is a video of its own."""
-    for separator in ("$_$", "/"):
-        if separator in sample_id:
-            return sample_id.rsplit(separator, 1)[0]
-    return sample_id
+    own = np.concatenate([part.ids for part in parts.values()])
+    prefix = np.concatenate(
+        [np.full(len(part.ids), f"{name}/" if repeat else "", object) for name, part in parts.items()]
+    )
+    videos = recognise_videos(own.tolist())
+    return prefix + own, prefix + (own if videos is None else videos)

@@ -1,18 +1,20 @@
-"""npz archives: `id`, `label`, `split.<name>`; by modality `<modality>.values` (n, T, D), `.observed` (n, T).
+"""npz archives: `id`, `label`, and of any modality `<modality>.values` (n, T, D).
 
-Optional: `raw_text`, `video_id`, `<modality>.length` (n,): how many of the T steps are positions, 0 where the sample
-lacks the modality; without it all are. Gaps are where `observed` is False. Instead of `text.values` there may be
-`text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of `bert-base-uncased` or of what
-`text.vocabulary` names; zeros at the end of a text, which are `[PAD]`, do not count. New samples may lack any modality
-and any `observed`, and have text as `raw_text` alone. No pickles inside; values are unpacked and read a few samples at
-a time.
+Optional: `<modality>.observed` (n, T), False at gaps; `<modality>.length` (n,): how many of the T steps are positions,
+0 where the sample lacks the modality (without it all are); `split.<name>` (without one videos are divided by a hash);
+`label_range` (2,), the lowest and the highest label; `raw_text`, `video_id`. Instead of `text.values` there may be
+`text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of the vocabulary that `text.vocabulary` names
+(see `meaning.choose_vocabulary`); zeros at the end of a text, which are `[PAD]`, do not count. Where neither is there,
+`raw_text` is tokenised. New samples need `id` only. Other names are refused: an array that nobody reads may be one that
+was meant to be read. No pickles inside; values are unpacked and read a few samples at a time.
 """
 
 from __future__ import annotations
 
+import difflib
 import math
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,6 +25,7 @@ import numpy.typing as npt
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import (
     absent_stream,
+    identifiers,
     number_source,
     numbers,
     strings,
@@ -30,9 +33,12 @@ from benchmark.data.importers.assemble import (
     whole_numbers,
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
+from benchmark.data.importers.meaning import UNDECLARED, choose_vocabulary
+from benchmark.data.importers.splits import choose_split
+from benchmark.data.importers.token_check import CLS, PAD, SEP, UNK, check_lengths
+from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import (
-    DEFAULT_VOCABULARY,
     PARTS,
     VOCABULARIES,
     BoolArray,
@@ -45,27 +51,39 @@ from benchmark.data.samples import (
 )
 from protocols import MODALITIES, InputError, Modality, unknown_name
 
-#: `[PAD]`, `[CLS]`, `[SEP]`, and `[UNK]` in the vocabularies of the store.
-_FRAME, _UNK = (0, 101, 102), 100
-#: What encoders such as BERT read at most, less `[CLS]` and `[SEP]`.
-_MOST_TOKENS = 510
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
+#: Arrays of an archive beside `split.<name>`.
+_NAMES = (
+    *("id", "label", "label_range", "raw_text", "video_id", "text.token_ids", "text.vocabulary"),
+    *(f"{modality}.{what}" for modality in MODALITIES for what in ("values", "observed", "length")),
+)
+#: Arrays that say something of others, one of which must be there.
+_BESIDE: dict[str, tuple[str, ...]] = {
+    **{f"{m}.{what}": (f"{m}.values",) for m in MODALITIES[1:] for what in ("observed", "length")},
+    **{f"text.{what}": ("text.values", "text.token_ids") for what in ("observed", "length")},
+    "text.vocabulary": ("text.token_ids",),
+}
+
+
 def read_npz(
-    path: Path, name: str, sha256: str, label_range: tuple[float, float] | None, labelled: bool = True
+    path: Path,
+    name: str,
+    sha256: str,
+    vocabulary: str | None = None,
+    labelled: bool = True,
+    split: Path | None = None,
 ) -> Samples:
     """Samples of an npz archive; see `import_file`.
 
     Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
     """
     arrays = _members(path)
-    for key in _required(arrays) if labelled else ("id",):
-        if key not in arrays:
-            raise InputError(f"{path}: has no array '{key}'; found {', '.join(arrays) or 'nothing'}")
+    _check_names(path, arrays, labelled)
     n = np.size(np.asarray(arrays["id"]))
     label, splits = np.full(n, np.nan, np.float32), {}
     if labelled:
@@ -75,21 +93,29 @@ def read_npz(
         splits = {
             key.removeprefix("split."): _split(path, key, arrays[key], n) for key in arrays if key.startswith("split.")
         }
-        if not splits:
-            raise InputError(f"{path}: has no array 'split.<name>' that assigns samples to train, valid and test")
     if n == 0:
         raise InputError(f"{path}: has no samples; expected at least one")
-    ids = strings(f"{path}: id", arrays["id"], n)
+    ids = identifiers(f"{path}: id", arrays["id"], n)
+    if "video_id" in arrays:
+        videos = identifiers(f"{path}: video_id", arrays["video_id"], n)
+    else:
+        recognised = recognise_videos(ids.tolist())
+        videos = ids if recognised is None else recognised
     raw_text = np.array([""] * n, dtype=object)
     if "raw_text" in arrays:
         raw_text = strings(f"{path}: raw_text", arrays["raw_text"], n)
     cleaning = {m: Cleaning() for m in MODALITIES}
-    text, notes = _text(path, arrays, raw_text, cleaning["text"])
+    text, notes = _text(path, arrays, raw_text, cleaning["text"], sha256, vocabulary)
     streams = {"text": text, **{m: _stream(path, m, arrays, n, cleaning[m]) for m in MODALITIES[1:]}}
+    if labelled and (split is not None or not splits):
+        splits, split_notes = choose_split(str(path), ids, videos, split)
+        notes += split_notes
+    if labelled:
+        notes += [f"{m}: no array, missing in every sample" for m in MODALITIES if not _is_there(m, arrays)]
     return Samples(
         name=name,
         ids=ids,
-        video_ids=strings(f"{path}: video_id", arrays["video_id"], n) if "video_id" in arrays else ids,
+        video_ids=videos,
         raw_text=raw_text,
         label=label,
         streams=streams,
@@ -98,9 +124,10 @@ def read_npz(
             source=path.name,
             source_sha256=sha256,
             layout="npz",
-            label_range=label_range or (-3.0, 3.0),
+            label_range=_label_range(path, arrays),
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=tuple(notes),
+            videos=GIVEN if "video_id" in arrays else "",
         ),
     )
 
@@ -155,13 +182,31 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
     return shape, fortran, dtype, file.tell()
 
 
-def _required(arrays: Mapping[str, Source]) -> Iterator[str]:
-    """What a data set to be studied must have."""
-    yield from ("id", "label")
-    for modality in MODALITIES:
-        if modality == "text" and "text.token_ids" in arrays:
-            continue
-        yield from (f"{modality}.values", f"{modality}.observed")
+def _check_names(path: Path, arrays: Collection[str], labelled: bool) -> None:
+    """Raise InputError that names every array that is unknown, or missing."""
+    faults = [f"has no array '{key}'" for key in (("id", "label") if labelled else ("id",)) if key not in arrays]
+    if labelled and not any(_is_there(modality, arrays) for modality in MODALITIES):
+        faults.append("has no modality (text.values, text.token_ids or raw_text; audio.values; vision.values)")
+    for key, needed in _BESIDE.items():
+        if key in arrays and not any(other in arrays for other in needed):
+            faults.append(f"has '{key}' without {' or '.join(map(repr, needed))}, which it belongs to")
+    if "text.values" in arrays and "text.token_ids" in arrays:
+        faults.append("has 'text.values' and 'text.token_ids'; keep one")
+    unknown = [key for key in arrays if key not in _NAMES and not key.startswith("split.")]
+    if unknown:
+        faults.append(f"unknown: {', '.join(map(_near, unknown))}; rename or remove what is unknown")
+    if faults:
+        raise InputError(f"{path}: {'; '.join(faults)} (found {', '.join(arrays)[:400] or 'nothing'})")
+
+
+def _near(key: str) -> str:
+    close = difflib.get_close_matches(key[:100], [*_NAMES, "split.official"], n=1, cutoff=0.5)
+    return f"{key!r:.80} (did you mean {close[0]}?)" if close else f"{key!r:.80}"
+
+
+def _is_there(modality: Modality, arrays: Collection[str]) -> bool:
+    forms = ("text.values", "text.token_ids", "raw_text") if modality == "text" else (f"{modality}.values",)
+    return any(form in arrays for form in forms)
 
 
 def _stream(path: Path, modality: Modality, arrays: Mapping[str, Source], n: int, cleaning: Cleaning) -> ModalityStream:
@@ -198,26 +243,32 @@ def _lengths(path: Path, modality: Modality, arrays: Mapping[str, Source], n: in
 
 
 def _text(
-    path: Path, arrays: Mapping[str, Source], raw_text: StringArray, cleaning: Cleaning
+    path: Path,
+    arrays: Mapping[str, Source],
+    raw_text: StringArray,
+    cleaning: Cleaning,
+    sha256: str,
+    vocabulary: str | None,
 ) -> tuple[ModalityStream, list[str]]:
     """The text in the first form that is there (vectors, token ids, raw text), and notes on it."""
+    if vocabulary is not None and ("text.values" in arrays or "text.token_ids" not in arrays):
+        raise InputError(f"{path}: its text is not token ids, which --vocabulary is about; leave it out")
     if "text.values" in arrays:
         note = "text is word vectors: a word is erased as a zero vector, and no text encoder is used"
         return _stream(path, "text", arrays, len(raw_text), cleaning), [note]
     if "text.token_ids" in arrays:
-        return _tokens(path, arrays, len(raw_text)), []
+        file = None
+        if "text.vocabulary" in arrays:
+            file = " ".join(map(str, np.asarray(arrays["text.vocabulary"]).reshape(-1)[:2]))
+        known, note = choose_vocabulary(str(path), vocabulary, file, sha256, raw_text.tolist())
+        return _tokens(path, arrays, len(raw_text), known), [note]
     if any(raw_text):
         return token_stream(str(path), raw_text.tolist())
     return absent_stream(len(raw_text)), []
 
 
-def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
+def _tokens(path: Path, arrays: Mapping[str, Source], n: int, vocabulary: str) -> ModalityStream:
     where = f"{path}: text.token_ids"
-    vocabulary = DEFAULT_VOCABULARY
-    if "text.vocabulary" in arrays:
-        vocabulary = " ".join(map(str, np.asarray(arrays["text.vocabulary"]).reshape(-1)[:2]))
-        if vocabulary not in VOCABULARIES:
-            raise unknown_name(f"vocabulary of {path}: text.vocabulary:", vocabulary, VOCABULARIES)
     ids = whole_numbers(where, arrays["text.token_ids"], 2, 0, VOCABULARIES[vocabulary] - 1)
     observed = _observed(path, "text", arrays)
     if len(ids) != n or (observed is not None and observed.shape != ids.shape):
@@ -227,22 +278,34 @@ def _tokens(path: Path, arrays: Mapping[str, Source], n: int) -> ModalityStream:
     if lengths is None:  # [PAD] is no word: a text ends with its last other token
         lengths = np.where(ids > 0, np.arange(1, ids.shape[1] + 1), 0).max(axis=1, initial=0)
     inside = np.arange(ids.shape[1])[None, :] < lengths[:, None]
-    bad = np.argwhere(inside & np.isin(ids, _FRAME))
-    if len(bad) or lengths.max(initial=0) > _MOST_TOKENS:
-        found = f"{ids[tuple(bad[0])]} in sample {bad[0][0]}" if len(bad) else f"{lengths.max()} tokens"
+    bad = np.argwhere(inside & np.isin(ids, (PAD, CLS, SEP)))
+    samples = strings(f"{path}: id", arrays["id"], n)
+    if len(bad):
         raise InputError(
-            f"{where}: expected at most {_MOST_TOKENS} content tokens, without [PAD], [CLS] and [SEP] (0, 101, 102); "
-            f"found {found}"
+            f"{where}: expected content tokens, without [PAD], [CLS] and [SEP] (0, 101, 102); found "
+            f"{ids[tuple(bad[0])]} in sample '{samples[bad[0][0]]}'"
         )
+    check_lengths(where, lengths, samples)
     if observed is not None:
         inside &= observed
     kept = np.maximum(lengths, 1)
     if ids.shape[1] == 0:  # a text without tokens is one [UNK] that is not observed
-        ids, inside = np.full((n, 1), _UNK, np.int64), np.zeros((n, 1), np.bool_)
+        ids, inside = np.full((n, 1), UNK, np.int64), np.zeros((n, 1), np.bool_)
     shown = np.arange(ids.shape[1])[None, :] < kept[:, None]
     seen = inside[shown]
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], _UNK), vocabulary=vocabulary)
+    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], UNK), vocabulary=vocabulary)
+
+
+def _label_range(path: Path, arrays: Mapping[str, Source]) -> tuple[float, float]:
+    if "label_range" not in arrays:
+        return UNDECLARED
+    bounds = numbers(f"{path}: label_range", arrays["label_range"], 1)
+    if len(bounds) != 2:
+        raise InputError(
+            f"{path}: label_range: expected 2 numbers, the lowest and the highest label; found {len(bounds)}"
+        )
+    return float(bounds[0]), float(bounds[1])
 
 
 def _split(path: Path, key: str, value: Any, n: int) -> PartArray:

@@ -17,6 +17,8 @@ class ImportOptions:
         label_column: The column of the labels: a name for a CSV, a number from 0 for a `.csd`.
         text_column: The column of the text of a CSV.
         more: Further `.csd` files of the same data set.
+        vocabulary: What the token ids of a pickle or an npz archive index, one of `VOCABULARIES`.
+        map_labels: Map the label range linearly to this one.
     """
 
     split: Path | None = None
@@ -24,6 +26,8 @@ class ImportOptions:
     label_column: str | None = None
     text_column: str | None = None
     more: tuple[Path, ...] = ()
+    vocabulary: str | None = None
+    map_labels: tuple[float, float] | None = None
 
     def given(self) -> tuple[str, ...]:
         """Names of the options that were given."""

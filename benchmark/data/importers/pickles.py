@@ -27,6 +27,8 @@ from benchmark.data.importers.blocks import Source, StreamedArray
 from benchmark.data.importers.mapped import LatinText, MappedFile, TooShort
 from protocols import InputError
 
+#: What to do with tensors.
+TENSORS = "turn each into an array with .numpy() and write the file again with pickle.dump"
 _MOST_DIMENSIONS = 32
 #: Bytes and text from this size on stay in the file until they are needed.
 _LARGE = 1 << 16
@@ -236,6 +238,8 @@ class _ArrayUnpickler(pickle._Unpickler):
         try:
             return _ADMITTED["builtins" if module == "__builtin__" else module, name]
         except KeyError:
+            if module.partition(".")[0] == "torch":
+                raise _Refused(f"holds PyTorch tensors ({module}.{name}), which are not read; {TENSORS}") from None
             raise _Refused(f"asks for {module}.{name}; refused: only arrays and builtins are read") from None
 
     def persistent_load(self, pid: Any) -> Any:

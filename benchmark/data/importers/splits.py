@@ -7,14 +7,16 @@ CMU-MultimodalSDK calls its standard folds, are understood.
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
 
 import numpy as np
 
+from benchmark.data.importers.assemble import clean_id
+from benchmark.data.importers.csv_records import read_records
 from benchmark.data.samples import PARTS, PartArray, StringArray
 from protocols import InputError
 
@@ -108,7 +110,7 @@ def read_split_file(path: Path) -> dict[str, int]:
         code = part_code(word)
         if code is None:
             raise InputError(f"{path}: {where}: unknown part {word!r:.60}; expected train, valid or test")
-        if result.setdefault(sample, code) != code:
+        if result.setdefault(clean_id(sample), code) != code:
             raise InputError(f"{path}: {where}: id {sample!r:.80} is in two parts; it must be in one")
     if not result:
         raise InputError(f"{path}: assigns no id; expected lines 'id,part' or a JSON object of lists of ids")
@@ -116,16 +118,11 @@ def read_split_file(path: Path) -> dict[str, int]:
 
 
 def _csv_pairs(path: Path, text: str) -> list[tuple[str, str, str]]:
-    try:
-        rows = [row for row in csv.reader(text.splitlines()) if any(cell.strip() for cell in row)]
-    except csv.Error as error:
-        raise InputError(f"{path}: not a readable CSV ({error})") from None
-    if rows and len(rows[0]) == 2 and part_code(rows[0][1]) is None and rows[0][0].strip().lower() in _ID_HEADS:
+    lines = list(io.StringIO(text, newline=""))
+    rows = list(read_records(path, lines, 0, ",", 2, None, "an id and its part"))
+    if rows and part_code(rows[0][1][1]) is None and rows[0][1][0].strip().lower() in _ID_HEADS:
         rows = rows[1:]
-    for number, row in enumerate(rows, 1):
-        if len(row) != 2:
-            raise InputError(f"{path}: entry {number} has {len(row)} columns; expected two, an id and its part")
-    return [(f"entry {number}", row[0].strip(), row[1]) for number, row in enumerate(rows, 1)]
+    return [(f"line {line}", sample, part) for line, (sample, part) in rows]
 
 
 _ID_HEADS = ("id", "video", "video id", "video_id", "videoid", "sample", "sample_id", "name")

@@ -2,27 +2,28 @@
 
 Columns, in any order and case: `text` and `label` are required; `id` (or `video_id` and `clip_id`), `video_id`, `split`
 (or `mode`: train, valid, test), `label_text`, `label_audio`, `label_vision` (or `label_T`, `_A`, `_V`) are optional.
-UTF-8; comma, semicolon or tab. There is no audio and no vision: both are missing by nature.
+UTF-8; comma, semicolon or tab; every line is accounted for (`csv_records`). There is no audio and no vision: both are
+missing by nature.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from benchmark.data.importers.assemble import absent_stream, strings
+from benchmark.data.importers.assemble import absent_stream, identifiers, strings
+from benchmark.data.importers.csv_records import read_records
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.options import ImportOptions
 from benchmark.data.importers.splits import check_parts, choose_split, part_code
+from benchmark.data.importers.videos import GIVEN, recognise_videos
 from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import FloatArray, ModalityStream, PartArray, Provenance, Samples, StringArray
-from protocols import InputError, Modality
+from protocols import InputError, Modality, read_number
 
 _SEPARATORS = (",", ";", "\t")
 _NAMES = {
@@ -37,16 +38,12 @@ _NAMES = {
     "label_vision": ("label_vision", "label_v"),
 }
 _UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
-_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?")
-_NO_VIDEOS = "no column video_id: every sample counts as a video of its own"
-_RANGES = ((-1.0, 1.0), (-3.0, 3.0))
 
 
 def read_csv(
     path: Path,
     name: str,
     sha256: str,
-    label_range: tuple[float, float] | None,
     options: ImportOptions,
     labelled: bool = True,
 ) -> Samples:
@@ -56,12 +53,11 @@ def read_csv(
         path: The file.
         name: Of the data set.
         sha256: Of the file.
-        label_range: Lowest and highest label; by default the smaller of -1 to 1 and -3 to 3 that holds all labels.
         options: Split file, text and label column.
         labelled: False for new samples: of the columns, text and ids alone are read.
     """
     table = _Table(path, options, ("text", "label") if labelled else ("text",))
-    n = len(table.frame)
+    n = len(table)
     texts = strings(f"{path}: column text", table.column("text"), n)
     video_ids, ids, notes = _ids(table)
     if not labelled:
@@ -70,28 +66,15 @@ def read_csv(
             source=path.name,
             source_sha256=sha256,
             layout="csv",
-            label_range=label_range or _RANGES[-1],
-            notes=(*(note for note in notes if note != _NO_VIDEOS), *text_notes),
+            label_range=UNDECLARED,
+            notes=(*notes, *text_notes),
         )
         return Samples(name, ids, video_ids, texts, np.full(n, np.nan, np.float32), streams, {}, source)
     label = table.numbers("label")
     unimodal = {m: table.numbers(role) for role, m in _UNIMODAL.items() if role in table.heads and table.filled(role)}
-    bounds = label_range or _range(path, [label, *unimodal.values()])
-    if label_range is None:
-        notes.append(
-            f"label range {bounds[0]:g} to {bounds[1]:g}: the smaller of -1 to 1 and -3 to 3 that holds all labels; "
-            "--label-range says otherwise"
-        )
-    for modality, labels in unimodal.items():
-        bad = np.flatnonzero(~((labels >= bounds[0]) & (labels <= bounds[1])))
-        if len(bad):
-            raise InputError(
-                f"{table.at(int(bad[0]), f'label_{modality}')}: {labels[bad[0]]:g} is outside the label range "
-                f"[{bounds[0]:g}, {bounds[1]:g}]; correct it, or state the range of these labels"
-            )
     splits, split_notes = _splits(table, ids, video_ids, options)
     streams, text_notes = _streams(path, texts)
-    unread = [head for head in table.frame.columns if head not in table.heads.values()]
+    unread = [head for head in table.columns if head not in table.heads.values()]
     if unread:
         notes.append(f"columns not read: {', '.join(unread)[:200]}")
     return Samples(
@@ -106,8 +89,9 @@ def read_csv(
             source=path.name,
             source_sha256=sha256,
             layout="csv",
-            label_range=bounds,
+            label_range=UNDECLARED,
             notes=(*notes, *split_notes, *text_notes, "audio and vision: none, missing in every sample"),
+            videos=GIVEN if "video_id" in table.heads else "",
         ),
         unimodal_labels=unimodal,
     )
@@ -121,79 +105,60 @@ def _streams(path: Path, texts: StringArray) -> tuple[dict[Modality, ModalityStr
 
 
 class _Table:
-    """The cells as text, and which column has which role."""
+    """The cells as text, and which column has which role.
+
+    Attributes:
+        separator: Between cells.
+        columns: The header.
+        heads: Columns by role.
+    """
 
     def __init__(self, path: Path, options: ImportOptions, required: Sequence[str]) -> None:
         self.path = path
-        content = _decoded(path)
-        first = next((line for line in content.splitlines() if line.strip()), "")
-        self.separator, heads = _header(path, first)
-        self.heads = _roles(path, heads, options, required)
-        try:
-            with warnings.catch_warnings():
-                # cells beyond the header are dropped with no more than a warning
-                warnings.simplefilter("error", pd.errors.ParserWarning)
-                self.frame = pd.read_csv(
-                    io.StringIO(content),
-                    sep=self.separator,
-                    dtype=str,
-                    keep_default_na=False,
-                    na_filter=False,
-                    skipinitialspace=True,
-                    on_bad_lines="error",
-                    index_col=False,
-                    engine="c",
-                )
-        except pd.errors.ParserWarning:
-            raise InputError(
-                f"{path}: rows have more cells than the header has columns ({len(heads)}); quote texts that hold the "
-                "separator"
-            ) from None
-        except (ValueError, OverflowError, MemoryError) as error:
-            raise InputError(f"{path}: not a readable CSV ({' '.join(str(error).split())[:160]})") from None
-        if len(self.frame.columns) != len(heads):
-            raise InputError(
-                f"{path}: the rows have {len(self.frame.columns)} columns and the header has {len(heads)}; quote texts "
-                "that hold the separator"
-            )
-        self.frame.columns = pd.Index(heads)
-        if not len(self.frame):
+        lines = list(io.StringIO(_decoded(path), newline=""))
+        head = next((i for i, line in enumerate(lines) if line.strip()), len(lines))
+        self.separator, self.columns = _header(path, "".join(lines[head : head + 1]))
+        self.heads = _roles(path, self.columns, options, required)
+        number = self.columns.index(self.heads["label"]) if "label" in required else None
+        found = list(read_records(path, lines, head + 1, self.separator, len(self.columns), number))
+        if not found:
             raise InputError(f"{path}: has a header and no row; expected a row for each sample")
+        self._lines, self._records = zip(*found, strict=True)
+
+    def __len__(self) -> int:
+        return len(self._records)
 
     def column(self, role: str) -> StringArray:
         """Cells of the column with a role, as given."""
-        cells: StringArray = self.frame[self.heads[role]].to_numpy(dtype=object)
-        return cells
+        at = self.columns.index(self.heads[role])
+        return np.array([cells[at] for cells in self._records], dtype=object)
 
     def filled(self, role: str) -> bool:
         """Whether any cell of the column has content: MMSA ships empty columns of unimodal labels."""
         return any(cell.strip() for cell in self.column(role).tolist())
 
+    def line(self, row: int) -> int:
+        """The line in which a row begins, counted from 1."""
+        return int(self._lines[row])
+
     def at(self, row: int, role: str) -> str:
         """Names a cell."""
-        return f"{self.path}: row {row + 1}, column {self.heads[role]}"
+        return f"{self.path}: line {self.line(row)}, column {self.heads[role]}"
 
     def numbers(self, role: str) -> FloatArray:
         """Cells of a column as numbers; with semicolons between columns, decimal commas are understood."""
-        values = np.empty(len(self.frame), dtype=np.float64)
+        values = np.empty(len(self), dtype=np.float64)
         for row, cell in enumerate(self.column(role).tolist()):
-            plain = cell.strip()
-            if self.separator == ";":
-                plain = plain.replace(",", ".")
-            if not _NUMBER.fullmatch(plain):
+            value = read_number(cell.replace(",", ".") if self.separator == ";" else cell)
+            if value is None:
                 raise InputError(f"{self.at(row, role)}: expected a number, found {cell!r:.60}")
-            values[row] = float(plain)
+            values[row] = value
         with np.errstate(over="ignore"):
             return values.astype(np.float32)
 
     def key(self, role: str) -> StringArray:
-        """Cells of a column of ids, stripped; raises InputError for an empty one."""
-        cells = strings(f"{self.path}: column {role}", self.column(role), len(self.frame))
-        cells = np.array([cell.strip() for cell in cells.tolist()], dtype=object)
-        for row, cell in enumerate(cells.tolist()):
-            if not cell:
-                raise InputError(f"{self.at(row, role)}: is empty; expected an id")
-        return cells
+        """Cells of a column of ids; raises InputError for an empty one."""
+        return identifiers(lambda row: self.at(row, role), self.column(role), len(self))
 
 
 def _decoded(path: Path) -> str:
@@ -218,7 +183,8 @@ def _header(path: Path, line: str) -> tuple[str, list[str]]:
     known = {name for names in _NAMES.values() for name in names}
     for rank, separator in enumerate(_SEPARATORS):
         try:
-            cells = [cell.strip() for cell in next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])]
+            read = csv.reader([line], delimiter=separator, skipinitialspace=True, strict=True)
+            cells = [cell.strip() for cell in next(read, [])]
         except csv.Error as error:
             raise InputError(f"{path}: its header cannot be read ({error})") from None
         score = sum(cell.lower() in known for cell in cells), len(cells)
@@ -263,17 +229,18 @@ def _ids(table: _Table) -> tuple[StringArray, StringArray, list[str]]:
         pairs = zip(videos.tolist(), table.key("clip_id").tolist(), strict=True)
         ids = np.array([f"{video}$_${clip}" for video, clip in pairs], dtype=object)
     else:
-        ids = np.array([f"row{row + 1}" for row in range(len(table.frame))], dtype=object)
+        ids = np.array([f"row{row + 1}" for row in range(len(table))], dtype=object)
         notes.append("no column of ids: samples are called by their rows")
     first: dict[str, int] = {}
     for row, sample in enumerate(ids.tolist()):
         if first.setdefault(sample, row) != row:
             raise InputError(
-                f"{table.path}: row {row + 1}: id {sample!r:.80} is that of row {first[sample] + 1}; ids must be unique"
+                f"{table.path}: line {table.line(row)}: id {sample!r:.80} is that of line {table.line(first[sample])}; "
+                "ids must be unique"
             )
     if videos is None:
-        notes.append(_NO_VIDEOS)
-        videos = ids
+        videos = recognise_videos(ids.tolist())
+        videos = ids if videos is None else videos
     return videos, ids, notes
 
 
@@ -290,14 +257,3 @@ def _splits(
         codes[row] = code
     check_parts(f"{table.path}: column {table.heads['split']}", codes)
     return {"given": codes}, [f"split 'given': column {table.heads['split']}"]
-
-
-def _range(path: Path, labels: Sequence[FloatArray]) -> tuple[float, float]:
-    for low, high in _RANGES:
-        if all(((column >= low) & (column <= high)).all() for column in labels):
-            return low, high
-    lowest, highest = (float(f(f(column) for column in labels)) for f in (min, max))
-    raise InputError(
-        f"{path}: labels go from {lowest:g} to {highest:g}, beyond -3 to 3; state their range with "
-        "--label-range LOW HIGH"
-    )

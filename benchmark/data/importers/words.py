@@ -16,6 +16,8 @@ _UNK = 100
 _BATCH = 1000
 #: Content tokens kept of one text, as in the MMSA files (50 with `[CLS]` and `[SEP]`).
 MAX_TOKENS = 48
+#: The note on token ids that no source brought.
+MADE = "text is token ids of bert-base-uncased, made from the words"
 
 
 def token_stream(where: str, texts: Sequence[str]) -> tuple[ModalityStream, list[str]]:
@@ -47,7 +49,7 @@ def token_stream(where: str, texts: Sequence[str]) -> tuple[ModalityStream, list
     offsets = np.concatenate([[0], np.cumsum(np.maximum(lengths, 1))]).astype(np.int64)
     tokens = np.concatenate([np.asarray(row or [_UNK], dtype=np.int64) for row in rows] or [np.zeros(0, np.int64)])
     observed = np.repeat(lengths > 0, np.maximum(lengths, 1))
-    notes = ["text is token ids of bert-base-uncased, made from the words"]
+    notes = [MADE]
     if cut:
         notes.append(f"{cut} texts are longer than {MAX_TOKENS} tokens and were cut there, as in the MMSA files")
     if unknown:

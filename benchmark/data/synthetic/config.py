@@ -12,7 +12,7 @@ import dataclasses
 from dataclasses import dataclass
 from typing import ClassVar
 
-from protocols import InputError, unknown_name
+from protocols import InputError, read_whole, unknown_name
 
 #: Rises whenever the same options would give other samples.
 VERSION = 1
@@ -112,10 +112,10 @@ def _triple(text: str) -> tuple[int, int, int]:
 
 
 def _integer(field: str, text: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        raise InputError(f"synthetic: {field} must be a whole number, found '{text}'") from None
+    value = read_whole(text)
+    if value is None:
+        raise InputError(f"synthetic: {field} must be a whole number, found '{text}'")
+    return value
 
 
 def _whole(field: str, value: object, low: int, high: int) -> None:

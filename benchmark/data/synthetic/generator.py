@@ -72,6 +72,7 @@ def generate(config: SyntheticConfig) -> Samples:
             label_range=(-3.0, 3.0),
             licence="MIT, generated",
             notes=_NOTES,
+            videos="given",
         ),
     )
     samples.validate()

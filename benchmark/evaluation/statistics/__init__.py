@@ -5,13 +5,14 @@ torch. `resample` draws once, everything else reads its draws.
 """
 
 from benchmark.evaluation.statistics.aggregation import aggregates
-from benchmark.evaluation.statistics.comparison import compare, compare_all, holm
+from benchmark.evaluation.statistics.comparison import compare, compare_all, contestants, corrected, holm
 from benchmark.evaluation.statistics.critical_difference import CriticalDifferences, critical_differences
 from benchmark.evaluation.statistics.formulas import auilc, relative_error, retention, skill, worst
 from benchmark.evaluation.statistics.intervals import confidence_intervals, interval
 from benchmark.evaluation.statistics.ranking import ranks, tied_with_best
 from benchmark.evaluation.statistics.resampling import (
     DRAWS,
+    FEW_VIDEOS,
     SEEDS_FOR_ORDER,
     Estimates,
     FloatArray,
@@ -21,6 +22,7 @@ from benchmark.evaluation.statistics.resampling import (
 
 __all__ = [
     "DRAWS",
+    "FEW_VIDEOS",
     "SEEDS_FOR_ORDER",
     "CriticalDifferences",
     "Estimates",
@@ -30,6 +32,8 @@ __all__ = [
     "compare",
     "compare_all",
     "confidence_intervals",
+    "contestants",
+    "corrected",
     "critical_differences",
     "draw_weights",
     "holm",

@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.statistics.formulas import auilc, relative_error, retention, skill, worst
-from benchmark.evaluation.statistics.intervals import metric_limits
-from benchmark.evaluation.statistics.precision import Formula, Quantity, check_level, quantity, widened
+from benchmark.evaluation.statistics.intervals import at_boundary, on_scale, t_interval
+from benchmark.evaluation.statistics.precision import Formula, check_level, quantity
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 from protocols import InputError, unknown_name
 
@@ -54,16 +54,16 @@ def aggregates(
 
         - `mean`: over the scenarios.
         - `auilc`: area under the curve over `x` by the trapezoid, divided by the length of the axis.
-        - `worst`: the worst scenario's value. In the draws another scenario may be the worst, so that its interval
-          leans to the worse side when several are close.
-        - `retention`: mean over the scenarios divided by the value under `complete`; above 1 is worse for an error.
+        - `worst`: the worst scenario's value. In the draws another scenario may be the worst.
+        - `retention`: mean over the scenarios divided by the value under `complete`, which is the mean of the
+          retentions of the scenarios (itself among them if it is one); above 1 is worse for an error.
         - `skill`: of the mean; 0 for `constant`, 1 for perfect predictions.
         - `relative_error`: mean over the scenarios of error divided by the baseline's error (mCE). Where higher is
           better, the error is the distance from the perfect value: 1 - accuracy.
 
-        `flag` says what `Estimates.flag` says; `hole` (no value) when a scenario or seed that enters is missing;
-        `undefined` (no value) for a division by 0; `k of B draws left out` when the metric or a quotient is not
-        defined in some draws.
+        `flag` says what `Estimates.flag` says, and `boundary` as for `confidence_intervals`; `hole` (no value) when a
+        scenario or seed that enters is missing; `undefined` (no value) for a division by 0; `k of B draws left out`
+        when the metric or a quotient is not defined in some draws.
 
     Raises:
         InputError: for an unknown metric, scenario or model, or `x` that does not fit.
@@ -72,7 +72,6 @@ def aggregates(
     check_level(level)
     recipes = _recipes(metric, scenarios, x, complete, constant, baseline)
     rows: list[dict[str, object]] = []
-    found: dict[int, Quantity] = {}
     for model, own in estimates.items():
         for name, (formula, others) in recipes.items():
             parts = [(own, scenarios), *((estimates[other or model], wanted) for other, wanted in others)]
@@ -80,17 +79,19 @@ def aggregates(
             if any(part.holes(wanted) for part, wanted in parts):
                 rows.append({**row, "flag": "hole"})
                 continue
-            known = quantity(formula, parts, metric, level)
+            known = quantity(formula, parts, metric)
             if not np.isfinite(known.value):
                 rows.append({**row, "flag": "undefined"})
                 continue
+            scaled = name in _ON_THE_SCALE
             if own.flag != "no interval":
-                found[len(rows)] = known
-            lost = f"{known.lost} of {len(own.draws)} draws left out" if known.lost else ""
-            rows.append({**row, "value": known.value, "flag": "; ".join(note for note in (own.flag, lost) if note)})
-    for i, low, high in zip(found, *widened(list(found.values()), level), strict=True):
-        least, most = metric_limits(metric) if rows[i]["aggregate"] in _ON_THE_SCALE else (-np.inf, np.inf)
-        rows[i] |= {"low": float(np.maximum(low, least)), "high": float(np.minimum(high, most))}
+                row["low"], row["high"] = on_scale(known, metric, level) if scaled else t_interval(known, level)
+            notes = (
+                own.flag,
+                "boundary" if scaled and own.flag != "no interval" and at_boundary(known, metric) else "",
+                f"{known.lost} of {len(own.draws)} draws left out" if known.lost else "",
+            )
+            rows.append({**row, "value": known.value, "flag": "; ".join(note for note in notes if note)})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -1,35 +1,45 @@
-"""Which of two models is better: the paired clustered bootstrap of their difference, corrected over a table."""
+"""Which of two models is better: the paired difference on the same videos, and p corrected for many questions."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.statistics.precision import check_level, quantity
-from benchmark.evaluation.statistics.resampling import SEEDS_FOR_ORDER, Estimates, FloatArray
-from benchmark.evaluation.statistics.student import t_quantile, two_sided_p
+from benchmark.evaluation.statistics.precision import (
+    check_level,
+    corrected_for_videos,
+    degrees_of_videos,
+    share_seeds,
+    summed_variance,
+    t_quantile,
+    two_sided_p,
+)
+from benchmark.evaluation.statistics.resampling import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates, FloatArray
 from protocols import InputError
 
 #: Values that differ by less than this share of their size differ by rounding.
 _SAME = 1e-12
+#: Pairs whose draws are held at once.
+_PAIRS = 32
+#: Of what a correction draws beside the videos; the same in every table.
+_KEY = 22
 
 
 def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *, level: float = 0.95) -> pd.Series:
     """Paired clustered bootstrap of the difference a - b of the mean over scenarios.
 
-    The standard error is that of the paired draws; interval, p and `better` follow from it by Student's t with the
-    degrees of freedom of `evaluation.statistics.precision`, so that they never contradict each other and p is not
-    bounded below by the number of draws, which a correction over many pairs could never pass.
+    Interval and p follow from the standard error and degrees of freedom of `evaluation.statistics.precision` by
+    Student's t, so that they never contradict each other.
 
     Returns:
-        `a`, `b` (names), `metric`, `value_a`, `value_b`, `difference`, `low`, `high`, `p` (two-sided), `better` (the
-        probability that a is the better one: 1 - p / 2 for the one with the better value, one half for no difference)
-        and `flag`: `few seeds` when either has fewer than three, so that p says nothing about another training; `no
-        interval` (p is NaN) when nothing was drawn.
+        `a`, `b` (names), `metric`, `value_a`, `value_b`, `difference`, `low`, `high`, `p` (two-sided) and `flag`,
+        joined by "; ": `one video` (no interval and no p: utterances of one video are not independent), `few videos`
+        (fewer than `FEW_VIDEOS`), `few seeds` (either has fewer than three, so that p says nothing about another
+        training).
 
     Raises:
         InputError: if a model lacks a scenario or seed, or the draws are not of one call of `resample`.
@@ -38,46 +48,87 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
     for own in (a, b):
         for seed, scenario in own.holes(scenarios)[:1]:
             raise InputError(f"model '{own.model}' lacks scenario '{scenario}' for seed {seed}; run it, then compare")
-    if a.draws.shape[0] != b.draws.shape[0] or a.videos != b.videos:
-        raise InputError(f"'{a.model}' and '{b.model}' were not resampled together; give both to one `resample`")
-    value_a, value_b = (float(own.curve(metric, scenarios).mean()) for own in (a, b))
-    result = {"a": a.model, "b": b.model, "metric": metric, "value_a": value_a, "value_b": value_b}
-    difference = value_a - value_b
-    if abs(difference) <= _SAME * (abs(value_a) + abs(value_b)):
-        difference = 0.0
-    found = quantity(_difference, [(a, scenarios), (b, scenarios)], metric, level)
-    low = high = p = better = np.nan
-    nothing = "no interval" in (a.flag, b.flag)
-    if not nothing and np.isfinite(difference) and np.isfinite(found.variance):
-        error = float(np.sqrt(found.variance))
-        reach = float(t_quantile(level, found.df)) * error
+    found = _differences([a, b], metric, scenarios, [(0, 1)])
+    difference, error, df = (float(v[0]) for v in (found.difference, found.error, found.df))
+    p = float(found.p[0])
+    low = high = np.nan
+    if np.isfinite(p):
+        reach = float(t_quantile(level, df)) * error
         low, high = difference - reach, difference + reach
-        far = np.divide(difference, error) if error > 0 else np.inf * np.sign(difference) if difference else 0.0
-        p = float(two_sided_p(far, found.df))
-        ahead = (difference > 0) == METRICS[metric].higher_is_better
-        better = 1 - p / 2 if ahead else p / 2
-    few = min(len(a.seeds), len(b.seeds)) < SEEDS_FOR_ORDER
-    flag = "no interval" if nothing else "few seeds" if few else ""
-    result |= {"difference": difference, "low": low, "high": high, "p": p, "better": better, "flag": flag}
-    return pd.Series(result)
+    few = {
+        "one video": a.videos < 2,
+        "few videos": 2 <= a.videos < FEW_VIDEOS,
+        "few seeds": min(len(a.seeds), len(b.seeds)) < SEEDS_FOR_ORDER,
+    }
+    value_a, value_b = found.values.tolist()
+    result = {"a": a.model, "b": b.model, "metric": metric, "value_a": value_a, "value_b": value_b}
+    result |= {"difference": difference, "low": low, "high": high, "p": p}
+    return pd.Series(result | {"flag": "; ".join(name for name, true in few.items() if true)})
 
 
 def compare_all(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
 ) -> pd.DataFrame:
-    """Every pair of models without holes: the columns of `compare` and `p_holm`, corrected over the table."""
+    """Every pair of models without holes: the columns of `compare` and `p_corrected`, see `corrected`."""
     whole = [own for own in estimates.values() if not own.holes(scenarios)]
     pairs = [(a, b) for i, a in enumerate(whole) for b in whole[i + 1 :]]
     if not pairs:
         raise InputError(f"{len(whole)} models without holes, expected at least 2 to compare; run what is missing")
     table = pd.DataFrame([compare(a, b, metric, scenarios, level=level) for a, b in pairs])
-    table["p_holm"] = holm(table["p"].to_numpy(np.float64))
+    known = corrected(estimates, metric, scenarios)
+    table["p_corrected"] = [known.get((a.model, b.model), np.nan) for a, b in pairs]
     return table
 
 
-def _difference(a: FloatArray, b: FloatArray) -> FloatArray:
-    result: FloatArray = a.mean(axis=-1) - b.mean(axis=-1)
-    return result
+def contestants(estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str]) -> list[str]:
+    """Models that an order is claimed of, by name: with a value, without a hole, with three seeds if any has three."""
+    whole = sorted(
+        model
+        for model, own in estimates.items()
+        if not own.holes(scenarios) and np.isfinite(own.curve(metric, scenarios)).all()
+    )
+    return [m for m in whole if len(estimates[m].seeds) >= SEEDS_FOR_ORDER] or whole
+
+
+def corrected(
+    estimates: Mapping[str, Estimates],
+    metric: str,
+    scenarios: Sequence[str],
+    pairs: Sequence[tuple[str, str]] | None = None,
+) -> dict[tuple[str, str], float]:
+    """p of pairs of models, corrected for having asked about all of them.
+
+    The best of many models is found on the data on which it is compared, so that all pairs are in question, whichever
+    are shown. p is the probability that the most conspicuous of them is as conspicuous as this one though all models
+    are equal (the single step of Westfall and Young, 1993: a studentised range by bootstrap). The draws over videos say
+    how differences hang together, the parts of the seeds are drawn from normal distributions, and in every draw the
+    standard errors are estimated anew with the degrees of freedom that they have. Conspicuous is what is improbable by
+    Student's t with the pair's own degrees of freedom (in the approximation of Wallace, Annals of Mathematical
+    Statistics 1959), so that a model whose seeds vary much does not hide what is known of the others. With B draws, p
+    is at least 1 / (B + 1).
+
+    Args:
+        estimates: From one call of `resample`.
+        metric: Name.
+        scenarios: Those whose mean is compared.
+        pairs: Those in question, where they were chosen before the results were seen; by default all pairs of
+            `contestants`.
+
+    Returns:
+        By pair of names, in both orders; NaN without a p.
+    """
+    if pairs is None:
+        names = contestants(estimates, metric, scenarios)
+        pairs = [(a, b) for i, a in enumerate(names) for b in names[i + 1 :]]
+    if not pairs:
+        return {}
+    names = sorted({name for pair in pairs for name in pair})
+    at = {name: i for i, name in enumerate(names)}
+    chosen = sorted({(min(at[a], at[b]), max(at[a], at[b])) for a, b in pairs})
+    found = _differences([estimates[name] for name in names], metric, scenarios, chosen)
+    p = found.corrected_p()
+    both = {(names[i], names[j]): float(value) for (i, j), value in zip(chosen, p, strict=True)}
+    return both | {(b, a): value for (a, b), value in both.items()}
 
 
 def holm(p: npt.ArrayLike) -> FloatArray:
@@ -89,3 +140,128 @@ def holm(p: npt.ArrayLike) -> FloatArray:
     steps = given[order] * np.arange(len(order), 0, -1)
     adjusted[order] = np.minimum(np.maximum.accumulate(steps), 1.0)
     return adjusted
+
+
+@dataclass(frozen=True, eq=False)
+class _Differences:
+    """Differences of m pairs of k models.
+
+    Attributes:
+        models: The models.
+        pairs: `(m, 2)` indices into `models`.
+        values: `(k,)`: means over the scenarios.
+        difference, error, df, p: `(m,)`; error and p are NaN where there is none.
+        drawn: `(B, k)`: means on drawn videos, where all of them have one, times a constant.
+        by_videos: `(m,)`: the part of the videos in the variance.
+        raw, kept, freedom: `(parts, m)`: variances by seeds, the same corrected, their degrees of freedom.
+    """
+
+    models: Sequence[Estimates]
+    pairs: npt.NDArray[np.int64]
+    values: FloatArray
+    difference: FloatArray
+    error: FloatArray
+    df: FloatArray
+    p: FloatArray
+    drawn: FloatArray
+    by_videos: FloatArray
+    raw: FloatArray
+    kept: FloatArray
+    freedom: FloatArray
+
+    def corrected_p(self) -> FloatArray:
+        """`(m,)`: see `corrected`."""
+        draws = len(self.drawn)
+        known = np.isfinite(self.p)
+        if known.sum() < 2:
+            return self.p
+        rng = np.random.default_rng(_KEY)
+        paired = len(self.raw) == 1  # a part for each model of a pair, or one for both
+        counts = np.array([len(own.seeds) - 1 for own in self.models])
+        units = self.pairs if not paired else np.arange(len(self.pairs))[:, None]
+        sizes = counts if not paired else self.freedom[0]
+        normals = rng.standard_normal((len(sizes), draws))
+        spreads = np.stack([_chi_square(rng, size, draws) for size in sizes])
+        of_videos = degrees_of_videos(self.models[0])
+        of_pairs = np.stack([_chi_square(rng, of_videos, draws) for _ in range(_PAIRS)])
+        centred = (self.drawn - self.drawn.mean(axis=0)).T
+        most = np.zeros(draws)
+        for start in range(0, len(self.pairs), _PAIRS):
+            block = slice(start, start + _PAIRS)
+            i, j = self.pairs[block].T
+            number = centred[i] - centred[j]
+            by_videos = self.by_videos[block, None] * of_pairs[: len(i)]
+            raw, kept = [], []
+            for part, unit in enumerate(units[block].T):
+                number += (1 - 2 * part) * normals[unit] * np.sqrt(self.kept[part, block, None])
+                raw.append(self.raw[part, block, None] * spreads[unit])
+                taken = self.raw[part, block, None] - self.kept[part, block, None]
+                kept.append(np.maximum(raw[-1] - taken, 0.0))
+            variance, df = summed_variance(
+                by_videos, np.stack(raw), np.stack(kept), self.freedom[:, block, None], self.models[0]
+            )
+            far = _conspicuous(number * number, variance, df)
+            most = np.maximum(most, far[known[block]].max(axis=0, initial=0.0))
+        seen = _conspicuous(self.difference**2, self.error**2, self.df)
+        beaten = len(most) - np.searchsorted(np.sort(most), np.where(known, seen, 0.0) * (1 - _SAME))
+        result: FloatArray = np.where(known, np.maximum((1 + beaten) / (1 + draws), self.p), np.nan)
+        return np.minimum(result, 1.0)
+
+
+def _chi_square(rng: np.random.Generator, df: float, draws: int) -> FloatArray:
+    """Chi-square over its degrees of freedom: how an estimated variance varies; 1 where there are none."""
+    return rng.chisquare(df, draws) / df if df > 0 else np.ones(draws)
+
+
+def _conspicuous(square: FloatArray, variance: FloatArray, df: FloatArray) -> FloatArray:
+    """About the square of the normal deviate that is as improbable as t; 0 for no difference."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        far = np.where(square > 0, square / variance, 0.0)
+        return df * np.log1p(far / df) * ((8 * df + 1) / (8 * df + 3)) ** 2
+
+
+def _differences(
+    models: Sequence[Estimates], metric: str, scenarios: Sequence[str], pairs: Sequence[tuple[int, int]]
+) -> _Differences:
+    first = models[0]
+    for own in models[1:]:
+        if own.draws.shape[0] != first.draws.shape[0] or own.videos != first.videos:
+            raise InputError(
+                f"'{first.model}' and '{own.model}' were not resampled together; give both to one `resample`"
+            )
+    chosen = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
+    i, j = chosen.T
+    values = np.array([float(own.curve(metric, scenarios).mean()) for own in models])
+    drawn = np.stack([own.drawn_curve(metric, scenarios).mean(axis=1) for own in models], axis=1)
+    drawn = drawn[np.isfinite(drawn).all(axis=1)] * np.sqrt(first.stretch)
+    if share_seeds(models) and len(first.seeds) > 1:
+        seeds = np.stack([own.by_seed(metric, scenarios) for own in models])
+        in_draws = np.stack([own.drawn_seed_curves(metric, scenarios).mean(axis=2) for own in models])
+        raw, kept = _of_a_mean(seeds[i] - seeds[j], in_draws[i] - in_draws[j])
+        raw, kept, freedom = raw[None], kept[None], np.full((1, len(chosen)), len(first.seeds) - 1.0)
+    else:
+        both = [
+            _of_a_mean(own.by_seed(metric, scenarios), own.drawn_seed_curves(metric, scenarios).mean(axis=2))
+            for own in models
+        ]
+        raw, kept = (np.array([part[n] for part in both])[chosen].T for n in (0, 1))
+        freedom = np.maximum([len(own.seeds) - 1.0 for own in models], 1.0)[chosen].T
+    by_videos = np.array([(drawn[:, a] - drawn[:, b]).var() for a, b in chosen]) if len(drawn) else np.nan * values[i]
+    difference = values[i] - values[j]
+    difference[np.abs(difference) <= _SAME * (np.abs(values[i]) + np.abs(values[j]))] = 0.0
+    variance, df = summed_variance(by_videos, raw, kept, freedom, first)
+    known = np.isfinite(difference) & np.isfinite(variance) & (first.videos > 1)
+    error = np.where(known, np.sqrt(np.where(known, variance, 0.0)), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = np.where(difference == 0, 0.0, difference / error)
+    p = np.where(known, two_sided_p(t, df), np.nan)
+    return _Differences(models, chosen, values, difference, error, df, p, drawn, by_videos, raw, kept, freedom)
+
+
+def _of_a_mean(values: FloatArray, in_draws: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Variance of a mean over seeds `(..., S)`, and the same corrected by the draws `(..., b, S)`; 0 for one seed."""
+    count = values.shape[-1]
+    if count < 2:
+        return np.zeros(values.shape[:-1]), np.zeros(values.shape[:-1])
+    raw = values.var(axis=-1, ddof=1) / count
+    return raw, corrected_for_videos(raw, np.moveaxis(in_draws.var(axis=-1, ddof=1) / count, -1, 0))

@@ -23,7 +23,10 @@ def auilc(x: npt.ArrayLike, values: npt.ArrayLike) -> FloatArray:
 
 
 def retention(values: npt.ArrayLike, complete: npt.ArrayLike) -> FloatArray:
-    """Value at a rate over the value with everything there; NaN where that is 0."""
+    """Value (at a rate, or a mean over rates) divided by the value with nothing missing; NaN where that is 0.
+
+    The retention of a mean over rates is the mean of the retentions at each rate.
+    """
     return _quotient(np.asarray(values, dtype=np.float64), np.asarray(complete, dtype=np.float64))
 
 

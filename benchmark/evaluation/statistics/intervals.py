@@ -1,4 +1,11 @@
-"""Intervals of single values and of means over scenarios."""
+"""Intervals of single values and of means over scenarios.
+
+All rest on a standard error and Student's t with the degrees of freedom of `evaluation.statistics.precision`. A share
+(accuracies, F1) has the interval of Wilson (JASA 1927), of as many independent samples as would have this standard
+error; at 0 or 100 %, where nothing varies, of as many as there are videos: how much the utterances of one video are
+alike cannot be seen there, so each video counts as one. A correlation has the interval of Fisher's transformation, an
+error is symmetric about its value. None reaches beyond the end of the metric.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +15,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.statistics.precision import Quantity, check_level, quantity, widened
+from benchmark.evaluation.statistics.precision import Quantity, check_level, quantity, t_quantile
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
+
+#: A standard error or distance of this size is due to rounding.
+_ROUNDING = 1e-9
 
 
 def interval(draws: FloatArray, level: float = 0.95, *, axis: int = 0) -> tuple[FloatArray, FloatArray]:
@@ -34,9 +44,6 @@ def confidence_intervals(
 ) -> pd.DataFrame:
     """Values with intervals, one row a (model, group, metric).
 
-    Intervals are percentiles of the draws, widened by Student's t for few seeds and videos (see
-    `benchmark.evaluation.statistics.precision`) and cut off where the metric ends.
-
     Args:
         estimates: From `resample`.
         groups: By name, the scenarios whose mean is taken (a protocol's); by default every scenario for itself.
@@ -44,12 +51,12 @@ def confidence_intervals(
 
     Returns:
         Columns `model`, `group`, `metric`, `value` (mean over scenarios, then seeds), `low`, `high`, `sd` (over seeds,
-        NaN for one), `seeds`, `videos`, `flag` (see `Estimates.flag`; `hole` where a scenario or seed is missing:
-        such a group has no value).
+        NaN for one), `seeds`, `videos`, `flag` (see `Estimates.flag`; `hole` where a scenario or seed is missing: such
+        a group has no value; `boundary` where the metric is at its end and does not vary: a share has Wilson's interval
+        of as many samples as videos, any other metric none).
     """
     check_level(level)
     rows: list[dict[str, object]] = []
-    known: dict[int, Quantity] = {}
     for model, own in estimates.items():
         for group, scenarios in (groups or {name: (name,) for name in own.scenarios}).items():
             hole = bool(own.holes(scenarios))
@@ -62,12 +69,58 @@ def confidence_intervals(
                     row["value"] = float(by_seed.mean())
                     row["sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
                     if own.flag != "no interval":
-                        known[len(rows)] = quantity(_mean, [(own, scenarios)], metric, level)
+                        found = quantity(_mean, [(own, scenarios)], metric)
+                        row["low"], row["high"] = on_scale(found, metric, level)
+                        row["flag"] = "; ".join(filter(None, (own.flag, "boundary" * at_boundary(found, metric))))
                 rows.append(row)
-    for i, low, high in zip(known, *widened(list(known.values()), level), strict=True):
-        least, most = metric_limits(str(rows[i]["metric"]))
-        rows[i] |= {"low": float(np.maximum(low, least)), "high": float(np.minimum(high, most))}
     return pd.DataFrame(rows, columns=_COLUMNS)
+
+
+def t_interval(found: Quantity, level: float) -> tuple[float, float]:
+    """Value -+ t standard errors."""
+    reach = float(t_quantile(level, found.df)) * float(np.sqrt(found.variance))
+    return found.value - reach, found.value + reach
+
+
+def on_scale(found: Quantity, metric: str, level: float, unit: float = 1.0) -> tuple[float, float]:
+    """The interval of a value of a metric, or of a mean of values: see the top of the module.
+
+    Args:
+        found: The value.
+        metric: Name.
+        level: Of the interval.
+        unit: What the value of the metric has been multiplied by.
+    """
+    value, variance = found.value / unit, found.variance / unit**2
+    least, most = metric_limits(metric)
+    if not np.isfinite(value) or not np.isfinite(variance):
+        return np.nan, np.nan
+    if at_boundary(found, metric, unit) and not METRICS[metric].percent:
+        return np.nan, np.nan
+    t = float(t_quantile(level, found.df))
+    if METRICS[metric].percent:
+        spread = max(value * (1 - value), 0.0)
+        boundary = at_boundary(found, metric, unit)
+        if not variance and not boundary:
+            return found.value, found.value
+        samples = found.videos if boundary else spread / variance
+        middle = (value + t * t / (2 * samples)) / (1 + t * t / samples)
+        reach = t / (1 + t * t / samples) * float(np.sqrt(spread / samples + (t / (2 * samples)) ** 2))
+        low, high = middle - reach, middle + reach
+    elif np.isfinite(most) and abs(value) < 1:
+        reach = t * float(np.sqrt(variance)) / (1 - value * value)
+        low, high = float(np.tanh(np.arctanh(value) - reach)), float(np.tanh(np.arctanh(value) + reach))
+    else:
+        reach = t * float(np.sqrt(variance))
+        low, high = value - reach, value + reach
+    low, high = min(max(low, least), value), max(min(high, most), value)  # rounding never puts a value outside
+    return low * unit, high * unit
+
+
+def at_boundary(found: Quantity, metric: str, unit: float = 1.0) -> bool:
+    """Whether a metric is at its end and does not vary, so that its standard error is 0 for want of knowledge."""
+    ends = np.abs(np.array(metric_limits(metric)) - found.value / unit)
+    return bool(found.variance <= _ROUNDING**2 and ends.min() <= _ROUNDING)
 
 
 def metric_limits(metric: str) -> tuple[float, float]:

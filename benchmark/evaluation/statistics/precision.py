@@ -1,25 +1,27 @@
-"""How sure a quantity is: its variance from the draws, and degrees of freedom that know how few seeds there are.
+"""How sure a quantity is: its variance, and degrees of freedom that know how few videos and seeds there are.
 
-The bootstrap's variance of a mean over 3 seeds rests on 3 numbers, so that percentiles of its draws are too narrow.
+The variance has a part of the videos, that of the draws, and a part of every model's seeds, `s^2 / S` for a mean (the
+jackknife over seeds gives it for any formula). The seeds' values differ also because each errs on samples of its own,
+which the draws over videos hold already (Owen, Annals of Applied Statistics 2007): what the spread of the seeds grows
+by when videos are drawn again estimates that share, and it is taken off.
+
 Welch and Satterthwaite give the degrees of freedom of a sum of variances, `V^2 / sum(V_k^2 / df_k)`: here that of the
-videos (their number - 1) and that of each model's seeds (number - 1). Student's t takes the place of the normal
-distribution. The part of the seeds is known from the jackknife over seeds, which for a mean is s^2 / S.
+videos (their effective number - 1) and that of each model's seeds (number - 1). More than the videos have are never
+claimed: seeds say nothing about other videos. Student's t takes the place of the normal distribution.
 
-By simulation (MAE and accuracy, 3 and 5 seeds, 30 and 93 videos), 95 % intervals hold the truth in 94 to 96 % where
-seeds matter less than videos or as much, and in 92 to 93 % with 3 seeds that matter twice as much; two equal models are
-told apart in 2.5 to 5 %. `tests/benchmark/evaluation/statistics/test_coverage.py` watches over it.
+`docs/statistics.md` has the coverage that was measured; `evaluation/statistics/test_coverage.py` of the tests holds it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
+import numpy.typing as npt
+from scipy.special import stdtr, stdtrit
 
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
-from benchmark.evaluation.statistics.student import t_quantile
 from protocols import InputError
 
 #: A function of curves over scenarios, `(..., J)` each, that keeps the leading axes.
@@ -33,16 +35,16 @@ class Quantity:
     Attributes:
         value: From the means over all seeds on all videos.
         lost: How many draws it is not defined for; these are left out.
-        variance: Of the draws; NaN when none is left.
-        df: Degrees of freedom of the variance; infinite where nothing varies.
-        percentiles: Of the draws: the lower end of the interval, the median, the upper end; NaN when none is left.
+        variance: Over videos and seeds; NaN when no draw is left.
+        df: Degrees of freedom of the variance.
+        videos: Effective number of videos.
     """
 
     value: float
     lost: int
     variance: float
     df: float
-    percentiles: tuple[float, float, float]
+    videos: float
 
 
 def check_level(level: float) -> None:
@@ -51,57 +53,111 @@ def check_level(level: float) -> None:
         raise InputError(f"level is {level:g}, expected a share between 0 and 1, such as 0.95")
 
 
-def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str, level: float) -> Quantity:
+def two_sided_p(t: npt.ArrayLike, df: npt.ArrayLike) -> FloatArray:
+    """Probability of a value at least as far from 0 as `t` under Student's t; the arguments broadcast."""
+    result: FloatArray = 2 * stdtr(df, -np.abs(np.asarray(t, dtype=np.float64)))
+    return result
+
+
+def t_quantile(level: float, df: npt.ArrayLike) -> FloatArray:
+    """The t that is exceeded in size with probability `1 - level`, such as 1.96 for 0.95 and infinite `df`."""
+    result: FloatArray = np.asarray(stdtrit(df, (1 + level) / 2))
+    return result
+
+
+def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str) -> Quantity:
     """Evaluate a formula on the curves of models without holes.
 
     Args:
         formula: Takes as many curves as there are parts.
         parts: Models with scenarios; the same model may come twice.
         metric: Name.
-        level: Of the interval.
     """
+    first = parts[0][0]
     value = float(formula(*(own.curve(metric, wanted) for own, wanted in parts)))
     draws = formula(*(own.drawn_curve(metric, wanted) for own, wanted in parts))
     kept = draws[np.isfinite(draws)]
     if not len(kept):
-        return Quantity(value, len(draws), np.nan, np.inf, (np.nan, np.nan, np.nan))
-    low, middle, high = (float(v) for v in np.quantile(kept, [(1 - level) / 2, 0.5, (1 + level) / 2]))
-    variance = float(kept.var())
-    df = _degrees_of_freedom(variance, _seed_variances(formula, parts, metric), parts[0][0].videos - 1)
-    return Quantity(value, len(draws) - len(kept), variance, df, (low, middle, high))
+        return Quantity(value, len(draws), np.nan, np.inf, first.effective_videos)
+    by_seeds = _seed_variances(formula, parts, metric)
+    variance, df = summed_variance(
+        np.array(kept.var() * first.stretch),
+        np.array([[raw] for raw, _, _ in by_seeds]).reshape(-1, 1),
+        np.array([[kept_share] for _, kept_share, _ in by_seeds]).reshape(-1, 1),
+        np.array([[count - 1] for _, _, count in by_seeds]).reshape(-1, 1),
+        first,
+    )
+    return Quantity(value, len(draws) - len(kept), float(variance.item()), float(df.item()), first.effective_videos)
 
 
-def widened(quantities: Sequence[Quantity], level: float) -> FloatArray:
-    """`(2, k)`: percentile intervals, stretched about their median by t over normal quantile."""
-    stretch = t_quantile(level, [found.df for found in quantities]) / NormalDist().inv_cdf((1 + level) / 2)
-    low, middle, high = np.array([found.percentiles for found in quantities]).reshape(-1, 3).T
-    return np.stack([middle + (low - middle) * stretch, middle + (high - middle) * stretch])
+def degrees_of_videos(own: Estimates) -> float:
+    """Degrees of freedom of what varies between videos: at least 1, and 0 for one video."""
+    return max(own.effective_videos - 1, 1.0) if own.videos > 1 else 0.0
 
 
-def _degrees_of_freedom(variance: float, by_seeds: Sequence[tuple[float, int]], of_videos: int) -> float:
-    """Welch and Satterthwaite's; what the seeds leave of the variance is the videos'."""
-    by_videos = max(variance - sum(v for v, _ in by_seeds), 0.0)
-    components = [(v, df) for v, df in (*by_seeds, (by_videos, of_videos)) if df > 0]
-    squares = sum(v * v / df for v, df in components)
-    return sum(v for v, _ in components) ** 2 / squares if squares > 0 else np.inf
+def summed_variance(
+    by_videos: FloatArray, raw: FloatArray, corrected: FloatArray, freedom: FloatArray, own: Estimates
+) -> tuple[FloatArray, FloatArray]:
+    """Variances and their degrees of freedom (Welch, Satterthwaite), never more than the videos have.
+
+    Args:
+        by_videos: Part of the videos, of any shape.
+        raw: `(models, ...)`: variance of a mean over each model's seeds, as their values show it.
+        corrected: Likewise, without what the part of the videos holds already.
+        freedom: Likewise: degrees of freedom of `raw`.
+        own: Whose number of videos counts.
+    """
+    of_videos = degrees_of_videos(own)
+    variance = by_videos + corrected.sum(axis=0)
+    squares = (raw**2 / freedom).sum(axis=0) + (by_videos**2 / of_videos if of_videos else 0.0)
+    most = of_videos or np.inf
+    with np.errstate(divide="ignore", invalid="ignore"):
+        df = np.where(squares > 0, variance**2 / squares, most)
+    return variance, np.clip(df, 1.0, most)
+
+
+def corrected_for_videos(raw: FloatArray, in_draws: FloatArray) -> FloatArray:
+    """A seeds' variance without its growth when videos are drawn again; not below 0.
+
+    Args:
+        raw: As the seeds' values on all videos show it.
+        in_draws: `(b, ...)`: the same in every draw.
+    """
+    known = np.isfinite(in_draws)
+    mean = np.where(known, in_draws, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    result: FloatArray = np.maximum(raw - np.maximum(mean - raw, 0.0), 0.0)
+    return result
 
 
 def _seed_variances(
     formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str
-) -> list[tuple[float, int]]:
-    """Variance and degrees of freedom of every model's seeds, by leaving one of them out (of all models if paired)."""
+) -> list[tuple[float, float, int]]:
+    """Of every model's seeds (of all models' together if paired): variance, the same corrected, number of seeds."""
     models = {id(own): own for own, _ in parts}
-    paired = all(own.paired_seeds for own in models.values()) and len({own.seeds for own in models.values()}) == 1
+    paired = len(models) > 1 and share_seeds(list(models.values()))
     found = []
     for together in [tuple(models)] if paired else [(key,) for key in models]:
         count = len(models[together[0]].seeds)
         if count < 2:
             continue
-        curves = []
-        for own, wanted in parts:
-            by_seed = own.seed_curves(metric, wanted)
-            without = (by_seed.sum(axis=0) - by_seed) / (len(by_seed) - 1) if id(own) in together else None
-            curves.append(own.curve(metric, wanted)[None, :] if without is None else without)
-        left_out = np.broadcast_to(formula(*curves), (count,))
-        found.append(((count - 1) ** 2 / count * float(left_out.var(ddof=1)), count - 1))
-    return [(v, df) for v, df in found if np.isfinite(v)]
+        variances = []
+        for drawn in (False, True):
+            curves = []
+            for own, wanted in parts:
+                by_seed = own.drawn_seed_curves(metric, wanted) if drawn else own.seed_curves(metric, wanted)
+                if id(own) in together:  # every seed left out in turn
+                    curves.append((by_seed.sum(axis=-2, keepdims=True) - by_seed) / (count - 1))
+                else:
+                    curves.append(by_seed.mean(axis=-2, keepdims=True))
+            left_out = formula(*curves)
+            left_out = np.broadcast_to(left_out, (*left_out.shape[:-1], count))
+            variances.append((count - 1) ** 2 / count * left_out.var(axis=-1, ddof=1))
+        raw = variances[0]
+        if np.isfinite(raw):
+            found.append((float(raw), float(corrected_for_videos(raw, variances[1])), count))
+    return found
+
+
+def share_seeds(models: Sequence[Estimates]) -> bool:
+    """Whether a seed of one model is the same one in the others."""
+    return all(own.paired_seeds for own in models) and len({own.seeds for own in models}) == 1

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.statistics.comparison import compare, holm
+from benchmark.evaluation.statistics.comparison import contestants, corrected
 from benchmark.evaluation.statistics.resampling import SEEDS_FOR_ORDER, Estimates
 
 
@@ -18,48 +18,47 @@ def ranks(
 ) -> pd.DataFrame:
     """Models from best to worst with shared ranks.
 
-    The best model of a rank is compared with every model after it (`compare`, p corrected by Holm over these); the
-    first one that can be told from it opens the next rank. Comparing with the best, not the neighbour, keeps a chain
-    of small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
-    (NaN), models with a hole come last and have no value.
+    A rank ends before the first model that can be told from one of its models, by p `corrected` for all pairs: no two
+    models of a rank can be told apart. To compare with all of them, not with the best alone, finds what a best model
+    that is known badly would hide; to compare with more than the neighbour keeps a chain of small steps from putting
+    clearly different models on one rank. Models with fewer than three seeds have no rank
+    (NaN), and no model has one where there is one video only; models with a hole come last and have no value.
 
     Returns:
-        One row a model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `above_next`: the probability that
-        the model is better than the next row that has a value (`better` of `compare`).
+        One row a model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `p_next`: p of the model and the
+        next row, corrected for all pairs (NaN where either has no rank).
     """
     known, values, order = _ordered(estimates, metric, scenarios)
     place = dict.fromkeys(order, np.nan)
-    rest = [m for m in order if len(known[m].seeds) >= SEEDS_FOR_ORDER and np.isfinite(values[m])]
+    rest = _with_order(known, metric, scenarios, order)
+    p = corrected(known, metric, scenarios) if rest else {}
     rank = 1
     while rest:
-        apart = _apart(known, rest, metric, scenarios, level)
-        shared = next((i for i, model in enumerate(rest) if model in apart), len(rest))
+        shared = len(_alike(rest, p, level))
         place |= dict.fromkeys(rest[:shared], float(rank))
         rank, rest = rank + shared, rest[shared:]
     next_of = dict(itertools.pairwise(order))
-    rows: list[dict[str, object]] = []
-    for model in order:
-        above = np.nan
-        if model in next_of:
-            above = compare(known[model], known[next_of[model]], metric, scenarios)["better"]
-        rows.append({"model": model, "value": values[model], "rank": place[model], "above_next": above})
-    rows += [{"model": m, "value": np.nan, "rank": np.nan, "above_next": np.nan} for m in estimates if m not in known]
-    return pd.DataFrame(rows, columns=["model", "value", "rank", "above_next"])
+    rows: list[dict[str, object]] = [
+        {"model": m, "value": values[m], "rank": place[m], "p_next": p.get((m, next_of.get(m, "")), np.nan)}
+        for m in order
+    ]
+    rows += [{"model": m, "value": np.nan, "rank": np.nan, "p_next": np.nan} for m in estimates if m not in known]
+    return pd.DataFrame(rows, columns=["model", "value", "rank", "p_next"])
 
 
 def tied_with_best(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
 ) -> frozenset[str]:
-    """The best model and those after it up to the first that can be told from it: what a table prints in bold.
+    """The best model and those after it, up to the first that can be told from one of them: what a table has in bold.
 
-    Every model is compared with the best by `compare`, and p is corrected by Holm over these comparisons: this is the
-    first rank of `ranks`. A model behind one that can be told from the best is never in the set, even where its own
-    comparison is too uncertain to say so. A model with a hole, or whose value is not defined, never is either.
+    This is the first rank of `ranks`. Of equal models all are in it in about 95 % of studies (see
+    `docs/statistics.md`). A model behind one that is told apart is never in it, even where its own comparisons are too
+    uncertain to say so. A model with a hole, or whose value is not defined, never is either.
 
     Models with fewer than three seeds support no claim of order: where others have three or more, the best is the best
     of those, and the rest stays out of the set even when a printed value looks better. Where no model has three, the
-    set is the one best printed value, and the table must say that nothing was told apart. Rows that do not compete
-    (an oracle, published numbers) have to be left out of `estimates` beforehand.
+    set is the one best printed value, and the table must say that nothing was told apart. Of one video there is no
+    best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand.
 
     Args:
         estimates: From one call of `resample`.
@@ -68,17 +67,32 @@ def tied_with_best(
         level: 1 minus the share of false claims.
 
     Returns:
-        Names of models; empty when no model has a value.
+        Names of models; empty when no model has a value, or there is one video only.
     """
     known, values, order = _ordered(estimates, metric, scenarios)
-    contestants = [m for m in order if np.isfinite(values[m])]
-    if not contestants:
-        return frozenset()
-    with_order = [m for m in contestants if len(known[m].seeds) >= SEEDS_FOR_ORDER]
-    if not with_order:
-        return frozenset(contestants[:1])
-    apart = _apart(known, with_order, metric, scenarios, level)
-    return frozenset(itertools.takewhile(lambda model: model not in apart, with_order))
+    valued = [m for m in order if np.isfinite(values[m]) and known[m].videos > 1]
+    rest = _with_order(known, metric, scenarios, order)
+    if not rest:
+        return frozenset(valued[:1])
+    return frozenset(_alike(rest, corrected(known, metric, scenarios), level))
+
+
+def _with_order(
+    known: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], order: Sequence[str]
+) -> list[str]:
+    """The models that have a rank, best first."""
+    chosen = set(contestants(known, metric, scenarios))
+    return [m for m in order if m in chosen and len(known[m].seeds) >= SEEDS_FOR_ORDER and known[m].videos > 1]
+
+
+def _alike(order: Sequence[str], p: Mapping[tuple[str, str], float], level: float) -> list[str]:
+    """The first and those after it, up to the one that can be told from one of them."""
+    group: list[str] = []
+    for model in order:
+        if any(p[other, model] <= 1 - level for other in group):
+            break
+        group.append(model)
+    return group
 
 
 def _ordered(
@@ -89,12 +103,3 @@ def _ordered(
     values = {m: float(e.curve(metric, scenarios).mean()) for m, e in known.items()}
     sign = -1.0 if METRICS[metric].higher_is_better else 1.0
     return known, values, sorted(known, key=lambda m: (bool(np.isnan(values[m])), sign * values[m], m))
-
-
-def _apart(
-    estimates: Mapping[str, Estimates], names: Sequence[str], metric: str, scenarios: Sequence[str], level: float
-) -> frozenset[str]:
-    """Those of `names` that can be told from the first of them."""
-    first, others = names[0], names[1:]
-    p = holm([compare(estimates[first], estimates[m], metric, scenarios, level=level)["p"] for m in others])
-    return frozenset(m for m, value in zip(others, p, strict=True) if value <= 1 - level)

@@ -1,15 +1,12 @@
-"""Bootstrap over videos and seeds: one call draws, and intervals, differences and ranks all read the same draws.
+"""Bootstrap over videos: one call draws, and intervals, differences and ranks all read the same draws.
 
 Utterances of a video are not independent, so videos are drawn, the same ones for every model. Following Rao and Wu
 (JASA 1988), one video fewer than there are is drawn, which makes the variance of a mean unbiased. Every metric is a
 function of sums over samples, so a draw is a matrix product of video weights and per-video sums.
 
-Seeds are too few to be drawn with replacement: three values have six different means. Their deviations are multiplied
-by random normal weights instead (the multiplier bootstrap of van der Vaart and Wellner, 1996, chapter 2.9), for each
-model on its own, with the variance of a mean over seeds. The two parts are added: multiplying video weights and seed
-weights would count three times what varies between seeds within a video (Owen, Annals of Applied Statistics 2007),
-adding them counts it twice, which keeps intervals on the safe side. How few the seeds are is left to
-`benchmark.evaluation.statistics.precision`.
+Seeds are too few to be drawn: three values have six different means. Their part of a variance is computed from their
+values, by `evaluation.statistics.precision`, which also sees to it that what varies between seeds within a video is
+counted once (Owen, Annals of Applied Statistics 2007). For that, some draws are kept of every seed.
 """
 
 from __future__ import annotations
@@ -32,6 +29,10 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 DRAWS = 2000
 #: Fewer seeds than this support no claim of order.
 SEEDS_FOR_ORDER = 3
+#: Of so few videos a table says that they are few: see `docs/statistics.md` for what was measured below and above.
+FEW_VIDEOS = 10
+#: Draws that are kept of every seed.
+SEED_DRAWS = 200
 #: Draws x cells that are held at once for each named sum: 8 MB.
 _BLOCK = 1_000_000
 
@@ -46,11 +47,13 @@ class Estimates:
         scenarios: J scenarios.
         metrics: M metrics.
         values: `(S, J, M)` at full precision, NaN where the grid has a hole.
-        draws: `(B, J, M)`: mean over the seeds on drawn videos, and a drawn deviation of the seeds. Draw b of two
-            models has the same videos.
+        draws: `(B, J, M)`: mean over the seeds on drawn videos. Draw b of two models has the same videos.
+        seed_draws: `(b, S, J, M)`: every seed in the first draws, at most `SEED_DRAWS`; NaN where the grid has a hole.
         videos: Number of videos.
+        effective_videos: As many videos of equal size are worth as much (Kish): the square of the number of samples,
+            divided by the sum of the squared sizes of the videos.
         present: `(S, J)`: which cells are there.
-        paired_seeds: Whether draw b of two models also has the same seeds.
+        paired_seeds: Whether a seed is the same one in every model, so that differences are those of the same seed.
     """
 
     model: str
@@ -59,7 +62,9 @@ class Estimates:
     metrics: tuple[str, ...]
     values: FloatArray
     draws: FloatArray
+    seed_draws: FloatArray
     videos: int
+    effective_videos: float
     present: npt.NDArray[np.bool_]
     paired_seeds: bool = False
 
@@ -72,6 +77,15 @@ class Estimates:
             (False, True): "seeds only",
             (True, True): "no interval",
         }[len(self.seeds) < 2, self.videos < 2]
+
+    @property
+    def stretch(self) -> float:
+        """What the variance of draws is multiplied by to be that of a mean over videos of these sizes.
+
+        Drawing V - 1 of V videos allows for a mean that has followed each of V equal ones by 1 / V; that of unequal
+        ones follows the large ones by more, as if there were `effective_videos` of them.
+        """
+        return (1 - 1 / self.videos) / (1 - 1 / self.effective_videos) if self.videos > 1 else 1.0
 
     def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
         """(seed, scenario) pairs that are not there."""
@@ -103,17 +117,13 @@ class Estimates:
             metrics=names,
             values=self.values[np.ix_(rows, columns, kept)],
             draws=self.draws[:, columns][:, :, kept],
+            seed_draws=self.seed_draws[:, rows][:, :, columns][:, :, :, kept],
             present=self.present[np.ix_(rows, columns)],
         )
 
     def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """`(S,)`: mean over the scenarios for each seed."""
         result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
-        return result
-
-    def drawn(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(B,)`: mean over the scenarios for each draw."""
-        result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
         return result
 
     def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
@@ -129,6 +139,11 @@ class Estimates:
     def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """`(B, J)`: each draw under each scenario."""
         result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)]
+        return result
+
+    def drawn_seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
+        """`(b, S, J)`: every seed under each scenario in the first draws."""
+        result: FloatArray = self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
         return result
 
     def _columns(self, scenarios: Sequence[str]) -> list[int]:
@@ -154,6 +169,7 @@ def resample(
     draws: int = DRAWS,
     seed: int = 0,
     paired_seeds: bool = False,
+    split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, Estimates]:
     """Values and bootstrap draws of every model.
 
@@ -167,8 +183,9 @@ def resample(
         draws: B.
         seed: Of the draws. They depend on nothing else that may change between tables: not on the order of samples
             or cells, nor on which other models are there.
-        paired_seeds: Draw the same seeds for every model (for models that share a seed's initialisation or data):
-            a difference is then that of the same seed.
+        paired_seeds: Models share a seed's initialisation or data, so that a difference is that of the same seed.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled; see
+            `benchmark.evaluation.metrics.constant_predictions`.
 
     Raises:
         InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
@@ -182,7 +199,10 @@ def resample(
     videos = np.asarray(video_ids, dtype=np.str_)
     _check(truth, videos, cells, matrix, draws)
     order = np.argsort(videos, kind="stable")
+    owner = None if split_of is None else split_of[order]
     starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
+    sizes = np.diff(np.r_[starts, len(truth)])
+    effective = float(sizes.sum() ** 2 / (sizes**2).sum())
     weights = draw_weights(draws, len(starts), seed, "videos")
 
     results = {}
@@ -196,19 +216,20 @@ def resample(
             grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
         values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
         drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value side by side
-        normals = _seed_normals(draws, seeds, seed, "seed" if paired_seeds else f"seed of {model}")
+        by_seed = np.full((min(draws, SEED_DRAWS), len(seeds), len(scenarios), len(names)), np.nan)
         step = max(1, _BLOCK // (draws * len(seeds)))
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]
             present = block >= 0
-            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale)
+            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale, owner)
             whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, scale, names)
             resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, scale, names)
             for m, name in enumerate(names):
                 values[:, j : j + step, m][present] = whole[name]
-                drawn[:, j : j + step, m] = _draws(resampled[name], whole[name], present, normals)
+                drawn[:, j : j + step, m] = _mean_over_seeds(resampled[name], present)
+                by_seed[:, :, j : j + step, m][:, present] = resampled[name][: len(by_seed)]
         results[str(model)] = Estimates(
-            str(model), seeds, scenarios, names, values, drawn, len(starts), grid >= 0, paired_seeds
+            str(model), seeds, scenarios, names, values, drawn, by_seed, len(starts), effective, grid >= 0, paired_seeds
         )
     return results
 
@@ -226,34 +247,21 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, key])
 
 
-def _seed_normals(draws: int, seeds: Sequence[int], seed: int, purpose: str) -> FloatArray:
-    """`(B, S)` standard normal, a column for each seed by its number."""
-    return np.stack([_generator(seed, f"{purpose} {number}").standard_normal(draws) for number in seeds], axis=1)
-
-
-def _draws(resampled: FloatArray, whole: FloatArray, present: npt.NDArray[np.bool_], normals: FloatArray) -> FloatArray:
-    """`(B, J)`: mean over the seeds that a scenario has, on drawn videos, and a deviation with that mean's variance.
+def _mean_over_seeds(resampled: FloatArray, present: npt.NDArray[np.bool_]) -> FloatArray:
+    """`(B, J)`: mean over the seeds that a scenario has, on drawn videos.
 
     Args:
         resampled: `(B, cells)` on drawn videos; a cell for each true entry of `present`, in its order.
-        whole: `(cells,)` on all videos.
         present: `(S, J)`.
-        normals: `(B, S)`.
     """
-    result = np.full((len(normals), present.shape[1]), np.nan)
+    result = np.full((len(resampled), present.shape[1]), np.nan)
     cells = np.full(present.shape, -1, dtype=np.int64)
     cells[present] = np.arange(np.count_nonzero(present))
     patterns, which = np.unique(present, axis=1, return_inverse=True)
     for k, pattern in enumerate(patterns.T):
-        count = int(pattern.sum())
         columns = np.flatnonzero(which == k)
         rows = cells[np.ix_(pattern, columns)]
-        mean = sum(resampled[:, row] for row in rows) / count
-        if count > 1:
-            deviations = normals[:, pattern] - normals[:, pattern].mean(axis=1, keepdims=True)
-            centred = whole[rows] - whole[rows].mean(axis=0)  # exactly 0 where seeds do not differ
-            mean = mean + deviations @ centred / np.sqrt(count * (count - 1))
-        result[:, columns] = mean
+        result[:, columns] = sum(resampled[:, row] for row in rows) / int(pattern.sum())
     return result
 
 

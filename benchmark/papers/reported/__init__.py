@@ -9,7 +9,7 @@ scenarios a row is about, `checks` recomputes what can be recomputed.
 False
 """
 
-from benchmark.papers.reported.checks import CLASS_COUNTS, f1_bounds, metric_title
+from benchmark.papers.reported.checks import CLASS_COUNTS, f1_bounds, metric_title, published_as
 from benchmark.papers.reported.files import load, load_sources, reported_folder
 from benchmark.papers.reported.points import Aggregate, aggregate_of, plain_scenario, same, wanted_aggregate
 from benchmark.papers.reported.schema import COLUMNS, SOURCE_COLUMNS
@@ -25,6 +25,7 @@ __all__ = [
     "load_sources",
     "metric_title",
     "plain_scenario",
+    "published_as",
     "reported_folder",
     "same",
     "wanted_aggregate",

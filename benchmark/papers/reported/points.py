@@ -14,7 +14,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from protocols import MODALITIES, InputError, Protocol, get_protocol, parse
+from protocols import MODALITIES, InputError, Protocol, get_protocol, leaves_everything, parse
 
 #: How a point names the axis it lies on.
 AXES = {"rate": "missing rate", "drop": "drop rate", "ratio": "missing ratio", "available": "available"}
@@ -101,16 +101,10 @@ def same(a: Aggregate, b: Aggregate) -> bool:
 
 def plain_scenario(text: str) -> str:
     """A scenario's text, or `complete` for every way to write that nothing is missing."""
-    return "complete" if text in _NOTHING else text
-
-
-_NOTHING = frozenset(
-    {
-        "complete",
-        *(str(parse(f"{name}=0)")) for name in ("random_positions(rate", "drop(rate", "missing_ratio(ratio")),
-        str(parse(f"subset(available=({','.join(MODALITIES)}))")),
-    }
-)
+    try:
+        return "complete" if leaves_everything(text) else text
+    except InputError:  # of a plugin that is not loaded here
+        return text
 
 
 def _at(plan: Protocol, key: str, value: float | str) -> str:

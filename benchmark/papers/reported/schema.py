@@ -91,7 +91,7 @@ def _check_value(row: Mapping[str, str], where: str) -> None:
     if not _NUMBER.fullmatch(row["value"]):
         raise InputError(f"{where}: value is '{row['value']}', expected a number as the paper prints it, such as 85.20")
     value, (low, high) = float(row["value"]), DATASETS[row["dataset"]]
-    least, most = (0.0, 100.0) if is_share(metric) else (0.0, high - low) if metric == "mae" else (-1.0, 1.0)
+    least, most = (0.0, 100.0) if is_share(metric) else (0.0, high - low) if metric.startswith("mae") else (-1.0, 1.0)
     if not least <= value <= most:
         unit = " (per cent)" if is_share(metric) else ""
         raise InputError(f"{where}: {metric} is {row['value']}, expected {least:g} to {most:g}{unit}")

@@ -9,7 +9,6 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.scales import with_sign
-from benchmark.papers.below_leaderboards import OFFICIAL
 from benchmark.papers.reported import Aggregate, aggregate_of, same
 from benchmark.papers.reported.schema import UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.catalogue import Item
@@ -24,11 +23,6 @@ COLUMNS = (
 def point_key(protocol: str, point: str) -> str:
     """How a point is called where several protocols meet."""
     return f"{protocol}: {point}"
-
-
-def same_test_set(measured_on: str, published_on: str) -> bool:
-    """Whether a data set, as a study names it, is the one of the published numbers under its official split."""
-    return measured_on in (published_on, f"{published_on}/{OFFICIAL}")
 
 
 def item_aggregates(item: Item, dataset: str) -> dict[str, Aggregate]:
@@ -104,8 +98,8 @@ def difference_text(metric: str, value: float) -> str:
 
 def shown_metrics(item: Item, rows: pd.DataFrame, known: Sequence[str], default: Sequence[str]) -> list[str]:
     """What an item has tables or columns of: all metrics, or with a table a metric those that were reported."""
-    if item.layout == "metrics":
-        return [name for name in known if name != "acc3"]
     reported = set(rows["metric"])
+    if item.layout == "metrics":
+        return [name for name in known if (METRICS[name].usual and name != "acc3") or name in reported]
     chosen = [name for name in (*known, *UNKNOWN_CONVENTION) if name in reported]
     return chosen or list(default)

@@ -10,8 +10,8 @@ import pandas as pd
 
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.statistics import DRAWS, Estimates, FloatArray, auilc
-from benchmark.evaluation.statistics.intervals import metric_limits
-from benchmark.evaluation.statistics.precision import quantity, widened
+from benchmark.evaluation.statistics.intervals import on_scale
+from benchmark.evaluation.statistics.precision import quantity
 from benchmark.papers.reported import Aggregate, plain_scenario
 
 _COLUMNS = ("model", "point", "metric", "measured", "low", "high", "sd", "seeds", "flag")
@@ -67,11 +67,8 @@ def _values(
     by_seed = _summed(aggregate, own.values[:, columns, own.metrics.index(metric)])
     low = high = np.nan
     if own.flag != "no interval":
-        found = quantity(partial(_summed, aggregate), [(own, scenarios)], metric, level)
-        unit = aggregate.length if aggregate.kind == "auilc" else 1.0
-        least, most = (unit * limit for limit in metric_limits(metric))
-        ((low,), (high,)) = widened([found], level)
-        low, high = max(float(low), least), min(float(high), most)
+        found = quantity(partial(_summed, aggregate), [(own, scenarios)], metric)
+        low, high = on_scale(found, metric, level, aggregate.length if aggregate.kind == "auilc" else 1.0)
     sd = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
     return float(by_seed.mean()), low, high, sd, len(own.seeds), own.flag
 

@@ -8,11 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from benchmark.data.catalog import list_stores
-from benchmark.data.importers.mmsa import OFFICIAL
-from benchmark.data.samples import PARTS
+from benchmark.data.importers.meaning import OFFICIAL
+from benchmark.data.samples import PARTS, BoolArray, Samples
 from benchmark.data.sources import load_samples
 from benchmark.data.store import StoreInfo
 from benchmark.data.synthetic import is_synthetic
+from benchmark.papers.reported import published_as
 from benchmark.study.plan import resolve_dataset
 from protocols import MODALITIES
 
@@ -38,7 +39,7 @@ class Need:
     @property
     def sha256(self) -> str:
         """Of the published file."""
-        return next(sha for sha, title in OFFICIAL.items() if title == self.official)
+        return next(sha for sha, file in OFFICIAL.items() if file.title == self.official)
 
     def store(self) -> StoreInfo | None:
         """The store of this name, if it is there."""
@@ -52,10 +53,10 @@ class Need:
             return "no"
         return "yes" if found.provenance.source_sha256 == self.sha256 else "another file"
 
-    @property
-    def warning(self) -> str:
-        """That the store here was made from another file, or empty."""
-        return "" if self.state != "another file" else self.differs
+    def warning(self, dataset: str) -> str:
+        """That the store called `dataset` was made from another file; empty where it was not, or is not there."""
+        found = next((s for s in list_stores() if s.name == dataset), None)
+        return self.differs if found and found.provenance.source_sha256 != self.sha256 else ""
 
     @property
     def differs(self) -> str:
@@ -85,12 +86,24 @@ NEEDS: dict[str, Need] = {
 }
 
 
+def same_test_set(measured_on: str, published_on: str) -> bool:
+    """Whether a data set, as a study names it, has the test labels of the published numbers, whatever its name."""
+    samples, tested = _tested(measured_on)
+    return published_as(samples.label[tested], samples.provenance.label_range) == published_on
+
+
+def _tested(reference: str) -> tuple[Samples, BoolArray]:
+    """The samples of a data set, and which of them `(n,)` are in the test parts of the splits that it names."""
+    header, splits = resolve_dataset(reference)
+    samples = load_samples(header.name)
+    return samples, np.any([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
+
+
 @lru_cache(maxsize=8)
 def data_facts(reference: str) -> str:
     """What a reader must know of the data that were measured on, in a line: test samples, features, source."""
-    header, splits = resolve_dataset(reference)
-    name, samples = header.name, load_samples(header.name)
-    tested = np.any([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
+    samples, tested = _tested(reference)
+    name = reference.partition("/")[0]
     test = samples.label[tested]
     signs = [int((test < 0).sum()), int((test == 0).sum()), int((test > 0).sum())]
     counts = f"{len(test)} test samples ({signs[0]} negative, {signs[1]} zero, {signs[2]} positive)"
@@ -102,7 +115,7 @@ def data_facts(reference: str) -> str:
     line += f"; from {provenance.source}" + (
         f" (sha256 {provenance.source_sha256[:12]}...)" if provenance.source_sha256 else ""
     )
-    need = NEEDS.get(name)
+    need = NEEDS.get(published_as(test, provenance.label_range))
     if need and provenance.source_sha256 != need.sha256:
         line += f". {need.differs}"
     return line

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from shlex import quote
@@ -13,10 +13,11 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import constant_cells
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.curves import default_metrics
 from benchmark.files import replace_text
-from benchmark.papers.reported import load, load_sources, metric_title
+from benchmark.papers.reported import Aggregate, load, load_sources, metric_title, plain_scenario
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.catalogue import Item
 from benchmark.papers.reproduce.comparison import (
@@ -25,18 +26,17 @@ from benchmark.papers.reproduce.comparison import (
     item_aggregates,
     point_key,
     published,
-    same_test_set,
     shown_metrics,
 )
 from benchmark.papers.reproduce.counting import count
 from benchmark.papers.reproduce.drawing import draw
 from benchmark.papers.reproduce.measuring import measure
-from benchmark.papers.reproduce.needs import NEEDS, data_facts
+from benchmark.papers.reproduce.needs import NEEDS, data_facts, same_test_set
 from benchmark.papers.reproduce.setup import Setup
 from benchmark.papers.reproduce.tables import Head, Sides, stacked
 from benchmark.results.from_runs import panels
 from benchmark.study.running import pending
-from benchmark.tables.remarks import settings_lines
+from benchmark.tables.remarks import corr_text, settings_lines, training_texts
 from benchmark.tables.table import Table
 from protocols import get_protocol
 from senti_ifusion.variants import ABLATION
@@ -138,7 +138,9 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
     comparable = same_test_set(measured_on, published_on)
     sides = Sides(
         rows, measured, papers, _awaited(item, published_on, rows, papers), comparable,
-        panel.mask_informed if panel else frozenset(),
+        panel.mask_informed if panel else frozenset(), len(setup.plan.study.seeds) if setup.plan else 0,
+        {m: training_texts(panel, m) for m in map(str, panel.cells["model"].unique())} if panel else {},
+        _undefined(panel, aggregates) if panel else {},
     )  # fmt: skip
     frame = compare_numbers(
         item, rows, measured, published_on=published_on, measured_on=measured_on, comparable=comparable
@@ -151,8 +153,22 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
         if not comparable:
             title = f"{what}: reported on {NEEDS[published_on].title}, measured on {measured_on}"
         tables.append((heads, stacked(title, heads, sides, caption, notes)))
-    first = [t for heads, t in tables if item.layout == "metrics" or heads[0].metric in default]
+    first = [
+        t for heads, t in tables if item.layout == "metrics" or heads[0].metric.removesuffix("_clipped") in default
+    ]
     return _Part([t for _, t in tables], first or [t for _, t in tables], frame.reindex(columns=list(COLUMNS)))
+
+
+def _undefined(panel: Panel, aggregates: Mapping[str, Aggregate]) -> dict[tuple[str, str], str]:
+    """By model and key of a point, why its correlation is 0 by definition."""
+    cells = constant_cells(panel, list(dict.fromkeys(map(str, panel.cells["scenario"]))))
+    constant = {(model, plain_scenario(scenario)) for model, scenario in cells}
+    texts = {
+        (model, key): corr_text(panel, any((model, name) in constant for name in aggregate.scenarios))
+        for model in map(str, panel.cells["model"].unique())
+        for key, aggregate in aggregates.items()
+    }
+    return {place: text for place, text in texts.items() if text}
 
 
 def _nothing_measured() -> pd.DataFrame:

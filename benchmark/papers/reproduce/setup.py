@@ -10,7 +10,7 @@ from typing import Any
 from benchmark.data.sources import load_samples
 from benchmark.papers.reported.schema import DATASETS
 from benchmark.papers.reproduce.catalogue import Item, get_item, item_models
-from benchmark.papers.reproduce.needs import NEEDS
+from benchmark.papers.reproduce.needs import NEEDS, same_test_set
 from benchmark.study.plan import Plan, prepare, resolve_dataset
 from benchmark.study.study import Study, make_study
 from protocols import InputError
@@ -111,16 +111,14 @@ def _variants() -> tuple[str, ...]:
 
 
 def _published(item: Item, dataset: str) -> str:
-    """The data set of an item whose published numbers stand beside other data: one with the same labels."""
+    """The data set of an item whose published numbers stand beside some data: of the same test labels, or range."""
     name = dataset.partition("/")[0]
-    if name in item.datasets:
-        if NEEDS[name].store() is None:
-            raise InputError(NEEDS[name].how_to_get)
-        resolve_dataset(dataset)
-        return name
+    if name in item.datasets and NEEDS[name].store() is None:
+        raise InputError(NEEDS[name].how_to_get)
     resolve_dataset(dataset)
     label_range = tuple(load_samples(name).provenance.label_range)
     fitting = [d for d in item.datasets if DATASETS[d] == label_range]
+    fitting.sort(key=lambda d: (not same_test_set(dataset, d), d != name))
     if not fitting:
         low, high = label_range
         raise InputError(

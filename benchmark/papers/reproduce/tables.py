@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -45,6 +45,9 @@ class Sides:
         awaited: Sources, of the model of their name, whose numbers nobody has filled in.
         comparable: Whether both are about the same data set.
         mask_informed: Models that are told at test time what is missing.
+        seeds: How many were asked for.
+        remarks: By model, what a reader must know of its trainings: see `benchmark.tables.remarks.training_texts`.
+        undefined: By model and key of a point, why a correlation is 0 by definition.
     """
 
     reported: pd.DataFrame
@@ -53,6 +56,9 @@ class Sides:
     awaited: tuple[str, ...]
     comparable: bool
     mask_informed: frozenset[str] = frozenset()
+    seeds: int = 0
+    remarks: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    undefined: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def stacked(title: str, heads: Sequence[Head], sides: Sides, caption: str, notes: Sequence[str]) -> Table:
@@ -177,6 +183,9 @@ class _Builder:
         text = "measured" + (f", {METRICS[other].title}" if other else "")
         notes = [f"fewer than {SEEDS_FOR_ORDER} seeds: the interval says little about another training"]
         notes = notes if seeds < SEEDS_FOR_ORDER and model != ORACLE else []
+        if seeds < self.sides.seeds and model != ORACLE:
+            notes.append(f"mean over {seeds} of {self.sides.seeds} seeds: the others have no numbers")
+        notes += self.sides.remarks.get(model, ())
         if any(row is not None and row["flag"] == "hole" for row in found):
             notes.append("some of its cells are missing; run it again")
         lines = [[Cell(text, note=",".join(self.marks.mark(note) for note in notes))]]
@@ -184,8 +193,12 @@ class _Builder:
         for head, row in zip(self.heads, found, strict=True):
             for line, column in zip(lines, ("measured", "low", "high"), strict=True):
                 value = float(row[column]) if row is not None else np.nan
+                text = self.sides.undefined.get((model, head.key), "")
+                mark = self.marks.mark(text) if text and head.metric == "corr" and column == "measured" else ""
                 line.append(
-                    Cell(METRICS[metric_of[head.metric]].format(value), value) if np.isfinite(value) else _NOTHING
+                    Cell(METRICS[metric_of[head.metric]].format(value), value, note=mark)
+                    if np.isfinite(value)
+                    else _NOTHING
                 )
         return lines
 

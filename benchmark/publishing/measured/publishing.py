@@ -167,6 +167,8 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         missing=tuple(gaps),
         settings=dict(panel.settings),
         notes=panel.notes,
+        bound=panel.bound,
+        videos=panel.videos,
     )
 
 
@@ -179,6 +181,7 @@ def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[Pane
         if not entry.labels_here:
             names = [hidden_name(name, entry.data_sha256) for name in names]
             own = {"video_id": np.full(n, ""), "label": np.full(n, np.nan)}
+        own["split_of"] = np.full(n, "") if panel.split_of is None else panel.split_of.astype(str)
         samples.append(pd.DataFrame({"dataset": entry.title, "sample_id": names, **own}))
         cells = panel.cells[["model", "seed", "scenario"]]
         rows.append(
@@ -187,7 +190,8 @@ def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[Pane
             )
         )
         costs.append(panel.runs.assign(dataset=entry.title))
-    _write_frame(folder / "samples.parquet", samples, ("dataset", "sample_id", "video_id", "label"))
+    pooled = ("split_of",) if any(panel.split_of is not None for panel in panels) else ()
+    _write_frame(folder / "samples.parquet", samples, ("dataset", "sample_id", "video_id", "label", *pooled))
     columns = ("dataset", "model", "seed", "scenario", "sample_id", "prediction")
     _write_frame(folder / "predictions.parquet", rows, columns)
     panels[0].points.to_csv(folder / "points.csv", index=False, lineterminator="\n")

@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from protocols import InputError, unknown_name
+from benchmark.data.importers.assemble import clean_id
+from protocols import InputError, read_number, unknown_name
 
 #: What a file must have, and what it may have besides; other columns are left alone.
 COLUMNS = ("sample_id", "scenario", "seed", "prediction")
@@ -70,24 +71,12 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace").strip()
-    return str(value).strip()
+    return clean_id(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
 
 
 def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
     """`(rows,)`: the nearest double of every text, NaN where it is no number."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    texts = column.to_numpy(dtype=object)
-    try:
-        return texts.astype(np.float64)  # as Python reads them: to the last digit
-    except ValueError:
-        return np.array([_number(text) for text in texts], dtype=np.float64)
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
+    read = (read_number(text) for text in column.tolist())
+    return np.array([np.nan if value is None else value for value in read], dtype=np.float64)

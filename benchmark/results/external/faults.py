@@ -6,14 +6,17 @@ Each fault is one line with the file, the row and what to do.
 from __future__ import annotations
 
 import difflib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from benchmark.data.importers.assemble import clean_id
 from benchmark.results.external.columns import numbers
 from benchmark.results.external.samples import EvaluationSet
 from benchmark.runs.spec import ORACLE
@@ -21,6 +24,7 @@ from protocols import InputError, Protocol, get_protocol, parse
 from protocols import protocols as registered
 
 BoolArray = npt.NDArray[np.bool_]
+_T = TypeVar("_T")
 
 #: Rows of every table that are the suite's own.
 RESERVED = ("constant", ORACLE)
@@ -115,15 +119,16 @@ def _parsed(text: str, wanted: Mapping[str, object], protocols: Sequence[Protoco
 
 def check_samples(column: pd.Series, samples: EvaluationSet, faults: Faults) -> tuple[npt.NDArray[np.int64], BoolArray]:
     """Position of every row's sample in the evaluation set (-1: unknown), and which are there."""
-    places = {str(s): i for i, s in enumerate(samples.sample_ids)}
+    places = _without_blanks({str(s): i for i, s in enumerate(samples.sample_ids)})
+    elsewhere = _without_blanks(samples.elsewhere)
     codes, given = pd.factorize(column)
     position = np.array([places.get(str(s), -1) for s in given], dtype=np.int64)[codes]
-    other = np.array([str(s) in samples.elsewhere for s in given], dtype=np.bool_)[codes]
+    other = np.array([str(s) in elsewhere for s in given], dtype=np.bool_)[codes]
     texts = column.to_numpy(dtype=object)
     fine = faults.add(
         (position < 0) & other,
         lambda i: (
-            f"sample '{texts[i]}' is a {samples.elsewhere[texts[i]]} sample of {samples.title}; only test samples are "
+            f"sample '{texts[i]}' is a {elsewhere[texts[i]]} sample of {samples.title}; only test samples are "
             "rated, remove it"
         ),
     )
@@ -134,6 +139,12 @@ def check_samples(column: pd.Series, samples: EvaluationSet, faults: Faults) -> 
         return f"sample '{texts[i][:80]}' is not in {samples.title}; {example}"
 
     return position, fine & faults.add((position < 0) & ~other, unknown)
+
+
+def _without_blanks(by_id: Mapping[str, _T]) -> dict[str, _T]:
+    """The same by cleaned id, as the rows have it: stores of version 0.1 may keep blanks around theirs."""
+    count = Counter(map(clean_id, by_id))
+    return {clean_id(i): value for i, value in by_id.items() if count[clean_id(i)] == 1} | dict(by_id)
 
 
 def check_seeds(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.int64], BoolArray]:

@@ -74,5 +74,8 @@ def external_panel(external: External) -> Panel:
         points=protocol_table(external.protocols),
         runs=pd.DataFrame([{"model": "constant", "seed": seed, **costs, "epochs": 0, "runs": ""} for seed in seeds]),
         label_range=samples.label_range,
+        videos=samples.videos,
+        split_of=samples.split_of if len(set(samples.split_of.tolist())) > 1 else None,
+        bound=samples.bound,
     )
     return add_external(floor, external)

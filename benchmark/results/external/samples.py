@@ -11,6 +11,7 @@ import numpy.typing as npt
 from benchmark.data.config import EncoderConfig
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load, load_samples
+from benchmark.evaluation.panel import Bound
 from benchmark.study.plan import resolve_dataset
 from protocols import Scenario
 
@@ -31,7 +32,9 @@ class EvaluationSet:
         split_of: `(n,)` str: the split whose test part a sample is in.
         constant: `(n,)` float64: median of the training labels of that split, what the model `constant` predicts.
         label_range: Lowest and highest label.
+        videos: How the videos are known.
         elsewhere: By id, the part (`train`, `valid`) of samples of the data set that are not to be predicted.
+        bound: An MAE that no model is believed to reach, where one is known.
     """
 
     reference: str
@@ -43,7 +46,9 @@ class EvaluationSet:
     split_of: npt.NDArray[np.object_]
     constant: npt.NDArray[np.float64]
     label_range: tuple[float, float]
+    videos: str
     elsewhere: Mapping[str, str]
+    bound: Bound | None = None
 
     @property
     def title(self) -> str:
@@ -98,5 +103,7 @@ def evaluation_set(reference: str) -> EvaluationSet:
         split_of=np.concatenate(owner),
         constant=np.concatenate(constant),
         label_range=samples.provenance.label_range,
+        videos=samples.provenance.videos,
         elsewhere={str(samples.ids[i]): _PART_NAMES.get(int(codes[i]), "unused") for i in rest},
+        bound=header.bound,
     )

@@ -12,9 +12,9 @@ const COSTS = [
 // those that were recorded
 const shownCosts = () => COSTS.filter(({ key }) => Object.values(currentTable().costs).some((own) => (own[key] ?? null) !== null));
 
-// acc3 is shown when it is chosen: a table of all would be too wide
+// acc3 and what is not usual are shown when they are chosen: a table of all would be too wide
 const shownMetrics = () =>
-  [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric && !m.startsWith("acc3"))];
+  [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric && DATA.metrics[m].usual && !m.startsWith("acc3"))];
 
 const columnsOf = (protocol) => {
   const table = currentTable();
@@ -28,8 +28,8 @@ const columnsOf = (protocol) => {
       value: (row) => protocol.means[metric].value[row.at], descending: DATA.metrics[metric].higher_is_better,
     })),
     {
-      key: "above_next", title: "P(above next)", value: (row) => means.above_next[row.at], descending: true,
-      about: "probability that a model is better than the next one by " + DATA.metrics[state.metric].title,
+      key: "p_next", title: "p (next)", value: (row) => means.p_next[row.at], descending: true,
+      about: "share of the bootstrap draws in which a model is better than the next one by " + DATA.metrics[state.metric].title,
     },
     ...shownCosts().map((c) => ({ ...c, value: (row) => cost(row, c.key), about: c.about + "; mean over the runs of a model" })),
   ];
@@ -119,15 +119,16 @@ const modelCell = (protocol, row) => {
       type: "button", class: "opener", "data-model": name, "aria-expanded": String(open), "aria-controls": open ? "detail-" + row.number : null,
       onclick: () => toggleRow(name),
     }, h("span", { class: "chevron", "aria-hidden": "true" }), named(name), unseen(": runs")),
-    h("span", { class: "under" }, tagsOf(row.model), h("span", null, plural(protocol.seeds[row.at].length, "seed"))));
+    h("span", { class: "under" }, tagsOf(row.model), h("span", null, plural(protocol.seeds[row.at].length, "seed") + (protocol.failed[row.at] ? `, ${protocol.failed[row.at]} failed*` : ""))));
 };
 
 const rowCells = (protocol, columns, row, range) => columns.map((column) => {
   if (column.key === "model") return modelCell(protocol, row);
   if (column.metric) return metricCell(protocol, column, row, range);
   const value = column.value(row);
-  if (column.key === "rank") return h("td", { class: "rank" }, value === null ? NONE : String(value));
-  if (column.key === "above_next") return h("td", { class: "number" }, value === null ? "" : value.toFixed(3));
+  const failed = protocol.failed[row.at];
+  if (column.key === "rank") return h("td", { class: "rank" }, value === null ? NONE : String(value), value !== null && failed > 0 && ["*", unseen(` (${plural(failed, "seed")} failed)`)]);
+  if (column.key === "p_next") return h("td", { class: "number" }, value === null ? "" : value.toFixed(3));
   return h("td", { class: "number" }, column.format(value));
 });
 

@@ -46,10 +46,10 @@ const drawDefinitions = () => {
   const selection = DATA.selections[state.selection];
   const entries = [
     ["Selection of checkpoints", selection.text || selection.title],
-    ["Intervals", `${levelText()}: percentiles of ${DATA.draws.toLocaleString("en")} bootstrap draws over videos and over seeds; utterances of a video are not independent, so videos are drawn whole, the same ones for every model. They are widened by Student\u2019s t where there are few seeds or videos. With one seed an interval is over videos only.`],
-    ["Ranks", `The best model of a rank is compared with every model after it (paired bootstrap, Holm-corrected, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %); the first that can be told from it opens the next rank. With fewer than three seeds there is no rank.`],
-    ["P(above next)", "The probability that a model is better than the next one in the order of the chosen metric; 0.5 is a toss-up."],
-    ["Bold", "The best of a column, and every model that a paired test, corrected over the column (Holm), cannot tell from it. Bounds such as the oracle do not compete."],
+    ["Intervals", `${levelText()}: ${DATA.draws.toLocaleString("en")} bootstrap draws over videos, and the spread over seeds, by Student\u2019s t with as many degrees of freedom as there are videos and seeds; utterances of a video are not independent, so videos are drawn whole, the same ones for every model. With one seed an interval is over videos only.`],
+    ["Ranks", `A rank ends before the first model that can be told from one of its models (paired bootstrap, corrected for all pairs of models, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %). With fewer than three seeds, or one video, there is no rank.`],
+    ["p (next)", "The p of the test behind the ranks for a model and the next one in the order of the chosen metric: small where their order is sure."],
+    ["Bold", "The best of a column, and all up to the first that a paired test, corrected for all pairs of models, can tell from one of them. Bounds such as the oracle do not compete."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],
     ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits."],
     ["Reference rows", "The constant predictor, each modality alone and the simplest fusion stand in every table, so that a gain can be judged; external rows hold predictions that were made elsewhere."],

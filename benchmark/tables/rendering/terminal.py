@@ -34,8 +34,12 @@ def show(
         all_columns: Show every column.
         caption: Print the caption, too.
     """
-    if table.paper and not all_columns:
+    if all_columns:
+        table = table.only([column.name for column in table.columns])
+    elif table.paper:
         table = table.only([column.name for column in table.columns if column.name in table.paper])
+    else:
+        table = table.shown()
     left = 0
     if elsewhere:
         chosen = _fitting(table, table.plain()[1], console.width)

@@ -84,6 +84,12 @@ class ReadsInSecret(Sound):
     info = replace(Sound.info, modalities=("text", "audio"))
 
 
+@broken("erased")
+class ReadsSigns(Sound):
+    def changed(self, sentiment: Tensor, batch: Batch) -> Tensor:
+        return sentiment + 0.01 * torch.signbit(batch.audio.values).float().mean(2).sum(1)
+
+
 @broken("masks")
 class Looks(Sound):
     def changed(self, sentiment: Tensor, batch: Batch) -> Tensor:

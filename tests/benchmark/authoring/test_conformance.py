@@ -11,15 +11,19 @@ from pydantic import ValidationError
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from baselines import Batch, InputSpec, models
+from baselines import Batch, InputSpec, Sequences, models
 from benchmark.authoring.conformance import CHECKS, ConformanceReport, check_model, measure_cost
 from benchmark.authoring.conformance.batches import SPEC
 from benchmark.authoring.conformance.isolation import changed, global_state
 from benchmark.authoring.conformance.kit import run_check, subject_of
 from benchmark.authoring.conformance.live_memory import LiveMemory
-from protocols import MODALITIES, InputError
+from benchmark.data import batches
+from benchmark.data.batches import MaskedPart
+from benchmark.data.corruption import AddedNoise
+from benchmark.data.erasing import erase
+from protocols import MODALITIES, InputError, Modality
 from tests.benchmark import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
-from tests.benchmark.authoring.broken_models import Looks, NeedsTwoSteps
+from tests.benchmark.authoring.broken_models import Looks, NeedsTwoSteps, ReadsSigns
 from tests.benchmark.authoring.sound_model import BROKEN, Sound, ToyConfig
 from tests.benchmark.cli.test_cli import call
 
@@ -65,6 +69,31 @@ def test_a_tensor_that_does_not_move_is_found() -> None:
 
     assert run_check(subject_of(Sound), CHECKS["device"]).status == "passed"
     assert run_check(subject_of(Stays), CHECKS["device"]).status == "failed"
+
+
+@pytest.mark.parametrize("cls", [ReadsSigns, Sound])
+def test_a_masking_that_leaves_signs_is_found(cls: type[Sound], monkeypatch: pytest.MonkeyPatch) -> None:
+    """By what a model makes of them, and by their bits where it makes nothing of them."""
+    monkeypatch.setattr(batches, "erase", lambda values, kept: values.mul_(kept[..., None]))
+    result = run_check(subject_of(cls), CHECKS["erased"])
+    assert result.status == "failed"
+    reads = "other values where samples are erased change predictions"
+    assert (reads if cls is ReadsSigns else "erasing leaves a trace in") in result.detail
+
+
+def test_noise_that_is_scaled_by_what_is_erased_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    def padded(part: MaskedPart, modality: Modality, rows: Tensor) -> Sequences:
+        whole, layout = part._streams[modality].padded(rows), part.part.layout
+        values = whole.values
+        if modality in part._noise:
+            noise = AddedNoise(part._noise[modality]._noise, layout.offsets[modality], layout.observed[modality])
+            values = noise.add(values, rows)
+        return Sequences(erase(values, part._flags(modality, rows)), whole.length)
+
+    monkeypatch.setattr(MaskedPart, "_padded", padded)
+    result = run_check(subject_of(Sound), CHECKS["erased"])
+    assert result.status == "failed"
+    assert "noise(snr_db=5): other values where samples are erased change predictions" in result.detail
 
 
 def test_time_that_runs_out_is_said() -> None:

@@ -112,6 +112,11 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.Ca
         (["run", "demo", "--timeout", "0m"], "expected seconds"),
         (["run", "demo", "--executor", "lokal"], "did you mean local"),
         (["tune", "lnln", "--dataset", "toy", "--executor", "inline", "--timeout", "5"], "cannot be ended"),
+        (["run", "demo", "--seeds", "1_0"], "--seeds: expected a number of seeds"),
+        (["run", "demo", "--seeds", "²"], "--seeds: expected a number of seeds"),
+        (["run", "demo", "--epochs", "1_0"], "'1_0' is not a valid integer"),
+        (["tune", "lnln", "--dataset", "synthetic:size=tiny", "--epochs", "1_0"], "--epochs: expected a number"),
+        (["report", "demo", "--level", "0.9_5"], "'0.9_5' is not a valid number"),
         (["run", "nosuchstudy"], "unknown study"),
         (["run", "--frobnicate"], "frobnicate"),
         (["protocols", "show", "intra-randm"], "did you mean intra-random"),
@@ -154,6 +159,9 @@ def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     )  # fmt: skip
     assert code == 0, err
     assert "late-fusion-dropout" in out
+    progress = [line for line in out.splitlines() if line.startswith("[")]
+    assert len(progress) == 4
+    assert all(": validation MAE " in line and "test" not in line for line in progress)
     folder = tmp_path / "runs" / "studies" / "study"
     assert {"leaderboard.md", "leaderboard.csv", "scenarios.md", "study.yaml"} <= {p.name for p in folder.iterdir()}
     assert list(folder.glob("*intra-random.png"))

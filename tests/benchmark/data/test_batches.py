@@ -123,7 +123,7 @@ def test_finetuned_text_carries_gradients(tiny_encoder: Path) -> None:
 def test_every_sample_is_in_one_batch(dataset: Dataset, shuffle: int | None) -> None:
     part = dataset.part("train")
     generator = None if shuffle is None else np.random.default_rng(shuffle)
-    rows = torch.cat(list(batches_by_length(part, 7, generator)))
+    rows = torch.cat(list(batches_by_length(part.inputs, 7, generator)))
     assert sorted(rows.tolist()) == list(range(len(part)))
 
 

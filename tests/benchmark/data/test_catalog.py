@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from benchmark.data import catalog
+from benchmark.data import bounds, catalog
+from benchmark.data.bounds import mae_bound
 from benchmark.data.catalog import find_store, import_data, list_stores, open_samples, store_files, store_path
+from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.sources import dataset_header
 from benchmark.data.store import verify_store, write_store
+from benchmark.papers.reported import load as load_reported
 from protocols import InputError
 from tests.mmsa import write_mmsa_pickle
 from tests.samples import make_samples
@@ -63,3 +68,28 @@ def test_the_folder_is_the_platforms_unless_one_is_given(monkeypatch: pytest.Mon
     assert catalog.data_home() == tmp_path / "data"
     monkeypatch.delenv("SENTIBENCH_HOME")
     assert catalog.data_home().parent.name == "sentibench"
+
+
+def test_a_bound_of_the_error_goes_by_the_source_file_and_not_by_the_name(own_home: Path) -> None:
+    official = {title: sha256 for sha256, title in OFFICIAL.items()}
+    samples = make_samples()
+    for name, sha256, low in (
+        ("mosi", "", None),
+        ("mosei", "0" * 64, None),
+        ("anything", official["MOSI unaligned_50"], 0.657 / 2),
+        ("other", official["SIMS unaligned_39"], 0.408 / 2),
+        ("second", official["SIMSv2 ch-simsv2s (AZYoung/SIMSV2_processed)"], None),
+    ):
+        provenance = replace(samples.provenance, source_sha256=sha256)
+        write_store(replace(samples, name=name, provenance=provenance), store_path(name))
+        bound = dataset_header(name).bound
+        assert (bound.mae if bound else None) == low, name
+    assert "0.657 (SemMSA)" in mae_bound(official["MOSI aligned_50"]).source  # type: ignore[union-attr]
+
+
+def test_the_bounds_are_of_the_lowest_errors_that_were_published() -> None:
+    table = load_reported()
+    errors = table[(table["metric"] == "mae") & table["valid"] & ~table["point"].str.startswith("auilc")]
+    lowest = errors.loc[errors.groupby("dataset")["value"].idxmin()].set_index("dataset")
+    found = {name.lower(): known for name, known in bounds._LOWEST.items()}
+    assert found == {name: (row["value"], row["method"]) for name, row in lowest.iterrows()}

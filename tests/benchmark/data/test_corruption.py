@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from benchmark.data.batches import MaskedPart
 from benchmark.data.config import EncoderConfig
-from benchmark.data.dataset import Dataset, build_dataset
+from benchmark.data.dataset import Dataset, Part, build_dataset
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.ragged import HostRagged
 from benchmark.data.states import StateCache
-from protocols import MODALITIES, parse
+from protocols import MODALITIES, Masks, parse
 from tests.samples import make_samples, save_tiny_encoder
 
 CPU = torch.device("cpu")
@@ -51,6 +56,65 @@ def test_noise_has_its_ratio_over_what_was_recorded(vectors: Dataset, snr: float
             ratios.append(float(added[i][recorded[i]].square().mean() / signal) if recorded[i].any() else np.nan)
         assert np.nanmedian(ratios) == pytest.approx(10 ** (-snr / 10), rel=0.25)
     assert torch.equal(noisy.text.values, clean.text.values)
+
+
+#: Noise beside mechanisms that erase, first and last.
+NOISY = (
+    "noise(snr_db={snr}) + random_positions(rate={rate})",
+    "random_positions(rate={rate}) + noise(snr_db={snr})",
+    "drop(rate={rate}) + noise(snr_db={snr}) + block(rate={rate})",
+    "informative(rate={rate}, strength=3) + noise(snr_db={snr}) + token_errors(rate={rate})",
+)
+
+
+def with_other_values(part: Part, masks: Masks) -> Part:
+    """The same part, with large values of the other sign wherever the masks erase."""
+    values = {}
+    for m, stream in part.values.items():
+        assert isinstance(stream, HostRagged)
+        held, offsets = stream.read(np.arange(len(part))).numpy(), part.layout.offsets[m]
+        held[~masks.observed[m]] = 3 - 50 * held[~masks.observed[m]]
+        values[m] = HostRagged([held], offsets[:-1], np.diff(offsets))
+    return replace(part, values=values)
+
+
+@pytest.mark.parametrize("scenario", NOISY)
+@pytest.mark.parametrize("snr", [20.0, 0.0, -5.0])
+def test_noise_beside_erasing_has_its_ratio_over_what_is_left(vectors: Dataset, scenario: str, snr: float) -> None:
+    part = vectors.part("train")
+    masks, rows = parse(scenario.format(snr=snr, rate=0.5)).masks(part.layout), torch.arange(len(part))
+    noisy, clean = (
+        MaskedPart(part, m, None, CPU).batch(rows) for m in (masks, replace(masks, noise={}, substituted={}))
+    )
+    left = MaskedPart(part, masks, None, CPU).observed_positions(rows)
+    for m in ("audio", "vision"):
+        ratios = []
+        for i in range(len(rows)):
+            signal, added = (v[i][left[m][i]].double() for v in (clean[m].values, noisy[m].values - clean[m].values))
+            if len(signal):
+                ratios.append((added.square() / signal.square().mean()).flatten())
+        found = torch.cat(ratios)
+        spread = np.sqrt(2 / len(found))  # relative, of a mean of squares of standard normal numbers
+        assert float(found.mean()) == pytest.approx(10 ** (-snr / 10), rel=4 * spread)
+
+
+@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(scenario=st.sampled_from(NOISY), snr=st.floats(-10, 20), rate=st.floats(0, 1), replicate=st.integers(0, 99))
+def test_what_is_erased_has_no_say_in_what_is_left(
+    vectors: Dataset, scenario: str, snr: float, rate: float, replicate: int
+) -> None:
+    part = vectors.part("test")
+    masks = parse(scenario.format(snr=snr, rate=rate)).masks(part.layout, replicate=replicate)
+    one, other = (MaskedPart(p, masks, None, CPU).batch(ALL) for p in (part, with_other_values(part, masks)))
+    for m in MODALITIES:
+        assert torch.equal(one[m].values.view(torch.int32), other[m].values.view(torch.int32))
+
+
+def test_noise_is_the_same_wherever_in_a_scenario_it_is_named(vectors: Dataset) -> None:
+    first, last = (masked(vectors, text.format(snr=5, rate=0.5)).batch(ALL) for text in NOISY[:2])
+    assert all(torch.equal(first[m].values, last[m].values) for m in MODALITIES)
+    erased = masked(vectors, "random_positions(rate=0.5)").batch(ALL)
+    assert not torch.equal(first.audio.values, erased.audio.values)
 
 
 def test_noise_does_not_depend_on_the_batch(vectors: Dataset) -> None:

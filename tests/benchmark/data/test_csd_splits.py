@@ -53,7 +53,7 @@ def test_a_split_file_names_videos_or_samples(tmp_path: Path) -> None:
         ("vid-0_x,train\nvid-1_x,valid\n", "has no test sample"),
         ("vid-0_x,teach\n", "unknown part 'teach'"),
         ("vid-0_x,train\nvid-0_x,test\n", "is in two parts"),
-        ("vid-0_x\n", "has 1 columns; expected two"),
+        ("vid-0_x\n", "line 1: has 1 cells, expected 2, an id and its part"),
         ("", "assigns no id"),
         ("{", "not readable JSON"),
         ("[1]", "found a list"),

@@ -20,7 +20,7 @@ from benchmark.cli.main import main
 from benchmark.data.description import Description, Shared, describe
 from benchmark.data.description.duplicates import near_ids, word_count
 from benchmark.data.description.scan import blocks, scan_stream
-from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.importers.meaning import OFFICIAL
 from benchmark.data.samples import ModalityStream, Samples
 from benchmark.data.synthetic import SyntheticConfig, generate
 from protocols import InputError
@@ -84,9 +84,16 @@ def test_labels_without_a_scale_are_described_too() -> None:
     other = replace(samples, label=samples.label + 3, provenance=replace(samples.provenance, label_range=(0.0, 6.0)))
     description = describe(other)
     assert description.classes == ()
-    assert any("have no classes" in line for line in description.warnings)
+    assert any("no accuracies or F1" in line for line in description.warnings)
     assert all(p.accuracy is None for p in description.probes)
     assert description.probes[0].mae is not None
+
+
+def test_labels_that_fill_little_of_their_range_are_warned_of() -> None:
+    samples = make_samples()
+    assert not any("% of the range" in line for line in describe(samples, probe=False).warnings)
+    small = describe(replace(samples, label=samples.label / 3), probe=False)
+    assert any("of the range -3 to 3; import them with --label-range" in line for line in small.warnings)
 
 
 def test_gaps_lengths_and_cleaning_are_those_of_the_streams() -> None:
@@ -192,9 +199,9 @@ def test_words_are_counted_in_english_and_chinese() -> None:
 
 def test_published_files_are_recognised() -> None:
     samples = make_samples()
-    sha256, title = next(iter(OFFICIAL.items()))
+    sha256, file = next(iter(OFFICIAL.items()))
     known = replace(samples, provenance=replace(samples.provenance, source_sha256=sha256))
-    assert describe(known, probe=False).official == title
+    assert describe(known, probe=False).official == file.title
     assert describe(samples, probe=False).official == ""
 
 

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import build_dataset
 from benchmark.data.encoding import TextEncoder
-from benchmark.data.importers import import_file
-from benchmark.data.importers.mmsa import OFFICIAL
+from benchmark.data.importers import ImportOptions, import_file
+from benchmark.data.importers.meaning import OFFICIAL, Published
 from benchmark.data.samples import PARTS
 from benchmark.data.store import read_store, write_store
 from protocols import MODALITIES, InputError, parse
@@ -163,19 +163,19 @@ def test_frames_padded_on_the_left_are_found(tmp_path: Path) -> None:
     assert "audio: 1 samples have frames outside their length, which were left out" in samples.provenance.notes
 
 
+@pytest.mark.parametrize("name", ["sims", "ch-sims", "mosi"])
 @pytest.mark.parametrize(
-    ("name", "chinese_text", "unimodal", "expected"),
+    ("chinese_text", "declared", "expected"),
     [
-        ("sims", True, False, "bert-base-chinese"),
-        ("sims", False, True, "bert-base-uncased"),  # a translation
-        ("simsv2", None, False, "bert-base-chinese"),
-        ("toy", True, True, "bert-base-chinese"),
-        ("toy", True, False, "bert-base-uncased"),
-        ("toy", None, True, "bert-base-uncased"),
+        (True, None, "bert-base-chinese"),
+        (False, None, "bert-base-uncased"),  # a translation
+        (None, None, "bert-base-uncased"),
+        (None, "bert-base-chinese", "bert-base-chinese"),
+        (True, "bert-base-uncased", "bert-base-uncased"),
     ],
 )
-def test_the_vocabulary_is_told_by_name_labels_and_text(
-    tmp_path: Path, name: str, chinese_text: bool | None, unimodal: bool, expected: str
+def test_the_vocabulary_is_told_by_option_and_text_and_not_by_name(
+    tmp_path: Path, name: str, chinese_text: bool | None, declared: str | None, expected: str
 ) -> None:
     content = published_content(PUBLISHED["sims_unaligned_39"])
     for part in content.values():
@@ -183,14 +183,18 @@ def test_the_vocabulary_is_told_by_name_labels_and_text(
             del part["raw_text"]
         elif not chinese_text:
             part["raw_text"] = np.array(["not bad"] * len(part["id"]))
-        for key in [key for key in part if key.startswith("regression_labels_") and not unimodal]:
-            del part[key]
-    samples = import_pickle(tmp_path, content, name)
+    options = ImportOptions(vocabulary=declared)
+    samples = import_pickle(tmp_path, content, name, options=options)
     assert samples.streams["text"].vocabulary == expected
+    assert samples.provenance.label_range == (-1, 1)
+    said = [note for note in samples.provenance.notes if "--vocabulary" in note]
+    assert len(said) == 1
+    assert expected in said[0]
+    assert said[0].startswith("warning: no raw text") == (chinese_text is None and declared is None)
     if expected == "bert-base-chinese":
         content["valid"]["text_bert"][0, 0, 1] = 21_128
         with pytest.raises(InputError, match="bert-base-chinese: expected whole numbers from 0 to 21127, found 21128"):
-            import_pickle(tmp_path, content, name)
+            import_pickle(tmp_path, content, name, options=options)
 
 
 def test_the_unsupervised_file_of_simsv2_is_told_from_the_supervised_one(tmp_path: Path) -> None:
@@ -215,8 +219,8 @@ def test_sims_has_unimodal_labels_and_its_own_range(tmp_path: Path) -> None:
     np.testing.assert_allclose(samples.unimodal_labels["vision"], samples.label / 3, rtol=1e-6)
     assert samples.video_ids[:4].tolist() == ["train0"] * 3 + ["train1"]
     content["test"]["regression_labels_A"][1] = 1.5
-    with pytest.raises(InputError, match=r"audio label 33 is 1\.5, outside the label range"):
-        import_pickle(tmp_path, content)
+    with pytest.raises(InputError, match=r"audio label of sample 'test0/1' is 1\.5, outside the label range"):
+        import_pickle(tmp_path, content, label_range=(-1.0, 1.0))
     assert import_pickle(tmp_path, content, label_range=(-3.0, 3.0)).provenance.label_range == (-3, 3)
 
 
@@ -268,6 +272,8 @@ def _put(part: str, key: str, value: Any, at: Any = ()) -> Any:
         (_put("train", "audio_lengths", -1, 0), "expected whole numbers from 0 to 12, found -1"),
         (_put("valid", "regression_labels", np.inf, 1), "label of sample 'valid0$_$1' is inf, outside the label range"),
         (_put("valid", "regression_labels", [[1.0]]), "valid: regression_labels: expected 1 dimensions"),
+        (_put("valid", "regression_labels", np.zeros((8, 1, 1))), "found shape (8, 1, 1), as of MulT's labels"),
+        (_put("valid", "id", np.zeros((8, 3))), "valid: id: three columns, as MulT's video, start and end"),
         (_drop("train", "id"), "train: has no 'id'"),
         (_put("train", "audio_lengths", 13, 0), "audio_lengths: expected whole numbers from 0 to 12, found 13"),
         (_put("train", "audio_lengths", 2.5, 0), "expected whole numbers from 0 to 12, found 2.5"),
@@ -298,7 +304,8 @@ def test_a_wrong_column_is_named(tmp_path: Path, change: Any, says: str) -> None
 def test_published_files_are_known_by_their_checksum(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = import_pickle(tmp_path, mmsa_content())
     assert any("not one of the published" in note for note in samples.provenance.notes)
-    monkeypatch.setitem(OFFICIAL, samples.provenance.source_sha256, "MOSI unaligned_50")
+    known = Published("MOSI unaligned_50", (-3.0, 3.0), "bert-base-uncased")
+    monkeypatch.setitem(OFFICIAL, samples.provenance.source_sha256, known)
     assert "official file: MOSI unaligned_50" in import_pickle(tmp_path, mmsa_content()).provenance.notes
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmark.data.importers import import_file
+from benchmark.data.importers import ImportOptions, import_file
+from benchmark.data.importers.splits import hashed_split
 from benchmark.data.samples import Samples
 from protocols import MODALITIES, InputError
 from tests.benchmark.data.imported import of_sample
@@ -36,18 +38,41 @@ def test_npz_keeps_all_positions_and_marks_gaps(tmp_path: Path) -> None:
     assert samples.video_ids.tolist() == samples.ids.tolist()
 
 
+def test_blanks_around_ids_are_no_part_of_them(tmp_path: Path) -> None:
+    content = npz_content() | {
+        "id": np.array([" a", "b ", "c\t", "d", "e f", "g"]),
+        "video_id": np.array(["v ", "v"] * 3),
+    }
+    samples = read_npz(tmp_path, content)
+    assert samples.ids.tolist() == ["a", "b", "c", "d", "e f", "g"]
+    assert set(samples.video_ids) == {"v"}
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
         ({"label": None}, "has no array 'label'"),
-        ({"vision.observed": None}, "has no array 'vision.observed'"),
-        ({"split.official": None}, "has no array 'split.<name>'"),
+        (
+            {"label": None, "id": None, "audio_lengths": np.ones(6)},
+            "has no array 'id'; has no array 'label'; unknown: 'a",
+        ),
+        ({"audio_lengths": np.ones(6)}, "unknown: 'audio_lengths' (did you mean audio.length?); rename or remove"),
+        (
+            {"Vision.values": np.ones(6), "zzz": np.ones(1)},
+            "'Vision.values' (did you mean vision.values?), 'zzz'; rename",
+        ),
+        ({"vision.values": None}, "has 'vision.observed' without 'vision.values', which it belongs to"),
+        ({"text.token_ids": np.ones((6, 2))}, "has 'text.values' and 'text.token_ids'; keep one"),
+        ({"text.vocabulary": np.array("bert-base-chinese")}, "has 'text.vocabulary' without 'text.token_ids'"),
+        ({k: None for k in npz_content() if "." in k and "split" not in k}, "has no modality (text.values"),
         ({"split.official": np.array(["train", "valid", "dev", "train", "valid", "test"])}, "'dev'"),
         ({"split.official": np.array(["train", "valid"] * 3)}, "split.official: has no test sample"),
         ({"audio.values": np.zeros((6, 4, 3))}, "audio.values: expected (6, T, D)"),
         ({"label": np.array([0, 1, np.nan, 0, 0, 0])}, "outside the label range"),
         ({"label": np.array([0, 1, 4, 0, 0, 0])}, "label of sample 's2' is 4"),
         ({"id": np.array(["a"] * 6)}, "sample id 'a' occurs twice"),
+        ({"id": np.array(["a", " a", "b", "c", "d", "e"])}, "sample id 'a' occurs twice"),
+        ({"id": np.array(["a", " ", "b", "c", "d", "e"])}, "id: entry 1: is empty; expected an id"),
         ({"id": np.array(["a"] * 5)}, "id: expected 6 entries"),
         ({"id": np.array([{}] * 6, dtype=object)}, "not a readable npz archive of plain arrays"),
     ],
@@ -80,3 +105,52 @@ def test_an_archive_whose_values_end_too_early_says_so(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(InputError, match=r"arrays\.npz: .*audio\.values\.npy has 356 bytes, its shape .* needs 360"):
         import_file(path, "toy")
+
+
+VALUES = ("text.values", "audio.values", "vision.values")
+SUBSETS = [kept for count in (1, 2, 3) for kept in itertools.combinations(VALUES, count)]
+
+
+@pytest.mark.parametrize("kept", SUBSETS, ids="+".join)
+@pytest.mark.parametrize("observed", [True, False])
+def test_any_subset_of_the_modalities_will_do_with_or_without_observed(
+    tmp_path: Path, kept: tuple[str, ...], observed: bool
+) -> None:
+    content = npz_content()
+    there = {k.partition(".")[0] for k in kept}
+    chosen = {k: v for k, v in content.items() if k.partition(".")[0] in {"id", "label", "split", *there}}
+    if not observed:
+        chosen = {k: v for k, v in chosen.items() if not k.endswith(".observed")}
+    samples = read_npz(tmp_path, chosen)
+    for modality in MODALITIES:
+        stream = samples.streams[modality]
+        if modality not in there:
+            assert not stream.observed.any()
+            assert f"{modality}: no array, missing in every sample" in samples.provenance.notes
+        else:  # frames of zeros are gaps, whether or not they are said to be
+            assert stream.observed.tolist() == content[f"{modality}.observed"].ravel().tolist()
+
+
+def test_raw_text_alone_is_tokenised(tmp_path: Path) -> None:
+    content = {k: v for k, v in npz_content().items() if "." not in k or k.startswith("split")}
+    samples = read_npz(tmp_path, content | {"raw_text": np.array(["good film", "", "bad", "ok", "x", "y"])})
+    text = samples.streams["text"]
+    assert text.token_ids is not None
+    assert text.token_ids[:4].tolist() == [2204, 2143, 100, 2919]
+    assert text.observed[:4].tolist() == [True, True, False, True]
+
+
+def test_without_a_split_videos_are_hashed_as_for_a_csv(tmp_path: Path) -> None:
+    content = npz_content(60) | {"video_id": np.array([f"v{i // 3}" for i in range(60)])}
+    del content["split.official"]
+    samples = read_npz(tmp_path, content)
+    np.testing.assert_array_equal(samples.splits["hashed"], hashed_split(samples.video_ids))
+    file = tmp_path / "mine.csv"
+    file.write_text("v0,train\nv1,valid\nv2,test\n")
+    assert list(read_npz(tmp_path, content, options=ImportOptions(split=file)).splits) == ["mine"]
+
+
+def test_new_samples_have_no_unknown_arrays_either(tmp_path: Path) -> None:
+    content = {"id": np.array(["a"]), "audio.values": np.ones((1, 2, 3)), "audio_length": np.array([1])}
+    with pytest.raises(InputError, match=r"'audio_length' \(did you mean audio.length\?\)"):
+        read_npz(tmp_path, content, labelled=False)

@@ -39,6 +39,16 @@ def _replace(title: str, value: Any) -> Any:
     return change
 
 
+def _huge(title: str) -> Any:
+    """An array of many rows, none of which is in the file, in place of a group."""
+
+    def change(file: h5py.File) -> None:
+        del file[title]
+        file.create_dataset(title, (10**11,), "f4", chunks=True, compression="gzip")
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -47,6 +57,7 @@ def _replace(title: str, value: Any) -> Any:
         (_set("name", 5), "attribute name is no text"),
         (lambda file: file.attrs.pop("content_sha256"), "not a readable data store"),
         (lambda file: file.pop("audio"), "not a readable data store"),
+        *((_huge(title), f"{title} is an array, expected a group") for title in ("samples", "splits", "text")),
         (_replace("audio/offsets", np.arange(61)), "offsets must have 61 entries"),
         (_replace("audio/values", np.zeros((3, 5), "f4")), "audio/observed has shape"),
         (_replace("audio/values", np.zeros((3, 5), "f8")), "audio/values is no array of float32"),

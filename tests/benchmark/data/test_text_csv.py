@@ -122,6 +122,64 @@ def test_long_texts_are_cut_as_in_the_mmsa_files_and_counted(tmp_path: Path) -> 
     assert any("not in the vocabulary" in note for note in samples.provenance.notes)
 
 
+def test_texts_in_quotes_may_span_lines_and_every_record_is_a_sample(tmp_path: Path) -> None:
+    head = "id,text,label,split\n"
+    rows = 'a,"Well.\n\nI think, it is good",2,train\nb,"""No"", then,\r\nand, again, yes",-1,valid\n\nc,z,0,test\n'
+    samples = load(tmp_path, head + rows)
+    assert samples.ids.tolist() == ["a", "b", "c"]
+    assert samples.label.tolist() == [2, -1, 0]
+    assert samples.raw_text[0] == "Well.\n\nI think, it is good"
+    last = load(tmp_path, 'label,text\n1,"one,\ntwo"\n0,y\n0,z\n')
+    assert last.raw_text.tolist() == ["one,\ntwo", "y", "z"]
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("id,text,label,split", "{i},{q}it was {i},{l},{p}"),
+        ("id,text,label,split", "{i},{q}well, it was {i}, so,{l},{p}"),
+        ("label,split,text", "{l},{p},{q}it was {i}"),
+        ("text,label", "{q}it was {i},{l}"),
+    ],
+)
+@pytest.mark.parametrize(("opened", "closed"), [(1, 2), (1, 5), (2, 4)])
+def test_a_quote_that_is_not_closed_swallows_no_row(
+    tmp_path: Path, head: str, row: str, opened: int, closed: int
+) -> None:
+    parts = ("train", "valid", "test") * 2
+    marked = ["" if i != opened else '"' for i in range(6)]
+    lines = [row.format(i=i, q=marked[i], l=i - 3, p=parts[i]) for i in range(6)]
+    lines[closed] = lines[closed].replace(f"was {closed}", f'was {closed}"')
+    if "well" in row:  # cells beyond the header, but within the quotes
+        lines = [line if i in (opened, closed) else f"{i},x,{i - 3},{parts[i]}" for i, line in enumerate(lines)]
+    with pytest.raises(
+        InputError, match=rf"labels\.csv: line {opened + 2}: a cell in quotes runs on to line {closed + 2}"
+    ):
+        load(tmp_path, "\n".join([head, *lines]) + "\n")
+
+
+ENDS = ("\n", "\r\n")
+
+
+@settings(deadline=None, max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.data(), st.permutations(["id", "text", "label", "split"]), st.sampled_from(",;\t"), st.sampled_from(ENDS))
+def test_quotes_anywhere_swallow_no_row(tmp_path: Path, data: Any, columns: Any, separator: str, end: str) -> None:
+    """As many samples as rows, each with its own label, or an error."""
+    parts = ["train", "valid", "test"] * 3
+    records = [{"id": f"i{i}", "text": f"it was {i}", "label": f"{i / 4 - 1}", "split": parts[i]} for i in range(9)]
+    text = end.join([separator.join(columns), *(separator.join(r[c] for c in columns) for r in records)])
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(text.index(end) + len(end), len(text)))
+        text = text[:at] + '"' + text[at:]
+    try:
+        samples = load(tmp_path, text, (-3.0, 3.0))
+    except InputError:
+        return
+    assert len(samples) == 9
+    assert samples.label.tolist() == [i / 4 - 1 for i in range(9)]
+    assert [i.replace('"', "") for i in samples.ids] == [f"i{i}" for i in range(9)]
+
+
 HEAD = "id,text,label,split\n"
 FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
 
@@ -133,18 +191,22 @@ FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
         ("id,text\na,b\n", "without a column 'label'"),
         (HEAD, "has a header and no row"),
         ("id,text,label,Label\n" + FINE, "column 'label' twice"),
-        (HEAD + FINE.replace("0,valid", "zero,valid"), "row 2, column label: expected a number, found 'zero'"),
-        (HEAD + FINE.replace("0,valid", ",valid"), "row 2, column label: expected a number, found ''"),
-        (HEAD + FINE.replace("0,valid", "nan,valid"), "row 2, column label: expected a number, found 'nan'"),
-        (HEAD + FINE.replace("0,valid", "1_0,valid"), "row 2, column label: expected a number, found '1_0'"),
-        (HEAD + FINE.replace("0,valid", "7,valid"), "labels go from -1 to 7, beyond -3 to 3"),
-        (HEAD + FINE.replace("valid", "later"), "row 2, column split: expected train, valid or test, found 'later'"),
+        (HEAD + FINE.replace("0,valid", "zero,valid"), "line 3, column label: expected a number, found 'zero'"),
+        (HEAD + FINE.replace("0,valid", ",valid"), "line 3, column label: expected a number, found ''"),
+        (HEAD + FINE.replace("0,valid", "nan,valid"), "line 3, column label: expected a number, found 'nan'"),
+        (HEAD + FINE.replace("0,valid", "1_0,valid"), "line 3, column label: expected a number, found '1_0'"),
+        (HEAD + FINE.replace("0,valid", "٣,valid"), "line 3, column label: expected a number, found '٣'"),
+        (HEAD + FINE.replace("0,valid", "7,valid"), "labels go from -1 to 7"),
+        (HEAD + FINE.replace("valid", "later"), "line 3, column split: expected train, valid or test, found 'later'"),
         (HEAD + FINE.replace("valid", "dev").replace("test", "dev"), "column split: has no test sample"),
-        (HEAD + FINE.replace("b,y", "a,y"), "row 2: id 'a' is that of row 1"),
-        (HEAD + FINE.replace("b,y", ",y"), "row 2, column id: is empty"),
-        (HEAD + FINE.replace("b,y", "b,y,too,many"), "not a readable CSV"),
-        (HEAD + FINE.replace("\n", ",more\n"), "rows have more cells than the header has columns (4)"),
-        (HEAD + FINE.replace("b,y", 'b,"y'), "not a readable CSV"),
+        (HEAD + FINE.replace("b,y", "a,y"), "line 3: id 'a' is that of line 2"),
+        (HEAD + FINE.replace("b,y", ",y"), "line 3, column id: is empty"),
+        (HEAD + FINE.replace("b,y", "b,y,too,many"), "line 3: has 6 cells, expected 4, as in the header"),
+        (HEAD + FINE.replace("b,y,0,valid", "b,y,0"), "line 3: has 3 cells, expected 4"),
+        (HEAD + FINE.replace("\n", ",more\n"), "line 2: has 5 cells, expected 4, as in the header"),
+        (HEAD + FINE.replace("b,y", 'b,"y'), "line 3: a quote is opened that nothing closes"),
+        (HEAD + FINE.replace("b,y", 'b,"y" z'), "line 3: text after the closing quote"),
+        (HEAD.replace("text", '"text') + FINE, "its header cannot be read"),
         (HEAD + FINE.replace("b,y", "b,\0"), "line 3: has a NUL byte"),
         ("text,label\na,0\nb,0\n", "has 2 videos and no split"),
         ((HEAD + FINE).encode("utf-16"), "is UTF-16 text; save it as UTF-8"),

@@ -164,7 +164,7 @@ def test_semantic_recovery_is_what_the_shared_head_reads(place: Place) -> None:
             left, completed, whole = (opened.model.semantic.score(own).numpy() for own in tokens)
         own = found.recovery[(found.recovery["depth"] == SEMANTIC) & (found.recovery["seed"] == seed)]
         at = (
-            own["sample_id"].map({s: i for i, s in enumerate(part.part.layout.sample_ids)}),
+            own["sample_id"].map({s: i for i, s in enumerate(opened.dataset.layout("test").sample_ids)}),
             own["modality"].map(COLUMN),
         )
         assert len(own)

@@ -20,6 +20,7 @@ from benchmark.evaluation.metrics import (
     metric_names,
     score,
     score_cells,
+    usual_metrics,
 )
 from protocols import InputError
 
@@ -45,6 +46,7 @@ def oracle(truth: np.ndarray, said: np.ndarray) -> dict[str, float]:
         "acc2_non0": accuracy_score(truth[kept] > 0, said[kept] > 0) if kept.any() else np.nan,
         "f1_non0": f1_score(truth[kept] > 0, said[kept] > 0, average="weighted") if kept.any() else np.nan,
     }
+    values["macro_f1"] = f1_score(rounded(truth, 1), rounded(said, 1), average="macro")
     return values | {f"acc{2 * k + 1}": accuracy_score(rounded(truth, k), rounded(said, k)) for k in (1, 2, 3)}
 
 
@@ -94,6 +96,19 @@ def test_constant_predictions_have_correlation_0_and_a_flag(value: float) -> Non
     assert table["constant"].tolist() == [True, True, False]
 
 
+def test_another_constant_in_every_split_is_constant() -> None:
+    truth = np.array([-2.0, -1.0, 0.5, 1.0, 2.0, 3.0])
+    medians = np.array([-0.5, -0.5, 0.5, 0.5, 0.5, 0.5])
+    splits = np.array(["a", "a", "b", "b", "b", "c"], dtype=object)  # one sample of c: nothing to vary
+    said = np.stack([medians, truth, np.where(splits == "b", truth, medians)])
+    table = score_cells(truth, said, split_of=splits)
+    assert table["constant"].tolist() == [True, False, False]
+    assert table["corr"].tolist() == [0.0, pytest.approx(1.0), pytest.approx(pearsonr(truth, said[2]).statistic)]
+    assert table["mae"].tolist() == score_cells(truth, said)["mae"].tolist()
+    alone = score_cells(truth, said, split_of=np.array(list("abcdef"), dtype=object))  # one sample a split
+    pd.testing.assert_frame_equal(alone, score_cells(truth, said))
+
+
 def test_constant_labels_and_a_single_sample_have_correlation_0() -> None:
     assert score([1.0, 1.0, 1.0], [0.3, 0.9, 0.5])["corr"] == 0.0
     assert score([1.0], [0.4])["corr"] == 0.0
@@ -140,6 +155,45 @@ def test_sims_bins_include_their_right_edge() -> None:
     assert set(ours) == set(metric_names((-1.0, 1.0)))
 
 
+@few
+@given(labels)
+def test_ch_sims_has_the_numbers_of_clipped_predictions_too(pair: tuple[np.ndarray, np.ndarray]) -> None:
+    truth, said = pair[0] / 3, pair[1]
+    ours, inside = score(truth, said, (-1.0, 1.0)), np.clip(said, -1, 1)
+    assert ours["mae"] == pytest.approx(mean_absolute_error(truth, said))
+    assert ours["mae_clipped"] == pytest.approx(mean_absolute_error(truth, inside))
+    clipped = score(truth, inside, (-1.0, 1.0))
+    assert ours["corr_clipped"] == clipped["corr"] == clipped["corr_clipped"]
+    bins = [np.digitize(v.astype(np.float32), np.float32([-0.1, 0.1]), right=True) for v in (truth, said)]
+    assert ours["macro_f1_sims"] == pytest.approx(f1_score(*bins, average="macro"))
+
+
+def test_predictions_beyond_ch_sims_labels_cost_nothing_when_clipped() -> None:
+    truth, said = np.array([-1.0, -0.5, 0.5, 1.0]), np.array([-4.0, -0.5, 0.5, 2.0])
+    ours = score(truth, said, (-1.0, 1.0))
+    assert (ours["mae"], ours["mae_clipped"]) == (1.0, 0.0)
+    assert ours["corr"] < ours["corr_clipped"] == pytest.approx(1.0)
+    assert score(truth, np.array([-4.0, -2.0, -1.5, -3.0]), (-1.0, 1.0))["corr_clipped"] == 0.0  # constant once clipped
+
+
+def test_macro_f1_is_of_the_classes_that_occur() -> None:
+    assert score([-2.0, 2.0], [-1.0, 1.0])["macro_f1"] == 1.0  # no sample is neutral, or said to be
+    assert score([-2.0, 2.0], [-1.0, 0.0])["macro_f1"] == pytest.approx(1 / 3)
+    assert score([0.0, 2.0], [0.0, 0.4])["macro_f1"] == pytest.approx((2 / 3 + 0) / 2)
+
+
+@pytest.mark.parametrize("limits", [(1.0, 5.0), (0.0, 1.0), (1.0, 9.0), (-2.0, 2.0)])
+def test_any_range_has_mae_and_corr_and_nothing_that_needs_classes(limits: tuple[float, float]) -> None:
+    rng = np.random.default_rng(4)
+    truth, said = rng.uniform(*limits, 40), rng.normal(size=40)
+    ours = score(truth, said, limits)
+    assert ours == {
+        "mae": pytest.approx(mean_absolute_error(truth, said)),
+        "corr": pytest.approx(pearsonr(truth, said).statistic),
+    }
+    assert tuple(ours) == metric_names(limits) == usual_metrics(limits)
+
+
 def test_a_perfect_prediction_is_perfect_whether_stored_as_float32_or_float64() -> None:
     exact = np.array([-1.0, -0.7, -0.1, 0.0, 0.1, 0.7, 1.0])
     stored = exact.astype(np.float32).astype(np.float64)  # what a file of labels keeps: 0.1 is a little more than 0.1
@@ -155,7 +209,7 @@ def test_many_cells_score_as_one_by_one() -> None:
     truth, said = rng.integers(-15, 16, 60) / 5, rng.normal(size=(7, 60))
     table = score_cells(truth, said)
     for i, row in enumerate(said):
-        assert table.loc[i, list(METRICS)[:9]].to_dict() == pytest.approx(score(truth, row), abs=1e-12)
+        assert table.loc[i, list(metric_names())].to_dict() == pytest.approx(score(truth, row), abs=1e-12)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -167,7 +221,12 @@ def test_a_prediction_that_is_not_finite_is_named(bad: float) -> None:
 
 @pytest.mark.parametrize(
     ("label", "said", "limits"),
-    [([1.0, 2.0], [0.0], (-3.0, 3.0)), ([], [], (-3.0, 3.0)), ([1.0], [1.0], (0.0, 5.0))],
+    [
+        ([1.0, 2.0], [0.0], (-3.0, 3.0)),
+        ([], [], (-3.0, 3.0)),
+        ([1.0], [1.0], (5.0, 5.0)),
+        ([1.0], [1.0], (0.0, np.nan)),
+    ],
 )
 def test_input_that_does_not_fit_is_refused(label: list, said: list, limits: tuple[float, float]) -> None:
     with pytest.raises(InputError):
@@ -256,5 +315,5 @@ def test_formats_are_those_of_the_field() -> None:
     assert METRICS["corr"].format(-0.0006) == "-0.001"
     assert METRICS["acc7"].format(-0.00004) == "0.00"
     assert METRICS["mae"].heading.endswith("↓")
-    assert all(METRICS[n].arrow == "↑" for n in METRICS if n != "mae")
+    assert all(METRICS[n].arrow == "↑" for n in METRICS if not n.startswith("mae"))
     assert metrics.METRICS["corr"].perfect == 1.0

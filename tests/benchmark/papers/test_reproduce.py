@@ -12,13 +12,15 @@ import pytest
 
 from baselines import models as known_models
 from benchmark.cli.main import main
+from benchmark.data.catalog import import_data
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.statistics import auilc, confidence_intervals
-from benchmark.papers.reported import aggregate_of, load, load_sources
+from benchmark.papers.reported import aggregate_of, load, load_sources, published_as
 from benchmark.papers.reproduce import ITEMS, NEEDS, Setup, get_item, prepare_item, present
 from benchmark.papers.reproduce.catalogue import item_models
-from benchmark.papers.reproduce.comparison import compare_numbers, item_aggregates, point_key, published, same_test_set
+from benchmark.papers.reproduce.comparison import compare_numbers, item_aggregates, point_key, published
 from benchmark.papers.reproduce.measuring import measure
+from benchmark.papers.reproduce.needs import same_test_set
 from benchmark.papers.reproduce.setup import item_study
 from benchmark.papers.reproduce.tables import Head, Sides, stacked
 from benchmark.runs.executors import InlineExecutor
@@ -109,11 +111,45 @@ def test_data_with_other_labels_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
         prepare_item("only-sims", dataset=TINY)
 
 
-def test_another_split_is_not_the_published_test_set() -> None:
-    assert same_test_set("mosi", "mosi")
-    assert same_test_set("mosi/official", "mosi")
-    assert not same_test_set("mosi/fold*", "mosi")
-    assert not same_test_set("synthetic", "mosi")
+def import_labels(folder: Path, name: str, signs: tuple[int, int, int], **splits: np.ndarray) -> None:
+    """A data set with so many negative, neutral and positive test samples."""
+    label = np.r_[-1.2, 2.0, np.repeat([-1.0, 0.0, 1.2], signs)].astype(np.float32)
+    n = len(label)
+    parts = np.r_[["train", "valid"], ["test"] * (n - 2)]
+    arrays = {"id": np.arange(n).astype(str), "label": label, "split.official": parts}
+    arrays |= {f"split.{split}": codes for split, codes in splits.items()}
+    for modality in ("text", "audio", "vision"):
+        arrays |= {f"{modality}.values": np.ones((n, 1, 1)), f"{modality}.observed": np.ones((n, 1), bool)}
+    np.savez(folder / f"{name}.npz", **arrays)
+    import_data(name, folder / f"{name}.npz")
+
+
+def test_the_published_test_set_is_told_by_its_labels_and_not_by_a_name(no_data: Path) -> None:
+    import_labels(no_data, "mine", (379, 30, 277), other=np.resize(["train", "valid", "test"], 688))
+    import_labels(no_data, "mosi", (380, 30, 276))
+    assert same_test_set("mine", "mosi")
+    assert same_test_set("mine/official", "mosi")
+    assert not same_test_set("mine/other", "mosi")
+    assert not same_test_set("mine", "mosei")
+    assert not same_test_set("mosi", "mosi")
+    assert not same_test_set(TINY, "mosi")
+    assert prepare_item("lnln-mean", dataset="mine", models=("constant",)).data == (("mine", "mosi"),)
+
+
+@pytest.mark.parametrize(
+    ("signs", "label_range", "name"),
+    [
+        ((379, 30, 277), (-3.0, 3.0), "mosi"),
+        ((379, 30, 277), (-1.0, 1.0), ""),
+        ((1350, 1025, 2284), (-3.0, 3.0), "mosei"),
+        ((248, 69, 140), (-1.0, 1.0), "sims"),  # its neutral samples count as negative
+        ((248, 69, 141), (-1.0, 1.0), ""),
+    ],
+)
+def test_published_test_sets_by_range_and_signs(
+    signs: tuple[int, int, int], label_range: tuple[float, float], name: str
+) -> None:
+    assert published_as(np.repeat([-0.8, 0.0, 0.6], signs), label_range) == name
 
 
 def test_list_needs_no_data(no_data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -325,10 +361,25 @@ def test_an_unknown_convention_stands_beside_both_and_is_not_subtracted() -> Non
     assert not any(line.startswith("difference") for line in lines)
 
 
+def test_seeds_without_numbers_and_undefined_correlations_are_marked(sides: tuple[Sides, pd.DataFrame]) -> None:
+    key = point_key("complete", "complete")
+    panel = fake_panel(models=("constant", "lnln"), protocols=("complete",), dataset="mosi", samples=60)
+    measured = measure(panel, item_aggregates(ITEMS["main-mosi"], "mosi"), ("mae", "corr"), draws=10)
+    why = {("constant", key): "some of the predictions are constant"}
+    shown = dataclasses.replace(sides[0], measured=measured, seeds=5, undefined=why, remarks={"lnln": ["2 failed"]})
+    table = stacked("t", [Head(key, m, m) for m in ("mae", "corr")], shown, "", ())
+    marks = {note.text: note.mark for note in table.footnotes}
+    assert "mean over 3 of 5 seeds: the others have no numbers" in marks
+    measured_rows = {row.cells[0].value: row.cells for row in table.rows if row.cells[1].text == "measured"}
+    assert measured_rows["constant"][3].note == marks[why["constant", key]]
+    assert measured_rows["constant"][2].note == measured_rows["lnln"][3].note == ""
+    assert marks["2 failed"] in measured_rows["lnln"][1].note.split(",")
+
+
 def test_ch_sims_has_its_own_area() -> None:
     item = ITEMS["auilc"]
     assert [p for _, p in item.points_of("sims")] == ["auilc 0..0.5"]
     assert [p for _, p in item.points_of("mosi")] == ["auilc 0..1"]
     assert set(published(item, "sims", load())["metric"]) == {
-        "mae", "corr", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims",
+        "mae_clipped", "corr_clipped", "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims",
     }  # fmt: skip

@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from benchmark.data.importers import import_file
 from benchmark.data.importers.words import token_stream
-from benchmark.data.samples import PARTS, Samples
+from benchmark.data.samples import PARTS, ModalityStream, Samples
 from benchmark.prediction import NewSamples, open_run, read_new_samples
 from benchmark.prediction.predict import predict
 from protocols import InputError
@@ -84,8 +85,8 @@ def test_an_archive_with_lengths_and_token_ids_can_be_studied(tmp_path: Path) ->
         np.testing.assert_array_equal(found.streams[modality].values, stream.values)
     ids = (found.streams["text"].token_ids, samples.streams["text"].token_ids)
     np.testing.assert_array_equal(*ids)
-    with pytest.raises(InputError, match=r"has no array 'audio\.values'"):
-        import_file(write_npz(samples, range(60), tmp_path / "b.npz", ["audio"], **more), "toy")
+    without = import_file(write_npz(samples, range(60), tmp_path / "b.npz", ["audio"], **more), "toy")
+    assert not without.streams["audio"].observed.any()
     np.savez(tmp_path / "none.npz", **{"id": np.array([], str), "audio.values": np.zeros((0, 3, 5))})
     with pytest.raises(InputError, match="none"):
         read_new_samples(tmp_path / "none.npz")
@@ -99,7 +100,7 @@ def test_an_archive_with_lengths_and_token_ids_can_be_studied(tmp_path: Path) ->
         ("toy", {"text.values": np.ones((4, 3, 300), np.float32)}, "word vectors, which encoder"),
         ("vectors", {"raw_text": np.array(TEXTS)}, "is word vectors of width 12"),
         ("vectors", {"text.values": np.ones((4, 3, 300), np.float32)}, "text has 300 features"),
-        ("toy", {"text.token_ids": np.array([[101, 2000, 102]] * 4)}, "101 in sample 0"),
+        ("toy", {"text.token_ids": np.array([[101, 2000, 102]] * 4)}, "101 in sample 'a'"),
         ("toy", {"text.token_ids": np.full((4, 3), 30_522)}, "whole numbers from 0 to 30521"),
         ("toy", {"text.token_ids": np.full((4, 3), 7000), "text.vocabulary": "bert-base-chinese"}, "bert-base-chinese"),
         ("toy", {"text.token_ids": np.full((4, 3), 7000), "text.vocabulary": "bert"}, "unknown vocabulary"),
@@ -132,3 +133,19 @@ def test_features_with_other_names_are_other_features(studies: Studies) -> None:
     NewSamples(known, named(studies.samples["toy"], names))
     with pytest.raises(InputError, match=r"feature 0 is 'e', and that of data set 'toy' .* is 'a'"):
         NewSamples(known, named(studies.samples["toy"], names[::-1]))
+
+
+def test_what_new_samples_lack_is_plus_zero(studies: Studies) -> None:
+    """Gaps, a modality that a sample has nothing of, and padding: the signs that a file holds there do not count."""
+    known = studies.samples["toy"]
+    lacking = ModalityStream(
+        np.arange(61, dtype=np.int64), np.zeros(60, np.bool_), np.full((60, known.streams["audio"].width), -0.0, "f4")
+    )
+    samples = replace(known, streams={**known.streams, "audio": lacking})
+    opened = open_run(studies.folder("toy", "late-fusion-dropout"))
+    part = NewSamples(opened, samples).part(np.arange(60))
+    view, rows = opened.masked_part(part=part), torch.arange(60)
+    batch, seen = view.batch(rows), view.observed_positions(rows)
+    assert not seen["audio"].any()
+    for m in ("audio", "vision"):
+        assert not batch[m].values[~seen[m]].view(torch.int32).any()

@@ -119,7 +119,7 @@ def test_formats_tables_protocols_and_columns_are_chosen(
     records = json.loads(out)
     assert [r["dataset"] for r in records] == ["synthetic/official", "synthetic/fold1"]
     assert len(records[0]["rows"]) == 1
-    assert isinstance(records[0]["rows"][0]["p_holm"], float)
+    assert isinstance(records[0]["rows"][0]["p_corrected"], float)
 
 
 def test_mistakes_are_one_line(study: Study, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

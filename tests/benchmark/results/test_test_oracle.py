@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,13 @@ import pandas as pd
 import pytest
 from safetensors.torch import load_file, save_file
 
-from benchmark.data.dataset import Dataset
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.evaluation.metrics import METRICS, score
 from benchmark.evaluation.panel import Panel
 from benchmark.results.opening import open_results
 from benchmark.results.test_oracle import optimism_panels
 from benchmark.runs import execution as experiment
+from benchmark.runs.data import RunData
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.study.plan import prepare
@@ -130,16 +129,12 @@ def test_a_training_that_comes_out_differently_is_refused_and_the_result_kept(tm
 
 
 def test_no_code_reads_the_test_part_while_a_model_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    training = {"now": False, "kept": 0}
-    part, train, layout = Dataset.part, experiment.train, Dataset.layout
+    training: dict[str, Any] = {"now": False, "kept": 0}
+    opened, train = RunData.test, experiment.train
 
-    def guarded(read: Callable[[Dataset, str], Any]) -> Callable[[Dataset, str], Any]:
-        def reading(self: Dataset, name: str) -> Any:
-            if training["now"] and name == "test":
-                raise AssertionError("test part read in training")
-            return read(self, name)
-
-        return reading
+    def guarded(self: RunData) -> Any:
+        assert not training["now"]
+        return opened(self)
 
     def watched(*arguments: Any) -> Any:
         training["now"] = True
@@ -148,8 +143,7 @@ def test_no_code_reads_the_test_part_while_a_model_is_trained(tmp_path: Path, mo
         training["kept"] += len(list(tmp_path.rglob("epoch-*.safetensors")))
         return outcome
 
-    monkeypatch.setattr(Dataset, "part", guarded(part))
-    monkeypatch.setattr(Dataset, "layout", guarded(layout))
+    monkeypatch.setattr(RunData, "test", guarded)
     monkeypatch.setattr(experiment, "train", watched)
     do(study(optimism=True, seeds=1), tmp_path)
     assert training["kept"] == 1 + 4  # of constant, and of every epoch of the other
@@ -184,7 +178,7 @@ def test_scratch_of_a_killed_run_is_swept_up_and_that_of_a_living_one_is_not(tmp
         "    (folder / 'epoch-1.safetensors').write_bytes(b'x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    root = Path(__file__).resolve().parents[3]
+    root = Path(__file__).resolve().parents[2]
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(scratch(tmp_path)) == 1

@@ -31,6 +31,10 @@ def test_data_and_code_that_were_replaced_are_told_and_settings_are_not(tmp_path
     write(store, make_spec(model_version=2))
     assert outdated([spec], store) == "the code of model 'text-only' was replaced since they were run"
     assert outdated([make_spec(seed=1)], store) == "the data of 'toy' were replaced since they were run"
+    write(store, make_spec(regime_fingerprint="before", seed=2))
+    assert outdated([make_spec(regime="another", regime_fingerprint="other", seed=2)], store) == ""
+    changed = "what regime 'uncertain' does to the training data was changed since they were run"
+    assert outdated([make_spec(seed=2)], store) == changed
 
 
 def test_a_study_of_replaced_data_says_so(own_home: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.panel import Gap
 from benchmark.evaluation.protocol_results import protocol_points
 from benchmark.evaluation.statistics import confidence_intervals, ranks, tied_with_best
 from benchmark.figures.style import styles
@@ -49,6 +50,20 @@ def test_values_intervals_ranks_and_ties_are_those_of_the_statistics(metric: str
         assert shown["means"][metric]["rank"][at] == (None if model == "oracle" else rank[model])
         by_seed = shown["means"][metric]["by_seed"][at]
         assert np.mean(by_seed) == pytest.approx(shown["means"][metric]["value"][at], rel=1e-5)
+
+
+def test_failed_seeds_and_undefined_correlations_are_said() -> None:
+    panel = fake_panel(("constant", "lnln", "mult"), seeds=5, samples=60, videos=6, protocols=("complete",))
+    gap = Gap("lnln", 2, "", "failed (loss is nan)", ("complete",), "sentibench run s.yaml")
+    panel = dataclasses.replace(without(panel, model="lnln", seed=2), missing=(gap,))
+    shown = protocol_of(make_bundle("demo", [panel], draws=20), "complete")
+    assert shown["failed"] == [0, 1, 0]
+    assert "1 of 5 seeds failed; judged and ranked by the other 4" in shown["remarks"][1]
+    assert any("constant, where Corr is 0" in text for text in shown["remarks"][0])
+    assert not shown["remarks"][2]
+    table = ranks(panel.estimates(["complete"], ["mae"], draws=20), "mae", ["complete"]).set_index("model")
+    known = table.loc[["constant", "lnln", "mult"], "p_next"]
+    assert shown["means"]["mae"]["p_next"] == [None if math.isnan(v) else pytest.approx(v) for v in known]
 
 
 def test_a_hole_leaves_no_mean_and_says_which_cell() -> None:

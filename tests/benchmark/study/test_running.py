@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,12 @@ import numpy as np
 import pytest
 import yaml
 
+from baselines import model_class
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
+from benchmark.prediction import open_run
+from benchmark.publishing.measured import publish, read_measured
+from benchmark.results.measured import TableChoices
 from benchmark.results.opening import open_results
 from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
@@ -24,7 +30,8 @@ from benchmark.study.filing import last_study, read_study
 from benchmark.study.plan import prepare
 from benchmark.study.running import pending, run
 from benchmark.study.study import Study, load_study, make_study
-from protocols import InputError
+from benchmark.tables.leaderboard import leaderboard
+from protocols import InputError, Scenario, registry
 from protocols.mechanisms.structured import Block
 from tests.samples import make_samples
 
@@ -110,6 +117,17 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert panel.split == "fold*"
     assert len(panel.label) == 40
     assert panel.predictions.shape == (2, 40)
+    assert panel.split_of is not None
+    assert panel.split_of.tolist() == ["fold0"] * 20 + ["fold1"] * 20
+    table = leaderboard(panel, "complete", draws=20)
+    (row,) = table.records()
+    assert len(set(panel.predictions[0])) == 2  # two training medians, which correlate with the labels
+    assert row["corr"] == 0.0
+    assert any("constant within each split" in note.text for note in table.footnotes)
+    publish(folds, tmp_path, tmp_path / "measured", choices=TableChoices(draws=20))
+    (again,) = read_measured(tmp_path / "measured")
+    assert again.split_of is not None
+    assert again.split_of.tolist() == panel.split_of.tolist()
 
 
 def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> None:
@@ -218,6 +236,24 @@ def test_what_a_mechanism_gave_before_it_changed_is_no_result(
     assert not np.array_equal(before.predictions[1], after.predictions[1])
 
 
+@pytest.mark.usefixtures("toy")
+def test_noise_beside_erasing_is_worked_out_again_and_noise_alone_is_kept(
+    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In version 0.1 the mechanism had one version wherever it stood."""
+    alone, beside = "noise(snr_db=5)", "drop(rate=0.5) + noise(snr_db=5)"
+    chosen = study(tiny_encoder, models=["constant"], seeds=1, protocols=[alone, beside])
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Scenario, "_version", lambda self, mechanism: mechanism.version)
+        run(chosen, tmp_path, InlineExecutor())
+        assert not open_results(chosen, tmp_path).panels[0].missing
+    (panel,) = open_results(chosen, tmp_path).panels
+    assert list(panel.cells["scenario"]) == [alone]
+    assert [gap.scenarios for gap in panel.missing] == [(beside,)]
+    assert run(chosen, tmp_path, InlineExecutor()).executed == 1
+    assert not open_results(chosen, tmp_path).panels[0].missing
+
+
 PLUGIN = """
 import torch
 from baselines import ModelConfig, ModelInfo, Prediction, SentimentModel, register
@@ -254,6 +290,54 @@ def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
     (panel,) = open_results(chosen, tmp_path / "runs").panels
     assert any(f"{name}, seed 0" in str(gap) for gap in panel.missing)
     assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
+
+
+@pytest.fixture
+def helped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A plugin whose constant is in a neighbouring file."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = PLUGIN.replace('"fails"', '"helped"').replace("import torch", "import torch\nfrom bias_help import BIAS")
+    (tmp_path / "bias_help.py").write_text("BIAS = 1.0\n")
+    (tmp_path / "helped.py").write_text(text.replace("self.weight.expand", "(BIAS + self.weight).expand").replace(
+        "        HOW", "        if hasattr(self, 'stray'):\n            __import__('stray_at_work')\n"
+        "        return {'task': 0 * self.weight}"))  # fmt: skip
+    yield str(tmp_path / "helped.py")
+    for name in ("bias_help", "stray_at_work"):
+        sys.modules.pop(name, None)
+    registry._OWN.clear()
+    registry._STRAYS.clear()
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_plugin_is_trained_again_when_its_helper_changes(tiny_encoder: Path, tmp_path: Path, helped: str) -> None:
+    chosen = study(tiny_encoder, models=["helped"], seeds=1, protocols=["complete"], plugins=[helped])
+    store = RunStore(tmp_path / "runs")
+    old = prepare(chosen)
+    run(old, tmp_path / "runs", InlineExecutor())
+    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
+    (tmp_path / "bias_help.py").write_text("BIAS = 2.0\n")
+    new = prepare(chosen)
+    assert pending(new, tmp_path / "runs") == [0]
+    run(new, tmp_path / "runs", InlineExecutor())
+    assert np.allclose(store.predictions(new.runs[0].spec)["prediction"], 2.0)
+    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
+    with pytest.raises(InputError, match="the code of model 'helped' has changed since the training"):
+        open_run(store.folder(old.runs[0].spec))
+    (tmp_path / "bias_help.py").write_text("BIAS = 3.0\n")  # after planning
+    shutil.rmtree(store.folder(new.runs[0].spec))
+    outcome = run(new, tmp_path / "runs", InlineExecutor())
+    assert "a plugin has changed since the study was planned" in str(outcome.failed[0].error)
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_a_plugin_imports_at_work_without_a_statement_fails_the_run(
+    tiny_encoder: Path, tmp_path: Path, helped: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "stray_at_work.py").write_text("")
+    planned = prepare(study(tiny_encoder, models=["helped"], seeds=2, protocols=["complete"], plugins=[helped]))
+    monkeypatch.setattr(model_class("helped"), "stray", True, raising=False)
+    outcome = run(planned, tmp_path / "runs", InlineExecutor())
+    assert ["imports module 'stray_at_work'" in str(record.error) for record in outcome.records] == [True, True]
 
 
 @pytest.mark.usefixtures("toy")
@@ -327,7 +411,9 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     with pytest.raises(InputError, match="no such study file"):
         load_study(path)
-    for content, says in (("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")):
+    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is no plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
+    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
+    for content, says in (*wrong, *odd):
         path.write_text(content)
         with pytest.raises(InputError, match=says):
             load_study(path)

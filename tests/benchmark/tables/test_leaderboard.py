@@ -11,6 +11,7 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.tables import remarks
 from benchmark.tables.cells import NOTHING, count_text, duration_text, number, ratio, signed
+from benchmark.tables.comparison import compare_models, pair
 from benchmark.tables.leaderboard import leaderboard, per_scenario, summary_tables
 from benchmark.tables.table import Table
 from protocols import InputError
@@ -81,6 +82,16 @@ def test_the_table_says_what_it_is_about(panel: Panel) -> None:
     real = leaderboard(dataclasses.replace(panel, dataset="mosi"), "inter-drop", draws=20)
     assert real.title.startswith("mosi: ")
     assert "synthetic" not in real.title + real.caption
+
+
+@pytest.mark.parametrize("how", ["unknown", "", "given"])
+def test_where_every_sample_is_a_video_tables_say_that_intervals_rest_on_it(panel: Panel, how: str) -> None:
+    alone = dataclasses.replace(panel, video_ids=panel.sample_ids, videos=how)
+    says = "240 test samples that each count as a video of their own (intervals treat them as independent)"
+    compared = compare_models(pair(alone, "lnln", alone, "mult"), ["complete"], draws=20).table()
+    for table in (leaderboard(alone, "complete", draws=20), per_scenario(alone, "inter-drop"), compared):
+        assert (says in table.caption) == (how != "given")
+        assert ("240 test samples of 240 videos" in table.caption) == (how == "given")
 
 
 def test_models_told_the_mask_are_marked_in_every_table_and_format(panel: Panel) -> None:
@@ -162,13 +173,13 @@ def test_external_rows_are_marked_in_every_table_and_format(panel: Panel) -> Non
 def test_bold_is_the_best_and_all_that_cannot_be_told_from_it(panel: Panel) -> None:
     table = leaderboard(panel, "complete", draws=400)
     names = [m for m in MODELS if m != "lnln"]
-    assert [m for m in names if cell(table, m, "mae")[2]] == ["mult"]
-    assert "can be told from it" in table.caption
-    twins = panel.cells["model"].eq("senti-ifusion").to_numpy()
+    assert [m for m in names if cell(table, m, "mae")[2]] == ["senti-ifusion", "mult"]
+    assert "can be told from one of them" in table.caption
+    twins = panel.cells["model"].eq("constant").to_numpy()
     predictions = panel.predictions.copy()
     predictions[twins] = panel.predictions[panel.cells["model"].eq("mult").to_numpy()] + 0.001
     table = leaderboard(dataclasses.replace(panel, predictions=predictions), "complete", draws=400)
-    assert {m for m in names if cell(table, m, "mae")[2]} == {"mult", "senti-ifusion"}
+    assert {m for m in names if cell(table, m, "mae")[2]} == {"mult", "senti-ifusion", "constant"}
     assert not cell(table, "oracle", "mae")[2]
 
 
@@ -180,6 +191,11 @@ def test_every_metric_has_its_interval_in_the_csv_and_a_paper_its_columns(panel:
     assert [c.name for c in table.only(table.paper).columns] == [
         "model", "mae", "corr", "acc7", "acc5", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "rank",
     ]  # fmt: skip
+    assert "macro_f1_high" in table.csv()
+    assert "acc3_high" in table.csv()
+    for text in (table.markdown(), table.html(), table.latex(), "".join(table.plain()[0])):
+        assert "Macro-F1" not in text
+    assert "Macro-F1" in table.only(["model", "macro_f1"]).markdown()
     head = "Model & MAE $\\downarrow$ [95 \\%] & Corr"
     assert head in table.latex()
     assert "Parameters" not in table.latex()

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.statistics.student import t_quantile
+from benchmark.evaluation.statistics.precision import t_quantile
 from benchmark.tables.optimism import optimism, rank_changes
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
@@ -41,6 +41,9 @@ def test_the_table_gives_differences_with_their_sign_and_says_what_it_is() -> No
     assert values == sorted(values)
     assert "constant" in order
     assert "oracle" not in order
+    (mark,) = (note.mark for note in table.footnotes if "where Corr is 0 by definition" in note.text)
+    marked = {row.cells[0].text for row in table.rows if row.cells[names.index("corr_oracle")].note == mark}
+    assert marked == {"constant"}
     with pytest.raises(InputError, match="expected 'valid'"):
         optimism(better, {"mae": better})
     with pytest.raises(InputError, match="expected 'test-oracle'"):

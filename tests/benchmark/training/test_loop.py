@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -27,6 +29,7 @@ from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.states import StateCache
+from benchmark.training.inference import predict
 from benchmark.training.loop import TrainingDiverged, TrainingOutcome, forked_rng, predict_sentiment, train
 from protocols import get_regime
 from tests.samples import make_samples
@@ -123,6 +126,27 @@ def test_equal_seeds_train_bitwise_equal_models_and_others_do_not(data: Dataset)
     assert not torch.equal(a.head.weight, c.head.weight)
     drop = lambda history: [{k: v for k, v in r.items() if k != "seconds"} for r in history]  # noqa: E731
     assert drop(first.history) == drop(second.history)
+
+
+def test_predictions_move_with_labels_whose_middle_is_elsewhere() -> None:
+    """A model is shown labels around 0, and its predictions are moved back: it learns the same from 1 to 7."""
+    samples = make_samples(words=False)
+    label = np.round(samples.label * 4) / 4  # which float32 holds exactly, 4 more or not
+    moved = replace(samples.provenance, label_range=(1.0, 7.0))
+    plain, other = (
+        build_dataset(replace(samples, **changes), "official", None)
+        for changes in ({"label": label}, {"label": label + 4, "provenance": moved})
+    )
+    other = replace(other, fingerprint=plain.fingerprint)
+    found = []
+    for dataset, spec in ((plain, SPEC), (other, replace(SPEC, label_centre=4.0))):
+        with forked_rng(0, CPU):
+            model = Mean(spec, ModelConfig())
+            train(model, TrainingData(dataset), get_regime("complete"), Optimisation(epochs=3), 0, None, CPU)
+        part = MaskedPart(dataset.part("test"), None, None, CPU, model.info)
+        found.append(predict(model, part)[0]["prediction"].to_numpy())
+        np.testing.assert_array_equal(found[-1], predict_sentiment(model, part).numpy())
+    np.testing.assert_allclose(found[1], found[0] + 4.0, rtol=0, atol=1e-6)
 
 
 def test_the_global_generator_is_left_as_it_was(data: Dataset) -> None:

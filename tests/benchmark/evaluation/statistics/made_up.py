@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import erf, exp, pi, sqrt
 from typing import Any
@@ -57,23 +58,34 @@ class Population:
         self, count: int, seeds: int, videos: int, *, each: int = 7, draws: int = 2000, key: int = 0
     ) -> dict[str, Estimates]:
         """Independent samples of two models, `a0`, `b0`, `a1` ..., all resampled at once: the draws are the same."""
+        return self.resampled(count, seeds, np.full(videos, each), draws=draws, key=key)
+
+    def resampled(
+        self, count: int, seeds: int, sizes: Array, *, draws: int = 2000, key: int = 0, metrics: Sequence[str] = ()
+    ) -> dict[str, Estimates]:
+        """The same for videos of these sizes, and other metrics."""
         rng = np.random.default_rng(key)
-        owner = np.repeat(np.arange(videos), each)
-        cells, said = [], []
-        for k in range(count):
-            both = rng.normal(0, self.video, videos)[owner] + rng.normal(0, self.sample, len(owner))
-            for name in (f"a{k}", f"b{k}"):
-                own = rng.normal(0, self.model_and_video, videos)[owner]
-                own += rng.normal(0, self.model_and_sample, len(owner))
-                noise = rng.normal(0, self.seed, (seeds, 1)) + rng.normal(0, self.seed_and_sample, (seeds, len(owner)))
-                said.append(self.mean + both + own + noise)
-                cells += [(name, s, "complete") for s in range(seeds)]
+        owner = np.repeat(np.arange(len(sizes)), sizes)
+        said = np.concatenate([self.draw(rng, 2, seeds, len(sizes), sizes) for _ in range(count)])
+        names = [f"{name}{k}" for k in range(count) for name in "ab"]
+        cells = [(name, s, "complete") for name in names for s in range(seeds)]
         return resample(
             np.zeros(len(owner)),
             owner.astype(str),
             pd.DataFrame(cells, columns=["model", "seed", "scenario"]),
-            np.concatenate(said),
-            metrics=list(self.truth),
+            said.reshape(len(cells), len(owner)),
+            metrics=list(metrics or self.truth),
             draws=draws,
             seed=key,
         )
+
+    def draw(self, rng: np.random.Generator, models: int, seeds: int, videos: int, sizes: Any) -> Array:
+        """`(models, seeds, n)`: predictions of one study, the samples of a video side by side."""
+        owner = np.repeat(np.arange(videos), sizes)
+        n = len(owner)
+        both = rng.normal(0, self.video, videos)[owner] + rng.normal(0, self.sample, n)
+        own = rng.normal(0, self.model_and_video, (models, videos))[:, owner]
+        own += rng.normal(0, self.model_and_sample, (models, n))
+        noise = rng.normal(0, self.seed, (models, seeds, 1)) + rng.normal(0, self.seed_and_sample, (models, seeds, n))
+        result: Array = self.mean + (both + own)[:, None] + noise
+        return result

@@ -31,6 +31,8 @@ def test_aggregates_by_hand() -> None:
     assert auilc([0.5, 0.0, 0.1], [0.0, 1.0, 1.0]) == pytest.approx((0.1 + 0.2) / 0.5)
     np.testing.assert_allclose(auilc([0, 0.9], [[1.0, 0.0], [2.0, 4.0]]), [0.5, 3.0])
     np.testing.assert_allclose(retention([0.4, 0.2], 0.8), [0.5, 0.25])
+    of_mean, mean_of = retention(np.mean([0.4, 0.2]), 0.8), np.mean(retention([0.4, 0.2], 0.8))
+    assert of_mean == pytest.approx(mean_of)
     assert np.isnan(retention(0.4, 0.0))
     np.testing.assert_allclose(skill([0.0, 1.5, 3.0], 1.5, "mae"), [1.0, 0.0, -1.0])
     assert skill(0.75, 0.5, "acc7") == pytest.approx(0.5)

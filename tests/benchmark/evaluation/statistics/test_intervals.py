@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
 
-from benchmark.evaluation.statistics import Estimates, confidence_intervals, interval, resample
-from benchmark.evaluation.statistics.student import t_quantile, two_sided_p
+from benchmark.evaluation.statistics import Estimates, aggregates, confidence_intervals, interval, resample
+from benchmark.evaluation.statistics.precision import t_quantile, two_sided_p
 from protocols import InputError
 from tests.benchmark.evaluation.statistics.made_up import study
 
@@ -78,9 +79,51 @@ def test_one_video_gives_the_t_interval_of_a_mean_over_seeds(seeds: int) -> None
 def test_intervals_end_where_the_metric_ends() -> None:
     said = np.array([[1.0] * 9 + [-1.0], [1.0] * 10])  # accuracies of 0.9 and 1: t with one degree of freedom
     table = confidence_intervals(one_model(said, np.arange(10), draws=400)).set_index("metric")
-    assert table.loc["acc2_has0", "high"] == 1.0
-    assert 0 <= table.loc["acc2_has0", "low"] < 0.9
+    assert 0 <= table.loc["acc2_has0", "low"] < 0.5
+    assert 0.99 < table.loc["acc2_has0", "high"] <= 1
     assert (table.drop(index="corr")["low"].dropna() >= 0).all()
+    assert (table["low"].dropna() <= table["value"].dropna()).all()
+
+
+def test_a_share_of_independent_samples_has_the_interval_of_wilson() -> None:
+    for right in (400, 396, 120):
+        said = np.where(np.arange(400) < right, 1.0, -1.0)
+        cells = pd.DataFrame({"model": "m", "seed": [0], "scenario": "c"})
+        result = resample(np.zeros(400), np.arange(400).astype(str), cells, said[None], metrics=["acc2_has0"])
+        row = confidence_intervals(result).iloc[0]
+        expected = proportion_confint(right, 400, method="wilson")
+        assert [row["low"], row["high"]] == pytest.approx(list(expected), abs=0.003), right
+        assert row["flag"] == ("videos only; boundary" if right == 400 else "videos only")
+
+
+def test_what_is_all_right_is_not_certain() -> None:
+    """14 samples of 7 videos, all right: each video counts as one sample, and errors of 0 have no interval."""
+    label = np.linspace(-3, 3, 14)
+    cells = pd.DataFrame({"model": "m", "seed": range(3), "scenario": "c"})
+    result = resample(label, (np.arange(14) // 2).astype(str), cells, np.tile(label, (3, 1)), draws=50)
+    table = confidence_intervals(result).set_index("metric")
+    assert (table["flag"] == "boundary").all()
+    t = stats.t.ppf(0.975, 6)
+    for metric, row in table.iterrows():
+        if metric in ("mae", "corr"):
+            assert np.isnan([row["low"], row["high"]]).all()
+        else:
+            assert [row["low"], row["high"]] == pytest.approx([7 / (7 + t * t), 1.0])
+    sums = aggregates(result, "acc7", ["c"]).set_index("aggregate")
+    assert sums.loc["mean", ["low", "high"]].tolist() == pytest.approx([7 / (7 + t * t), 1.0])
+    assert sums.loc["mean", "flag"] == "boundary"
+
+
+def test_a_correlation_of_independent_samples_has_the_interval_of_fisher() -> None:
+    rng = np.random.default_rng(5)
+    for strength in (0.3, 2.0, 6.0):
+        label = rng.normal(0, 1, 600)
+        said = strength * label + rng.normal(0, 1, 600)
+        cells = pd.DataFrame({"model": "m", "seed": [0], "scenario": "c"})
+        result = resample(label, np.arange(600).astype(str), cells, said[None], metrics=["corr"])
+        row = confidence_intervals(result).iloc[0]
+        expected = stats.pearsonr(label, said).confidence_interval(0.95)
+        assert [row["low"], row["high"]] == pytest.approx(list(expected), abs=0.15 * (expected.high - expected.low))
 
 
 def test_what_does_not_vary_has_an_interval_without_width() -> None:

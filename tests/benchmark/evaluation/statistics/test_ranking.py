@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
-from benchmark.evaluation.statistics import compare, holm, ranks, resample, tied_with_best
+from benchmark.evaluation.statistics import compare, corrected, draw_weights, ranks, resample, tied_with_best
+from tests.benchmark.evaluation.statistics.error_rates import equal_models, estimates_of
 from tests.benchmark.evaluation.statistics.made_up import study
 
 BOTH = ["sc0", "sc1"]
@@ -17,8 +19,8 @@ def test_models_that_cannot_be_told_apart_share_a_rank() -> None:
     table = ranks(resample(label, owner, cells, said), "mae", ["sc0", "sc1"])
     assert table["model"].tolist() == ["best", "other twin", "twin", "worse"]
     assert table["rank"].tolist() == [1, 2, 2, 4]
-    assert table["above_next"].iloc[0] > 0.999
-    assert 0.2 < table["above_next"].iloc[1] < 0.8
+    assert table["p_next"].iloc[0] <= 0.05
+    assert table["p_next"].iloc[1] > 0.5
     assert ranks(resample(label, owner, cells, said), "acc7", ["sc0"])["model"].iloc[-1] == "worse"
 
 
@@ -36,29 +38,28 @@ def test_the_first_rank_is_what_a_table_prints_in_bold() -> None:
         models = {f"m{i}": 1.0 + 0.12 * i for i in range(5)}
         result = resample(*study(models, n=150, videos=20, key=key), draws=300)
         table = ranks(result, "mae", BOTH)
-        best = table["model"].iloc[0]
-        p = holm([compare(result[best], result[m], "mae", BOTH)["p"] for m in table["model"].iloc[1:]])
+        p = corrected(result, "mae", BOTH)
         first = table.loc[table["rank"] == 1, "model"].tolist()
         assert tied_with_best(result, "mae", BOTH) == set(first)
-        assert set(first) <= {best, *table["model"].iloc[1:][p > 0.05]}
-        assert len(first) == len(table) or p[len(first) - 1] <= 0.05
+        assert all(p[a, b] > 0.05 for a in first for b in first if a != b)
+        assert len(first) == len(table) or min(p[a, table["model"][len(first)]] for a in first) <= 0.05
         assert first == table["model"].tolist()[: len(first)]
         assert table["rank"].is_monotonic_increasing
         places = table.groupby("rank").size()
         assert places.index.tolist() == [1 + sum(places.iloc[:i]) for i in range(len(places))]
 
 
-def test_the_probability_of_an_adjacent_order_is_that_of_the_comparison() -> None:
+def test_p_of_an_adjacent_order_is_that_behind_the_ranks() -> None:
     result = resample(*study({"a": 1.0, "b": 1.1, "c": 1.2}, n=150, videos=20), draws=300)
     for metric in ("mae", "acc7"):
-        table = ranks(result, metric, BOTH)
-        for above, below, probability in zip(table["model"], table["model"][1:], table["above_next"], strict=False):
-            assert probability == compare(result[above], result[below], metric, BOTH)["better"] >= 0.5
-        assert np.isnan(table["above_next"].iloc[-1])
+        table, p = ranks(result, metric, BOTH), corrected(result, metric, BOTH)
+        for above, below, shown in zip(table["model"], table["model"][1:], table["p_next"], strict=False):
+            assert shown == p[above, below]
+        assert np.isnan(table["p_next"].iloc[-1])
 
 
 def test_more_models_make_a_claim_harder() -> None:
-    label, owner, cells, said = study({"a": 1.0, "b": 1.14}, n=300, videos=40, key=1)
+    label, owner, cells, said = study({"a": 1.0, "b": 1.11}, n=300, videos=40, key=1)
     two = resample(label, owner, cells, said)
     assert 0.01 < compare(two["a"], two["b"], "mae", BOTH)["p"] < 0.05
     assert tied_with_best(two, "mae", BOTH) == {"a"}
@@ -83,3 +84,46 @@ def test_few_seeds_holes_and_undefined_values_are_never_called_best() -> None:
     neutral = resample(np.zeros(200), owner, cells, said, draws=20)
     assert tied_with_best(neutral, "f1_non0", BOTH) == frozenset()
     assert ranks(neutral, "f1_non0", BOTH)["rank"].isna().all()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_one_video_has_no_order(seeds: int) -> None:
+    result = resample(*study({"a": 0.2, "b": 2.0, "c": 2.5}, seeds=seeds, videos=1), draws=50)
+    assert tied_with_best(result, "mae", BOTH) == frozenset()
+    table = ranks(result, "mae", BOTH)
+    assert table["model"].tolist() == ["a", "b", "c"]
+    assert table[["rank", "p_next"]].isna().all(axis=None)
+
+
+def test_models_without_any_difference_share_the_first_rank() -> None:
+    label, owner, cells, said = study({"a": 1.0, "b": 3.0}, n=200, videos=20)
+    constant = np.full((len(cells) // 2, 200), 0.2)
+    for name in ("constant", "same"):
+        cells = pd.concat([cells, cells[cells["model"] == "a"].assign(model=name)], ignore_index=True)
+        said = np.r_[said, constant]
+    result = resample(label, owner, cells, said, draws=300)
+    known = corrected(result, "mae", BOTH)
+    assert known["constant", "same"] == 1.0
+    assert known["a", "b"] <= 0.05
+    only = {name: result[name] for name in ("constant", "same")}
+    assert ranks(only, "mae", BOTH)["rank"].tolist() == [1.0, 1.0]
+
+
+def test_a_corrected_p_does_not_depend_on_the_order_of_models() -> None:
+    result = resample(*study({f"m{i}": 1.0 + 0.1 * i for i in range(5)}, n=150, videos=20), draws=300)
+    turned = {name: result[name] for name in reversed(result)}
+    assert corrected(result, "mae", BOTH) == corrected(turned, "mae", BOTH)
+
+
+def test_a_model_whose_seeds_vary_much_does_not_hide_the_others() -> None:
+    rng = np.random.default_rng(0)
+    errors = equal_models(rng, 6, 3, 40)
+    errors[1:] += 0.6  # the first is clearly better
+    weights = draw_weights(500, 40, 0, "videos")
+    plain = corrected(estimates_of(errors, weights), "mae", ["complete"])
+    errors[5] += np.array([-3.0, 0.0, 3.0])[:, None]
+    wild = corrected(estimates_of(errors, weights), "mae", ["complete"])
+    for other in ("m01", "m02", "m03", "m04"):
+        assert plain["m00", other] <= 0.05
+        assert wild["m00", other] <= 0.05
+    assert wild["m00", "m05"] > 0.05

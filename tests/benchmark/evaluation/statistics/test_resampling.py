@@ -3,6 +3,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from benchmark.evaluation.metrics import metric_names, score
@@ -15,6 +16,7 @@ from benchmark.evaluation.statistics import (
     resample,
     resampling,
 )
+from benchmark.evaluation.statistics.precision import quantity
 from protocols import InputError
 from tests.benchmark.evaluation.statistics.made_up import study
 
@@ -108,32 +110,40 @@ def test_draws_equal_a_naive_bootstrap_with_the_same_weights() -> None:
     video_weights = draw_weights(12, len(names), 5, "videos").astype(int)
     row_of = {key: i for i, key in enumerate(cells.itertuples(index=False, name=None))}
     for model, own in result.items():
-        normals = resampling._seed_normals(12, (0, 1, 2), 5, f"seed of {model}")
         for b in range(12):
             chosen = np.concatenate(
                 [np.tile(np.flatnonzero(owner == v), w) for v, w in zip(names, video_weights[b], strict=True)]
             )
             for j, scenario in enumerate(own.scenarios):
                 there = [s for s in range(3) if (model, s, scenario) in row_of]
-                rows = [row_of[model, s, scenario] for s in there]
-                drawn, whole = ([score(label[at], said[row][at]) for row in rows] for at in (chosen, slice(None)))
-                deviation = normals[b, there] - normals[b, there].mean()
+                drawn = [score(label[chosen], said[row_of[model, s, scenario]][chosen]) for s in there]
                 for m, metric in enumerate(own.metrics):
-                    expected = np.mean([values[metric] for values in drawn])
-                    expected += (
-                        deviation @ [values[metric] for values in whole] / np.sqrt(len(there) * (len(there) - 1))
-                    )
-                    assert own.draws[b, j, m] == pytest.approx(expected, abs=1e-9), metric
+                    values = [one[metric] for one in drawn]
+                    assert own.draws[b, j, m] == pytest.approx(np.mean(values), abs=1e-9), metric
+                    assert own.seed_draws[b, there, j, m] == pytest.approx(values, abs=1e-9), metric
+                assert np.isnan(own.seed_draws[b, [s for s in range(3) if s not in there], j]).all()
 
 
-def test_seeds_alone_vary_like_a_mean_over_seeds() -> None:
-    label, owner, cells, said = study({"a": 1.0, "b": 1.0}, videos=1, scenarios=1)
-    own = resample(label, owner, cells, said, draws=20_000)
-    for paired in (False, True):
-        own = resample(label, owner, cells, said, draws=20_000, paired_seeds=paired)
-        seeds = {name: e.values[:, 0, 0] for name, e in own.items()}
-        for name, e in own.items():
-            assert e.draws[:, 0, 0].var() == pytest.approx(seeds[name].var(ddof=1) / 3, rel=0.04)
-        both = (own["a"].draws - own["b"].draws)[:, 0, 0].var()
-        apart = sum(values.var(ddof=1) for values in seeds.values())
-        assert both == pytest.approx(((seeds["a"] - seeds["b"]).var(ddof=1) if paired else apart) / 3, rel=0.04)
+def test_what_varies_between_seeds_within_videos_is_counted_once() -> None:
+    """Errors of seeds that differ on every video but not in truth: the draws over videos hold all of their variance."""
+    rng = np.random.default_rng(0)
+    found = {"once": 0.0, "twice": 0.0, "truth": 1 / (3 * 40)}
+    for key in range(100):
+        said = 10 + rng.standard_normal((3, 40))
+        cells = pd.DataFrame({"model": "m", "seed": range(3), "scenario": "c"})
+        own = resample(np.zeros(40), np.arange(40).astype(str), cells, said, metrics=["mae"], draws=200, seed=key)["m"]
+        found["once"] += quantity(lambda curve: curve.mean(axis=-1), [(own, ("c",))], "mae").variance / 100
+        found["twice"] += (own.draws.var() + own.values.var(axis=0, ddof=1).item() / 3) / 100
+    assert found["twice"] == pytest.approx(2 * found["truth"], rel=0.1)
+    assert found["truth"] <= found["once"] <= 1.5 * found["truth"]  # an estimate below 0 counts as 0
+    assert found["once"] < 0.75 * found["twice"]
+
+
+def test_videos_of_unequal_size_count_as_fewer() -> None:
+    rng = np.random.default_rng(1)
+    cells = pd.DataFrame({"model": "m", "seed": [0], "scenario": "c"})
+    for sizes, effective in (([20, 20, 20], 3.0), ([40, 10, 10], 2.0)):
+        owner = np.repeat(["a", "b", "c"], sizes)
+        own = resample(np.zeros(60), owner, cells, rng.random((1, 60)), metrics=["mae"], draws=10)["m"]
+        assert own.effective_videos == pytest.approx(effective)
+        assert own.stretch == pytest.approx((1 - 1 / 3) / (1 - 1 / effective))

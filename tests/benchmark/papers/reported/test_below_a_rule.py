@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -89,6 +91,31 @@ def test_other_data_get_no_rows(board: Table, rows: pd.DataFrame, dataset: str) 
     table = with_reported(board, rows, dataset=dataset, protocol="intra-random")
     assert table.rows == board.rows
     assert table.footnotes[-1].text == f"Reported numbers: there are none for {dataset}."
+
+
+def test_a_table_of_no_published_data_set_says_so(board: Table, rows: pd.DataFrame) -> None:
+    table = with_reported(board, rows, dataset="", protocol="intra-random")
+    assert table.rows == board.rows
+    assert "no published data set" in table.footnotes[-1].text
+
+
+def test_ch_sims_rows_stand_below_the_numbers_of_clipped_predictions(rows: pd.DataFrame) -> None:
+    panel = fake_panel(("constant", "lnln"), dataset="sims", protocols=("intra-random",))
+    panel = dataclasses.replace(
+        panel, label=panel.label / 3, predictions=panel.predictions / 3, label_range=(-1.0, 1.0)
+    )
+    board = leaderboard(panel, "intra-random", draws=20)
+    assert "MAE (clipped)" not in board.markdown()
+    assert "mae_clipped,mae_clipped_low" in board.csv()
+    table = with_reported(board, rows, dataset="sims", protocol="intra-random")
+    at = {column.name: i for i, column in enumerate(table.columns)}
+    lnln = next(r for r in table.rows if r.cells[at["model"]].value == "LNLN (reported: lnln, Table 3)")
+    assert lnln.cells[at["mae"]].text == "–"
+    assert lnln.cells[at["mae_clipped"]].text == "0.514"
+    for text in (table.markdown(), table.latex(), table.html()):
+        assert "MAE (clipped)" in text
+        assert "Corr (clipped)" in text
+    assert "Macro-F1" not in table.markdown()
 
 
 def test_every_format_renders(board: Table, rows: pd.DataFrame) -> None:

@@ -61,6 +61,11 @@ def test_conventions_are_told_apart() -> None:
 def test_nothing_missing_is_the_same_however_it_is_written() -> None:
     for protocol, point in (("intra-random", "rate=0"), ("inter-drop", "drop=0.0"), ("inter-ratio", "ratio=0")):
         assert same(aggregate_of(protocol, point), wanted_aggregate("complete"))
+    for text in ("block(rate=0)", "drop(rate=0) + random_positions(rate=0)", "subset(available=(audio, text, vision))"):
+        assert aggregate_of("intra-block", text).scenarios == ("complete",)
+    assert "complete" not in aggregate_of("intra-block", "mean incomplete").scenarios
+    assert len(aggregate_of("intra-block", "mean incomplete").scenarios) == 9
+    assert plain_scenario("of_a_plugin(rate=0)") == "of_a_plugin(rate=0)"
 
 
 @pytest.mark.parametrize(("point", "length"), [("auilc 0..1", 1.0), ("auilc 0..0.5", 0.5), ("rate=0.3", 1.0)])

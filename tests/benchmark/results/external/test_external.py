@@ -131,6 +131,7 @@ def test_folds_are_pooled_and_ids_stay_texts(tmp_path: Path) -> None:
     found = read_predictions(write(filled(samples), tmp_path / "mine.csv"), samples, PROTOCOLS)
     assert found.missing == ()
     assert external_panel(found).split == "fold*"
+    assert external_panel(found).split_of is samples.split_of
     for split in splits:
         train = made.label[splits[split] == 1]
         assert set(samples.constant[samples.split_of == split]) == {torch.tensor(train).quantile(0.5).item()}

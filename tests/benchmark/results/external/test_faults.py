@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -20,6 +22,7 @@ FAULTS = [
     ({"seed": ""}, "line 9: seed is empty, expected an integer"),
     ({"prediction": "nan"}, "line 9: prediction is 'nan', expected a finite number"),
     ({"prediction": "inf"}, "line 9: prediction is 'inf', expected a finite number"),
+    ({"prediction": "1_0"}, "line 9: prediction is '1_0', expected a finite number"),
     ({"prediction": "0,5"}, "line 9: prediction is '0,5', expected a finite number"),
     ({"prediction": ""}, "line 9: prediction is empty; fill it in"),
     ({"scenario": "dorp(rate=0.5)"}, "line 9: unknown mechanism 'dorp'; did you mean drop"),
@@ -87,6 +90,16 @@ def test_a_file_that_is_none_is_said_to_be_none(
     (tmp_path / "mine.parquet").write_text("x")
     with pytest.raises(InputError, match="cannot be read as parquet"):
         read_predictions(tmp_path / "mine.parquet", toy_set, PROTOCOLS)
+
+
+def test_blanks_around_ids_count_neither_in_the_file_nor_in_an_old_store(
+    toy_set: EvaluationSet, tmp_path: Path
+) -> None:
+    old = replace(toy_set, sample_ids=np.array([f" {i} " for i in toy_set.sample_ids], dtype=object))
+    path = write(filled(old), tmp_path / "mine.csv")
+    assert np.array_equal(
+        read_predictions(path, old, PROTOCOLS).predictions, read_predictions(path, toy_set, PROTOCOLS).predictions
+    )
 
 
 def test_predictions_under_other_masks_are_refused(toy_set: EvaluationSet, tmp_path: Path) -> None:

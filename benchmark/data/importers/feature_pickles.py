@@ -1,0 +1,97 @@
+"""Which layout of features a pickle, or a folder of `train.pkl`, `dev.pkl` and `test.pkl`, has.
+
+| layout | a part is | read by |
+|---|---|---|
+| `mmsa` | a dict with `regression_labels` | `mmsa.py` |
+| `mult` | a dict with `labels`, `text`, `audio`, `vision` | `mult.py` |
+| `misa` | a list of `((words, vision, audio, ...), label, id)` | `misa.py` |
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmark.data.importers.misa import read_misa
+from benchmark.data.importers.mmsa import read_mmsa
+from benchmark.data.importers.mult import read_mult
+from benchmark.data.importers.pickles import read_pickle
+from benchmark.data.importers.splits import part_code
+from benchmark.data.samples import PARTS, Samples
+from protocols import InputError
+
+_SUFFIXES = (".pkl", ".pickle", ".p")
+_PARTS = {PARTS[part]: part for part in ("train", "valid", "test")}
+
+
+def part_files(folder: Path) -> dict[str, Path]:
+    """The pickles of a folder that are called as parts are (`dev.pkl`), as `train`, `valid`, `test`.
+
+    Raises:
+        InputError: when two are of one part.
+    """
+    found: dict[str, Path] = {}
+    for file in sorted(folder.iterdir()):
+        part = _PARTS.get(part_code(file.stem) or 0)
+        if part is None or file.suffix.lower() not in _SUFFIXES or not file.is_file():
+            continue
+        if part in found:
+            raise InputError(f"{folder}: {found[part].name} and {file.name} are both the {part} part; take one out")
+        found[part] = file
+    return found
+
+
+def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_of: Callable[[Path], str]) -> Samples:
+    """Samples of one pickle, or of a folder with one a part; see `import_file`.
+
+    Args:
+        path: The file or folder.
+        name: Of the data set.
+        vocabulary: What token ids index, as an option says.
+        sha256_of: Gives the sha256 of a file.
+
+    Raises:
+        InputError: when it is of no known layout, or its content breaks a rule.
+    """
+    if path.is_dir():
+        files = part_files(path)
+        absent = [part for part in _PARTS.values() if part not in files]
+        if absent:
+            have = ", ".join(file.name for file in files.values())
+            raise InputError(f"{path}: has no pickle of the {absent[0]} part; found {have}")
+        sums = [sha256_of(file) for file in files.values()]
+        sha256 = hashlib.sha256("\n".join(sums).encode()).hexdigest()
+        content: Any = {part: read_pickle(file) for part, file in files.items()}
+    else:
+        sha256 = sha256_of(path)
+        content = read_pickle(path)
+    if isinstance(content, list | tuple):
+        raise InputError(
+            f"{path}: is a list of {len(content)} entries, as one part of MISA's data is; name the folder that holds "
+            "train.pkl, dev.pkl and test.pkl, or a pickle of a dict of the three lists"
+        )
+    if not isinstance(content, dict):
+        raise InputError(f"{path}: expected a dict of train, valid and test, found {type(content).__name__}")
+    parts = _parts(path, content)
+    if any(isinstance(part, list | tuple) for part in parts.values()):
+        return read_misa(path, parts, name, sha256)
+    if any(isinstance(part, dict) and "labels" in part and "regression_labels" not in part for part in parts.values()):
+        return read_mult(path, parts, name, sha256)
+    others = {key: value for key, value in content.items() if not (isinstance(key, str) and part_code(key))}
+    return read_mmsa(path, {**others, **parts}, name, sha256, vocabulary)
+
+
+def _parts(path: Path, content: dict[Any, Any]) -> dict[str, Any]:
+    """The entries that are parts by any of their usual names, as `train`, `valid`, `test`."""
+    found: dict[str, Any] = {}
+    names: dict[str, str] = {}
+    for key, value in content.items():
+        part = _PARTS.get(part_code(key) or 0) if isinstance(key, str) else None
+        if part is None:
+            continue
+        if part in found:
+            raise InputError(f"{path}: '{names[part]}' and '{key}' are both the {part} part; take one out")
+        found[part], names[part] = value, key
+    return found

@@ -1,0 +1,56 @@
+"""Samples without what a model may not see before it has answered: ids, videos, texts and labels wait in a file."""
+
+from __future__ import annotations
+
+import pickle
+import tempfile
+import weakref
+from dataclasses import replace
+
+import numpy as np
+
+from benchmark.data.samples import Samples
+from protocols import InputError
+
+
+class SealedSamples:
+    """Samples whose columns are kept in a temporary file without a name; streams and splits stay as they are.
+
+    While a model is trained, nothing in the memory of the process says which label a test sample has. This is a guard
+    against mistakes: code that reads the data set's file, or this one, finds everything.
+
+    Args:
+        samples: The caller keeps no other reference.
+
+    Raises:
+        InputError: when the file cannot be written.
+    """
+
+    def __init__(self, samples: Samples) -> None:
+        columns = {name: getattr(samples, name) for name in _COLUMNS}
+        try:
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - read as long as this object lives
+            weakref.finalize(self, self._file.close)
+            pickle.dump(columns, self._file, protocol=pickle.HIGHEST_PROTOCOL)
+        except OSError as error:
+            raise InputError(
+                f"{tempfile.gettempdir()}: cannot hold the labels of '{samples.name}' while a model is trained "
+                f"({error.strerror or error}); make room there, or name another folder with TMPDIR"
+            ) from error
+        nothing = np.zeros(0, dtype=object)
+        self._rest = replace(
+            samples,
+            ids=nothing,
+            video_ids=nothing,
+            raw_text=nothing,
+            label=np.zeros(0, dtype=np.float32),
+            unimodal_labels={},
+        )
+
+    def open(self) -> Samples:
+        """The samples, whole; they are in memory as long as the caller keeps them."""
+        self._file.seek(0)
+        return replace(self._rest, **pickle.load(self._file))
+
+
+_COLUMNS = ("ids", "video_ids", "raw_text", "label", "unimodal_labels")

@@ -1,0 +1,26 @@
+"""Numbers in text that people write: plain decimal digits, nothing else.
+
+Python's own `float` and `int` read `1_0` as 10 and digits of other scripts, which in a table are typing errors.
+"""
+
+from __future__ import annotations
+
+import re
+
+_NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+
+
+def read_number(text: str) -> float | None:
+    """The nearest double of a decimal number, as `-1.5`, `.5` or `2e-3`; None for any other text.
+
+    Blanks around it do not count. A number beyond the largest double is infinite.
+    """
+    plain = text.strip()
+    return float(plain) if _NUMBER.fullmatch(plain) else None
+
+
+def read_whole(text: str) -> int | None:
+    """A whole number of at most 18 digits; None for any other text. Blanks around it do not count."""
+    plain = text.strip()
+    return int(plain) if _WHOLE.fullmatch(plain) else None
