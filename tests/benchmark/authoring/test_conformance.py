@@ -22,7 +22,7 @@ from benchmark.data.batches import MaskedPart
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.erasing import erase
 from protocols import MODALITIES, InputError, Modality
-from tests.benchmark import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
+from tests.benchmark.authoring import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
 from tests.benchmark.authoring.broken_models import Looks, NeedsTwoSteps, ReadsSigns
 from tests.benchmark.authoring.sound_model import BROKEN, Sound, ToyConfig
 from tests.benchmark.cli.test_cli import call
