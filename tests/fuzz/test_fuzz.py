@@ -35,6 +35,8 @@ def test_damage_is_neither_hopeless_nor_harmless(results: list[Result]) -> None:
     """A fuzzer whose cases are all refused tests the first check only."""
     for kind in KINDS:
         outcomes = {r.outcome for r in results if r.kind == kind}
+        if not outcomes & {"imported", "changed"}:  # rare for some: one in ten pickles, one in fifty scenarios
+            outcomes |= {r.outcome for r in run(seed=1, count=150, kinds=(kind,))}
         assert "refused" in outcomes, kind
         assert outcomes & {"imported", "changed"}, kind
 
