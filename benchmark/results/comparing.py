@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names, protocol_points
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.results.opening import panel_of
 from benchmark.tables.comparison import Comparison, compare_models, pair
@@ -47,7 +49,22 @@ def compare(
     panel_b = panel_a if same else panel_of(second, dataset, root)
     both = pair(panel_a, row_a, panel_b, row_b, None if same else (a, b))
     chosen = metric_names(both.label_range) if "all" in metrics else metrics
-    return compare_models(both, protocols, chosen, by_scenario=by_scenario, draws=draws, level=level)
+    titles = dict.fromkeys(str(model) for model in both.cells["model"])
+    suspect = {
+        title: _implausible(panel, row, protocols, draws=draws, level=level)
+        for title, panel, row in zip(titles, (panel_a, panel_b), (row_a, row_b), strict=True)
+    }
+    return compare_models(both, protocols, chosen, by_scenario=by_scenario, draws=draws, level=level, remarks=suspect)
+
+
+def _implausible(panel: Panel, model: str, protocols: Sequence[str], *, draws: int, level: float) -> list[str]:
+    """Why the results of a model are too good to be true, each reason once; empty where they are not."""
+    found = (
+        ProtocolResults.of(panel, name, draws=draws, level=level).implausible.get(model)
+        for name in protocols or protocol_names(panel)
+        if panel.cells["scenario"].isin(protocol_points(panel, name)["scenario"]).any()
+    )
+    return list(dict.fromkeys(text for text in found if text))
 
 
 def _study_of(given: str, study: str | None, root: Path) -> tuple[str | None, str]:

@@ -52,7 +52,7 @@ def _version(name: str) -> str | None:
 
 def _commit() -> tuple[str | None, bool | None]:
     """Commit of the checkout that this package is in, and whether it has changes; None outside a checkout."""
-    root = Path(__file__).resolve().parent.parent
+    root = Path(__file__).resolve().parents[2]
 
     def git(*arguments: str) -> str | None:
         try:

@@ -208,6 +208,7 @@ def compare_models(
     draws: int = DRAWS,
     level: float = 0.95,
     seed: int = 0,
+    remarks: Mapping[str, Sequence[str]] | None = None,
 ) -> Comparison:
     """Paired tests of the two models of a panel.
 
@@ -221,7 +222,8 @@ def compare_models(
         draws: Bootstrap draws.
         level: Of all intervals and verdicts together: each is at `1 - (1 - level) / questions` (Bonferroni), so that
             a verdict and the interval beside it never disagree.
-        seed: Of the draws.
+        seed: Seed of the draws.
+        remarks: By model, what else a reader must know.
 
     Raises:
         InputError: for an unknown protocol or metric, or if the two have no whole protocol (scenario) in common.
@@ -269,7 +271,7 @@ def compare_models(
         a=a,
         b=b,
         rows=table,
-        remarks={name: training_texts(panel, name) for name in (a, b)},
+        remarks={name: (*training_texts(panel, name), *(remarks or {}).get(name, ())) for name in (a, b)},
         left_out=tuple(left_out),
         seeds=(len(estimates[a].seeds), len(estimates[b].seeds)),
         videos=estimates[a].videos,

@@ -89,7 +89,9 @@ def test_a_bound_of_the_error_goes_by_the_source_file_and_not_by_the_name(own_ho
 
 def test_the_bounds_are_of_the_lowest_errors_that_were_published() -> None:
     table = load_reported()
-    errors = table[table["metric"].isin(["mae", "mae_clipped"]) & table["valid"] & ~table["point"].str.startswith("auilc")]
+    errors = table[
+        table["metric"].isin(["mae", "mae_clipped"]) & table["valid"] & ~table["point"].str.startswith("auilc")
+    ]
     lowest = errors.loc[errors.groupby("dataset")["value"].idxmin()].set_index("dataset")
     found = {name.lower(): known for name, known in bounds._LOWEST.items()}
     assert found == {name: (row["value"], row["method"]) for name, row in lowest.iterrows()}

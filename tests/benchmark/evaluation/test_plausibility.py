@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmark.evaluation.panel import Bound, Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
+from benchmark.results import comparing
 from benchmark.site import make_bundle
 from benchmark.tables.aggregates import aggregates_table
 from benchmark.tables.by_scenario import scenarios_table
@@ -56,6 +58,14 @@ def test_a_model_that_is_better_than_the_oracle_is_marked_in_every_table() -> No
         assert marked(table, BEYOND) == {"leaks"}, table.title
         assert BEYOND in table.markdown()
         assert BEYOND in table.latex()
+
+
+def test_it_is_said_where_two_models_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    panel = leaking(0.1)
+    monkeypatch.setattr(comparing, "panel_of", lambda *_: panel)
+    found = comparing.compare("leaks", "lnln", Path("runs"), draws=100)
+    assert [text for text in found.cautions if BEYOND in text] == [f"leaks: {BEYOND}"]
+    assert not any(BEYOND in text for text in comparing.compare("mult", "lnln", Path("runs"), draws=100).cautions)
 
 
 def test_it_is_marked_on_the_page() -> None:

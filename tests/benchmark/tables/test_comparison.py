@@ -18,7 +18,7 @@ from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 
-DEMO = Path(__file__).parents[2] / "results" / "measured" / "demo"
+DEMO = Path(__file__).parents[3] / "results" / "measured" / "demo"
 DRAWS = 300
 
 
