@@ -16,7 +16,7 @@ from baselines import Batch
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.encoding import TextEncoder
 from benchmark.prediction import TrainedRun
-from benchmark.training.loop import EVALUATION_BATCH
+from benchmark.training.inference import EVALUATION_BATCH
 from protocols import InputError
 from senti_ifusion.losses import distance
 from senti_ifusion.model import SentiIFusion

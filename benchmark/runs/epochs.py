@@ -22,7 +22,7 @@ from benchmark.data.batches import MaskedPart
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.states import StateCache
 from benchmark.runs.record import Evaluation
-from benchmark.training.loop import predict_sentiment
+from benchmark.training.inference import predict_sentiment
 from benchmark.training.weights import copy_weights, load_weights
 from protocols import Masks
 
