@@ -10,7 +10,6 @@ import torch
 
 from baselines import SentimentModel, create, model_class, resolve_config
 from benchmark.data.dataset import TrainingData
-from benchmark.data.states import StateCache
 from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
@@ -57,18 +56,7 @@ class RunTraining:
         progress: Progress = lambda *_: None,
         after_epoch: AfterEpoch = lambda _: None,
     ) -> TrainingOutcome:
-        """Train a new model in place.
-
-        Args:
-            model: From `model`.
-            report: Given an event after every epoch, and about once a second within an epoch.
-            progress: See `Trainer`; called after the event.
-            after_epoch: See `Trainer`.
-
-        Raises:
-            InputError: for code that the identity of the run does not cover.
-            TrainingDiverged: when a loss or the validation MAE is not finite.
-        """
+        """Train a new model in place and report how far it is; see `Trainer` for the rest, and for what it raises."""
 
         def tell(done: int, total: int, mae: float) -> None:
             report(Event("train", done, total, mae))
@@ -83,15 +71,12 @@ class RunTraining:
             on_batch=Heartbeat(report),
             after_epoch=after_epoch,
         )
-        started, encoding = time.perf_counter(), self._encoding_seconds()
+        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
         outcome = trainer.train(model, TrainingData(self.data.dataset), self.text)
         self.check_code()
-        encoding = self._encoding_seconds() - encoding
+        encoding = self.text.seconds - encoding if self.text is not None else 0.0
         self.seconds = {"train": time.perf_counter() - started - encoding, "encode": encoding}
         return outcome
-
-    def _encoding_seconds(self) -> float:
-        return self.text.seconds if isinstance(self.text, StateCache) else 0.0
 
     def check_code(self) -> None:
         """Check that what plugins bring is what the run was planned with, and that nothing else was at work.

@@ -15,16 +15,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
 
 from baselines import Optimisation, SentimentModel, TrainingStatistics
 from benchmark.data.dataset import TrainingData
-from benchmark.data.encoding import TextEncoder
-from benchmark.data.states import StateCache
+from benchmark.data.encoding import TextSide
 from benchmark.training.averaging import WeightAverage
 from benchmark.training.parts import TrainingParts
 from benchmark.training.selection import CheckpointSelector
 from benchmark.training.sweep import TrainingDiverged, sweeps_of
+from benchmark.training.weights import trained_modules
 from protocols import Regime
 
 #: Called after every epoch: (epochs done, epochs at most, validation MAE).
@@ -90,9 +89,7 @@ class Trainer:
         self._regime, self._optimisation, self._seed, self._device = regime, optimisation, seed, device
         self._progress, self._on_batch, self._after_epoch = progress, on_batch, after_epoch
 
-    def train(
-        self, model: SentimentModel, data: TrainingData, text: StateCache | TextEncoder | None
-    ) -> TrainingOutcome:
+    def train(self, model: SentimentModel, data: TrainingData, text: TextSide | None) -> TrainingOutcome:
         """Train a model in place and leave it with the selected weights.
 
         Args:
@@ -108,8 +105,8 @@ class Trainer:
         model.initialise(TrainingStatistics(parts.label))
         stages = model.stages(optimisation.epochs)
         total = sum(stage.epochs for stage in stages)
-        encoder = text if isinstance(text, TextEncoder) and text.config.mode == "finetune" else None
-        modules = nn.ModuleList([model, *([encoder] if encoder else [])])
+        modules = trained_modules(model, text)
+        encoder = dict(modules.items()).get("encoder")
         selector = CheckpointSelector(modules, optimisation.tolerance)
         average = WeightAverage(modules, optimisation.ema_decay)
         history: list[dict[str, float | str]] = []

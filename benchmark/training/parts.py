@@ -11,22 +11,13 @@ from torch import Tensor
 from baselines import SentimentModel, TrainBatch
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.dataset import Part, TrainingData
-from benchmark.data.encoding import TextEncoder
-from benchmark.data.states import StateCache
+from benchmark.data.encoding import TextSide
 from benchmark.training.inference import predict_sentiment
 from protocols import Masks, Regime
 
 
 class TrainingParts:
-    """Training and validation part of a data set as a regime masks them for one model.
-
-    Args:
-        model: The model: what it declares and the centre of its labels.
-        data: The two parts.
-        regime: What is erased.
-        seed: Of the order of batches, and of the training draws.
-        text: A cache of frozen states, an encoder to fine-tune, or None where text is values.
-        device: Where batches are made.
+    """Training and validation part of a data set as a regime masks them for one model; see `Trainer`.
 
     Attributes:
         label: `(n,)` labels of the training part around the centre, on the device.
@@ -38,7 +29,7 @@ class TrainingParts:
         data: TrainingData,
         regime: Regime,
         seed: int,
-        text: StateCache | TextEncoder | None,
+        text: TextSide | None,
         device: torch.device,
     ) -> None:
         self._model, self._data, self._regime, self._seed = model, data, regime, seed

@@ -10,13 +10,9 @@ from torch import Tensor, nn
 class CheckpointSelector:
     """The weights selected so far: those of the lowest validation MAE, or with a tolerance of the latest tied epoch.
 
-    With a tolerance, the rule of one standard error (Breiman et al., 1984) is applied to the length of training: of the
-    epochs whose errors cannot be told from the lowest, the latest is kept. Chance decides between those, and the
-    learning rate falls towards the end.
-
-    Args:
-        modules: The modules whose weights are kept.
-        tolerance: Standard errors within which an epoch counts as tied with the lowest; 0 keeps the lowest.
+    With a tolerance (in standard errors), the rule of one standard error (Breiman et al., 1984) is applied to the
+    length of training: of the epochs whose errors cannot be told from the lowest, the latest is kept. Chance decides
+    between those, and the learning rate falls towards the end.
 
     Attributes:
         mae: Validation MAE of the selected weights; infinite before the first offer.

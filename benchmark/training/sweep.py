@@ -16,16 +16,7 @@ class TrainingDiverged(RuntimeError):
 
 
 class Sweep:
-    """The optimiser of one pass over the training part, and its schedule over all epochs of the stage.
-
-    Args:
-        model: The model that is trained.
-        stage: The stage that the sweep belongs to.
-        name: Name of the sweep, by which the model gives its parameter groups.
-        optimisation: Learning rates, weight decay, clipping and schedule.
-        encoder: A text encoder that is trained with the model; None where there is none.
-        steps: Steps of the sweep in all epochs of the stage.
-    """
+    """The optimiser of one pass over the training part, and its schedule over the steps of all epochs of the stage."""
 
     def __init__(
         self,
@@ -62,13 +53,7 @@ class Sweep:
     def train(self, batches: Iterable[TrainBatch], epoch: int, done: int) -> Iterator[tuple[dict[str, float], int]]:
         """Train on the batches of an epoch and yield the loss terms and the number of samples of each.
 
-        Args:
-            batches: The batches.
-            epoch: Number of the epoch within the stage, from 0.
-            done: Epochs of all stages before this one.
-
-        Raises:
-            TrainingDiverged: when the sum of the loss terms is NaN or infinite.
+        Epochs are counted from 0 within the stage; `done` were done in all stages. Raises TrainingDiverged.
         """
         for parameter in self._model.parameters():
             parameter.requires_grad_(id(parameter) in self._trained)
