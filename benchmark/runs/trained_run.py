@@ -21,10 +21,9 @@ from safetensors import SafetensorError
 from baselines import SentimentModel, create, model_class
 from benchmark.data.batches import MaskedPart
 from benchmark.data.config import Scaling
-from benchmark.data.dataset import Dataset, Part, build_dataset
+from benchmark.data.dataset import Dataset, Part, build_dataset, fit_scalers
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.encoding import TextEncoder, TextSide
-from benchmark.data.ragged import HostRagged
 from benchmark.data.samples import PARTS, IntArray, Samples
 from benchmark.data.scaling import Scaler
 from benchmark.data.sources import load_samples
@@ -241,16 +240,7 @@ def _load(folder: Path, model: SentimentModel, text: TextSide | None, device: to
 
 @lru_cache(maxsize=2)
 def _scalers(samples: Samples, split: str, scaling: Scaling) -> Mapping[Modality, Scaler]:
-    """As `build_dataset` fits them."""
-    train = np.flatnonzero(samples.splits[split] == PARTS["train"])
-    scalers: dict[Modality, Scaler] = {}
-    for modality, stream in samples.streams.items():
-        if stream.values is not None:
-            start = stream.offsets[train]
-            read = HostRagged([stream.values], start, stream.offsets[train + 1] - start, observed=stream.observed)
-            observed = (read.read(rows)[torch.from_numpy(read.observed(rows))] for rows in read.blocks())
-            scalers[modality] = Scaler.fit(observed, stream.width, scaling)
-    return scalers
+    return fit_scalers(samples, np.flatnonzero(samples.splits[split] == PARTS["train"]), scaling)
 
 
 def _short(revision: str | None) -> str:

@@ -60,10 +60,11 @@ def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
+@dataclass(frozen=True)
 class Trainer:
-    """Trains models with one optimisation under one regime, and tells whoever listens how far it is.
+    """Trains models with one optimisation under one regime.
 
-    Args:
+    Attributes:
         regime: What is erased in training and validation.
         optimisation: Rates, sizes, budget.
         seed: Of batches and dropout; also the replicate of the training draws, so that all models of one seed see the
@@ -75,19 +76,13 @@ class Trainer:
             training): the epoch that is selected is one of these. It must leave the model as it is.
     """
 
-    def __init__(
-        self,
-        regime: Regime,
-        optimisation: Optimisation,
-        seed: int,
-        device: torch.device,
-        *,
-        progress: Progress = lambda *_: None,
-        on_batch: OnBatch = lambda *_: None,
-        after_epoch: AfterEpoch = lambda _: None,
-    ) -> None:
-        self._regime, self._optimisation, self._seed, self._device = regime, optimisation, seed, device
-        self._progress, self._on_batch, self._after_epoch = progress, on_batch, after_epoch
+    regime: Regime
+    optimisation: Optimisation
+    seed: int
+    device: torch.device
+    progress: Progress = lambda *_: None
+    on_batch: OnBatch = lambda *_: None
+    after_epoch: AfterEpoch = lambda _: None
 
     def train(self, model: SentimentModel, data: TrainingData, text: TextSide | None) -> TrainingOutcome:
         """Train a model in place and leave it with the selected weights.
@@ -100,8 +95,8 @@ class Trainer:
         Raises:
             TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
         """
-        optimisation = self._optimisation
-        parts = TrainingParts(model, data, self._regime, self._seed, text, self._device)
+        optimisation = self.optimisation
+        parts = TrainingParts(model, data, self.regime, self.seed, text, self.device)
         model.initialise(TrainingStatistics(parts.label))
         stages = model.stages(optimisation.epochs)
         total = sum(stage.epochs for stage in stages)
@@ -122,7 +117,7 @@ class Trainer:
                     for terms, samples in sweep.train(batches, epoch, done):
                         average.follow()
                         losses.add(terms, samples)
-                        self._on_batch(stage.name, done + losses.samples / (len(parts) * len(sweeps)), total)
+                        self.on_batch(stage.name, done + losses.samples / (len(parts) * len(sweeps)), total)
                 done += 1
                 with average.used():
                     errors = parts.validation_errors()
@@ -131,19 +126,19 @@ class Trainer:
                         raise TrainingDiverged(f"validation MAE is not finite in stage {stage.name}, epoch {done}")
                     seconds = time.perf_counter() - started
                     if stage.selects:
-                        self._after_epoch(done)
+                        self.after_epoch(done)
                         selector.offer(errors, done)
                 record: dict[str, float | str] = {"stage": stage.name, "epoch": done, "valid_mae": mae}
                 rate = sweeps[-1].learning_rate
                 history.append(record | {"learning_rate": rate, "seconds": seconds, **losses.result()})
-                self._progress(done, total, mae)
+                self.progress(done, total, mae)
                 if stage.selects and selector.since >= optimisation.patience:
                     break
         if selector.epoch:
             selector.restore()
             return TrainingOutcome(history, selector.epoch, selector.mae)
         average.use()
-        self._after_epoch(len(history))
+        self.after_epoch(len(history))
         return TrainingOutcome(history, len(history), mae if history else float(parts.validation_errors().mean()))
 
 
