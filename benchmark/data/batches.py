@@ -15,11 +15,10 @@ from torch import Tensor
 from baselines import Batch, ModelInfo, Sequences
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.dataset import Inputs, Part
-from benchmark.data.encoding import TextEncoder
+from benchmark.data.encoding import TextSide
 from benchmark.data.erasing import erase
-from benchmark.data.ragged import HostRagged, Ragged, spread
+from benchmark.data.ragged import Ragged, spread
 from benchmark.data.samples import IntArray
-from benchmark.data.states import StateCache
 from protocols import MODALITIES, Masks, Modality, Substitution
 from protocols.masks import integrity_of
 
@@ -31,7 +30,7 @@ class MaskedPart:
         part: The samples; of a part its `inputs` are kept, so that no model finds an id or a label here.
         masks: What is observed; None for the samples as they are (natural gaps remain).
         text: Where token text is encoded: a cache of states (frozen encoder), or the encoder itself (fine-tuned; then
-            batches carry gradients into it). Not needed where text is values.
+            batches carry gradients into it). None where text is values.
         device: Where batches are made.
         info: What the model declares: text that it does not read is not encoded (its states are zeros then), and one
             that is `mask_informed` is told what is observed.
@@ -41,7 +40,7 @@ class MaskedPart:
         self,
         part: Part | Inputs,
         masks: Masks | None,
-        text: StateCache | TextEncoder | None,
+        text: TextSide | None,
         device: torch.device,
         info: ModelInfo | None = None,
     ) -> None:
@@ -108,64 +107,29 @@ class MaskedPart:
         return Sequences(values, whole.length)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
-        encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text
-        if encoder is None:
+        if self.text is None:
             raise ValueError("token text needs an encoder")
         heard = self.inputs.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
-        self._ids = np.where(self.observed["text"], heard, encoder.special.unk)
-        if isinstance(self.text, StateCache) and self._reads_text:
-            states = _encoded(self._ids, ids, self.inputs.offsets["text"], self.text)
-            self._streams["text"] = states.on(self.device)
+        self._ids = np.where(self.observed["text"], heard, self.text.encoder.special.unk)
+        if self._reads_text:
+            self._streams["text"] = self.text.encoded(self._ids, ids, self.inputs.offsets["text"], self.device)
 
     def _text_sequences(self, rows: Tensor) -> Sequences:
         if self._ids is None:
             return self._padded("text", rows)
         if not self._reads_text:
             return self._unread_text(rows)
-        if isinstance(self.text, TextEncoder):
-            padded, length = self.text.pad(self._ids, self.inputs.offsets["text"], rows.cpu().numpy())
-            padded, length = padded.to(self.device), length.to(self.device)
-            return Sequences(self.text(padded, length), length)
         return self._streams["text"].padded(rows)
 
     def _unread_text(self, rows: Tensor) -> Sequences:
-        encoder = self.text.encoder if isinstance(self.text, StateCache) else self.text
         length = self._bounds["text"][1][rows] + 2
-        width = encoder.width if encoder is not None else 0
+        width = self.text.width if self.text is not None else 0
         return Sequences(torch.zeros(len(rows), int(length.max()), width, device=self.device), length)
 
 
 def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:
     both = torch.from_numpy(offsets).to(device)
     return both[:-1], both[1:] - both[:-1]
-
-
-def _encoded(ids: IntArray, clean: IntArray, offsets: IntArray, cache: StateCache) -> HostRagged:
-    """States of texts under erasure: whole texts come from the clean states, equal ones are encoded once."""
-    lengths = np.diff(offsets)
-    clean_states = cache.states(clean, offsets)
-    start = _state_starts(lengths)
-    changed = np.flatnonzero(np.add.reduceat(ids != clean, offsets[:-1]) > 0) if len(ids) else np.empty(0, np.int64)
-    if len(changed) == 0:
-        return HostRagged([clean_states], start, lengths + 2)
-    first: dict[bytes, int] = {}
-    slot = np.empty(len(changed), dtype=np.int64)
-    for k, sample in enumerate(changed):
-        slot[k] = first.setdefault(ids[offsets[sample] : offsets[sample + 1]].tobytes(), len(first))
-    unique = [np.frombuffer(text, dtype=np.int64) for text in first]
-    unique_lengths = np.array([len(text) for text in unique])
-    unique_offsets = np.concatenate([[0], np.cumsum(unique_lengths)]).astype(np.int64)
-    states = cache.states(np.concatenate(unique), unique_offsets)
-    start[changed] = _state_starts(unique_lengths)[slot]
-    source_of = np.zeros(len(lengths), dtype=np.int64)
-    source_of[changed] = 1
-    return HostRagged([clean_states, states], start, lengths + 2, source_of=source_of)
-
-
-def _state_starts(lengths: IntArray) -> IntArray:
-    """First state of each text of so many content tokens, `[CLS]` and `[SEP]` counted."""
-    starts: IntArray = np.cumsum(lengths + 2) - (lengths + 2)
-    return starts
 
 
 def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:

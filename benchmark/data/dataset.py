@@ -260,20 +260,24 @@ class _Features:
     @classmethod
     def of(cls, samples: Samples, train: IntArray, scaling: Scaling) -> _Features:
         """Fit the scalers on the training part."""
-        scalers: dict[Modality, Scaler] = {}
-        size = 0
-        for modality, stream in samples.streams.items():
-            if stream.values is not None:
-                size += stream.values.nbytes
-                scalers[modality] = Scaler.fit(_observed_blocks(_ragged(stream, train, None)), stream.width, scaling)
-                release(stream.values)
+        size = sum(stream.values.nbytes for stream in samples.streams.values() if stream.values is not None)
         streams = {m: samples.streams[m] for m in MODALITIES}
-        return cls(streams, scalers, size <= RESIDENT_BYTES)
+        return cls(streams, fit_scalers(samples, train, scaling), size <= RESIDENT_BYTES)
 
     def part(self, modality: Modality, rows: IntArray) -> HostRagged:
         """Scaled values of the samples `rows`."""
         read = _ragged(self.streams[modality], rows, self.scalers[modality])
         return read.resident() if self.resident else read
+
+
+def fit_scalers(samples: Samples, train: IntArray, scaling: Scaling) -> Mapping[Modality, Scaler]:
+    """By modality of values: a scaler with statistics of the observed positions of the samples `train`."""
+    scalers: dict[Modality, Scaler] = {}
+    for modality, stream in samples.streams.items():
+        if stream.values is not None:
+            scalers[modality] = Scaler.fit(_observed_blocks(_ragged(stream, train, None)), stream.width, scaling)
+            release(stream.values)
+    return scalers
 
 
 def _salience(given: Inputs, modality: Modality) -> npt.NDArray[np.float64]:

@@ -10,15 +10,16 @@ import copy
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from baselines import EncoderLayers
+from baselines import EncoderLayers, Sequences
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import load_pretrained, locate
+from benchmark.data.ragged import Ragged
 from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
 
@@ -43,6 +44,30 @@ class SpecialTokens:
     unk: int
 
 
+class TextSide(Protocol):
+    """Where a run gets its text from when text is token ids: an encoder, or a cache of its states.
+
+    Attributes:
+        width: D of the states.
+        trained: True where the encoder is fine-tuned with the model.
+        seconds: Time spent so far on states that all models share, which are not part of the training of one.
+    """
+
+    width: int
+    trained: bool
+    seconds: float
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder, with its special tokens, its vocabulary and its weights."""
+
+    def encoded(self, ids: IntArray, clean: IntArray, offsets: IntArray, device: torch.device) -> Ragged:
+        """States of texts with `[CLS]` and `[SEP]`, for batches on a device; `clean` are the ids before any erasing."""
+
+    def inner(self) -> InnerLayers | None:
+        """Layers for a model that works inside the encoder; None for other models."""
+
+
 class TextEncoder(nn.Module):
     """A transformer that turns token ids into states.
 
@@ -56,6 +81,8 @@ class TextEncoder(nn.Module):
             Told by the number of tokens and by known ids; by the number alone where the encoder has no tokenizer.
     """
 
+    seconds = 0.0  # texts are encoded with each batch, within the training of the model
+
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
         from transformers import AutoModel  # slow to import: only where text is encoded
@@ -63,7 +90,7 @@ class TextEncoder(nn.Module):
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        self.config = config
+        self.config, self.trained = config, config.mode == "finetune"
         self._source, self._local = locate(config.name)
         self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
         self.width = int(self.transformer.config.hidden_size)
@@ -73,6 +100,19 @@ class TextEncoder(nn.Module):
         self.special = SpecialTokens(101, 102, 0, 100) if self.vocabulary else self._special_tokens()
         if config.mode == "frozen":
             self.transformer.eval().requires_grad_(False)
+
+    @property
+    def encoder(self) -> TextEncoder:
+        """The encoder itself; see `TextSide`."""
+        return self
+
+    def encoded(self, ids: IntArray, clean: IntArray, offsets: IntArray, device: torch.device) -> Ragged:
+        """States that are computed with each batch, which carries gradients into the encoder; see `TextSide`."""
+        return _EncodedWithBatches(self, ids, offsets, device)
+
+    def inner(self) -> InnerLayers | None:
+        """No layers: models get states of the last one; see `TextSide`."""
+        return None
 
     @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer an encoder, as long as the encoder lives
     def _tokenizer(self) -> Any:
@@ -176,6 +216,21 @@ class TextEncoder(nn.Module):
         return torch.from_numpy(padded), torch.from_numpy(lengths + 2)
 
 
+class _EncodedWithBatches(Ragged):
+    """Texts that are encoded when a batch reads them."""
+
+    def __init__(self, encoder: TextEncoder, ids: IntArray, offsets: IntArray, device: torch.device) -> None:
+        self._encoder, self._ids, self._offsets, self._device = encoder, ids, offsets, device
+
+    def padded(self, rows: Tensor) -> Sequences:
+        ids, length = self._encoder.pad(self._ids, self._offsets, rows.cpu().numpy())
+        ids, length = ids.to(self._device), length.to(self._device)
+        return Sequences(self._encoder(ids, length), length)
+
+    def on(self, device: torch.device) -> Ragged:
+        return _EncodedWithBatches(self._encoder, self._ids, self._offsets, device)
+
+
 class WordEmbeddings(TextEncoder):
     """The first half of an encoder: what its word table says of each token, before positions and layers.
 
@@ -194,7 +249,7 @@ class WordEmbeddings(TextEncoder):
         self.config = encoder.config.model_copy(update={"mode": "frozen"})
         self._whole = [encoder]  # in a list: no submodule, so that its weights are not counted or moved here
         self.width, self.special = encoder.width, encoder.special
-        self.vocabulary = encoder.vocabulary
+        self.vocabulary, self.trained = encoder.vocabulary, False
 
     def _tokenizer(self) -> Any:  # type: ignore[override]
         return self._whole[0]._tokenizer()

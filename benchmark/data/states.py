@@ -18,6 +18,7 @@ import torch
 from filelock import FileLock
 
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.ragged import HostRagged, Ragged
 from benchmark.data.samples import FloatArray, IntArray
 from protocols import InputError
 
@@ -42,7 +43,7 @@ class StateCache:
         max_bytes: int = 4 << 30,
         memory_bytes: int = 1 << 30,
     ) -> None:
-        self.encoder = encoder
+        self.encoder, self.width, self.trained = encoder, encoder.width, False
         self._revision = revision
         self._folder = folder
         self._max_bytes = max_bytes
@@ -78,6 +79,30 @@ class StateCache:
         while len(self._memory) > 1 and sum(s.nbytes for s in self._memory.values()) > self._memory_bytes:
             self._memory.popitem(last=False)
         return states
+
+    def inner(self) -> None:
+        """No layers: models get states of the last one; see `TextSide`."""
+
+    def encoded(self, ids: IntArray, clean: IntArray, offsets: IntArray, device: torch.device) -> Ragged:
+        """States of texts: unchanged ones come from the clean states, equal ones are encoded once; see `TextSide`."""
+        lengths = np.diff(offsets)
+        clean_states = self.states(clean, offsets)
+        start = _state_starts(lengths)
+        changed = np.flatnonzero(np.add.reduceat(ids != clean, offsets[:-1]) > 0) if len(ids) else np.empty(0, np.int64)
+        if len(changed) == 0:
+            return HostRagged([clean_states], start, lengths + 2).on(device)
+        first: dict[bytes, int] = {}
+        slot = np.empty(len(changed), dtype=np.int64)
+        for k, sample in enumerate(changed):
+            slot[k] = first.setdefault(ids[offsets[sample] : offsets[sample + 1]].tobytes(), len(first))
+        unique = [np.frombuffer(text, dtype=np.int64) for text in first]
+        unique_lengths = np.array([len(text) for text in unique])
+        unique_offsets = np.concatenate([[0], np.cumsum(unique_lengths)]).astype(np.int64)
+        states = self.states(np.concatenate(unique), unique_offsets)
+        start[changed] = _state_starts(unique_lengths)[slot]
+        source_of = np.zeros(len(lengths), dtype=np.int64)
+        source_of[changed] = 1
+        return HostRagged([clean_states, states], start, lengths + 2, source_of=source_of).on(device)
 
     def _shared(self, folder: Path, key: str, ids: IntArray, offsets: IntArray) -> FloatArray:
         path = folder / f"{key}.npy"
@@ -128,6 +153,12 @@ class StateCache:
                 file.unlink(missing_ok=True)
                 file.with_suffix(".lock").unlink(missing_ok=True)
             total -= size
+
+
+def _state_starts(lengths: IntArray) -> IntArray:
+    """First state of each text of so many content tokens, `[CLS]` and `[SEP]` counted."""
+    starts: IntArray = np.cumsum(lengths + 2) - (lengths + 2)
+    return starts
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:

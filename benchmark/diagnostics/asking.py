@@ -14,9 +14,8 @@ from torch import Tensor
 
 from baselines import Batch
 from benchmark.data.batches import MaskedPart, batches_by_length
-from benchmark.data.encoding import TextEncoder
 from benchmark.prediction import TrainedRun
-from benchmark.training.loop import EVALUATION_BATCH
+from benchmark.training.inference import EVALUATION_BATCH
 from protocols import InputError
 from senti_ifusion.losses import distance
 from senti_ifusion.model import SentiIFusion
@@ -64,7 +63,6 @@ class Asked:
 def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
     """H*, `(n, 3, K, d)` on the run's device: the tokens of a part before anything is erased."""
     model = _model(run)
-    _settle(part)
     tokens: list[Tensor] = []
     order: list[Tensor] = []
     for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
@@ -97,7 +95,6 @@ def ask(
     """
     model = _model(run)
     semantic = model.semantic if model.config.semantic_validation else None
-    _settle(part)
     n = len(part)
     own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
@@ -217,11 +214,6 @@ def _model(run: TrainedRun) -> SentiIFusion:
     if not isinstance(run.model, SentiIFusion):
         raise InputError(f"{run.folder}: model '{run.spec.model}' is no Senti-iFusion; name a run of one")
     return run.model.eval()
-
-
-def _settle(part: MaskedPart) -> None:
-    if isinstance(part.text, TextEncoder):
-        part.text.eval()
 
 
 def _array(values: Tensor) -> FloatArray:

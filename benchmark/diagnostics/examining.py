@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 
 from benchmark.data.batches import MaskedPart
-from benchmark.data.encoding import TextEncoder
 from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, joined
 from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
@@ -184,10 +183,7 @@ def _shown(members: Mapping[int, TrainedRun], scenario: Scenario | None) -> dict
     first = next(iter(members.values()))
     masks = None if scenario is None else scenario.masks(first.dataset, "test")  # replicate 0, as in every evaluation
     shared = first.masked_part(masks)
-    return {
-        number: shared if run.text is first.text and not isinstance(run.text, TextEncoder) else run.masked_part(masks)
-        for number, run in members.items()
-    }
+    return {number: shared if run.text is first.text else run.masked_part(masks) for number, run in members.items()}
 
 
 def _pattern(splits: Sequence[str]) -> str:

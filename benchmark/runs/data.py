@@ -13,7 +13,7 @@ import torch
 from baselines import InputSpec, model_class
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, Inputs, PartMaker
-from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.encoding import TextEncoder, TextSide, WordEmbeddings
 from benchmark.data.samples import Samples
 from benchmark.data.sealed import SealedSamples
 from benchmark.data.sources import forget_samples, load_samples
@@ -48,25 +48,26 @@ class RunData:
         return self._sealed.open()
 
 
-def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData, StateCache | TextEncoder | None]:
+def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData, TextSide | None]:
     """The data and the text side of a run; kept for the next run of this process where nothing is trained in it.
 
     Raises:
         InputError: when the data set is not what it was when the run was planned.
     """
-    text: StateCache | TextEncoder | None = None
+    text: TextSide | None = None
     if spec.encoder is not None:
         if spec.encoder.mode == "frozen":
-            text = _frozen(spec.encoder, spec.encoder_revision or "", folder, str(device))
+            text = frozen_text(spec.encoder, spec.encoder_revision or "", folder, str(device))
         else:
             text = TextEncoder(spec.encoder).to(device)
     of = (spec.dataset, spec.split, spec.data_sha256, spec.scaling)
-    data = _made(*of, text) if isinstance(text, TextEncoder) else _kept(*of, text.encoder if text is not None else None)
+    read = _made if text is not None and text.trained else _kept
+    data = read(*of, text.encoder if text is not None else None)
     forget_samples()
     return data, text
 
 
-def text_side(spec: RunSpec, text: StateCache | TextEncoder | None) -> StateCache | TextEncoder | None:
+def text_side(spec: RunSpec, text: TextSide | None) -> TextSide | None:
     """What the text of a run's model comes from: for one that works inside the encoder its word embeddings.
 
     Raises:
@@ -79,14 +80,14 @@ def text_side(spec: RunSpec, text: StateCache | TextEncoder | None) -> StateCach
             f"model '{spec.model}' works inside a text encoder, and the text of '{spec.dataset}' is word vectors; "
             "leave this pair out"
         )
-    return WordEmbeddings(text.encoder if isinstance(text, StateCache) else text)
+    return WordEmbeddings(text.encoder)
 
 
 def model_sizes(
     widths: Mapping[Modality, int],
     label_range: tuple[float, float],
     train_samples: int,
-    text: StateCache | TextEncoder | None,
+    text: TextSide | None,
 ) -> InputSpec:
     """What a model is made for.
 
@@ -98,8 +99,7 @@ def model_sizes(
     """
     known = dict(widths)
     if text is not None:
-        known["text"] = (text.encoder if isinstance(text, StateCache) else text).width
-    inner = text.inner() if isinstance(text, WordEmbeddings) else None
+        known["text"] = text.width
     low, high = label_range
     centre = (low + high) / 2
     return InputSpec(
@@ -107,7 +107,7 @@ def model_sizes(
         label_range=(low - centre, high - centre),
         label_centre=centre,
         train_samples=train_samples,
-        encoder=inner,
+        encoder=text.inner() if text is not None else None,
         framed_text=text is not None,
     )
 
@@ -133,5 +133,6 @@ def _sealed(name: str, sha256: str) -> SealedSamples:
 
 
 @lru_cache(maxsize=1)
-def _frozen(config: EncoderConfig, revision: str, folder: Path, device: str) -> StateCache:
+def frozen_text(config: EncoderConfig, revision: str, folder: Path | None, device: str) -> StateCache:
+    """One frozen encoder for all runs of this process that share it: equal texts are encoded once."""
     return StateCache(TextEncoder(config).to(device), revision, folder)

@@ -19,10 +19,9 @@ from safetensors.torch import save_file
 
 from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart
-from benchmark.data.encoding import TextEncoder
-from benchmark.data.states import StateCache
+from benchmark.data.encoding import TextSide
 from benchmark.runs.record import Evaluation
-from benchmark.training.loop import predict_sentiment
+from benchmark.training.inference import predict_sentiment
 from benchmark.training.weights import copy_weights, load_weights
 from protocols import Masks
 
@@ -52,7 +51,7 @@ class EpochWeights:
         self.epochs: list[int] = []
         self.seconds = 0.0
 
-    def keep(self, epoch: int, model: SentimentModel, text: StateCache | TextEncoder | None) -> None:
+    def keep(self, epoch: int, model: SentimentModel, text: TextSide | None) -> None:
         """Write the weights that a model, and an encoder that is trained with it, have after an epoch."""
         started = time.perf_counter()
         save_file(copy_weights(model, text), self.path(epoch))

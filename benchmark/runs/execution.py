@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -17,25 +16,23 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from baselines import SentimentModel, create, load_plugin, model_class, resolve_config
+from baselines import SentimentModel, load_plugin
 from benchmark.data.batches import MaskedPart
-from benchmark.data.dataset import Inputs, TrainingData
-from benchmark.data.encoding import TextEncoder
-from benchmark.data.states import StateCache
+from benchmark.data.dataset import Inputs
 from benchmark.data.synthetic import oracle, parse_synthetic
-from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.epochs import EpochWeights, predict_epochs
-from benchmark.runs.executors.base import Event, Heartbeat, Report
+from benchmark.runs.executors.base import Event, Report
 from benchmark.runs.failures import Loss
 from benchmark.runs.provenance import provenance
 from benchmark.runs.record import EPOCHS, EpochEvaluations, Evaluation, RunRecord, write_record
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.training import RunTraining
 from benchmark.training.inference import flops_per_sample, predict
-from benchmark.training.loop import TrainingOutcome, forked_rng, train
+from benchmark.training.loop import TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
-from protocols import InputError, Layout, Masks, Scenario, check_imports, get_regime, parse, plugin_sha256
+from protocols import InputError, Layout, Masks, Scenario, parse
 
 
 @dataclass(frozen=True)
@@ -100,14 +97,9 @@ class RunWorker:
     def __init__(self, job: Job, report: Report) -> None:
         self.job, self.spec, self.report = job, job.spec, report
         self.device = torch.device(job.device)
-        self.text: StateCache | TextEncoder | None
-        self._imported = set(sys.modules)
-        self.check_code()
-        self.data, self.text = run_data(job.spec, job.root / ".states", self.device)
-        self.dataset = self.data.dataset  # without the test part
+        self.training = RunTraining(job.spec, job.root, self.device)
+        self.data, self.text = self.training.data, self.training.text
         self._test: tuple[Layout, Inputs] | None = None
-        if job.spec.model != ORACLE:
-            self.text = text_side(job.spec, self.text)
         self.scenarios = tuple(map(parse, job.scenarios))
         self.seconds: dict[str, float] = {}
         self.milliseconds = np.zeros(0)  # of each prediction made
@@ -120,7 +112,7 @@ class RunWorker:
             return self.file(store, self.record(None, TrainingOutcome(), cells), predictions)
         with self.scratch(store) as kept:
             with forked_rng(self.spec.seed, self.device):
-                model = self.model()
+                model = self.training.model()
                 outcome = self.train(model, kept)
                 cells, predictions = self.evaluate(self._ask(model))
             record = self.record(model, outcome, cells)
@@ -139,7 +131,7 @@ class RunWorker:
             return record
         with self.scratch(store) as kept:
             with forked_rng(self.spec.seed, self.device):
-                model = self.model()
+                model = self.training.model()
                 outcome = self.train(model, kept)
             file = store.folder(self.spec) / "model.safetensors"
             filed = load_file(file) if file.is_file() else {}
@@ -164,23 +156,10 @@ class RunWorker:
     def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
         """Train a new model, and keep the weights of its epochs if asked to."""
         self._test = None
-        started, encoding = time.perf_counter(), self.encoding_seconds()
-        outcome = train(
-            model,
-            TrainingData(self.dataset),
-            get_regime(self.spec.regime),
-            resolve_config(self.spec.model, self.spec.config).optimisation,
-            self.spec.seed,
-            self.text,
-            self.device,
-            lambda done, total, mae: self.report(Event("train", done, total, mae)),
-            (lambda epoch: kept.keep(epoch, model, self.text)) if kept else None,
-            Heartbeat(self.report),
-        )
-        self.check_code()
-        encoding = self.encoding_seconds() - encoding
-        spent = time.perf_counter() - started - encoding - (kept.seconds if kept else 0.0)
-        self.seconds |= {"train": spent, "encode": encoding}
+        after_epoch = (lambda epoch: kept.keep(epoch, model, self.text)) if kept else (lambda _: None)
+        outcome = self.training.train(model, self.report, after_epoch=after_epoch)
+        self.seconds |= self.training.seconds
+        self.seconds["train"] -= kept.seconds if kept else 0.0
         return outcome
 
     def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
@@ -189,12 +168,12 @@ class RunWorker:
         wanted = {s.fingerprint for s in self.scenarios}
         wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
         cells = [e for e in record.evaluations if e.fingerprint in wanted]
-        layout, given = self.test()
+        layout, _ = self.test()
         predict_epochs(
             kept,
             cells,
             layout.sample_ids,
-            lambda masks: MaskedPart(given, masks, self.text, self.device, model.info),
+            lambda masks: self._masked(model, masks),
             lambda text: parse(text).masks(layout),
             model,
             store.predictions(self.spec),
@@ -219,7 +198,7 @@ class RunWorker:
         predict: Predictor = self._consult_oracle
         if self.spec.model != ORACLE:
             with forked_rng(self.spec.seed, self.device):
-                model = self.model()
+                model = self.training.model()
             file = store.folder(self.spec) / "model.safetensors"
             try:
                 load_weights(model, self.text, file, self.device)
@@ -246,12 +225,6 @@ class RunWorker:
         store.update(self.spec, record, predictions)
         return record
 
-    def model(self) -> SentimentModel:
-        """The untrained model, on the device."""
-        train = len(self.dataset.part("train"))
-        spec = model_sizes(self.dataset.widths, self.dataset.label_range, train, self.text)
-        return create(self.spec.model, spec, self.spec.config).to(self.device)
-
     def evaluate(
         self, predict: Predictor, scenarios: Sequence[Scenario] | None = None
     ) -> tuple[tuple[Evaluation, ...], pd.DataFrame]:
@@ -272,7 +245,7 @@ class RunWorker:
                 tables[sha], milliseconds = predict(masks)
                 times.append(milliseconds)
             self.report(Event("evaluate", number + 1, len(chosen)))
-        self.check_code()
+        self.training.check_code()
         label = self.data.test_samples()["label"].to_numpy(np.float64)
         cells, frames = [], []
         for scenario, sha in zip(chosen, hashes, strict=True):
@@ -285,14 +258,12 @@ class RunWorker:
         self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
         return tuple(cells), pd.concat(frames, ignore_index=True)
 
-    def encoding_seconds(self) -> float:
-        """Seconds spent so far on frozen text states: shared by all models, so not counted as any one's training."""
-        return self.text.seconds if isinstance(self.text, StateCache) else 0.0
+    def _masked(self, model: SentimentModel, masks: Masks | None) -> MaskedPart:
+        return MaskedPart(self.test()[1], masks, self.text, self.device, model.info)
 
     def _ask(self, model: SentimentModel) -> Predictor:
         """Predictions of a model; the times are the model's own, without masks and text encoding."""
-        given = self.test()[1]
-        return lambda masks: predict(model, MaskedPart(given, masks, self.text, self.device, model.info))
+        return lambda masks: predict(model, self._masked(model, masks))
 
     def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
         started = time.perf_counter()
@@ -306,18 +277,6 @@ class RunWorker:
             self._test = self.data.test()
         return self._test
 
-    def check_code(self) -> None:
-        """Check that what plugins bring is what the run was planned with, and that nothing else was at work.
-
-        Raises:
-            InputError: for code that the identity of the run does not cover.
-        """
-        check_imports(self._imported)
-        spec = self.spec
-        code = "" if spec.model == ORACLE else plugin_sha256(model_class(spec.model))
-        if (code, get_regime(spec.regime).fingerprint) != (spec.plugin_sha256, spec.regime_fingerprint):
-            raise InputError(f"{spec.title}: a plugin has changed since the study was planned; run the study again")
-
     def record(
         self, model: SentimentModel | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]
     ) -> RunRecord:
@@ -325,8 +284,7 @@ class RunWorker:
         memory = peak_memory_mb(self.device)  # before operations are counted, which takes memory of its own
         flops = None
         if model is not None:
-            complete = MaskedPart(self.test()[1], None, self.text, self.device, model.info)
-            flops = flops_per_sample(model, complete)
+            flops = flops_per_sample(model, self._masked(model, None))
         return RunRecord(
             id=self.spec.id,
             spec=self.spec,

@@ -20,21 +20,19 @@ from safetensors import SafetensorError
 
 from baselines import SentimentModel, create, model_class
 from benchmark.data.batches import MaskedPart
-from benchmark.data.config import EncoderConfig, Scaling
-from benchmark.data.dataset import Dataset, Part, build_dataset
+from benchmark.data.config import Scaling
+from benchmark.data.dataset import Dataset, Part, build_dataset, fit_scalers
 from benchmark.data.encoder_files import encoder_revision
-from benchmark.data.encoding import TextEncoder
-from benchmark.data.ragged import HostRagged
+from benchmark.data.encoding import TextEncoder, TextSide
 from benchmark.data.samples import PARTS, IntArray, Samples
 from benchmark.data.scaling import Scaler
 from benchmark.data.sources import load_samples
-from benchmark.data.states import StateCache
-from benchmark.runs.data import model_sizes, text_side
+from benchmark.runs.data import frozen_text, model_sizes, text_side
 from benchmark.runs.record import SCHEMA_VERSION, RunRecord
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.training.inference import predict
 from benchmark.training.loop import forked_rng
-from benchmark.training.weights import load_weights
+from benchmark.training.weights import load_weights, trained_modules
 from protocols import MODALITIES, InputError, Masks, Modality, plugin_sha256
 
 
@@ -55,7 +53,7 @@ class TrainedRun:
     folder: Path
     record: RunRecord
     model: SentimentModel
-    text: StateCache | TextEncoder | None
+    text: TextSide | None
     samples: Samples
     device: torch.device
 
@@ -67,7 +65,7 @@ class TrainedRun:
     @property
     def encoder(self) -> TextEncoder | None:
         """The text encoder itself; None where text is values."""
-        return self.text.encoder if isinstance(self.text, StateCache) else self.text
+        return self.text.encoder if self.text is not None else None
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -153,7 +151,7 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
     with forked_rng(spec.seed, place):
         model = create(spec.model, sizes, spec.config).to(place)
     _load(folder, model, text, place)
-    model.eval()
+    trained_modules(model, text).eval()
     return TrainedRun(folder, record, model, text, samples, place)
 
 
@@ -213,7 +211,7 @@ def _training_samples(folder: Path, spec: RunSpec) -> Samples:
     return samples
 
 
-def _text(folder: Path, spec: RunSpec, device: torch.device) -> StateCache | TextEncoder | None:
+def _text(folder: Path, spec: RunSpec, device: torch.device) -> TextSide | None:
     """The text side as training starts with it."""
     if spec.encoder is None:
         return None
@@ -224,17 +222,11 @@ def _text(folder: Path, spec: RunSpec, device: torch.device) -> StateCache | Tex
             f"found {_short(found)}; install that of the training, or train again"
         )
     if spec.encoder.mode == "frozen":
-        return _frozen(spec.encoder.name, found, str(device))
+        return frozen_text(spec.encoder, found, None, str(device))
     return TextEncoder(spec.encoder).to(device)
 
 
-@lru_cache(maxsize=1)
-def _frozen(name: str, revision: str, device: str) -> StateCache:
-    """One encoder for all runs that share it: equal texts are encoded once."""
-    return StateCache(TextEncoder(EncoderConfig(name=name)).to(device), revision, None)
-
-
-def _load(folder: Path, model: SentimentModel, text: StateCache | TextEncoder | None, device: torch.device) -> None:
+def _load(folder: Path, model: SentimentModel, text: TextSide | None, device: torch.device) -> None:
     path = folder / "model.safetensors"
     try:
         load_weights(model, text, path, device)
@@ -248,16 +240,7 @@ def _load(folder: Path, model: SentimentModel, text: StateCache | TextEncoder | 
 
 @lru_cache(maxsize=2)
 def _scalers(samples: Samples, split: str, scaling: Scaling) -> Mapping[Modality, Scaler]:
-    """As `build_dataset` fits them."""
-    train = np.flatnonzero(samples.splits[split] == PARTS["train"])
-    scalers: dict[Modality, Scaler] = {}
-    for modality, stream in samples.streams.items():
-        if stream.values is not None:
-            start = stream.offsets[train]
-            read = HostRagged([stream.values], start, stream.offsets[train + 1] - start, observed=stream.observed)
-            observed = (read.read(rows)[torch.from_numpy(read.observed(rows))] for rows in read.blocks())
-            scalers[modality] = Scaler.fit(observed, stream.width, scaling)
-    return scalers
+    return fit_scalers(samples, np.flatnonzero(samples.splits[split] == PARTS["train"]), scaling)
 
 
 def _short(revision: str | None) -> str:

@@ -11,10 +11,22 @@ import torch
 
 from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart, batches_by_length
-from benchmark.data.encoding import TextEncoder
-from benchmark.training.loop import EVALUATION_BATCH
 from benchmark.training.operations import count_flops
+from benchmark.training.weights import trained_modules
 from protocols import MODALITIES
+
+#: Small enough that the longest sequences of a heavy model stay within a few hundred MB.
+EVALUATION_BATCH = 32
+
+
+@torch.inference_mode()
+def predict_sentiment(model: SentimentModel, part: MaskedPart) -> torch.Tensor:
+    """`(n,)` float64 predictions of sentiment, in the order of the part."""
+    trained_modules(model, part.text).eval()
+    result = torch.empty(len(part), dtype=torch.float64)
+    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
+        result[rows] = model(part.batch(rows)).sentiment.double().cpu()
+    return result + model.spec.label_centre
 
 
 @torch.inference_mode()
@@ -29,9 +41,7 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
     Raises:
         ArithmeticError: when a prediction is not finite.
     """
-    model.eval()
-    if isinstance(part.text, TextEncoder):
-        part.text.eval()
+    trained_modules(model, part.text).eval()
     columns: dict[str, torch.Tensor] = {}
     milliseconds = np.zeros(len(part))
 
@@ -63,9 +73,7 @@ def flops_per_sample(model: SentimentModel, part: MaskedPart) -> int | None:
     included, element-wise work not. A frozen text encoder is not counted, unless the model works inside it. None
     where the counter cannot follow the model.
     """
-    model.eval()
-    if isinstance(part.text, TextEncoder):
-        part.text.eval()
+    trained_modules(model, part.text).eval()
     batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
     rows = batches[len(batches) // 2]
     try:

@@ -11,15 +11,17 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
+
 from baselines import SentimentModel, load_plugin, resolve_config
-from benchmark.data.dataset import TrainingData
-from benchmark.runs.execution import Job, RunWorker
-from benchmark.runs.executors.base import Event, Heartbeat, Report
+from benchmark.runs.executors.base import Report
 from benchmark.runs.failures import Loss, described, readable
 from benchmark.runs.spec import RunSpec
-from benchmark.training.loop import TrainingDiverged, forked_rng, train
+from benchmark.runs.training import RunTraining
+from benchmark.training.loop import forked_rng
+from benchmark.training.sweep import TrainingDiverged
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
-from protocols import InputError, get_regime
+from protocols import InputError
 
 #: What every training gets before it may be ended as hopeless: of the epochs that a checkpoint may be chosen from, this
 #: share, and at least so many.
@@ -88,14 +90,13 @@ class _Hopeless(Exception):
 def _train(training: Training, report: Report, curve: list[float | None]) -> TrainingRecord:
     spec = training.spec
     config = resolve_config(spec.model, spec.config)
-    worker = RunWorker(Job(spec, (), training.root, training.device), lambda *_: None)
-    with forked_rng(spec.seed, worker.device):
-        model = worker.model()
+    run = RunTraining(spec, training.root, torch.device(training.device))
+    with forked_rng(spec.seed, run.device):
+        model = run.model()
         unselected = _unselected(model, config.optimisation.epochs)
 
-        def follow(done: int, total: int, mae: float | None) -> None:
+        def follow(done: int, total: int, mae: float) -> None:
             curve.append(mae if done > unselected else None)
-            report(Event("train", done, total, mae))
             best = min((v for v in curve if v is not None), default=math.inf)
             grace = unselected + max(GRACE_EPOCHS, math.ceil(GRACE * (total - unselected)))
             if training.limits and grace <= done < total:
@@ -103,26 +104,10 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
                 if best > limit:
                     raise _Hopeless(f"best validation MAE {best:.4f} after epoch {done}, hopeless above {limit:.4f}")
 
-        started, encoding = time.perf_counter(), worker.encoding_seconds()
-        outcome = train(
-            model,
-            TrainingData(worker.dataset),
-            get_regime(spec.regime),
-            config.optimisation,
-            spec.seed,
-            worker.text,
-            worker.device,
-            follow,
-            on_batch=Heartbeat(report),
-        )
-    worker.check_code()
+        outcome = run.train(model, report, follow)
     if not math.isfinite(outcome.valid_mae):
         raise TrainingDiverged("the validation MAE is not finite")
-    update = {
-        "valid_mae": outcome.valid_mae,
-        "best_epoch": outcome.best_epoch,
-        "seconds": time.perf_counter() - started - (worker.encoding_seconds() - encoding),
-    }
+    update = {"valid_mae": outcome.valid_mae, "best_epoch": outcome.best_epoch, "seconds": run.seconds["train"]}
     return training.ended("done").model_copy(update=update)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from benchmark.data.batches import MaskedPart
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, Part, build_dataset
-from benchmark.data.encoding import TextEncoder, WordEmbeddings
+from benchmark.data.encoding import TextEncoder, TextSide, WordEmbeddings
 from benchmark.data.ragged import HostRagged
 from benchmark.data.states import StateCache
 from protocols import MODALITIES, Masks, parse
@@ -38,7 +38,7 @@ def vectors() -> Dataset:
     return build_dataset(make_samples(words=False), "official", None)
 
 
-def masked(data: Dataset, text: str | None, encoder: TextEncoder | StateCache | None = None) -> MaskedPart:
+def masked(data: Dataset, text: str | None, encoder: TextSide | None = None) -> MaskedPart:
     part = data.part("test")
     return MaskedPart(part, parse(text).masks(part.layout) if text else None, encoder, CPU)
 

@@ -29,8 +29,9 @@ from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
 from benchmark.data.encoding import TextEncoder
 from benchmark.data.states import StateCache
-from benchmark.training.inference import predict
-from benchmark.training.loop import TrainingDiverged, TrainingOutcome, forked_rng, predict_sentiment, train
+from benchmark.training.inference import predict, predict_sentiment
+from benchmark.training.loop import Trainer, TrainingOutcome, forked_rng
+from benchmark.training.sweep import TrainingDiverged
 from protocols import get_regime
 from tests.samples import make_samples
 
@@ -116,7 +117,7 @@ def fit(cls: type[Mean], dataset: Dataset, seed: int = 0, **settings: float) -> 
     optimisation = Optimisation(**{"epochs": 6, "batch_size": 8, "learning_rate": 0.02, **settings})  # type: ignore[arg-type]
     with forked_rng(seed, CPU):
         model = cls(SPEC, ModelConfig())
-        outcome = train(model, TrainingData(dataset), get_regime("uncertain"), optimisation, seed, None, CPU)
+        outcome = Trainer(get_regime("uncertain"), optimisation, seed, CPU).train(model, TrainingData(dataset), None)
     return model, outcome
 
 
@@ -142,7 +143,7 @@ def test_predictions_move_with_labels_whose_middle_is_elsewhere() -> None:
     for dataset, spec in ((plain, SPEC), (other, replace(SPEC, label_centre=4.0))):
         with forked_rng(0, CPU):
             model = Mean(spec, ModelConfig())
-            train(model, TrainingData(dataset), get_regime("complete"), Optimisation(epochs=3), 0, None, CPU)
+            Trainer(get_regime("complete"), Optimisation(epochs=3), 0, CPU).train(model, TrainingData(dataset), None)
         part = MaskedPart(dataset.part("test"), None, None, CPU, model.info)
         found.append(predict(model, part)[0]["prediction"].to_numpy())
         np.testing.assert_array_equal(found[-1], predict_sentiment(model, part).numpy())
@@ -205,7 +206,7 @@ def test_a_finetuned_encoder_is_trained_and_selected_with_the_model(tiny_encoder
     with forked_rng(0, CPU):
         model = Words(SPEC, ModelConfig())
         settings = Optimisation(epochs=2, batch_size=8, encoder_learning_rate=1e-3)
-        train(model, TrainingData(dataset), get_regime("complete"), settings, 0, encoder, CPU)
+        Trainer(get_regime("complete"), settings, 0, CPU).train(model, TrainingData(dataset), encoder)
     assert any(not torch.equal(before[k], v) for k, v in encoder.state_dict().items())
 
 
@@ -215,15 +216,8 @@ def test_a_frozen_encoder_stays_as_it_was(tiny_encoder: Path) -> None:
     before = {k: v.clone() for k, v in encoder.state_dict().items()}
     with forked_rng(0, CPU):
         model = Mean(SPEC, ModelConfig())
-        train(
-            model,
-            TrainingData(dataset),
-            get_regime("uncertain"),
-            Optimisation(epochs=1),
-            0,
-            StateCache(encoder, "r", None),
-            CPU,
-        )
+        trainer = Trainer(get_regime("uncertain"), Optimisation(epochs=1), 0, CPU)
+        trainer.train(model, TrainingData(dataset), StateCache(encoder, "r", None))
     assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
 
 
@@ -259,8 +253,8 @@ def test_candidates_are_the_epochs_of_which_one_is_selected(
         def look(epoch: int) -> None:
             seen[epoch] = {k: v.clone() for k, v in model.state_dict().items()}
 
-        regime = get_regime("uncertain")
-        outcome = train(model, TrainingData(data), regime, optimisation, 0, None, CPU, on_candidate=look)
+        trainer = Trainer(get_regime("uncertain"), optimisation, 0, CPU, after_epoch=look)
+        outcome = trainer.train(model, TrainingData(data), None)
     assert list(seen) == expected
     assert outcome.best_epoch == first.best_epoch
     assert outcome.best_epoch in seen
@@ -282,7 +276,8 @@ def test_with_a_tolerance_the_latest_epoch_that_cannot_be_told_from_the_lowest_i
             def keep(_: int, of: SentimentModel = model, to: list[Tensor] = errors) -> None:
                 to.append((predict_sentiment(of, part) - valid.label.double()).abs())
 
-            outcome = train(model, TrainingData(data), regime, optimisation, 0, None, CPU, on_candidate=keep)
+            trainer = Trainer(regime, optimisation, 0, CPU, after_epoch=keep)
+            outcome = trainer.train(model, TrainingData(data), None)
         lowest = min(range(12), key=lambda e, of=errors: float(of[e].mean()))  # type: ignore[misc]
         more = [e - errors[lowest] for e in errors]
         tied = [e for e in range(lowest, 12) if more[e].mean() <= tolerance * more[e].std() / len(valid) ** 0.5]
@@ -330,9 +325,8 @@ def test_candidates_end_where_patience_does(data: Dataset) -> None:
     seen: list[int] = []
     with forked_rng(0, CPU):
         model = Mean(SPEC, ModelConfig())
-        outcome = train(
-            model, TrainingData(data), get_regime("uncertain"), optimisation, 0, None, CPU, on_candidate=seen.append
-        )
+        trainer = Trainer(get_regime("uncertain"), optimisation, 0, CPU, after_epoch=seen.append)
+        outcome = trainer.train(model, TrainingData(data), None)
     assert seen == list(range(1, len(outcome.history) + 1))
 
 
@@ -342,8 +336,9 @@ def test_batches_are_counted_through_sweeps_and_stages(data: Dataset) -> None:
         counted.clear()
         with forked_rng(0, CPU):
             optimisation = Optimisation(epochs=3, batch_size=8)
-            arguments = (TrainingData(data), get_regime("uncertain"), optimisation, 0, None, CPU)
-            train(cls(SPEC, ModelConfig()), *arguments, on_batch=lambda *batch: counted.append(batch))
+            regime = get_regime("uncertain")
+            trainer = Trainer(regime, optimisation, 0, CPU, on_batch=lambda *batch: counted.append(batch))
+            trainer.train(cls(SPEC, ModelConfig()), TrainingData(data), None)
         done = [d for _, d, _ in counted]
         assert done == sorted(set(done))
         assert [d for d in done if d == int(d)] == pytest.approx([1, 2, 3])

@@ -1,0 +1,91 @@
+"""The training of a run, as studies and searches do it: data and text side, untrained model, trainer, code check."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import torch
+
+from baselines import SentimentModel, create, model_class, resolve_config
+from benchmark.data.dataset import TrainingData
+from benchmark.runs.data import model_sizes, run_data, text_side
+from benchmark.runs.executors.base import Event, Heartbeat, Report
+from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
+from protocols import InputError, check_imports, get_regime, plugin_sha256
+
+
+class RunTraining:
+    """Data, text side and model of one run. The test part is not among what is trained on.
+
+    Args:
+        spec: The run.
+        root: Folder of the run store or the search, for text states shared between workers.
+        device: Where to compute.
+
+    Attributes:
+        data: The data of the run.
+        text: Where token text is encoded.
+        seconds: Time of the latest training: `train`, and `encode` for frozen text states. These are shared by all
+            models, and are not part of the training time of one.
+
+    Raises:
+        InputError: for data or code that has changed since the run was planned.
+    """
+
+    def __init__(self, spec: RunSpec, root: Path, device: torch.device) -> None:
+        self.spec, self.device = spec, device
+        self._imported = set(sys.modules)
+        self.check_code()
+        self.data, text = run_data(spec, root / ".states", device)
+        self.text = text if spec.model == ORACLE else text_side(spec, text)
+        self.seconds: dict[str, float] = {}
+
+    def model(self) -> SentimentModel:
+        """The untrained model, on the device."""
+        dataset = self.data.dataset
+        sizes = model_sizes(dataset.widths, dataset.label_range, len(dataset.part("train")), self.text)
+        return create(self.spec.model, sizes, self.spec.config).to(self.device)
+
+    def train(
+        self,
+        model: SentimentModel,
+        report: Report,
+        progress: Progress = lambda *_: None,
+        after_epoch: AfterEpoch = lambda _: None,
+    ) -> TrainingOutcome:
+        """Train a new model in place and report how far it is; see `Trainer` for the rest, and for what it raises."""
+
+        def tell(done: int, total: int, mae: float) -> None:
+            report(Event("train", done, total, mae))
+            progress(done, total, mae)
+
+        trainer = Trainer(
+            get_regime(self.spec.regime),
+            resolve_config(self.spec.model, self.spec.config).optimisation,
+            self.spec.seed,
+            self.device,
+            progress=tell,
+            on_batch=Heartbeat(report),
+            after_epoch=after_epoch,
+        )
+        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
+        outcome = trainer.train(model, TrainingData(self.data.dataset), self.text)
+        self.check_code()
+        encoding = self.text.seconds - encoding if self.text is not None else 0.0
+        self.seconds = {"train": time.perf_counter() - started - encoding, "encode": encoding}
+        return outcome
+
+    def check_code(self) -> None:
+        """Check that what plugins bring is what the run was planned with, and that nothing else was at work.
+
+        Raises:
+            InputError: for code that the identity of the run does not cover.
+        """
+        check_imports(self._imported)
+        spec = self.spec
+        code = "" if spec.model == ORACLE else plugin_sha256(model_class(spec.model))
+        if (code, get_regime(spec.regime).fingerprint) != (spec.plugin_sha256, spec.regime_fingerprint):
+            raise InputError(f"{spec.title}: a plugin has changed since the study was planned; run the study again")
