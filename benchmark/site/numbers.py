@@ -141,8 +141,8 @@ def _by_seed(own: Estimates, metric: str, scenarios: Sequence[str]) -> list[floa
 def _impossible(panel: Panel, means: Mapping[str, Any], model: int) -> list[str]:
     """F1 metrics whose value no confusion matrix gives together with the accuracy of the same predictions."""
     broken = []
-    for name in (n for n in means if n.startswith("f1_") and n.replace("f1_", "acc2_") in means):
-        accuracy, f1 = means[name.replace("f1_", "acc2_")]["value"][model], means[name]["value"][model]
+    for name in (n for n in means if METRICS[n].accuracy in means):
+        accuracy, f1 = means[METRICS[name].accuracy]["value"][model], means[name]["value"][model]
         if accuracy is None or f1 is None:
             continue
         # the numbers of the page have 6 digits

@@ -156,8 +156,8 @@ def _table(
     """Rows are models, columns the scenarios and the mean over them; `extra` are further means."""
     means = {"mean": ("of all" if extra else "Mean", results.scenarios), **(extra or {})}
     groups = {scenario: (scenario,) for scenario in results.scenarios} | {n: own for n, (_, own) in means.items()}
-    accuracy = metric.replace("f1_", "acc2_")
-    found = values_of(results, groups, [metric, accuracy])
+    accuracy = METRICS[metric].accuracy
+    found = values_of(results, groups, [metric, *filter(None, [accuracy])])
     notes = Notes()
 
     def row(model: str) -> Cells:
@@ -166,7 +166,7 @@ def _table(
             cells[group] = found[model, group, metric]
             if metric == "corr":
                 cells[group] = checked_corr(results, model, own, cells[group], notes)
-            if metric != accuracy:
+            if accuracy:
                 cells[group] = checked_f1(results, metric, found[model, group, accuracy], cells[group], notes)
         return cells
 
