@@ -20,8 +20,8 @@ from benchmark.diagnostics.placing import along_axes
 from benchmark.diagnostics.recovery_data import recovery_data
 from benchmark.diagnostics.recovery_figure import plot_recovery
 from benchmark.diagnostics.recovery_table import recovery_table
+from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS
-from benchmark.figures.curves import on_axes
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.files import replace_text
 from benchmark.tables.table import Table
@@ -141,7 +141,7 @@ def _figures(
             files += plot_calibration(
                 data, folder / f"{stem}-calibration", f"{under}: estimated integrity", formats=formats
             )
-        if integrity is not None and on_axes(points):
+        if integrity is not None and ProtocolShape(points).curves:
             data = decay_data(found.statements, points)
             title = f"{under}: error of the estimates, and dominance"
             files += plot_decay(data, folder / f"{stem}-integrity", title, formats=formats)
