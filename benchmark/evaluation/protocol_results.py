@@ -28,6 +28,11 @@ def protocol_names(panel: Panel) -> list[str]:
     return [str(name) for name in dict.fromkeys(panel.points["protocol"])]
 
 
+def protocols_called(name: str, known: Sequence[str]) -> list[str]:
+    """Those of some protocols, names with version, that have this name with or without version."""
+    return [name] if name in known else [full for full in known if full.partition("@")[0] == name]
+
+
 def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
     """The points of one protocol in order: columns of `Panel.points`.
 
@@ -44,10 +49,10 @@ def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
             raise InputError(f"protocol not given; the panel has {', '.join(names) or 'none'}: choose one")
         protocol = names[0]
     if protocol not in names:
-        same_base = [name for name in names if name.partition("@")[0] == protocol]
-        if len(same_base) != 1:
+        called = protocols_called(protocol, names)
+        if len(called) != 1:
             raise unknown_name("protocol of the panel", protocol, names)
-        protocol = same_base[0]
+        protocol = called[0]
     points = panel.points[panel.points["protocol"] == protocol]
     return points.sort_values("order", kind="stable").reset_index(drop=True)
 

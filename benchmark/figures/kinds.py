@@ -21,7 +21,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import dataset_title, protocol_names
+from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocols_called
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
 from protocols import Registry, origin_of
 
@@ -83,13 +83,12 @@ class FigureRequest:
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """The protocols to draw, of those with these names."""
-        return [name for name in names if self.protocol in (None, name, name.partition("@")[0])]
+        return protocols_called(self.protocol, names) if self.protocol else list(names)
 
     def main(self, names: Sequence[str]) -> str:
         """The protocol asked for, else the most telling one."""
-        if self.protocol:
-            return next((n for n in names if self.protocol in (n, n.partition("@")[0])), names[0])
-        return next((n for t in _TELLING for n in names if n.partition("@")[0] == t), names[0])
+        wanted = [self.protocol] if self.protocol else _TELLING
+        return next((full for name in wanted for full in protocols_called(name, names)), names[0])
 
     def known(self, panel: Panel, otherwise: Sequence[str]) -> Sequence[str]:
         """The metrics asked for that are defined on a panel's labels."""
