@@ -23,7 +23,7 @@ from benchmark.diagnostics.recovery_table import recovery_table
 from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.writing import FORMATS, check_formats
-from benchmark.files import replace_text
+from benchmark.files import replace_text, safe_name
 from benchmark.tables.table import Table
 from protocols import InputError
 
@@ -127,7 +127,7 @@ def _figures(
     files: list[Path] = []
     integrity = made.get("integrity")
     for protocol, points in found.points.groupby("protocol", sort=False):
-        stem = "".join(c if c.isalnum() or c in "-_=," else "_" for c in str(protocol))
+        stem = safe_name(str(protocol))
         under = f"{subject}, {protocol}"
         for name, plot, head in (
             ("permutation", plot_permutation, "what the integrity scores are worth"),

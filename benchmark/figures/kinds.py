@@ -23,6 +23,7 @@ from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocols_called
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
+from benchmark.files import safe_name
 from protocols import Registry, origin_of
 
 #: Widths by name, inches.
@@ -98,7 +99,7 @@ class FigureRequest:
         """Write one figure with its table; returns the files."""
         name = f"{subject.dataset}/{subject.split}-{'-'.join(filter(None, item.name))}"
         ending = "-column" if self.width == "column" else ""
-        stem = self.folder / ("".join(c if c.isalnum() or c in "-_=," else "_" for c in name) + ending)
+        stem = self.folder / (safe_name(name) + ending)
         present = set(item.data["model"].astype(str)) if "model" in item.data else set()
         return item.plot(
             item.data,

@@ -9,6 +9,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names, shape_of
 from benchmark.figures.curves import curve_data, default_metrics, plot_curves
 from benchmark.figures.subsets import plot_subsets, subset_data
+from benchmark.files import safe_name
 from benchmark.papers.reproduce.catalogue import Item
 
 
@@ -16,7 +17,7 @@ def draw(item: Item, panel: Panel, folder: Path, formats: Sequence[str]) -> list
     """Curves of protocols with a numeric axis, or heat maps of subsets; each with the CSV it is drawn from."""
     files: list[Path] = []
     for protocol in protocol_names(panel):
-        stem = "".join(c if c.isalnum() or c in "-_=,." else "_" for c in f"{panel.dataset}-{protocol}")
+        stem = safe_name(f"{panel.dataset}-{protocol}")
         title = f"{panel.dataset}, split {panel.split}: {protocol}"
         if item.figure == "curves" and shape_of(panel, protocol).curves:
             files += plot_curves(curve_data(panel, protocol), folder / stem, title, formats=formats)
