@@ -14,6 +14,7 @@ from shlex import quote
 
 import pandas as pd
 
+from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names, protocols_called
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
@@ -216,7 +217,7 @@ def _named(
 
 
 def _data_called(name: str, known: Sequence[str]) -> list[str]:
-    return [full for full in known if name in (full, full.rpartition("/")[0])]
+    return [full for full in known if name in (full, Reference.parse(full).name)]
 
 
 def _restricted(panel: Panel, models: Collection[str], protocols: Collection[str]) -> Panel:
