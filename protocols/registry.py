@@ -106,6 +106,10 @@ class Registry(Generic[T]):
             importlib.import_module(module)
         for problem in self._load_entry_points():
             warnings.warn(problem, stacklevel=2)
+        return self.known()
+
+    def known(self) -> dict[str, T]:
+        """What was registered so far, in the order of `all`, without a look for more."""
         order = {name: i for i, name in enumerate(self._built_in)}
         return dict(sorted(self._items.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 

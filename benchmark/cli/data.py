@@ -172,10 +172,11 @@ def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> Non
 
     from benchmark.cli.description import show
     from benchmark.data.description import describe as describe_samples
+    from benchmark.data.reference import Reference
     from benchmark.data.sources import load_samples
 
-    dataset, _, split = name.partition("/")
-    description = describe_samples(load_samples(dataset), split or None, probe=probe)
+    given = Reference.parse(name)
+    description = describe_samples(load_samples(given.name), given.split or None, probe=probe)
     files: list[Path] = []
     if figures is not None:
         from benchmark.figures.distributions import plot_distributions

@@ -122,6 +122,7 @@ def show_results(results: StudyResults, console: Console) -> None:
 def _with_reported(entries: list[Entry]) -> list[Entry]:
     from dataclasses import replace
 
+    from benchmark.data.reference import Reference
     from benchmark.papers.below_leaderboards import with_reported
     from benchmark.papers.reported import load
     from benchmark.papers.reproduce.needs import NEEDS
@@ -132,7 +133,7 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
         if entry.name != "leaderboard":
             return entry
         need = NEEDS.get(entry.published)
-        warning = need.warning(entry.dataset.partition("/")[0]) if need else ""
+        warning = need.warning(Reference.parse(entry.dataset).name) if need else ""
         table = with_reported(entry.table, rows, dataset=entry.published, protocol=entry.protocol, warning=warning)
         return replace(entry, table=table)
 

@@ -77,6 +77,7 @@ def run(
 
     from benchmark.cli.progress import StudyDisplay
     from benchmark.cli.report import show_results
+    from benchmark.data.reference import Reference
     from benchmark.evaluation.scales import without_classes
     from benchmark.results.opening import open_results
     from benchmark.study.filing import read_study
@@ -111,7 +112,7 @@ def run(
     if not as_json:
         shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
         console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False, soft_wrap=True)
-        for data, bounds in {r.dataset.partition("/")[0]: r.label_range for r in plan.runs}.items():
+        for data, bounds in {Reference.parse(r.dataset).name: r.label_range for r in plan.runs}.items():
             for line in without_classes(bounds):
                 console.print(f"{data}: {line}", style="dim", highlight=False, soft_wrap=True)
     if dry_run:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from benchmark.data.catalog import find_store, store_path
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.dataset import Dataset, build_dataset
 from benchmark.data.encoding import TextEncoder
+from benchmark.data.reference import Reference
 from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info
@@ -47,8 +48,8 @@ class DatasetHeader:
 
 def filed_name(reference: str) -> str:
     """A data set, with or without a split, as runs are filed under it: options of the generator in one order."""
-    name, slash, split = reference.partition("/")
-    return f"{parse_synthetic(name) if is_synthetic(name) else name}{slash}{split}"
+    given = Reference.parse(reference)
+    return str(replace(given, name=str(parse_synthetic(given.name)))) if is_synthetic(given.name) else str(given)
 
 
 def load_samples(name: str) -> Samples:
@@ -118,12 +119,13 @@ def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, sca
         encoder: Gives the tokens of the text; by default `minilm` where one is needed.
         scaling: How values are scaled.
     """
-    name, _, split = reference.partition("/")
-    samples = load_samples(name)
+    given = Reference.parse(reference)
+    samples = load_samples(given.name)
+    split = given.split or next(iter(samples.splits))
     if samples.streams["text"].values is not None:
-        return build_dataset(samples, split or next(iter(samples.splits)), None, scaling)
+        return build_dataset(samples, split, None, scaling)
     text = encoder if isinstance(encoder, TextEncoder) else TextEncoder(encoder or EncoderConfig())
-    return build_dataset(samples, split or next(iter(samples.splits)), text, scaling)
+    return build_dataset(samples, split, text, scaling)
 
 
 @lru_cache(maxsize=4)

@@ -20,6 +20,7 @@ from benchmark.data.batches import MaskedPart
 from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, joined
 from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
+from benchmark.files import safe_name
 from benchmark.prediction import TrainedRun
 from benchmark.results.from_runs import protocol_table
 from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
@@ -67,8 +68,7 @@ class Examination:
     @property
     def file_name(self) -> str:
         """Data set, split and model, as the name of a folder."""
-        name = f"{self.dataset}/{self.split}-{self.model}"
-        return "".join(c if c.isalnum() or c in "-_=," else "_" for c in name)
+        return safe_name(f"{self.dataset}/{self.split}-{self.model}")
 
 
 def examine(

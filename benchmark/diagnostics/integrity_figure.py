@@ -22,8 +22,8 @@ from benchmark.diagnostics.integrity_data import (
     decay_data,
 )
 from benchmark.evaluation.point_values import band_note
+from benchmark.evaluation.shape import ProtocolShape
 from benchmark.figures.axes import axis_label, finish, number_axis
-from benchmark.figures.curves import on_axes
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, FigureSource, Item, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
@@ -203,6 +203,6 @@ def _integrity(found: Diagnostics, request: FigureRequest) -> Iterator[Item]:
         yield Item(plot_calibration, data, (main, "calibration"), f"estimated integrity under {main}")
     for name in request.chosen(names):
         points = found.points[found.points["protocol"] == name]
-        if on_axes(points):
+        if ProtocolShape(points).curves:
             title = f"integrity and dominance under {name}"
             yield Item(plot_decay, decay_data(found.table, points), (name, "integrity"), title)

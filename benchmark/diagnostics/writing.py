@@ -20,10 +20,10 @@ from benchmark.diagnostics.placing import along_axes
 from benchmark.diagnostics.recovery_data import recovery_data
 from benchmark.diagnostics.recovery_figure import plot_recovery
 from benchmark.diagnostics.recovery_table import recovery_table
+from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS
-from benchmark.figures.curves import on_axes
 from benchmark.figures.writing import FORMATS, check_formats
-from benchmark.files import replace_text
+from benchmark.files import replace_text, safe_name
 from benchmark.tables.table import Table
 from protocols import InputError
 
@@ -127,7 +127,7 @@ def _figures(
     files: list[Path] = []
     integrity = made.get("integrity")
     for protocol, points in found.points.groupby("protocol", sort=False):
-        stem = "".join(c if c.isalnum() or c in "-_=," else "_" for c in str(protocol))
+        stem = safe_name(str(protocol))
         under = f"{subject}, {protocol}"
         for name, plot, head in (
             ("permutation", plot_permutation, "what the integrity scores are worth"),
@@ -141,7 +141,7 @@ def _figures(
             files += plot_calibration(
                 data, folder / f"{stem}-calibration", f"{under}: estimated integrity", formats=formats
             )
-        if integrity is not None and on_axes(points):
+        if integrity is not None and ProtocolShape(points).curves:
             data = decay_data(found.statements, points)
             title = f"{under}: error of the estimates, and dominance"
             files += plot_decay(data, folder / f"{stem}-integrity", title, formats=formats)

@@ -19,18 +19,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.scales import (
+from benchmark.evaluation.kinds import (
     METRICS,
-    MOSI,
-    SIMS,
-    Binary,
     FloatArray,
     Metric,
-    Scale,
+    PerSample,
+    Predictions,
     metric_names,
-    scale_of,
+    register_metric,
     usual_metrics,
 )
+from benchmark.evaluation.scales import MOSI, SIMS, Binary, Scale, scale_of
 from protocols import MODALITIES, InputError
 
 __all__ = [
@@ -40,6 +39,7 @@ __all__ = [
     "Binary",
     "FloatArray",
     "Metric",
+    "Predictions",
     "Scale",
     "Sums",
     "check_predictions",
@@ -49,6 +49,7 @@ __all__ = [
     "integrity_scores",
     "metric_names",
     "parts_of_splits",
+    "register_metric",
     "scale_of",
     "score",
     "score_cells",
@@ -57,7 +58,8 @@ __all__ = [
     "values_from_sums",
 ]
 
-Sums: TypeAlias = Mapping[str, FloatArray]
+#: Sums by the function that gives the values of every sample, and by name; the number of samples is that of None.
+Sums: TypeAlias = Mapping[tuple[PerSample | None, str], FloatArray]
 
 #: Predictions whose spread is below this share of their size are constant: float32 models jitter by about 1e-7.
 CONSTANT = 1e-6
@@ -110,84 +112,63 @@ def sums_by_cluster(
     label: FloatArray,
     predictions: FloatArray,
     starts: npt.NDArray[np.int64],
-    scale: Scale,
+    metrics: Sequence[str],
     split_of: npt.NDArray[np.object_] | None = None,
-) -> dict[str, FloatArray]:
-    """What every metric needs to know of each cluster.
+) -> dict[tuple[PerSample | None, str], FloatArray]:
+    """What some metrics need to know of each cluster.
 
     Args:
         label: `(n,)`, samples of a cluster side by side.
         predictions: `(C, n)`.
         starts: `(V,)`: first sample of every cluster.
-        scale: The bins.
+        metrics: Names.
         split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
-        Named sums, `(C, V)`, or `(1, V)` where they depend on the label alone.
+        Sums, `(C, V)`, or `(1, V)` where they depend on the label alone.
+
+    Raises:
+        InputError: for a metric whose values of every sample do not have the shape of the predictions or labels.
     """
-    truth = label[None, :]
 
     def total(values: npt.NDArray[np.generic]) -> FloatArray:
         result: FloatArray = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
         return result
 
-    def distances(predicted: FloatArray, suffix: str) -> None:
-        """What MAE and Corr need."""
-        x = _standardised(predicted, constant_predictions(predicted, split_of))
-        sums[f"error{suffix}"] = total(np.abs(predicted - truth))
-        sums[f"x{suffix}"], sums[f"xx{suffix}"], sums[f"xy{suffix}"] = total(x), total(x * x), total(x * y)
-
-    y = _standardised(truth, constant_predictions(truth))
-    sums = {"n": total(np.ones_like(truth)), "y": total(y), "yy": total(y * y)}
-    distances(predictions, "")
-    if scale.clipped:  # labels are within the range
-        distances(np.clip(predictions, *scale.label_range), "_clipped")
-    binned = {name: (bins(predictions), bins(truth)) for name, bins in scale.classes.items()}
-    for name, (said, true) in binned.items():
-        sums[name] = total(said == true)
-    for name, (classes, codes) in scale.macro.items():
-        said, true = binned[classes]
-        for code in codes:
-            sums[f"{name}:{code}:true"] = total(true == code)
-            sums[f"{name}:{code}:said"] = total(said == code)
-            sums[f"{name}:{code}:both"] = total((true == code) & (said == code))
-    for name, binary in scale.binaries.items():
-        kept = np.ones(truth.shape, dtype=np.bool_) if binary.kept is None else binary.kept(truth)
-        true, said = binary.positive(truth) & kept, binary.positive(predictions) & kept
-        sums[f"{name}:n"] = total(kept)
-        sums[f"{name}:true"] = total(true)
-        sums[f"{name}:said"] = total(said)
-        sums[f"{name}:both"] = total(true & said)
+    given = Predictions(label[None, :], predictions, split_of)
+    shapes = (given.label.shape, predictions.shape)
+    sums: dict[tuple[PerSample | None, str], FloatArray] = {(None, "n"): total(np.ones_like(given.label))}
+    for per_sample, metric in {METRICS[name].per_sample: name for name in metrics}.items():
+        for part, values in per_sample(given).items():
+            if np.shape(values) not in shapes:
+                raise InputError(
+                    f"metric '{metric}': '{part}' has shape {np.shape(values)}, expected {shapes[1]}, or {shapes[0]} "
+                    "where it depends on the label alone"
+                )
+            sums[per_sample, part] = total(values)
     return sums
 
 
-def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None = None) -> dict[str, FloatArray]:
-    """Every metric from sums over samples, whatever their (broadcastable) shape.
+def values_from_sums(sums: Sums, metrics: Sequence[str]) -> dict[str, FloatArray]:
+    """Metrics from sums over samples, whatever their (broadcastable) shape.
 
     A class metric without any sample left (all labels 0 under Non0) is NaN; a correlation that is not defined is 0.
+
+    Raises:
+        InputError: for a metric that does not have a value for each.
     """
-    values: dict[str, FloatArray] = {}
-    wanted = set(scale.metrics if metrics is None else metrics)
-    n = sums["n"]
-    for suffix in ("", "_clipped"):
-        if f"mae{suffix}" in wanted:
-            values[f"mae{suffix}"] = sums[f"error{suffix}"] / n
-        if f"corr{suffix}" in wanted:
-            values[f"corr{suffix}"] = _correlation(sums, suffix)
-    for name in scale.classes:
-        if name in wanted:
-            values[name] = sums[name] / n
-    for name in scale.binaries:
-        kept, true, said, both = (sums[f"{name}:{part}"] for part in ("n", "true", "said", "both"))
-        neither = kept - true - said + both
-        if f"acc2_{name}" in wanted:
-            values[f"acc2_{name}"] = _ratio(both + neither, kept, np.nan)
-        if f"f1_{name}" in wanted:
-            values[f"f1_{name}"] = _ratio(_weighted_f1(kept, true, said, both) * kept, kept, np.nan)
-    for name, (_, codes) in scale.macro.items():
-        if name in wanted:
-            values[name] = _macro_f1([[sums[f"{name}:{c}:{part}"] for part in ("true", "said", "both")] for c in codes])
-    return {name: values[name] for name in scale.metrics if name in wanted}
+    shape = np.broadcast_shapes(*(value.shape for value in sums.values()))
+    parts: dict[PerSample | None, dict[str, FloatArray]] = {}
+    for (per_sample, part), total in sums.items():
+        parts.setdefault(per_sample, {})[part] = total
+    values = {}
+    for name in metrics:
+        metric = METRICS[name]
+        value = np.asarray(metric.value({**parts[metric.per_sample], **parts[None]}), dtype=np.float64)
+        if value.shape != shape:
+            raise InputError(f"metric '{name}': its values have shape {value.shape}, expected {shape}: one a sum")
+        values[name] = value
+    return values
 
 
 def score_cells(
@@ -211,15 +192,15 @@ def score_cells(
     Raises:
         InputError: for shapes that do not fit, values that are not finite, or an unknown label range.
     """
-    scale = scale_of(label_range)
+    names = metric_names(label_range)
     truth, cells = check_predictions(label, predictions)
     one_cluster = np.zeros(1, dtype=np.int64)
     block = max(1, 2_000_000 // len(truth))
-    columns: dict[str, list[FloatArray]] = {name: [] for name in scale.metrics}
+    columns: dict[str, list[FloatArray]] = {name: [] for name in names}
     for start in range(0, len(cells), block):
         part = cells[start : start + block]
-        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, scale, split_of), scale)
-        for name in scale.metrics:
+        values = values_from_sums(sums_by_cluster(truth, part, one_cluster, names, split_of), names)
+        for name in names:
             columns[name].append(np.broadcast_to(values[name], (len(part), 1))[:, 0])
     table = pd.DataFrame({name: np.concatenate(parts) if parts else [] for name, parts in columns.items()})
     table["constant"] = constant_predictions(cells, split_of) if len(cells) else np.zeros(0, dtype=np.bool_)
@@ -231,7 +212,7 @@ def score(
 ) -> dict[str, float]:
     """All metrics of one prediction `(n,)`: see `score_cells`."""
     row = score_cells(label, np.atleast_2d(np.asarray(prediction, dtype=np.float64)), label_range).iloc[0]
-    return {name: float(row[name]) for name in metric_names(label_range)}
+    return {str(name): float(row[name]) for name in row.index if name != "constant"}
 
 
 def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[int, int]:
@@ -303,49 +284,19 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
     return pd.DataFrame.from_dict(rows, orient="index")
 
 
-def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatArray:
-    """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for the constant ones."""
-    size = np.abs(values).max(axis=1, keepdims=True)
-    scaled = values / np.where(size > 0, size, 1.0)
-    centred = scaled - scaled.mean(axis=1, keepdims=True)
-    spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True))
-    flat = constant[:, None] | (spread == 0)
-    result: FloatArray = np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
-    return result
-
-
-def _correlation(sums: Sums, suffix: str) -> FloatArray:
-    n = sums["n"]
-    x, xx, xy = (sums[f"{name}{suffix}"] / n for name in ("x", "xx", "xy"))
-    y, yy = sums["y"] / n, sums["yy"] / n
-    variance = (xx - x * x) * (yy - y * y)
-    # a resample in which one side hardly varies has no correlation to speak of; rows are standardised, so 1 is usual
-    defined = variance > 1e-20
-    ratio = (xy - x * y) / np.sqrt(np.where(defined, variance, 1.0))
-    result: FloatArray = np.where(defined, np.clip(ratio, -1.0, 1.0), 0.0)
-    return result
-
-
-def _ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
+def ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
+    """A quotient; `otherwise` where the denominator is 0."""
     positive = below > 0
     result: FloatArray = np.where(positive, above / np.where(positive, below, 1.0), otherwise)
     return result
 
 
-def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:
+def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:
     """F1 of both classes weighted by the true class counts; an F1 of 0 / 0 is 0, as in scikit-learn."""
     neither = n - true - said + both
-    f1_positive = _ratio(2 * both, true + said, 0.0)
-    f1_negative = _ratio(2 * neither, 2 * n - true - said, 0.0)
-    return _ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
-
-
-def _macro_f1(classes: Sequence[Sequence[FloatArray]]) -> FloatArray:
-    """The mean F1 of classes of (true, said, both) counts; one that is neither true nor said anywhere has none."""
-    total = sum(_ratio(2 * both, true + said, 0.0) for true, said, both in classes)
-    return _ratio(
-        np.asarray(total), np.asarray(sum((true + said > 0).astype(np.float64) for true, said, _ in classes)), np.nan
-    )
+    f1_positive = ratio(2 * both, true + said, 0.0)
+    f1_negative = ratio(2 * neither, 2 * n - true - said, 0.0)
+    return ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -374,7 +325,7 @@ def _f1_range(positive: int, negative: int) -> _F1Range:
         row = slice(both, both + negative + 1)
         neither = correct[row] - both
         said = both + negative - neither
-        f1 = _weighted_f1(np.float64(n) + 0 * said, np.float64(positive) + 0 * said, said, np.float64(both) + 0 * said)
+        f1 = weighted_f1(np.float64(n) + 0 * said, np.float64(positive) + 0 * said, said, np.float64(both) + 0 * said)
         smallest[row] = np.minimum(smallest[row], f1)
         largest[row] = np.maximum(largest[row], f1)
     found = _F1Range(smallest, largest, -_concave_majorant(-smallest), _concave_majorant(largest))

@@ -115,7 +115,9 @@ class Panel:
     bound: Bound | None = None
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None
-    _estimates: dict[tuple[int, int, bool], dict[str, Estimates]] = field(default_factory=dict, init=False, repr=False)
+    _estimates: dict[tuple[int, int, bool, tuple[str, ...]], dict[str, Estimates]] = field(
+        default_factory=dict, init=False, repr=False
+    )
 
     @property
     def pooled(self) -> bool:
@@ -158,13 +160,13 @@ class Panel:
         chosen = self.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_)
         if not chosen.any():
             raise InputError(f"no cell has been evaluated under {scenarios[0]} or its like; run the study first")
+        known = metric_names(self.label_range)
         key = draws, seed, paired_seeds
-        if key not in self._estimates:
-            known = len(metric_names(self.label_range))
-            if draws * len(self.cells[["model", "scenario"]].drop_duplicates()) * known * 8 > _KEPT_BYTES:
+        if (*key, known) not in self._estimates:
+            if draws * len(self.cells[["model", "scenario"]].drop_duplicates()) * len(known) * 8 > _KEPT_BYTES:
                 return self._resampled(chosen, metrics, *key)
-            self._estimates[key] = self._resampled(np.ones_like(chosen), None, *key)
-        restricted = {model: own.only(scenarios, metrics) for model, own in self._estimates[key].items()}
+            self._estimates[*key, known] = self._resampled(np.ones_like(chosen), None, *key)
+        restricted = {model: own.only(scenarios, metrics) for model, own in self._estimates[*key, known].items()}
         return {model: own for model, own in restricted.items() if own is not None}
 
     def _resampled(

@@ -12,6 +12,7 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS, constant_predictions
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.plausibility import implausible
+from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS, Estimates
 from benchmark.words import counted, plural, sample_sizes
 from protocols import InputError, get_protocol, unknown_name
@@ -25,6 +26,11 @@ CONSTANT = "constant"
 def protocol_names(panel: Panel) -> list[str]:
     """Protocols of a panel, in order."""
     return [str(name) for name in dict.fromkeys(panel.points["protocol"])]
+
+
+def protocols_called(name: str, known: Sequence[str]) -> list[str]:
+    """Those of some protocols, names with version, that have this name with or without version."""
+    return [name] if name in known else [full for full in known if full.partition("@")[0] == name]
 
 
 def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
@@ -43,12 +49,17 @@ def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
             raise InputError(f"protocol not given; the panel has {', '.join(names) or 'none'}: choose one")
         protocol = names[0]
     if protocol not in names:
-        same_base = [name for name in names if name.partition("@")[0] == protocol]
-        if len(same_base) != 1:
+        called = protocols_called(protocol, names)
+        if len(called) != 1:
             raise unknown_name("protocol of the panel", protocol, names)
-        protocol = same_base[0]
+        protocol = called[0]
     points = panel.points[panel.points["protocol"] == protocol]
     return points.sort_values("order", kind="stable").reset_index(drop=True)
+
+
+def shape_of(panel: Panel, protocol: str | None = None) -> ProtocolShape:
+    """The shape of a protocol of a panel; arguments and errors as of `protocol_points`."""
+    return ProtocolShape(protocol_points(panel, protocol))
 
 
 def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
@@ -159,14 +170,9 @@ class ProtocolResults:
         return sorted(self.contest, key=position)
 
     @cached_property
-    def rates(self) -> tuple[float, ...] | None:
-        """Where the scenarios lie on the protocol's one numeric axis; None when it has no such axis."""
-        axes = self.points["axis"].unique().tolist()
-        rates = self.points["x"].to_numpy(dtype=np.float64)
-        one = len(axes) == 1 and axes != [""] and not self.points["axis2"].any()
-        if not one or len(rates) < 2 or not np.isfinite(rates).all() or len(np.unique(rates)) < len(rates):
-            return None
-        return tuple(rates.tolist())
+    def shape(self) -> ProtocolShape:
+        """How its scenarios lie on axes."""
+        return ProtocolShape(self.points)
 
     @cached_property
     def constant_cells(self) -> frozenset[tuple[str, str]]:

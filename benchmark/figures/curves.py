@@ -17,7 +17,7 @@ from matplotlib.lines import Line2D
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import protocol_points, sizes_of
+from benchmark.evaluation.protocol_results import shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.axes import axis_label, finish, number_axis
 from benchmark.figures.emphasis import emphasised
@@ -31,19 +31,6 @@ _COLUMNS = (
     "model", "metric", "axis", "x", "order", "scenario", "mean", "low", "high", "sd", "seeds", "level", "flag",
     "mask_informed",
 )  # fmt: skip
-
-
-def plottable(panel: Panel, protocol: str) -> bool:
-    """Whether a protocol is a set of curves: numeric axes, each with at least two different values."""
-    return on_axes(protocol_points(panel, protocol))
-
-
-def on_axes(points: pd.DataFrame) -> bool:
-    """Whether points (as `Panel.points`, of one protocol) lie on numeric axes, at least two different ones on each."""
-    x = points["x"].to_numpy(np.float64)
-    placed = np.isfinite(x).all() and (points["axis"] != "").all() and (points["axis2"] == "").all()
-    values = points.groupby("axis", sort=False)["x"]
-    return bool(placed and (values.size() > 1).all() and (values.nunique() == values.size()).all())
 
 
 def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
@@ -73,8 +60,9 @@ def curve_data(
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.
     """
-    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
-    if not plottable(panel, name):
+    shape = shape_of(panel, protocol)
+    name = shape.protocol
+    if not shape.curves:
         raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
     chosen = panel.check_metrics(metrics or default_metrics(panel.label_range))
     return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
@@ -176,6 +164,6 @@ def _panel(
 )
 def _curves(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     for name in protocols_of(panel, request):
-        if plottable(panel, name):
+        if shape_of(panel, name).curves:
             data = curve_data(panel, name, request.known(panel, default_metrics(panel.label_range)))
             yield Item(plot_curves, data, (name,), name, sizes_of(panel))

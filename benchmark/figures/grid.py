@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import protocol_points, sizes_of
+from benchmark.evaluation.protocol_results import shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
@@ -29,17 +29,6 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def has_grid(panel: Panel, protocol: str) -> bool:
-    """Whether a protocol spans two numeric axes with at least two values each; single points beside them may lie
-    nowhere."""
-    points = protocol_points(panel, protocol)
-    if (points["axis"] == "").any() or (points["axis2"] == "").any():
-        return False
-    inside = points[np.isfinite(points["x"]) & np.isfinite(points["y"])]
-    one = points["axis"].nunique() == 1 and points["axis2"].nunique() == 1
-    return bool(one and inside["x"].nunique() > 1 and inside["y"].nunique() > 1)
-
-
 def grid_data(
     panel: Panel, protocol: str | None = None, metric: str = "mae", *, draws: int = DRAWS, level: float = 0.95
 ) -> pd.DataFrame:
@@ -52,8 +41,9 @@ def grid_data(
     Raises:
         InputError: if the protocol does not span two numeric axes, or the metric is unknown.
     """
-    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
-    if not has_grid(panel, name):
+    shape = shape_of(panel, protocol)
+    name = shape.protocol
+    if shape.grid is None:
         raise InputError(f"protocol '{name}' does not span two numeric axes; draw curves or a table instead")
     return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
 
@@ -76,6 +66,7 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     names = [_name(str(tick)) for tick in beside["tick"]]
     note = " ".join(filter(None, (note, "Mean over seeds; intervals are in the CSV.", _explain(beside, names))))
     levels_y = int(data["x"].nunique())
+    first, second = data.loc[np.isfinite(data["x"]) & np.isfinite(data["y"]), ["axis", "axis2"]].astype(str).iloc[0]
     height = levels_y * (0.24 if wide else 0.26) + (0.62 if wide else 0.6)
     sheet = make_sheet(width, (rows, columns), height, count=len(order), title=title, note=note)
     labels = labels_of(data)
@@ -85,11 +76,11 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
         mesh = _panel(ax, own, names, metric, factor, colours, scale)
         ax.set_title(labels[model], loc="left", pad=3, fontsize=7.5 if wide else 7)
         if i % columns == 0:
-            ax.set_ylabel(str(own["axis"].iloc[0]), labelpad=2)
+            ax.set_ylabel(first, labelpad=2)
         else:
             ax.tick_params(labelleft=False)
         if i + columns >= len(order):
-            ax.set_xlabel(str(own["axis2"].iloc[0]), labelpad=2)
+            ax.set_xlabel(second, labelpad=2)
     if mesh is not None:
         value_bar(sheet.figure, mesh, sheet.axes, scale_label(metric), share=0.03 if wide else 0.05)
     return sheet.figure
@@ -137,7 +128,7 @@ def _explain(beside: pd.DataFrame, names: Sequence[str]) -> str:
 )
 def _grids(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     for name in protocols_of(panel, request):
-        for metric in request.known(panel, ["mae"]) if has_grid(panel, name) else ():
+        for metric in request.known(panel, ["mae"]) if shape_of(panel, name).grid else ():
             title = f"{METRICS[metric].title} under {name}"
             yield Item(
                 plot_grid, grid_data(panel, name, metric), (name, "grid", suffix_of(metric)), title, sizes_of(panel)

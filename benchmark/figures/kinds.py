@@ -21,8 +21,9 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import dataset_title, protocol_names
+from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocols_called
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
+from benchmark.files import safe_name
 from protocols import Registry, origin_of
 
 #: Widths by name, inches.
@@ -83,13 +84,12 @@ class FigureRequest:
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """The protocols to draw, of those with these names."""
-        return [name for name in names if self.protocol in (None, name, name.partition("@")[0])]
+        return protocols_called(self.protocol, names) if self.protocol else list(names)
 
     def main(self, names: Sequence[str]) -> str:
         """The protocol asked for, else the most telling one."""
-        if self.protocol:
-            return next((n for n in names if self.protocol in (n, n.partition("@")[0])), names[0])
-        return next((n for t in _TELLING for n in names if n.partition("@")[0] == t), names[0])
+        wanted = [self.protocol] if self.protocol else _TELLING
+        return next((full for name in wanted for full in protocols_called(name, names)), names[0])
 
     def known(self, panel: Panel, otherwise: Sequence[str]) -> Sequence[str]:
         """The metrics asked for that are defined on a panel's labels."""
@@ -99,7 +99,7 @@ class FigureRequest:
         """Write one figure with its table; returns the files."""
         name = f"{subject.dataset}/{subject.split}-{'-'.join(filter(None, item.name))}"
         ending = "-column" if self.width == "column" else ""
-        stem = self.folder / ("".join(c if c.isalnum() or c in "-_=," else "_" for c in name) + ending)
+        stem = self.folder / (safe_name(name) + ending)
         present = set(item.data["model"].astype(str)) if "model" in item.data else set()
         return item.plot(
             item.data,

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import ORACLE, protocol_points, sizes_of
+from benchmark.evaluation.protocol_results import ORACLE, shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
@@ -30,13 +30,6 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def has_names(panel: Panel, protocol: str) -> bool:
-    """Whether a protocol's points are names on one axis, two or more of them."""
-    points = protocol_points(panel, protocol)
-    named = (points["axis"] != "").all() and points["axis"].nunique() == 1 and (points["axis2"] == "").all()
-    return bool(named and len(points) > 1 and points["x"].isna().all())
-
-
 def subset_data(
     panel: Panel, protocol: str | None = None, metric: str = "mae", *, draws: int = DRAWS, level: float = 0.95
 ) -> pd.DataFrame:
@@ -49,8 +42,9 @@ def subset_data(
     Raises:
         InputError: if the protocol's points are not names on one axis, or the metric is unknown.
     """
-    name = str(protocol_points(panel, protocol)["protocol"].iloc[0])
-    if not has_names(panel, name):
+    shape = shape_of(panel, protocol)
+    name = shape.protocol
+    if not shape.named:
         raise InputError(f"protocol '{name}' has no points with names, such as subsets; draw curves or a grid instead")
     return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
 
@@ -166,6 +160,6 @@ def _meaning(data: pd.DataFrame, bound: bool) -> str:
 )
 def _subsets(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     for name in protocols_of(panel, request):
-        for metric in request.known(panel, ["mae"]) if has_names(panel, name) else ():
+        for metric in request.known(panel, ["mae"]) if shape_of(panel, name).named else ():
             title, data = f"{METRICS[metric].title} under {name}", subset_data(panel, name, metric)
             yield Item(plot_subsets, data, (name, "heatmap", suffix_of(metric)), title, sizes_of(panel))

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pandas as pd
 
+from benchmark.data.reference import Reference
 from benchmark.evaluation.metrics import METRICS
 from benchmark.papers.reported import aggregate_of, load_sources, same, wanted_aggregate
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
@@ -73,10 +74,11 @@ def with_reported(
     if "model" not in columns:
         raise InputError(f"table '{table.title}' has no column 'model'; give a leaderboard")
     papers = _papers(load_sources() if sources is None else sources)
-    name, _, split = dataset.partition("/")
+    given = Reference.parse(dataset)
+    name = given.name
     if not name:
         return _noted(table, "Reported numbers: none, as these test labels are those of no published data set.")
-    if name not in DATASETS or split not in ("", OFFICIAL):
+    if name not in DATASETS or given.split not in ("", OFFICIAL):
         return _noted(table, f"Reported numbers: there are none for {dataset}.")
     own = rows[rows["dataset"].eq(name)]
     fitting = own[fits(own, protocol)]

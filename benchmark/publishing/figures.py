@@ -7,7 +7,7 @@ from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import protocol_names
+from benchmark.evaluation.protocol_results import protocol_names, protocols_called
 from benchmark.figures.kinds import WIDTHS, FigureKind, FigureRequest, figure_kind, figure_kinds
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.results.study_results import StudyResults
@@ -80,7 +80,7 @@ def plot(
 
 def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequence[str], models: Sequence[str]) -> None:
     names = list(dict.fromkeys(name for panel in panels for name in protocol_names(panel)))
-    if protocol and not any(protocol in (name, name.partition("@")[0]) for name in names):
+    if protocol and not protocols_called(protocol, names):
         raise unknown_name("protocol of the study", protocol, names)
     known = list(dict.fromkeys(name for panel in panels for name in metric_names(panel.label_range)))
     present = list(dict.fromkeys(str(name) for panel in panels for name in panel.cells["model"]))

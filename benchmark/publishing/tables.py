@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.protocol_results import protocols_called
 from benchmark.files import replace_text, safe_name
 from benchmark.papers.reported import published_as
 from benchmark.results.study_results import StudyResults
@@ -207,7 +208,7 @@ def as_record(entry: Entry) -> dict[str, object]:
 
 def _protocol(name: str, known: Sequence[str]) -> str:
     """The name of a protocol of the study, given with or without its version."""
-    found = [k for k in known if name in (k, k.partition("@")[0])]
+    found = protocols_called(name, known)
     if not found:
         raise unknown_name("protocol of the study", name, known)
     return found[0]

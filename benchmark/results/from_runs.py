@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from baselines import model_class
+from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.runs.outdated import outdated
 from benchmark.runs.record import RunRecord
@@ -163,7 +164,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
     there = [s for s in splits if s in samples]
     pooled = pd.concat([samples[s] for s in there], ignore_index=True)
     first = runs[0].spec
-    pattern = runs[0].dataset.partition("/")[2] or first.split
+    pattern = Reference.parse(runs[0].dataset).split or first.split
     return Panel(
         dataset=first.dataset,
         split=pattern,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from benchmark.data.reference import Reference
 from benchmark.results.from_runs import protocol_table
 from benchmark.runs.store import RunStore
 from benchmark.study.plan import Plan, PlannedRun
@@ -69,7 +70,7 @@ def read_diagnostics(plan: Plan, root: Path) -> list[Diagnostics]:
             first = next(iter(groups.values()))[0]
             columns = ["model", "seed", "scenario", "sample_id", "video_id", *ESTIMATED, *OBSERVED, DOMINANT]
             table = pd.concat(parts, ignore_index=True).reindex(columns=columns)
-            split = dataset.partition("/")[2] or first.spec.split
+            split = Reference.parse(dataset).split or first.spec.split
             found.append(Diagnostics(first.spec.dataset, split, table, points))
     return found
 

@@ -14,8 +14,9 @@ from shlex import quote
 
 import pandas as pd
 
+from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names
+from benchmark.evaluation.protocol_results import ProtocolResults, protocol_names, protocols_called
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.results.statements import Diagnostics, read_diagnostics
 from benchmark.results.test_oracle import optimism_panels
@@ -96,9 +97,9 @@ class StudyResults:
         Raises:
             InputError: for a name that the study does not have.
         """
-        data = _named("data set of the study", datasets, self.datasets, lambda known: known.rpartition("/")[0])
+        data = _named("data set of the study", datasets, self.datasets, _data_called)
         rows = _named("model of the study", models, self.models)
-        plans = _named("protocol of the study", protocols, self.protocols, lambda known: known.partition("@")[0])
+        plans = _named("protocol of the study", protocols, self.protocols, protocols_called)
         chosen = (panel for panel, title in zip(self.panels, self.datasets, strict=True) if title in data)
         kept = (_restricted(panel, rows, plans) for panel in chosen)
         return StudyResults(self.name, tuple(panel for panel in kept if len(panel.cells)), self.plan, self.root)
@@ -200,13 +201,23 @@ class StudyResults:
 
 
 def _named(
-    what: str, wanted: Sequence[str], known: Sequence[str], short: Callable[[str], str] = lambda known: known
+    what: str,
+    wanted: Sequence[str],
+    known: Sequence[str],
+    called: Callable[[str, Sequence[str]], list[str]] = lambda name, known: [name] if name in known else [],
 ) -> Collection[str]:
     """The known names that are wanted, in full or in short; all where none is."""
+    chosen: list[str] = []
     for name in wanted:
-        if not any(name in (full, short(full)) for full in known):
+        found = called(name, known)
+        if not found:
             raise unknown_name(what, name, known)
-    return [full for full in known if not wanted or full in wanted or short(full) in wanted]
+        chosen += found
+    return chosen if wanted else known
+
+
+def _data_called(name: str, known: Sequence[str]) -> list[str]:
+    return [full for full in known if name in (full, Reference.parse(full).name)]
 
 
 def _restricted(panel: Panel, models: Collection[str], protocols: Collection[str]) -> Panel:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, metric_names, usual_metrics
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import protocols_called
 from benchmark.results.candidates import TEST_ORACLE, Candidates
 from benchmark.results.from_runs import ValidSelection, make_panel, protocol_table, runs_by_dataset
 from benchmark.runs.record import RunRecord
@@ -158,10 +159,11 @@ def _named(plan: Plan, name: str | None) -> Protocol:
         if len(by_name) != 1:
             raise InputError(f"protocol not given; the study has {', '.join(by_name)}: choose one")
         return plan.protocols[0]
-    short = [p for p in plan.protocols if name in (p.name, str(p), p.name.partition("@")[0])]
-    if len(short) != 1:
+    full = {str(p): p for p in plan.protocols}
+    called = protocols_called(name, list(full))
+    if len(called) != 1:
         raise unknown_name("protocol of the study", name, by_name)
-    return short[0]
+    return full[called[0]]
 
 
 def _choose_at(points: pd.DataFrame, at: str | None) -> tuple[str, ...]:

@@ -12,9 +12,8 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.plausibility import implausible
-from benchmark.evaluation.protocol_results import ORACLE, protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, shape_of
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
-from benchmark.site.layout import views
 from benchmark.tables.remarks import corr_text, failed_seeds, training_texts
 from protocols import InputError, get_protocol
 
@@ -79,7 +78,8 @@ def costs(panel: Panel, index: Mapping[str, int]) -> dict[str, dict[str, float |
 def _part(
     panel: Panel, name: str, metrics: Sequence[str], index: Mapping[str, int], level: float, draws: int, seed: int
 ) -> dict[str, Any]:
-    points = protocol_points(panel, name).to_dict("records")
+    shape = shape_of(panel, name)
+    points = shape.points.to_dict("records")
     scenarios = [str(p["scenario"]) for p in points]
     evaluated = panel.cells["scenario"].isin(scenarios).any()
     found = panel.estimates(scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
@@ -90,7 +90,7 @@ def _part(
         "name": str(points[0]["protocol"]),
         "title": _title(str(points[0]["protocol"])),
         "points": [_point(p) for p in points],
-        "views": views(points),
+        "views": shape.views,
         "models": [index[m] for m in models],
         "seeds": [list(found[m].seeds) for m in models],
         "failed": [len(failed_seeds(panel, m)) for m in models],
@@ -141,8 +141,8 @@ def _by_seed(own: Estimates, metric: str, scenarios: Sequence[str]) -> list[floa
 def _impossible(panel: Panel, means: Mapping[str, Any], model: int) -> list[str]:
     """F1 metrics whose value no confusion matrix gives together with the accuracy of the same predictions."""
     broken = []
-    for name in (n for n in means if n.startswith("f1_") and n.replace("f1_", "acc2_") in means):
-        accuracy, f1 = means[name.replace("f1_", "acc2_")]["value"][model], means[name]["value"][model]
+    for name in (n for n in means if METRICS[n].accuracy in means):
+        accuracy, f1 = means[METRICS[name].accuracy]["value"][model], means[name]["value"][model]
         if accuracy is None or f1 is None:
             continue
         # the numbers of the page have 6 digits

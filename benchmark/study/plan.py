@@ -10,6 +10,7 @@ import numpy as np
 
 from baselines import load_plugin, model_class, models, resolve_config
 from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
@@ -115,7 +116,7 @@ def plan(study: Study) -> Plan:
                         PlannedRun(spec, reference, entry.title, header.label_range, header.bound, header.videos)
                     )
                 known = any(s.ignorable for s in scenarios)
-                if is_synthetic(reference.partition("/")[0]) and seed == study.seeds[0] and known:
+                if is_synthetic(Reference.parse(reference).name) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
                     runs.append(PlannedRun(spec, reference, ORACLE, header.label_range, videos=header.videos))
     return Plan(study, tuple(runs), protocols, scenarios)
@@ -159,7 +160,8 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
         InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled,
             and no sample may count twice.
     """
-    name, _, pattern = reference.partition("/")
+    given = Reference.parse(reference)
+    name, pattern = given.name, given.split
     header = dataset_header(name)
     if not pattern:
         return header, [header.splits[0]]

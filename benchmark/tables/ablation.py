@@ -68,8 +68,8 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         cells["what"] = Cell(f"{variants[model]}{told}", note=cells["model"].note)
         cells |= {name: found[model, "mean", name] for name in names}
         for name in names:
-            if name.startswith("f1_"):
-                cells[name] = checked_f1(results, name, cells[name.replace("f1_", "acc2_")], cells[name], notes)
+            if METRICS[name].accuracy:
+                cells[name] = checked_f1(results, name, cells[METRICS[name].accuracy], cells[name], notes)
         if "corr" in cells:
             cells["corr"] = checked_corr(results, model, results.scenarios, cells["corr"], notes)
         blank = "" if model == base else NOTHING

@@ -60,7 +60,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
         estimates,
         metric,
         results.scenarios,
-        x=results.rates,
+        x=results.shape.rates,
         complete=complete,
         constant=constant,
         baseline=baseline,
@@ -128,7 +128,7 @@ def _remark(flag: str, name: str) -> str:
 def _absent(results: ProtocolResults, complete: str | None, constant: str | None, baseline: str | None) -> list[str]:
     """Why an aggregate has no column. What adds a row is said elsewhere."""
     lines = []
-    if results.rates is None and len(results.scenarios) > 1:
+    if results.shape.rates is None and len(results.scenarios) > 1:
         lines.append("No AUILC: the scenarios do not lie on one numeric axis.")
     if complete is None:
         lines.append("No retention: the study has no scenario in which nothing is missing; add the protocol complete.")

@@ -22,9 +22,6 @@ from benchmark.tables.remarks import Notes, checked_corr, checked_f1, general_fo
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from protocols import MODALITIES, InputError
 
-#: Name of the axis whose coordinates are sets of modalities, such as `text+audio`.
-_SUBSETS = "available"
-
 
 def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """One metric under every scenario: rows are models, columns the ticks of the axis in order, then the mean.
@@ -43,11 +40,6 @@ def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
     return _table(results, metric, columns, title, f"Columns: {along}. " if along and not one else "")
 
 
-def has_subsets(results: ProtocolResults) -> bool:
-    """Whether the protocol's scenarios are subsets of modalities."""
-    return bool(results.points["axis"].eq(_SUBSETS).all()) and not results.points["axis2"].any()
-
-
 def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """One metric under every subset of available modalities: columns {t}, {a}, {v}, {t,a} ... and the means.
 
@@ -56,7 +48,7 @@ def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
     Raises:
         InputError: for a protocol of other scenarios, or a metric that labels of this range do not have.
     """
-    if not has_subsets(results):
+    if not results.shape.subsets:
         raise InputError(f"protocol '{results.protocol}' has no subsets of modalities; use inter-subsets")
     results.panel.check_metrics([metric])
     columns, incomplete = [], []
@@ -71,11 +63,6 @@ def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
     return _table(results, metric, columns, title, "t: text, a: audio, v: vision. ", extra)
 
 
-def has_grid(results: ProtocolResults) -> bool:
-    """Whether the protocol's scenarios lie on a grid of two numeric axes."""
-    return len(_on_grid(results)) > 0
-
-
 def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """One metric on a grid of two rates: a block of models for each value of the first, a column for the second's.
 
@@ -85,10 +72,10 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
         InputError: for a protocol without a second axis, or a metric that labels of this range do not have.
     """
     results.panel.check_metrics([metric])
-    places = _on_grid(results)
-    if not places:
+    grid = results.shape.grid
+    if grid is None:
         raise InputError(f"protocol '{results.protocol}' has no grid of two axes; use uncertain")
-    first, second = (str(results.points[axis].iloc[0]) for axis in ("axis", "axis2"))
+    places, (first, second) = grid.places, grid.axes
     outer, inner = (sorted({place[i] for place in places}) for i in (0, 1))
     groups = {scenario: (scenario,) for scenario in places.values()}
     lines = {x: [places[x, y] for y in inner if (x, y) in places] for x in outer}
@@ -134,17 +121,6 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
     )
 
 
-def _on_grid(results: ProtocolResults) -> dict[tuple[float, float], str]:
-    """Scenarios by their place; empty where the protocol has no second axis, or points share a place."""
-    points = results.points[results.points["axis2"].ne("") & results.points["x"].notna() & results.points["y"].notna()]
-    places = {
-        (float(x), float(y)): str(scenario)
-        for x, y, scenario in zip(points["x"], points["y"], points["scenario"], strict=True)
-    }
-    one = points["axis"].nunique() == 1 and points["axis2"].nunique() == 1
-    return places if one and len(places) == len(points) else {}
-
-
 def _table(
     results: ProtocolResults,
     metric: str,
@@ -156,8 +132,8 @@ def _table(
     """Rows are models, columns the scenarios and the mean over them; `extra` are further means."""
     means = {"mean": ("of all" if extra else "Mean", results.scenarios), **(extra or {})}
     groups = {scenario: (scenario,) for scenario in results.scenarios} | {n: own for n, (_, own) in means.items()}
-    accuracy = metric.replace("f1_", "acc2_")
-    found = values_of(results, groups, [metric, accuracy])
+    accuracy = METRICS[metric].accuracy
+    found = values_of(results, groups, [metric, *filter(None, [accuracy])])
     notes = Notes()
 
     def row(model: str) -> Cells:
@@ -166,7 +142,7 @@ def _table(
             cells[group] = found[model, group, metric]
             if metric == "corr":
                 cells[group] = checked_corr(results, model, own, cells[group], notes)
-            if metric != accuracy:
+            if accuracy:
                 cells[group] = checked_f1(results, metric, found[model, group, accuracy], cells[group], notes)
         return cells
 
@@ -195,13 +171,13 @@ def _table(
 
 
 def _no_subsets(results: ProtocolResults, settings: TableSettings) -> str:
-    if has_subsets(results):
+    if results.shape.subsets:
         return ""
     return f"protocol '{results.protocol}' has no subsets of modalities; run inter-subsets"
 
 
 def _no_grid(results: ProtocolResults, settings: TableSettings) -> str:
-    return "" if has_grid(results) else f"protocol '{results.protocol}' has no grid of two axes; run uncertain"
+    return "" if results.shape.grid else f"protocol '{results.protocol}' has no grid of two axes; run uncertain"
 
 
 @register_table("scenarios", shows="one metric under every scenario")

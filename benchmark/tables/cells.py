@@ -8,9 +8,9 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
+from benchmark.evaluation.kinds import with_sign
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
-from benchmark.evaluation.scales import with_sign
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
 from benchmark.evaluation.statistics.intervals import metric_limits
 from benchmark.tables.table import Cell, Column, Interval, Row
@@ -25,7 +25,7 @@ NOTHING = "–"
 
 
 def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none", level: float = 0.95) -> Column:
-    """The column of a metric, with direction and unit; the two Acc-2 and the two F1 stand under a common head each.
+    """The column of a metric, with direction and unit; the two Acc-2, like others of one family, have a common head.
 
     Args:
         metric: Name of the metric, and of the column.
@@ -36,7 +36,8 @@ def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none
     unit = f"{definition.arrow} (%)" if definition.percent else definition.arrow
     family, _, kind = definition.title.partition(" ")
     beside = f" {level_text(level)}" if interval == "shown" else ""
-    if kind and not kind.startswith("("):
+    shared = sum(other.title.partition(" ")[0] == family for other in METRICS.values()) > 1
+    if shared and kind and not kind.startswith("("):
         return Column(metric, f"{kind}{beside}", group=f"{family} {unit}", interval=interval)
     return Column(metric, f"{definition.title} {unit}{beside}", interval=interval)
 

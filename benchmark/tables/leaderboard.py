@@ -109,9 +109,8 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         by_seed = own.by_seed("mae", scenarios) if not own.holes(scenarios) else np.zeros(0)
         cells["mae_sd"] = number("mae", float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan)
         for name in names:
-            if name.startswith("f1_"):
-                accuracy = cells[name.replace("f1_", "acc2_")]
-                cells[name] = checked_f1(results, name, accuracy, cells[name], notes)
+            if METRICS[name].accuracy:
+                cells[name] = checked_f1(results, name, cells[METRICS[name].accuracy], cells[name], notes)
         for name in ("corr", "corr_clipped"):
             if name in cells:
                 cells[name] = checked_corr(results, model, scenarios, cells[name], notes)

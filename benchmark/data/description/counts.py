@@ -17,7 +17,8 @@ from benchmark.data.description.tables import (
     Vocabulary,
 )
 from benchmark.data.samples import PARTS, BoolArray, PartArray, Samples
-from benchmark.evaluation.scales import METRICS, Scale
+from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.scales import Scale
 from protocols import MODALITIES, Modality
 from protocols.layout import FloatArray
 

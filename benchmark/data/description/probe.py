@@ -22,7 +22,7 @@ from benchmark.data.description.ridge import fit_ridge
 from benchmark.data.description.scan import StreamScan
 from benchmark.data.description.tables import Probe
 from benchmark.data.samples import PARTS, IntArray, Samples
-from benchmark.evaluation.metrics import sums_by_cluster, values_from_sums
+from benchmark.evaluation.metrics import metric_names, sums_by_cluster, values_from_sums
 from benchmark.evaluation.scales import Scale, scale_of
 from benchmark.evaluation.statistics import draw_weights, interval
 from protocols import MODALITIES, Modality
@@ -172,12 +172,13 @@ def bootstrap(
 
     Two predictions of the same samples get the same draws: their differences are paired.
     """
+    metrics = metric_names(scale.label_range)
     order = np.argsort(videos, kind="stable")
     starts = np.concatenate([[0], np.flatnonzero(np.diff(videos[order])) + 1]).astype(np.int64)
-    sums = sums_by_cluster(label[order], prediction[order][None, :], starts, scale)
+    sums = sums_by_cluster(label[order], prediction[order][None, :], starts, metrics)
     weights = draw_weights(draws, len(starts), _SEED, purpose)
-    values = values_from_sums({name: part.sum(axis=1) for name, part in sums.items()}, scale)
-    drawn = values_from_sums({name: weights @ part[0] for name, part in sums.items()}, scale)
+    values = values_from_sums({name: part.sum(axis=1) for name, part in sums.items()}, metrics)
+    drawn = values_from_sums({name: weights @ part[0] for name, part in sums.items()}, metrics)
     return {name: float(np.squeeze(value)) for name, value in values.items()}, drawn
 
 

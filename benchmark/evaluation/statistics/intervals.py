@@ -107,7 +107,7 @@ def on_scale(found: Quantity, metric: str, level: float, unit: float = 1.0) -> t
         middle = (value + t * t / (2 * samples)) / (1 + t * t / samples)
         reach = t / (1 + t * t / samples) * float(np.sqrt(spread / samples + (t / (2 * samples)) ** 2))
         low, high = middle - reach, middle + reach
-    elif np.isfinite(most) and abs(value) < 1:
+    elif (least, most) == (-1.0, 1.0) and abs(value) < 1:
         reach = t * float(np.sqrt(variance)) / (1 - value * value)
         low, high = float(np.tanh(np.arctanh(value) - reach)), float(np.tanh(np.arctanh(value) + reach))
     else:
@@ -125,9 +125,12 @@ def at_boundary(found: Quantity, metric: str, unit: float = 1.0) -> bool:
 
 def metric_limits(metric: str) -> tuple[float, float]:
     """The lowest and highest value that a metric can have."""
-    if METRICS[metric].percent:
+    found = METRICS[metric]
+    if found.limits is not None:
+        return found.limits
+    if found.percent:
         return 0.0, 1.0
-    return (-1.0, 1.0) if METRICS[metric].higher_is_better else (0.0, np.inf)
+    return (-np.inf, found.perfect) if found.higher_is_better else (found.perfect, np.inf)
 
 
 _COLUMNS = ["model", "group", "metric", "value", "low", "high", "sd", "seeds", "videos", "flag"]

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.metrics import check_predictions, scale_of, sums_by_cluster, values_from_sums
+from benchmark.evaluation.metrics import check_predictions, metric_names, sums_by_cluster, values_from_sums
 from protocols import InputError, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -191,11 +191,11 @@ def resample(
     Raises:
         InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
     """
-    scale = scale_of(label_range)
-    names = tuple(scale.metrics if metrics is None else metrics)
+    known = metric_names(label_range)
+    names = known if metrics is None else tuple(metrics)
     for name in names:
-        if name not in scale.metrics:
-            raise unknown_name(f"metric of label range {label_range}", name, scale.metrics)
+        if name not in known:
+            raise unknown_name(f"metric of label range {label_range}", name, known)
     truth, matrix = check_predictions(label, predictions)
     videos = np.asarray(video_ids, dtype=np.str_)
     _check(truth, videos, cells, matrix, draws)
@@ -222,9 +222,9 @@ def resample(
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]
             present = block >= 0
-            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, scale, owner)
-            whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, scale, names)
-            resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, scale, names)
+            sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, names, owner)
+            whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, names)
+            resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, names)
             for m, name in enumerate(names):
                 values[:, j : j + step, m][present] = whole[name]
                 drawn[:, j : j + step, m] = _mean_over_seeds(resampled[name], present)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from benchmark.evaluation.kinds import with_sign
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.scales import with_sign
 from benchmark.papers.reported import Aggregate, aggregate_of, same
 from benchmark.papers.reported.schema import UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.catalogue import Item

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from benchmark.data.description import Description, describe
+from benchmark.data.reference import Reference
 from benchmark.data.sources import load_samples
 from benchmark.figures.distributions import plot_distributions
 from benchmark.papers.reported.checks import TEST_LABELS
@@ -25,8 +26,8 @@ _COLUMNS = (
 def count(setup: Setup, folder: Path, formats: Sequence[str]) -> tuple[list[Table], list[Path]]:
     """The statistics table, and for `distributions` the figures of every data set."""
     described = [
-        (name, published, describe(load_samples(name.partition("/")[0]), name.partition("/")[2] or None, probe=False))
-        for name, published in setup.data
+        (str(data), published, describe(load_samples(data.name), data.split or None, probe=False))
+        for data, published in ((Reference.parse(name), published) for name, published in setup.data)
     ]
     rows = [row for name, published, own in described for row in _rows(name, published, own)]
     notes = [Footnote(f"{data_facts(name)}.") for name, _, _ in described]
@@ -48,7 +49,7 @@ def _rows(name: str, published: str, description: Description) -> list[Row]:
         values = [Cell("–" if v is None else f"{v:.3f}", v) for v in (part.mean, part.deviation)]
         head = Cell(name if not rows else "", name)
         rows.append(Row((head, Cell(part.part), *(Cell(f"{k:,}", k) for k in counts), *values)))
-    if name.partition("/")[0] != published:
+    if Reference.parse(name).name != published:
         return rows
     negative, zero, positive = TEST_LABELS[published]
     blank = Cell("–", float("nan"))

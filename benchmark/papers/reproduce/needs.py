@@ -9,6 +9,7 @@ import numpy as np
 
 from benchmark.data.catalog import list_stores
 from benchmark.data.importers.meaning import OFFICIAL
+from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS, BoolArray, Samples
 from benchmark.data.sources import load_samples
 from benchmark.data.store import StoreInfo
@@ -103,7 +104,7 @@ def _tested(reference: str) -> tuple[Samples, BoolArray]:
 def data_facts(reference: str) -> str:
     """What a reader must know of the data that were measured on, in a line: test samples, features, source."""
     samples, tested = _tested(reference)
-    name = reference.partition("/")[0]
+    name = Reference.parse(reference).name
     test = samples.label[tested]
     signs = [int((test < 0).sum()), int((test == 0).sum()), int((test > 0).sum())]
     counts = f"{len(test)} test samples ({signs[0]} negative, {signs[1]} zero, {signs[2]} positive)"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from benchmark.data.reference import Reference
 from benchmark.data.sources import load_samples
 from benchmark.papers.reported.schema import DATASETS
 from benchmark.papers.reproduce.catalogue import Item, get_item, item_models
@@ -112,7 +113,7 @@ def _variants() -> tuple[str, ...]:
 
 def _published(item: Item, dataset: str) -> str:
     """The data set of an item whose published numbers stand beside some data: of the same test labels, or range."""
-    name = dataset.partition("/")[0]
+    name = Reference.parse(dataset).name
     if name in item.datasets and NEEDS[name].store() is None:
         raise InputError(NEEDS[name].how_to_get)
     resolve_dataset(dataset)

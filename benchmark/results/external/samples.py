@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.config import EncoderConfig
+from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load, load_samples
 from benchmark.evaluation.panel import Bound
@@ -96,7 +97,7 @@ def evaluation_set(reference: str) -> EvaluationSet:
     return EvaluationSet(
         reference=reference,
         dataset=header.name,
-        split=reference.partition("/")[2] or splits[0],
+        split=Reference.parse(reference).split or splits[0],
         sample_ids=ids,
         video_ids=samples.video_ids[chosen],
         label=samples.label[chosen].astype(np.float64),

@@ -14,7 +14,7 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.figures import curves
 from benchmark.figures.axes import number_axis
-from benchmark.figures.curves import curve_data, plot_curves, plottable, read_curve_data
+from benchmark.figures.curves import curve_data, plot_curves, read_curve_data
 from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
@@ -67,10 +67,7 @@ def test_the_last_missing_ratio_is_drawn_where_it_truly_is() -> None:
     assert [label.get_text() for label in axis.get_xticklabels()] == ["0.4", "0.5", "0.6", "0.667"]
 
 
-def test_only_protocols_with_numeric_axes_are_curves(panel: Panel, noisy: Panel) -> None:
-    known = {p: plottable(panel, p) for p in ("complete", "intra-random", "uncertain", "inter-subsets")}
-    assert known == {"complete": False, "intra-random": True, "uncertain": False, "inter-subsets": False}
-    assert plottable(noisy, "noise")
+def test_only_protocols_with_numeric_axes_are_curves(panel: Panel) -> None:
     with pytest.raises(InputError, match="no numeric axis"):
         curve_data(panel, "inter-subsets")
     with pytest.raises(InputError, match="unknown metric"):

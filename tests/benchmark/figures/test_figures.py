@@ -18,10 +18,10 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.figures.confusion import confusion_data, plot_confusion
 from benchmark.figures.cost import cost_data, pareto_front, plot_cost
-from benchmark.figures.grid import grid_data, has_grid, plot_grid
+from benchmark.figures.grid import grid_data, plot_grid
 from benchmark.figures.heatmap import better_is_darker
 from benchmark.figures.ranks import plot_ranks, rank_data
-from benchmark.figures.subsets import has_names, plot_subsets, subset_data
+from benchmark.figures.subsets import plot_subsets, subset_data
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
 from protocols import InputError
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
@@ -121,8 +121,6 @@ def test_equal_data_give_equal_files_and_the_csv_says_it_all(kind: str, few: Pan
 
 
 def test_subsets_show_the_mean_of_every_model_under_every_subset(panel: Panel) -> None:
-    assert has_names(panel, "inter-subsets")
-    assert not has_names(panel, "intra-random")
     data = subset_data(panel, "inter-subsets", "acc7", draws=10)
     assert len(data) == 7 * len(MODELS)
     row = data.query("model == 'lnln' and tick == 'text+vision'").iloc[0]
@@ -145,8 +143,6 @@ def test_a_hole_is_a_dash_not_a_number(panel: Panel) -> None:
 
 
 def test_the_grid_has_both_axes_and_tells_of_the_point_beside_it(panel: Panel) -> None:
-    assert has_grid(panel, "uncertain")
-    assert not has_grid(panel, "intra-random")
     data = grid_data(panel, "uncertain", "mae", draws=10)
     row = data.query("model == 'mult' and x == 0.5 and y == 0.25").iloc[0]
     assert row["scenario"] == "drop(rate=0.5) + random_positions(rate=0.25)"

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from benchmark.cli import report as cli
 from benchmark.cli.main import main
+from benchmark.evaluation import kinds as metric_kinds
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
@@ -252,3 +253,36 @@ def test_a_plugin_adds_a_table(study: Study, capsys: pytest.CaptureFixture[str],
     assert code == 0
     assert "synthetic/official,complete,60" in out
     assert list(tmp_path.rglob("sizes-mae.csv"))
+
+
+METRIC = """
+from benchmark.evaluation.metrics import register_metric
+
+@register_metric("mse", title="MSE", higher_is_better=False, perfect=0.0, definition="mean squared error",
+                 usual=False, value=lambda sums: sums["squared"] / sums["n"])
+def squared_errors(given):
+    return {"squared": (given.predicted - given.label) ** 2}
+"""
+
+
+def test_a_plugin_adds_a_metric(study: Study, small: Panel, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "mse.py").write_text(METRIC)
+    save_study(study.model_copy(update={"plugins": [str(tmp_path / "mse.py")]}), tmp_path)
+    asked = ("--protocol", "complete", "--format", "csv")
+    try:
+        code, scenarios, _ = call(capsys, tmp_path, *asked, "--table", "scenarios", "--metric", "mse")
+        board = call(capsys, tmp_path, *asked, "--table", "leaderboard", "--columns", "model,mse")
+        frame = open_results(study, tmp_path).to_frame(draws=20)
+    finally:
+        metric_kinds._KINDS._items.pop("mse")
+        metric_kinds._KINDS._origins.pop("mse")
+    squared = ((small.predictions - small.label) ** 2).mean(axis=1)
+    cells = small.cells["model"].eq("lnln") & small.cells["scenario"].eq("complete")
+    wanted = squared[cells].mean()
+    assert (code, board[0]) == (0, 0)
+    for text, column in ((scenarios, "complete"), (board[1], "mse")):
+        row = next(r for r in csv.DictReader(io.StringIO(text)) if r["model"] == "lnln")
+        assert float(row[column]) == pytest.approx(wanted, rel=1e-9)
+        assert float(row[f"{column}_low"]) < wanted < float(row[f"{column}_high"])
+    chosen = frame[frame["metric"].eq("mse") & frame["model"].eq("lnln") & frame["scenario"].eq("complete")]
+    assert chosen["value"].mean() == pytest.approx(wanted)

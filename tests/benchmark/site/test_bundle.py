@@ -15,7 +15,6 @@ from benchmark.evaluation.protocol_results import protocol_points
 from benchmark.evaluation.statistics import confidence_intervals, ranks, tied_with_best
 from benchmark.figures.style import styles
 from benchmark.site import make_bundle, render
-from benchmark.site.layout import views
 from benchmark.site.numbers import number
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
@@ -141,31 +140,6 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
         with pytest.raises(InputError, match=match) as raised:
             make_bundle("demo", panels, oracles=compared, draws=20)
         assert "\n" not in str(raised.value)
-
-
-def test_every_point_is_in_one_chart() -> None:
-    expected = {
-        "complete": [],
-        "inter-drop": ["curve"],
-        "inter-subsets": ["map"],
-        "uncertain": ["grid", "map"],
-        "noise": ["curve", "curve"],
-    }
-    points = fake_panel(("constant",), 1, tuple(expected), samples=8, videos=2).points
-    for name, kinds in expected.items():
-        own = points[points["protocol"] == name].to_dict("records")
-        found = views(own)
-        assert [v["kind"] for v in found] == kinds
-        if kinds:
-            assert sorted(i for v in found for i in v["points"]) == list(range(len(own)))
-    noise = points[points["protocol"] == "noise"].to_dict("records")
-    assert [noise[i]["x"] for i in views(noise)[0]["points"]] == [-5, 0, 5, 10, 20]
-
-
-def test_two_points_in_one_place_are_no_curve() -> None:
-    point = {"axis": "rate", "x": 0.5, "axis2": "", "y": math.nan}
-    assert [v["kind"] for v in views([point, point])] == ["map"]
-    assert [v["kind"] for v in views([point, {**point, "x": 0.6}])] == ["curve"]
 
 
 def test_numbers_keep_six_digits() -> None:

@@ -11,7 +11,7 @@ import pytest
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
-from benchmark.tables.by_scenario import grid_table, has_grid, has_subsets, scenarios_table, subsets_table
+from benchmark.tables.by_scenario import grid_table, scenarios_table, subsets_table
 from benchmark.tables.table import Table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
@@ -58,8 +58,8 @@ def test_subsets_are_columns_and_both_means_have_their_own(panel: Panel) -> None
     values = [float(row[s]) for s in own.scenarios]
     assert float(row["mean"]) == pytest.approx(np.mean(values))
     assert float(row["mean_incomplete"]) == pytest.approx(np.mean(values[:-1]))
-    assert has_subsets(own)
-    assert not has_subsets(results(panel, "inter-drop"))
+    assert own.shape.subsets
+    assert not results(panel, "inter-drop").shape.subsets
     with pytest.raises(InputError, match="use inter-subsets"):
         subsets_table(results(panel, "uncertain"))
 
@@ -79,8 +79,8 @@ def test_a_grid_compares_models_within_each_rate(panel: Panel) -> None:
     assert "random_rates(clean=0.25)" in "".join(f.text for f in table.footnotes)
     assert sum(cell.bold for row in table.rows for cell in row.cells) >= 4 * 5  # a best in each column of each block
     assert not any(cell.bold for row in table.rows[len(MODELS) - 1 :: len(MODELS)] for cell in row.cells)  # no bound
-    assert has_grid(own)
-    assert not has_grid(results(panel, "inter-subsets"))
+    assert own.shape.grid
+    assert not results(panel, "inter-subsets").shape.grid
     with pytest.raises(InputError, match="use uncertain"):
         grid_table(results(panel, "inter-drop"))
 

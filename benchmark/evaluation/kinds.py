@@ -1,0 +1,212 @@
+"""The metrics by name: what `--metric` and `--columns` choose from.
+
+Every metric is a function of sums over samples, so that a bootstrap draw is a weighted sum. A plugin, or an installed
+distribution through the entry point `sentibench.metrics`, adds one in a few lines:
+
+    @register_metric("rmse", title="RMSE", higher_is_better=False, perfect=0.0, definition="root mean squared error",
+                     value=lambda sums: np.sqrt(sums["squared"] / sums["n"]))
+    def squared_errors(given: Predictions) -> dict[str, FloatArray]:
+        return {"squared": (given.predicted - given.label) ** 2}
+
+>>> METRICS["acc7"].heading, METRICS["acc7"].format(0.3514)
+('Acc-7 ↑', '35.14')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from protocols import InputError, Registry, origin_of
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of n samples in C cells.
+
+    Attributes:
+        label: `(1, n)`.
+        predicted: `(C, n)`.
+        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled; else None.
+    """
+
+    label: FloatArray
+    predicted: FloatArray
+    split_of: npt.NDArray[np.object_] | None = None
+
+
+#: Values of every sample by name, `(C, n)`, or `(1, n)` where they depend on the label alone.
+PerSample: TypeAlias = Callable[[Predictions], Mapping[str, npt.NDArray[np.generic]]]
+#: A metric from the sums of these values by name, and the number of samples, `n`; elementwise for any broadcastable
+#: shape. NaN where the metric is not defined.
+FromSums: TypeAlias = Callable[[Mapping[str, FloatArray]], FloatArray]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric: how it is computed, named and printed.
+
+    Attributes:
+        name: Key, as `acc2_non0`.
+        title: For a reader, as `Acc-2 Non0`.
+        higher_is_better: Direction.
+        perfect: The value of a perfect prediction.
+        percent: Whether it is a share that is printed in per cent.
+        definition: One line.
+        per_sample: Values of every sample that are summed. Metrics of one such function share its sums.
+        value: The metric from these sums.
+        usual: Whether tables of many metrics show it unasked; all others have it in their files alone.
+        label_ranges: Label ranges for which it is defined; None for all.
+        limits: Lowest and highest value it can have; None for 0 to 1 of a share, else from the perfect value on.
+        accuracy: Of an F1, the accuracy of the same classes, by which it is checked; else empty.
+    """
+
+    name: str
+    title: str
+    higher_is_better: bool
+    perfect: float
+    percent: bool
+    definition: str
+    per_sample: PerSample
+    value: FromSums
+    usual: bool = True
+    label_ranges: tuple[tuple[float, float], ...] | None = None
+    limits: tuple[float, float] | None = None
+    accuracy: str = ""
+
+    @property
+    def arrow(self) -> str:
+        """The direction as a symbol."""
+        return "↑" if self.higher_is_better else "↓"
+
+    @property
+    def heading(self) -> str:
+        """Title with direction, for the head of a column."""
+        return f"{self.title} {self.arrow}"
+
+    def format(self, value: float, decimals: int | None = None) -> str:
+        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. What rounds to 0 has no sign."""
+        if not np.isfinite(value):
+            return "n/a"
+        digits = (2 if self.percent else 3) if decimals is None else decimals
+        return f"{100 * value if self.percent else value:z.{digits}f}"
+
+
+def with_sign(text: str) -> str:
+    """A printed difference, with a plus where what is printed is above 0."""
+    return f"+{text}" if float(text) > 0 else text
+
+
+#: In the order of a table.
+_KINDS: Registry[Metric] = Registry(
+    "metric",
+    "sentibench.metrics",
+    dict.fromkeys(
+        (
+            "mae", "corr", "acc7", "acc5", "acc3", "acc2_has0", "acc2_non0", "f1_has0", "f1_non0", "macro_f1",
+            "acc5_sims", "acc3_sims", "acc2_sims", "f1_sims", "macro_f1_sims", "mae_clipped", "corr_clipped",
+        ),
+        "benchmark.evaluation.definitions",
+    ),
+)  # fmt: skip
+
+
+@cache
+def _find_all() -> None:
+    _KINDS.all()
+
+
+class _Metrics(Mapping[str, Metric]):
+    def __getitem__(self, name: str) -> Metric:
+        if name not in _KINDS:
+            raise KeyError(name)
+        return _KINDS.get(name)
+
+    def __iter__(self) -> Iterator[str]:
+        _find_all()  # once: looking for installed distributions takes milliseconds
+        return iter(_KINDS.known())
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+
+#: All metrics by name: this project's first.
+METRICS: Mapping[str, Metric] = _Metrics()
+
+
+def add_metrics(metrics: Iterable[Metric], origin: str) -> None:
+    """Make metrics of one module known; raises InputError for a name that is taken."""
+    for metric in metrics:
+        _KINDS.add(metric.name, metric, origin)
+
+
+def register_metric(
+    name: str,
+    *,
+    title: str,
+    higher_is_better: bool,
+    perfect: float,
+    definition: str,
+    value: FromSums,
+    percent: bool = False,
+    usual: bool = True,
+    label_ranges: Sequence[tuple[float, float]] | None = None,
+    limits: tuple[float, float] | None = None,
+) -> Callable[[PerSample], PerSample]:
+    """Decorator of a function that gives values of every sample: makes the metric of their sums known under `name`.
+
+    Args:
+        name: Key, as `--metric` takes it.
+        title: For a reader.
+        higher_is_better: Direction.
+        perfect: The value of a perfect prediction.
+        definition: One line.
+        value: The metric from the sums by name, and the number of samples, `n`.
+        percent: Whether it is a share between 0 and 1 that is printed in per cent.
+        usual: Whether tables of many metrics show it unasked.
+        label_ranges: Label ranges for which it is defined; None for all.
+        limits: Lowest and highest value it can have; None for 0 to 1 of a share, else from the perfect value on.
+
+    Raises:
+        InputError: for a name that is taken.
+    """
+    ranges = None if label_ranges is None else tuple(label_ranges)
+
+    def decorate(per_sample: PerSample) -> PerSample:
+        metric = Metric(
+            name, title, higher_is_better, perfect, percent, definition, per_sample, value, usual, ranges, limits
+        )
+        add_metrics([metric], origin_of(per_sample))
+        return per_sample
+
+    return decorate
+
+
+def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
+    """Names of the metrics that are defined for labels of this range, in the order of a table.
+
+    Raises:
+        InputError: for a range that is none.
+    """
+    check_range(label_range)
+    given = tuple(label_range)
+    return tuple(name for name, m in METRICS.items() if m.label_ranges is None or given in m.label_ranges)
+
+
+def usual_metrics(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
+    """Those of `metric_names` that tables of many metrics show unasked."""
+    return tuple(name for name in metric_names(label_range) if METRICS[name].usual)
+
+
+def check_range(label_range: tuple[float, float]) -> None:
+    """Raises InputError for a label range that is none."""
+    low, high = label_range
+    if not (np.isfinite(low) and np.isfinite(high) and low < high):
+        raise InputError(f"label range [{low:g}, {high:g}] is none; expected the lowest and the highest label")
