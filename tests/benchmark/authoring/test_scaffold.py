@@ -24,7 +24,7 @@ from benchmark.authoring.scaffold import model_name, new_model, render_model
 from protocols import InputError
 from tests.benchmark.cli.test_cli import write_npz
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTION = ROOT / "tests" / "example_distribution"
 QUICK = ["--dataset", "toy", "--epochs", "1", "--seeds", "1", "--workers", "1"]
 

@@ -17,7 +17,7 @@ from benchmark.tables.comparison import Comparison, compare_models, pair
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, leaderboard, without
 
-DEMO = Path(__file__).parents[2] / "results" / "measured" / "demo"
+DEMO = Path(__file__).parents[3] / "results" / "measured" / "demo"
 DRAWS = 300
 
 
