@@ -49,10 +49,13 @@ def commands(document: str) -> list[str]:
 
 
 def arguments(command: str) -> list[str]:
-    """Of `python`. A study runs as written, but for the time it takes: few epochs, no worker processes."""
+    """Of `python`. As written, but for the time it takes: few epochs and scenarios, no workers, one format."""
     program, *words = shlex.split(command)
     if words[0] == "run":
         words += ["--epochs", "1", "--seeds", "1", "--executor", "inline"]
+        words += [] if "--protocols" in words else ["--protocols", "complete,inter-drop"]
+    elif words[0] == "plot" and "--format" not in words:
+        words += ["--format", "svg"]
     return ["-m", "benchmark.cli.main", *words] if program == "sentibench" else words
 
 
