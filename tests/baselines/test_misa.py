@@ -52,7 +52,7 @@ def test_descending_the_difference_loss_drives_the_codes_apart() -> None:
     model, batch = small().eval(), make_train_batch(12)
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     losses = []
-    for _ in range(40):
+    for _ in range(80):
         optimiser.zero_grad()
         loss = model.training_loss(batch, STEP)["difference"]
         loss.backward()  # type: ignore[no-untyped-call]

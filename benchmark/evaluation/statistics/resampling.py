@@ -83,9 +83,10 @@ class Estimates:
         """What the variance of draws is multiplied by to be that of a mean over videos of these sizes.
 
         Drawing V - 1 of V videos allows for a mean that has followed each of V equal ones by 1 / V; that of unequal
-        ones follows the large ones by more, as if there were `effective_videos` of them.
+        ones follows the large ones by more, as if there were `effective_videos` of them (two at least, as in the
+        degrees of freedom).
         """
-        return (1 - 1 / self.videos) / (1 - 1 / self.effective_videos) if self.videos > 1 else 1.0
+        return (1 - 1 / self.videos) / (1 - 1 / max(self.effective_videos, 2.0)) if self.videos > 1 else 1.0
 
     def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
         """(seed, scenario) pairs that are not there."""

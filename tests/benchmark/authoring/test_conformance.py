@@ -22,7 +22,7 @@ from benchmark.data.batches import MaskedPart
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.erasing import erase
 from protocols import MODALITIES, InputError, Modality
-from tests.benchmark import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
+from tests.benchmark.authoring import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
 from tests.benchmark.authoring.broken_models import Looks, NeedsTwoSteps, ReadsSigns
 from tests.benchmark.authoring.sound_model import BROKEN, Sound, ToyConfig
 from tests.benchmark.cli.test_cli import call
@@ -83,7 +83,7 @@ def test_a_masking_that_leaves_signs_is_found(cls: type[Sound], monkeypatch: pyt
 
 def test_noise_that_is_scaled_by_what_is_erased_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     def padded(part: MaskedPart, modality: Modality, rows: Tensor) -> Sequences:
-        whole, layout = part._streams[modality].padded(rows), part.part.layout
+        whole, layout = part._streams[modality].padded(rows), part.inputs
         values = whole.values
         if modality in part._noise:
             noise = AddedNoise(part._noise[modality]._noise, layout.offsets[modality], layout.observed[modality])

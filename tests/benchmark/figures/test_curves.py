@@ -107,7 +107,7 @@ def test_the_figure_is_drawn_from_the_csv_beside_it(data: pd.DataFrame, tmp_path
     assert files[1].read_bytes().startswith(b"\x89PNG")
     assert files[2].read_bytes().startswith(b"%PDF")
     svg = files[3].read_text()
-    for words in ("A title", "senti-ifusion", "late-fusion-dropout", "missing rate", "Acc-5", "95 % bootstrap"):
+    for words in ("A title", "senti-ifusion", "late-fusion-dropout", "missing rate", "Acc-5", "95 % interval"):
         assert words in svg
     again = plot_curves(read_table(files[0], NUMBERS), tmp_path / "again", "A title")
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in files]

@@ -50,7 +50,7 @@ def test_the_command_writes_a_whole_file_or_none(
 
     monkeypatch.setattr(Path, "write_text", fails)
     code, _, err = call(capsys, str(folder), str(source), "--output", str(output))
-    assert (code, "No space left" in err, err.count("\n")) == (2, True, 1)
+    assert (code, "No space left" in err, err.count("sentibench:")) == (2, True, 1)
     assert output.read_bytes() == written
     assert [p.name for p in output.parent.iterdir()] == ["predictions.csv"]
 

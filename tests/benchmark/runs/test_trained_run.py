@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from baselines import model_class
-from benchmark.prediction import find_runs, open_run, trained_run
+from benchmark.prediction import find_runs, open_run
+from benchmark.runs import trained_run
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore
 from protocols import InputError
