@@ -30,7 +30,7 @@ from protocols import InputError, get_protocol
 from senti_ifusion.variants import ABLATION
 from tests.benchmark.fake_panel import fake_panel, without
 
-TINY = "synthetic:size=tiny"
+TINY = "synthetic:samples=80-20-40"
 
 
 @pytest.fixture
