@@ -10,7 +10,7 @@ from benchmark.authoring.conformance.batches import (
     make_train_batch,
     pad,
     rows,
-    spec_for,
+    with_encoder,
 )
 
-__all__ = ["SPEC", "ToyLayers", "erased", "make_batch", "make_train_batch", "pad", "rows", "spec_for"]
+__all__ = ["SPEC", "ToyLayers", "erased", "make_batch", "make_train_batch", "pad", "rows", "with_encoder"]

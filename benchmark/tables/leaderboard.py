@@ -12,11 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.evaluation.metrics import METRICS, metric_names
-from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, protocol_names
+from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
 from benchmark.evaluation.scales import without_classes
-from benchmark.evaluation.statistics import DRAWS, ranks
-from benchmark.tables.by_scenario import scenarios_table
+from benchmark.evaluation.statistics import ranks
 from benchmark.tables.cells import (
     MODEL,
     NOTHING,
@@ -40,47 +38,6 @@ from benchmark.tables.table import Cell, Column, Footnote, Table
 _LEFT_OUT = ("acc3", "acc3_sims")
 #: What of its costs stands in a leaderboard; the table of costs has the rest.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
-
-
-def leaderboard(
-    panel: Panel, protocol: str | None = None, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
-) -> Table:
-    """The leaderboard of one protocol.
-
-    Args:
-        panel: Predictions on one data set, of any number of models.
-        protocol: Name; None when the panel has only one.
-        draws: Bootstrap draws behind intervals and ranks.
-        level: Of the intervals, and of telling models apart.
-        seed: Of the draws.
-
-    Raises:
-        InputError: if the panel has no such protocol, or nothing was evaluated under it.
-    """
-    return leaderboard_table(ProtocolResults.of(panel, protocol, draws=draws, level=level, seed=seed))
-
-
-def summary_tables(panel: Panel, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0) -> dict[str, Table]:
-    """The leaderboard of every protocol of the panel, in order."""
-    return {name: leaderboard(panel, name, draws=draws, level=level, seed=seed) for name in protocol_names(panel)}
-
-
-def per_scenario(
-    panel: Panel,
-    protocol: str | None = None,
-    metric: str = "mae",
-    *,
-    draws: int = DRAWS,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Table:
-    """One metric under every scenario of a protocol: see `scenarios_table`.
-
-    Raises:
-        InputError: if the panel has no such protocol, or its label range no such metric.
-    """
-    results = ProtocolResults.of(panel, protocol, draws=draws, level=level, seed=seed)
-    return scenarios_table(results, metric)
 
 
 def leaderboard_table(results: ProtocolResults) -> Table:

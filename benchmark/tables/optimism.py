@@ -94,40 +94,29 @@ def optimism(
     )
     shared = [note for note in next(iter(oracles.values())).notes if all(note in p.notes for p in oracles.values())]
     general = [Footnote(line) for line in (*caution_lines(honest), *settings_lines(honest), *shared)]
-    general += [Footnote(line) for line in _order_lines(rank_changes_of(pairs, scenarios))]
+    general += [Footnote(line) for line in _order_lines(rank_changes(pairs, scenarios))]
     general += _missing(oracles)
     shown = [f"{metric}_{side}" for metric in list(oracles)[:_IN_PRINT] for side in ("honest", "optimism")]
     return Table(title, tuple(columns), tuple(rows), (*notes.footnotes(), *general), caption, (MODEL.name, *shown))
-
-
-def rank_changes(honest: Panel, oracles: Mapping[str, Panel]) -> pd.DataFrame:
-    """How the order of the models would change if each metric chose its epoch on the test set.
-
-    Args:
-        honest: Results.
-        oracles: As for `optimism`.
-
-    Returns:
-        One row a metric and model that both sides have without holes: `metric`, `model`, `honest`, `oracle` (values:
-        means over scenarios, then seeds), `honest_place`, `oracle_place` (1 is best, equal values share the better
-        place), and `tau`: Kendall's tau-b of the two orders of that metric (Biometrika 1945), NaN for a single model
-        and where either order is all ties.
-
-    Raises:
-        InputError: as `optimism` does.
-    """
-    _, scenarios = _check(honest, oracles)
-    return rank_changes_of(
-        {metric: _pair(honest, panel, metric, scenarios, 1, 0) for metric, panel in oracles.items()}, scenarios
-    )
 
 
 #: By model, of results and of epochs chosen on the test set, on the same runs.
 Sides = tuple[dict[str, Estimates], dict[str, Estimates]]
 
 
-def rank_changes_of(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.DataFrame:
-    """See `rank_changes`."""
+def rank_changes(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.DataFrame:
+    """Changes of order that choosing every metric's epoch on the test set would bring.
+
+    Args:
+        pairs: By metric, the estimates of both sides.
+        scenarios: Those whose mean orders the models.
+
+    Returns:
+        One row a metric and model that both sides have without holes: `metric`, `model`, `honest`, `oracle` (values:
+        means over scenarios, then seeds), `honest_place`, `oracle_place` (1 is best, equal values share the better
+        place), and `tau`: Kendall's tau-b of the two orders of that metric (Biometrika 1945), NaN for a single model
+        and where either order is all ties.
+    """
     from scipy.stats import kendalltau
 
     rows: list[dict[str, object]] = []

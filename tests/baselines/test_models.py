@@ -8,12 +8,12 @@ from functools import lru_cache
 import pytest
 import torch
 
-from baselines import TrainingStatistics, create, models, resolve_config
+from baselines import TrainingStatistics, create, model_class, models, resolve_config
 from baselines.standin import parameter_count
 from benchmark.authoring.conformance import CHECKS, Subject, run_check
 from benchmark.authoring.conformance.kit import subject_of
 from protocols import InputError
-from tests.model_batches import SPEC, make_batch, spec_for
+from tests.model_batches import SPEC, make_batch, with_encoder
 
 MODELS = models()
 #: An ablation shares all code with its model: what its config alone decides is asked of it, and that it trains.
@@ -57,7 +57,7 @@ def test_conformance(name: str, check: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_the_defaults_can_be_built(name: str) -> None:
-    model = create(name, spec_for(name)).eval()
+    model = create(name, with_encoder(model_class(name), SPEC)).eval()
     assert model.name == name
     with torch.no_grad():
         batch = make_batch(2, informed=model.info.mask_informed)

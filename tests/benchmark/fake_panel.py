@@ -8,7 +8,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.protocol_results import ProtocolResults
+from benchmark.evaluation.statistics import DRAWS
 from benchmark.results.from_runs import protocol_table
+from benchmark.tables.leaderboard import leaderboard_table
+from benchmark.tables.table import Table
 from protocols import get_protocol
 
 MODELS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", "lnln", "senti-ifusion", "mult")
@@ -75,6 +79,11 @@ def fake_panel(
         "runs": runs,
     }
     return Panel(**(fields | changes))  # type: ignore[arg-type]
+
+
+def leaderboard(panel: Panel, protocol: str | None = None, *, draws: int = DRAWS) -> Table:
+    """The leaderboard of one protocol of a panel, by default its only one."""
+    return leaderboard_table(ProtocolResults.of(panel, protocol, draws=draws))
 
 
 def without(panel: Panel, **where: object) -> Panel:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.catalog import import_data, open_samples
+from benchmark.data.catalog import find_store, import_data
+from benchmark.data.store import read_store
 from benchmark.evaluation.metrics import score_cells
 from benchmark.results.opening import open_results
 from benchmark.runs.executors import LocalExecutor
@@ -32,7 +33,7 @@ def mmmo(real_file: RealFile, own_home: Path) -> str:
 
 
 def test_facts_of_mosi(mosi: str) -> None:
-    samples = open_samples(mosi)
+    samples = read_store(find_store(mosi))
     codes = samples.splits["official"]
     assert [int((codes == k).sum()) for k in (1, 2, 3)] == [1284, 229, 686]
     test = samples.label[codes == 3]
@@ -47,7 +48,7 @@ def test_facts_of_mosi(mosi: str) -> None:
 
 
 def test_facts_of_mmmo(mmmo: str) -> None:
-    samples = open_samples(mmmo)
+    samples = read_store(find_store(mmmo))
     codes = samples.splits["official"]
     assert [int((codes == k).sum()) for k in (1, 2, 3)] == [220, 40, 80]
     text = samples.streams["text"]

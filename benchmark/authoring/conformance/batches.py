@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from baselines import Batch, EncoderLayers, InputSpec, SentimentModel, Sequences, TrainBatch, model_class
+from baselines import Batch, EncoderLayers, InputSpec, SentimentModel, Sequences, TrainBatch
 from benchmark.data.erasing import erase
 from protocols import MODALITIES, Modality
 
@@ -59,11 +59,6 @@ class ToyLayers(EncoderLayers):
 def with_encoder(cls: type[SentimentModel], spec: InputSpec, trainable: bool = False) -> InputSpec:
     """The sizes, with a toy encoder where the model works inside one."""
     return replace(spec, encoder=ToyLayers(spec.text, trainable)) if cls.info.needs_encoder else spec
-
-
-def spec_for(name: str, spec: InputSpec = SPEC) -> InputSpec:
-    """The same for a registered model; raises InputError for an unknown name."""
-    return with_encoder(model_class(name), spec)
 
 
 def make_batch(

@@ -58,13 +58,6 @@ class OraclePrediction:
         mean: FloatArray = self.probabilities @ self.values
         return mean
 
-    @property
-    def expected_absolute_error(self) -> FloatArray:
-        """`(n,)` absolute error that the median is expected to have."""
-        distance = np.abs(self.values - self.median[:, None])
-        expected: FloatArray = (self.probabilities * distance).sum(axis=1)
-        return expected
-
     def quantile(self, level: float) -> FloatArray:
         """`(n,)` smallest label that the true one exceeds with probability at most `1 - level`."""
         if not 0.0 < level < 1.0:

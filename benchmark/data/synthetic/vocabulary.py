@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-#: Id of `[UNK]`, which stands for an erased word.
-UNKNOWN_ID = 100
-
 _TABLE = """
 a=1037 about=2055 absolutely=7078 acceptable=11701 admire=19837 admired=12749 adored=28456 agreed=3530 album=2201
 all=2035 am=2572 amazing=6429 and=1998 annoying=15703 anyway=4312 appreciate=9120 appreciated=12315 april=2258

@@ -66,20 +66,6 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
     return pd.Series(result | {"flag": "; ".join(name for name, true in few.items() if true)})
 
 
-def compare_all(
-    estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
-) -> pd.DataFrame:
-    """Every pair of models without holes: the columns of `compare` and `p_corrected`, see `corrected`."""
-    whole = [own for own in estimates.values() if not own.holes(scenarios)]
-    pairs = [(a, b) for i, a in enumerate(whole) for b in whole[i + 1 :]]
-    if not pairs:
-        raise InputError(f"{len(whole)} models without holes, expected at least 2 to compare; run what is missing")
-    table = pd.DataFrame([compare(a, b, metric, scenarios, level=level) for a, b in pairs])
-    known = corrected(estimates, metric, scenarios)
-    table["p_corrected"] = [known.get((a.model, b.model), np.nan) for a, b in pairs]
-    return table
-
-
 def contestants(estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str]) -> list[str]:
     """Models that an order is claimed of, by name: with a value, without a hole, with three seeds if any has three."""
     whole = sorted(

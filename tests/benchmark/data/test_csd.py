@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from benchmark.cli.main import main
-from benchmark.data.catalog import open_samples
+from benchmark.data.catalog import find_store
 from benchmark.data.importers import ImportOptions, import_file
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, verify_store, write_store
@@ -223,7 +223,7 @@ def test_the_command_line_imports_a_folder_or_files(tmp_path: Path, capsys: pyte
     files = [str(path) for path in sorted(folder.iterdir())]
     code, out, _ = call("mosi", *files, "--split", str(tmp_path / "folds.csv"), "--use", f"vision={VISION}")
     assert (code, "splits folds" in out) == (0, True)
-    assert open_samples("mosi").provenance.layout == "csd"
+    assert read_store(find_store("mosi")).provenance.layout == "csd"
     code, _, errors = call("other", str(folder), "--use", "vision")
     assert (code, errors.count("\n")) == (2, 1)
     assert "--use vision: expected ROLE=FILE" in errors

@@ -12,6 +12,7 @@ from benchmark.data.samples import Samples
 from benchmark.data.synthetic import OraclePrediction, SyntheticConfig, generate, oracle
 from protocols import MODALITIES, Layout, Masks, parse
 from protocols.layout import FloatArray
+from tests.benchmark.data.test_oracle import expected_error
 
 CONFIG = SyntheticConfig(seed=21, samples=(700, 1, 500))
 SCENARIOS = (
@@ -113,7 +114,7 @@ def test_the_oracle_is_as_wrong_as_it_says(scenario: str, samples: Samples, layo
     _, videos = np.unique(samples.video_ids.astype(str), return_inverse=True)
     variance = answer.probabilities @ answer.values**2 - answer.mean**2
     for found, stated in (
-        (np.abs(answer.median - label), answer.expected_absolute_error),
+        (np.abs(answer.median - label), expected_error(answer)),
         (np.square(answer.mean - label), variance),
     ):
         sums = np.bincount(videos, found - stated)
@@ -127,10 +128,10 @@ def test_the_oracle_is_as_wrong_as_it_says(scenario: str, samples: Samples, layo
 def test_each_modality_that_is_left_is_worth_what_it_should_be(samples: Samples, layout: Layout) -> None:
     """Text before audio before vision before nothing, all three clearly before text: by the stated errors, exactly."""
     stated = {
-        kept: ask(f"subset(available=({','.join(kept)},))", samples, layout)[1].expected_absolute_error.mean()
+        kept: expected_error(ask(f"subset(available=({','.join(kept)},))", samples, layout)[1]).mean()
         for kept in (("text",), ("audio",), ("vision",), ("text", "audio"), ("text", "vision"), MODALITIES)
     }
-    nothing = ask("random_positions(rate=1.0)", samples, layout)[1].expected_absolute_error.mean()
+    nothing = expected_error(ask("random_positions(rate=1.0)", samples, layout)[1]).mean()
     order = [MODALITIES, ("text", "audio"), ("text", "vision"), ("text",), ("audio",), ("vision",)]
     values = [*(stated[kept] for kept in order), nothing]
     assert values == sorted(values)

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from benchmark.data.catalog import import_data, open_samples
+from benchmark.data.catalog import find_store, import_data
 from benchmark.data.importers import ImportOptions, import_file, layout_of
 from benchmark.data.samples import PARTS, Samples
-from benchmark.data.store import verify_store
+from benchmark.data.store import read_store, verify_store
 from protocols import InputError
 
 #: The header that MMSA's label files have.
@@ -83,7 +83,7 @@ def test_an_import_is_stored_as_it_was_read(tmp_path: Path) -> None:
     path.write_text("text,label\n" + "".join(f"text {i},{i % 7 - 3}\n" for i in range(20)))
     report = import_data("toy", path)
     assert verify_store(report.info.path).ok
-    assert open_samples("toy").raw_text[3] == "text 3"
+    assert read_store(find_store("toy")).raw_text[3] == "text 3"
     assert report.info.provenance.layout == layout_of(path) == "csv"
     assert report.info.provenance.label_range == (-3, 3)
 

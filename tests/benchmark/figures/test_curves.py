@@ -14,10 +14,10 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.figures import curves
 from benchmark.figures.axes import number_axis
-from benchmark.figures.curves import curve_data, plot_curves, read_curve_data
+from benchmark.figures.curves import NUMBERS, curve_data, plot_curves
 from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
-from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
+from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
 from benchmark.results.from_runs import protocol_table
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
@@ -100,20 +100,20 @@ def test_the_figure_is_drawn_from_the_csv_beside_it(data: pd.DataFrame, tmp_path
     files = plot_curves(data, tmp_path / "fig.v1", "A title")
     assert [f.name for f in files] == ["fig.v1.csv", "fig.v1.png", "fig.v1.pdf", "fig.v1.svg"]
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(f.name for f in files)  # nothing half-written stays
-    pd.testing.assert_frame_equal(read_curve_data(files[0]), data, check_dtype=False, check_exact=True)
+    pd.testing.assert_frame_equal(read_table(files[0], NUMBERS), data, check_dtype=False, check_exact=True)
     assert files[1].read_bytes().startswith(b"\x89PNG")
     assert files[2].read_bytes().startswith(b"%PDF")
     svg = files[3].read_text()
     for words in ("A title", "senti-ifusion", "late-fusion-dropout", "missing rate", "Acc-5", "95 % interval"):
         assert words in svg
-    again = plot_curves(read_curve_data(files[0]), tmp_path / "again", "A title")
+    again = plot_curves(read_table(files[0], NUMBERS), tmp_path / "again", "A title")
     assert [p.read_bytes() for p in again] == [p.read_bytes() for p in files]
 
 
 def test_a_model_may_be_called_na(data: pd.DataFrame, tmp_path: Path) -> None:
     odd = data[data["model"] == "lnln"].assign(model="NA")
     files = plot_curves(odd, tmp_path / "f", formats=("svg",))
-    assert set(read_curve_data(files[0])["model"]) == {"NA"}
+    assert set(read_table(files[0], NUMBERS)["model"]) == {"NA"}
     assert ">NA</text>" in files[1].read_text()
 
 

@@ -30,7 +30,7 @@ from protocols import InputError, get_protocol
 from senti_ifusion.variants import ABLATION
 from tests.benchmark.fake_panel import fake_panel, without
 
-TINY = "synthetic:size=tiny"
+TINY = "synthetic:samples=80-20-40"
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_an_ablation_says_where_its_paired_differences_are(
     words = ["reproduce", "ablation", "--dataset", TINY, "--seeds", "1", "--epochs", "0", "--out", str(tmp_path)]
     models = "senti-ifusion,senti-ifusion-without-completion"
     with pytest.raises(SystemExit) as end:
-        main([*words, "--models", models, "--workers", "1"])
+        main([*words, "--models", models, "--executor", "inline"])
     assert end.value.code == 0
     said = capsys.readouterr().out
     (command,) = (text for text in said.replace("\\\n", "").split("`") if "--table ablation" in text)

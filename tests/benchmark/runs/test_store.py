@@ -74,6 +74,8 @@ def test_identity_holds_what_changes_the_outcome_and_nothing_else() -> None:
         {"data_sha256": "1" * 64},
         {"model": "audio-only"},
         {"model_version": 2},
+        {"plugin_sha256": "a" * 64},
+        {"plugin_sha256": "b" * 64},
         {"config": {"width": 9}},
         {"regime_fingerprint": "abd"},
         {"encoder": EncoderConfig(mode="finetune")},

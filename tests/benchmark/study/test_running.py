@@ -30,9 +30,9 @@ from benchmark.study.filing import last_study, read_study
 from benchmark.study.plan import prepare
 from benchmark.study.running import pending, run
 from benchmark.study.study import Study, load_study, make_study
-from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError, Scenario, registry
 from protocols.mechanisms.structured import Block
+from tests.benchmark.fake_panel import leaderboard
 from tests.samples import make_samples
 
 MODELS = ["constant", "text-only", "late-fusion-dropout"]

@@ -14,9 +14,8 @@ from benchmark.cli.main import main
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.publishing.measured import read_measured
 from benchmark.tables.comparison import Comparison, compare_models, pair
-from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError
-from tests.benchmark.fake_panel import fake_panel, without
+from tests.benchmark.fake_panel import fake_panel, leaderboard, without
 
 DEMO = Path(__file__).parents[3] / "results" / "measured" / "demo"
 DRAWS = 300

@@ -8,9 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.tables.leaderboard import leaderboard
 from benchmark.tables.table import Cell, Column, Footnote, Interval, Row, Table
-from tests.benchmark.fake_panel import fake_panel
+from tests.benchmark.fake_panel import fake_panel, leaderboard
 
 HOSTILE = (
     r"a_b&c%",

@@ -9,15 +9,20 @@ import pytest
 
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables import remarks
+from benchmark.tables.by_scenario import scenarios_table
 from benchmark.tables.cells import NOTHING, count_text, duration_text, number, ratio, signed
 from benchmark.tables.comparison import compare_models, pair
-from benchmark.tables.leaderboard import leaderboard, per_scenario, summary_tables
 from benchmark.tables.table import Table
 from protocols import InputError
-from tests.benchmark.fake_panel import fake_panel, without
+from tests.benchmark.fake_panel import fake_panel, leaderboard, without
 
 MODELS = ("constant", "lnln", "senti-ifusion", "mult")
+
+
+def results(panel: Panel, protocol: str) -> ProtocolResults:
+    return ProtocolResults.of(panel, protocol, draws=20)
 
 
 @pytest.fixture(scope="module")
@@ -89,13 +94,13 @@ def test_where_every_sample_is_a_video_tables_say_that_intervals_rest_on_it(pane
     alone = dataclasses.replace(panel, video_ids=panel.sample_ids, videos=how)
     says = "240 test samples that each count as a video of their own (intervals treat them as independent)"
     compared = compare_models(pair(alone, "lnln", alone, "mult"), ["complete"], draws=20).table()
-    for table in (leaderboard(alone, "complete", draws=20), per_scenario(alone, "inter-drop"), compared):
+    for table in (leaderboard(alone, "complete", draws=20), scenarios_table(results(alone, "inter-drop")), compared):
         assert (says in table.caption) == (how != "given")
         assert ("240 test samples of 240 videos" in table.caption) == (how == "given")
 
 
 def test_models_told_the_mask_are_marked_in_every_table_and_format(panel: Panel) -> None:
-    for table in (leaderboard(panel, "complete", draws=20), per_scenario(panel, "inter-drop")):
+    for table in (leaderboard(panel, "complete", draws=20), scenarios_table(results(panel, "inter-drop"))):
         for text in (table.csv(), table.markdown(), table.latex(), table.html()):
             assert "lnln (mask-informed)" in text
 
@@ -117,7 +122,7 @@ def test_a_hole_takes_the_aggregate_away_and_is_named_with_what_fills_it(panel: 
     assert "not evaluated" not in notes(whole)  # a gap of another protocol
     assert not any("filled by" in remedy for remedy in remedies(whole))
     assert "unfinished" not in notes(whole)
-    ticks = records(per_scenario(holed, "inter-drop", draws=50))["mult"]
+    ticks = records(scenarios_table(results(holed, "inter-drop")))["mult"]
     assert ticks["drop(rate=0.3)"] == ticks["mean"] == ""
     assert float(ticks["drop(rate=0.2)"]) > 0
 
@@ -241,7 +246,7 @@ def test_an_impossible_f1_is_marked(panel: Panel, monkeypatch: pytest.MonkeyPatc
     table = leaderboard(panel, "complete", draws=20)
     assert "impossible" in notes(table)
     assert cell(table, "mult", "f1_non0")[1] != ""
-    assert "impossible" in notes(per_scenario(panel, "inter-drop", "f1_non0", draws=20))
+    assert "impossible" in notes(scenarios_table(results(panel, "inter-drop"), "f1_non0"))
 
 
 def test_a_protocol_must_be_named_when_there_are_several(panel: Panel) -> None:
@@ -251,13 +256,12 @@ def test_a_protocol_must_be_named_when_there_are_several(panel: Panel) -> None:
         leaderboard(panel, "inter-dorp")
     versioned = dataclasses.replace(panel, points=panel.points.assign(protocol=panel.points["protocol"] + "@1"))
     assert "inter-drop@1" in leaderboard(versioned, "inter-drop", draws=20).title
-    assert list(summary_tables(panel, draws=20)) == ["complete", "intra-random", "inter-drop"]
 
 
 def test_other_protocols_and_scales_have_tables_too() -> None:
     panel = fake_panel(MODELS, samples=80, videos=5, protocols=("inter-subsets", "uncertain"))
-    assert list(summary_tables(panel, draws=20)) == ["inter-subsets", "uncertain"]
-    assert len(per_scenario(panel, "uncertain", "acc7").columns) == 3 + 17
+    assert all(leaderboard(panel, name, draws=20).rows for name in ("inter-subsets", "uncertain"))
+    assert len(scenarios_table(results(panel, "uncertain"), "acc7").columns) == 3 + 17
     sims = dataclasses.replace(
         panel, label=panel.label / 3, predictions=panel.predictions / 3, label_range=(-1.0, 1.0), dataset="sims"
     )
@@ -265,11 +269,11 @@ def test_other_protocols_and_scales_have_tables_too() -> None:
     assert "f1_sims" in names
     assert "acc7" not in names
     with pytest.raises(InputError, match="unknown metric"):
-        per_scenario(sims, "inter-subsets", "acc7")
+        scenarios_table(results(sims, "inter-subsets"), "acc7")
 
 
-def test_per_scenario_has_the_ticks_of_the_axis_in_order(panel: Panel) -> None:
-    table = per_scenario(panel, "inter-drop", "f1_non0")
+def test_the_table_of_scenarios_has_the_ticks_of_the_axis_in_order(panel: Panel) -> None:
+    table = scenarios_table(results(panel, "inter-drop"), "f1_non0")
     assert [c.title for c in table.columns[2:-1]] == [f"{0.1 * i:.1f}" for i in range(10)]
     rows = list(csv.DictReader(io.StringIO(table.csv())))
     means = [float(r["mean"]) for r in rows[:-1]]

@@ -11,8 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.evaluation.statistics import FEW_VIDEOS, compare, compare_all, corrected, holm, resample
-from protocols import InputError
+from benchmark.evaluation.statistics import FEW_VIDEOS, compare, corrected, holm, resample
 from tests.benchmark.evaluation.statistics.made_up import study
 
 
@@ -34,7 +33,7 @@ def test_with_one_video_nothing_is_claimed(seeds: int) -> None:
     assert row["difference"] < 0
     assert row[["low", "high", "p"]].isna().all()
     assert row["flag"] == ("one video" if seeds == 3 else "one video; few seeds")
-    assert compare_all(result, "mae", ["sc0"])["p_corrected"].isna().all()
+    assert np.isnan(list(corrected(result, "mae", ["sc0"]).values())).all()
 
 
 def test_few_videos_are_flagged() -> None:
@@ -70,16 +69,14 @@ def test_holm_by_hand() -> None:
 
 def test_all_pairs_are_corrected_over_the_table() -> None:
     result = resample(*study({"a": 1.0, "b": 1.1, "c": 1.2}, n=150, videos=20), draws=1000)
-    table = compare_all(result, "mae", ["sc0"])
-    assert len(table) == 3
-    assert (table["p"] < table["p_corrected"]).all()
-    assert (table["p_corrected"] <= np.minimum(3 * table["p"] + 0.03, 1)).all()  # Bonferroni's, but for the draws
     known = corrected(result, "mae", ["sc0"])
-    assert [known[a, b] for a, b in zip(table["b"], table["a"], strict=True)] == table["p_corrected"].tolist()
-    alone = corrected(result, "mae", ["sc0"], [("a", "c")])
-    assert alone["a", "c"] == table["p"].iloc[1]  # one question, chosen beforehand
-    with pytest.raises(InputError, match="at least 2"):
-        compare_all(resample(*study({"a": 0.3}), draws=5), "mae", ["sc0"])
+    alone = {pair: float(compare(result[pair[0]], result[pair[1]], "mae", ["sc0"])["p"]) for pair in known}
+    assert len(known) == 6
+    for (a, b), p in known.items():
+        assert alone[a, b] < p <= min(3 * alone[a, b] + 0.03, 1)  # Bonferroni's, but for the draws
+        assert p == known[b, a]
+    assert corrected(result, "mae", ["sc0"], [("a", "c")])["a", "c"] == alone["a", "c"]  # chosen beforehand
+    assert corrected(resample(*study({"a": 0.3}), draws=5), "mae", ["sc0"]) == {}
 
 
 def errors(a: np.ndarray, b: np.ndarray, owner: np.ndarray, paired: bool = False) -> pd.Series:
@@ -149,8 +146,8 @@ def test_values_that_differ_by_rounding_do_not_differ() -> None:
 def test_a_correction_over_many_pairs_can_still_be_passed() -> None:
     # with p counted in 200 draws no pair of this table could be told apart, however clear: 45 * 2 / 201 > 0.05
     models = {f"m{i}": 0.3 * 1.5**i for i in range(10)}
-    table = compare_all(resample(*study(models, n=200, videos=30), draws=200), "mae", ["sc0", "sc1"])
-    assert (table["p_corrected"] < 0.05).mean() > 0.8
+    known = corrected(resample(*study(models, n=200, videos=30), draws=200), "mae", ["sc0", "sc1"])
+    assert np.mean([p < 0.05 for p in known.values()]) > 0.8
 
 
 def test_holm_is_that_of_statsmodels() -> None:

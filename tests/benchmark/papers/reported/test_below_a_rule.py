@@ -9,10 +9,9 @@ import pytest
 
 from benchmark.papers.below_leaderboards import with_reported
 from benchmark.papers.reported import load
-from benchmark.tables.leaderboard import leaderboard
 from benchmark.tables.table import Cell, Column, Row, Table
 from protocols import InputError
-from tests.benchmark.fake_panel import fake_panel
+from tests.benchmark.fake_panel import fake_panel, leaderboard
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,8 @@ import pytest
 
 from benchmark.papers.below_leaderboards import with_reported
 from benchmark.papers.reported import COLUMNS, load, load_sources, reported_folder
-from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError
-from tests.benchmark.fake_panel import fake_panel
+from tests.benchmark.fake_panel import fake_panel, leaderboard
 
 GOOD = {
     "source": "senti-ifusion",

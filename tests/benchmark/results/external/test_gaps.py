@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from benchmark.results.external import EvaluationSet, external_panel, read_predictions, template, write_template
-from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError
+from tests.benchmark.fake_panel import leaderboard
 from tests.benchmark.results.external.external_files import PROTOCOLS, filled, same, write
 
 

@@ -1,0 +1,39 @@
+"""From files of runs to rows of a panel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from benchmark.results.from_runs import ValidSelection
+from benchmark.runs.record import RunRecord, write_record
+from benchmark.runs.store import RunStore, write_predictions
+from tests.benchmark.runs.test_store import make_spec
+
+
+def test_predictions_are_put_in_the_order_of_the_samples(tmp_path: Path) -> None:
+    """The samples are not sorted by id, and the rows of the file are in yet another order."""
+    store, spec = RunStore(tmp_path), make_spec()
+    ids = ["b", "d", "a", "c"]
+    rows = pd.DataFrame(
+        [(scenario, name, base + ids.index(name)) for scenario, base in (("s", 0.0), ("t", 10.0)) for name in "cdab"],
+        columns=["scenario", "sample_id", "prediction"],
+    )
+    record = RunRecord(id=spec.id, spec=spec, status="done", best_epoch=3)
+    with store.writing(spec) as folder:
+        samples = pd.DataFrame({"sample_id": ids, "video_id": "v", "label": np.arange(4.0)})
+        samples.to_parquet(folder / "samples.parquet")
+        write_predictions(rows, folder / "predictions.parquet")
+        (folder / "history.csv").write_text("epoch\n1\n")
+        write_record(record, folder / "run.json")
+    plan: Any = SimpleNamespace(protocols=())
+    run: Any = SimpleNamespace(spec=spec)
+    epoch, table = ValidSelection(plan, store).read(run, record, store.samples(spec))
+    assert epoch == 3
+    assert table.columns.tolist() == ids
+    assert table.loc["s"].tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert table.loc["t"].tolist() == [10.0, 11.0, 12.0, 13.0]
