@@ -41,9 +41,9 @@ class Layout:
         sample_ids: One id a sample, unique within the data set.
         offsets: By modality `(n + 1,)`: sample i has positions `offsets[i]:offsets[i + 1]`.
         observed: By modality `(P,)`: False where the data set itself has a gap.
-        salience: How much each position of a modality stands out, `(P,)`, from the data alone; None where the layout
-            has lengths only.
-        steps: By modality: padded length in the source file, where it is known (0 or absent: not known).
+        salience: Function of a modality, returns the salience of each position, `(P,)`, from the data alone; None if
+            the layout has lengths only.
+        steps: By modality: padded length in the source file, if known (0 or absent: unknown).
         text_is_framed: True if `[CLS]` and `[SEP]` surround the text's positions; False for word vectors.
     """
 

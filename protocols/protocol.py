@@ -40,7 +40,7 @@ class Protocol:
         version: Version number, raised whenever any mask changes.
         title: One line of description.
         points: The scenarios with their coordinates.
-        axes: Names of the coordinates, the curve's x-axis first; empty where there is no order.
+        axes: Names of the coordinates, the curve's x-axis first; empty if the scenarios have no order.
         aggregates: Summaries over the axis: `mean`, `auilc`, `worst`.
     """
 

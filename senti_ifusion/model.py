@@ -89,9 +89,9 @@ class Representation(NamedTuple):
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
-            "the light heads of stage 1 keep a say beside the fusion (config field fusion_share), and the encoders are "
-            "a mean and events, without attention, for the sake of small training sets",
-            "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
+            "the light heads of stage 1 share the prediction with the fusion (config field fusion_share); encoders are "
+            "a mean and events, without attention, since training sets are small",
+            "integrity is estimated position by position, and positions judged absent have no weight in the encoders",
         ),
     ),
 )

@@ -16,7 +16,7 @@ from benchmark.data.samples import ModalityStream, Samples
 from benchmark.data.synthetic import SyntheticConfig, generate
 from tests.samples import make_samples
 
-ALARM = ("alone reaches", "tells more than the words", "knows the labels")
+ALARM = ("alone reaches", "predicts better than the words", "knows the labels")
 
 
 def alarms(samples: Samples) -> list[str]:
