@@ -1,4 +1,4 @@
-"""Models: the contract they keep (`interface`), how they are found (`registry`), shared layers, one file a model.
+"""Models: their interface (`interface`), their registry (`registry`), shared layers, and one file for each model.
 
 May import `protocols`; is imported by `senti_ifusion` and `benchmark`.
 

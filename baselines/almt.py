@@ -2,12 +2,12 @@
 
 Each modality m is read out as T tokens by a Transformer over them and its sequence, `H_m^1 = E_m^0([H_m^0, U_m])`.
 Language's are its low scale; further layers give a middle and a high one, `H_l^i = E_l^i(H_l^(i-1))`. At every scale
-language asks audio and vision for what a hyper-modality lacks:
+language queries audio and vision to update a hyper-modality:
 
     H_hyper^j = H_hyper^(j-1) + softmax(Q_l K_a^T / sqrt(d_k)) V_a + softmax(Q_l K_v^T / sqrt(d_k)) V_v
 
-A cross-modal Transformer, each side led by a token of its own, lets language attend to the hyper-modality; the token
-that led language is mapped to the sentiment. Training minimises the mean squared error.
+A cross-modal Transformer, with an extra first token on each side, lets language attend to the hyper-modality; the extra
+token of language is mapped to the sentiment. Training minimises the mean squared error.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class AlmtConfig(ModelConfig):
     layers: int = Field(default=1, ge=1, description="depth of each modality's encoder")
     hyper_layers: int = Field(default=3, ge=1, description="scales of language that guide the hyper-modality")
     fusion_layers: int = Field(default=2, ge=1, description="depth of the cross-modal Transformer")
-    heads: Heads = Field(default=8, description="attention heads; must divide the width, for the hyper-modality")
-    head_width: int = Field(default=64, ge=1, description="width of each head elsewhere")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="on what each sub-layer adds")
+    heads: Heads = Field(default=8, description="heads of attention; must divide the width, for the hyper-modality")
+    head_width: int = Field(default=64, ge=1, description="width of each head in other attention layers")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on each sub-layer's output")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-4, encoder_learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
     )
@@ -83,7 +83,7 @@ class AlmtConfig(ModelConfig):
             "the hyper-modality is a plain residual sum as in the paper's equations; the official code normalises it "
             "at every layer (768 parameters fewer)",
             "in the fusion only the token that is read out has a position on language's side: without self-attention "
-            "the others never reach it (1,024 parameters fewer); language speaks through what it picks",
+            "the others never reach it (1,024 parameters fewer); language acts through the hyper-modality",
             "learned tokens and positions start small, not from ones and from a standard deviation of one",
             "the checkpoint is selected on validation MAE with early stopping, not for each metric on the test set",
         ),
@@ -142,5 +142,5 @@ class Almt(SentimentModel):
         return Prediction(self.head(self.fusion(hyper, scales[-1]).squeeze(1)).squeeze(-1))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The mean squared error."""
+        """Mean squared error."""
         return {"task": F.mse_loss(self(batch.input).sentiment, batch.label)}

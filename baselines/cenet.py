@@ -1,8 +1,8 @@
 """CENET: Cross-modal Enhancement Network (Wang et al., IEEE Transactions on Multimedia 2022).
 
 Frames of audio and vision are turned into words of two small vocabularies by k-means (the paper's feature
-transformation strategy). Inside the text encoder, every token attends to the words of either stream, and what it finds
-is added to its state: emotional context for the layers that follow. The last states give the sentiment.
+transformation strategy). Inside the text encoder, every token attends to the words of both streams, and the result
+is added to its state: emotional context for the layers that follow. The sentiment is predicted from the last states.
 """
 
 from __future__ import annotations
@@ -48,19 +48,19 @@ class CenetConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    layer: int = Field(default=1, ge=0, description="the enhancement stands before this layer of the encoder")
+    layer: int = Field(default=1, ge=0, description="encoder layer before which the enhancement is applied")
     streams: Literal["clusters", "linear"] = Field(
         default="clusters",
-        description="how a frame becomes a vector of the encoder's width: the learned embedding of its cluster, as in "
+        description="map of a frame to a vector of the encoder's width: the learned embedding of its cluster, as in "
         "the paper, or two linear layers, as in MMSA",
     )
-    clusters: int = Field(default=16, ge=2, description="of audio, and as many of vision")
+    clusters: int = Field(default=16, ge=2, description="number of clusters of audio, and of vision")
     read_out: Literal["mean", "cls"] = Field(
         default="mean",
-        description="what of the last states gives the sentiment: their mean, for an encoder that is frozen, or the "
-        "first token's, as published, for one that is fine-tuned",
+        description="vector that the sentiment is predicted from: mean of the last states, for a frozen encoder, or "
+        "state of the first token, as published, for a fine-tuned one",
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="in the head")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=6e-5,
@@ -81,7 +81,7 @@ class ClusterEmbedding(nn.Module):
         self.embedding = nn.Embedding(clusters + 1, width, padding_idx=clusters)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, T, d)` from `(B, T, D)`."""
+        """Return `(B, T, d)` from `(B, T, D)`."""
         embedded: Tensor = self.embedding(self.clusters(sequences))
         return embedded
 
@@ -94,7 +94,7 @@ class LinearEmbedding(nn.Module):
         self.layers = nn.Sequential(nn.Linear(input_width, width), nn.ReLU(), nn.Linear(width, width))
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, T, d)` from `(B, T, D)`."""
+        """Return `(B, T, d)` from `(B, T, D)`."""
         embedded: Tensor = self.layers(sequences.values)
         return embedded
 
@@ -109,14 +109,14 @@ class StreamAttention(nn.Module):
         self.value = nn.Linear(width, width)
 
     def forward(self, tokens: Tensor, stream: Tensor, padding: Tensor) -> Tensor:
-        """`(B, T, d)` from tokens `(B, T, d)`, a stream `(B, S, d)` and its padding `(B, S)`."""
+        """Return `(B, T, d)` from tokens `(B, T, d)`, a stream `(B, S, d)` and its padding `(B, S)`."""
         return F.scaled_dot_product_attention(
             self.query(tokens), self.key(stream), self.value(stream), attn_mask=~padding[:, None, :]
         )
 
 
 class CrossModalEnhancement(nn.Module):
-    """What is added to the tokens: attention on either stream, side by side, mapped to the encoder's width."""
+    """Update of the tokens: attention on both streams, concatenated and mapped to the encoder's width."""
 
     def __init__(self, spec: InputSpec, config: CenetConfig) -> None:
         super().__init__()
@@ -131,7 +131,7 @@ class CrossModalEnhancement(nn.Module):
         self.attend_audio, self.attend_vision = StreamAttention(width), StreamAttention(width)
         self.connect = nn.Linear(2 * width, width)
         for module in self.modules():
-            if isinstance(module, (nn.Linear, nn.Embedding)):  # as BERT
+            if isinstance(module, (nn.Linear, nn.Embedding)):  # as in BERT
                 nn.init.normal_(module.weight, std=0.02)
             if isinstance(module, nn.Linear):
                 nn.init.zeros_(module.bias)
@@ -139,17 +139,17 @@ class CrossModalEnhancement(nn.Module):
                 nn.init.zeros_(module.weight[-1])
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """The two streams as vectors of the encoder's width, `(B, S_a, d)` and `(B, S_v, d)`."""
+        """Map both streams to the encoder's width, `(B, S_a, d)` and `(B, S_v, d)`."""
         return self.audio(batch.audio), self.vision(batch.vision)
 
     def enhance(self, tokens: Tensor, streams: tuple[Tensor, Tensor], batch: Batch) -> Tensor:
-        """Tokens `(B, T, d)` with what they find in the streams added."""
+        """Add the attention on the streams to tokens `(B, T, d)`."""
         audio, vision = streams
-        found = [
+        attended = [
             self.attend_vision(tokens, vision, batch.vision.padding),
             self.attend_audio(tokens, audio, batch.audio.padding),
         ]
-        enhanced: Tensor = tokens + self.connect(torch.cat(found, dim=-1))
+        enhanced: Tensor = tokens + self.connect(torch.cat(attended, dim=-1))
         return enhanced
 
     def fit(self, batch: Batch) -> None:
@@ -171,15 +171,15 @@ class CrossModalEnhancement(nn.Module):
         needs_encoder=True,
         differences=(
             "clusters are fitted by mini-batch k-means during the first epoch, not by k-means before training; frames "
-            "without content (zeros) are no cluster's and embedded as zeros",
+            "without content (zeros) belong to no cluster and are embedded as zeros",
             "attention scores are divided by the root of the width; the official code multiplies them by 8",
             "padding of audio and vision is hidden from attention; the official code attends to it",
-            "the mean of the states gives the sentiment, as the first token of a frozen encoder says little; the "
-            "published read-out is one field away",
+            "the sentiment is predicted from the mean of the states, as the first token of a frozen encoder is weak; a "
+            "config field selects the published read-out",
             "the text encoder is the study's, without SentiLARE's part-of-speech and polarity embeddings, with which "
             "the published figures were obtained",
-            "with a frozen encoder the enhancement and the head alone are trained, at 1e-3; the published 6e-5 is for "
-            "fine-tuning and stands as the encoder's rate",
+            "with a frozen encoder only the enhancement and the head are trained, at 1e-3; the published 6e-5 is for "
+            "fine-tuning and is the encoder's rate",
             "the loss is the absolute error as in MMSA; the authors' code squares it",
             "the learning rate falls along a cosine, not linearly",
             "the checkpoint is selected on validation MAE with early stopping, not by test accuracy",
@@ -187,7 +187,7 @@ class CrossModalEnhancement(nn.Module):
     ),
 )
 class Cenet(SentimentModel):
-    """The enhancement before the encoder's second layer; the last states give the sentiment."""
+    """Enhancement before the encoder's second layer, and a head on the last states."""
 
     def __init__(self, spec: InputSpec, config: CenetConfig) -> None:
         super().__init__(spec, config)

@@ -1,4 +1,4 @@
-"""The training median for every sample: the lowest MAE that no input can give."""
+"""The training median for every sample: the best MAE without input."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from baselines.registry import register
 
 
 class ConstantConfig(ModelConfig):
-    """Nothing to set."""
+    """Config without settings."""
 
 
 @register(
@@ -28,7 +28,7 @@ class ConstantConfig(ModelConfig):
     config=ConstantConfig,
     info=ModelInfo(
         title="Training median",
-        paper="a floor for every table, of no paper",
+        paper="a floor for every table, not from a paper",
         year=2025,
         licence="MIT",
         modalities=(),
@@ -44,13 +44,13 @@ class Constant(SentimentModel):
         self.register_buffer("median", torch.zeros(()))
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Take the median; between the two middle labels when their number is even."""
+        """Store the median; for an even number of labels, the mean of the two middle ones."""
         self.median.copy_(statistics.label.float().quantile(0.5))
 
     def forward(self, batch: Batch) -> Prediction:
-        """The median, `(B,)`."""
+        """Return the median for every sample, `(B,)`."""
         return Prediction(self.median.expand(len(batch)).clone())
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The L1 loss of the median, which nothing can lower."""
+        """L1 loss of the median; there are no parameters to train."""
         return {"task": (self.median - batch.label).abs().mean()}

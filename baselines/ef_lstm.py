@@ -1,4 +1,4 @@
-"""EF-LSTM: early fusion, one LSTM over the features of all modalities side by side (as MMSA and CMU have it).
+"""EF-LSTM: early fusion by one LSTM over the concatenated features of all modalities (as in the code of MMSA and CMU).
 
 Every step of the LSTM reads a word's text, audio and vision features at once, so the modalities need one time axis.
 """
@@ -32,7 +32,7 @@ from baselines.search import Choice, Interval, Search
 
 
 class EfLstmConfig(ModelConfig):
-    """MMSA's settings for MOSI, but for the depth, which is 4 there.
+    """MMSA's settings for MOSI, except the depth, which is 4 in MMSA.
 
     MOSEI: `width=256, dropout=0.4`, batch size 128, learning rate 5e-3, weight decay 1e-4.
     """
@@ -43,9 +43,9 @@ class EfLstmConfig(ModelConfig):
         "dropout": Interval(0.1, 0.5),
     }
 
-    width: int = Field(default=128, ge=1, description="of the LSTM and of the layer after it")
+    width: int = Field(default=128, ge=1, description="width of the LSTM and of the layer after it")
     layers: int = Field(default=2, ge=1, description="depth of the LSTM")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="between LSTM layers and in the head")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout between LSTM layers and in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=5e-3,
@@ -62,14 +62,14 @@ class EfLstmConfig(ModelConfig):
     config=EfLstmConfig,
     info=ModelInfo(
         title="EF-LSTM",
-        paper="baseline of Zadeh et al. (EMNLP 2017) and Williams et al. (2018), as MMSA has it",
+        paper="baseline of Zadeh et al. (EMNLP 2017) and Williams et al. (2018), as in MMSA",
         year=2018,
         url="https://github.com/thuiar/MMSA",
         licence="MIT",
         needs_aligned=True,
         differences=(
-            "two layers as MMSA has for MOSEI, not four as for MOSI, which learn slowly without its batch "
-            "normalisation; `layers=4` gives MMSA's",
+            "two layers, MMSA's number for MOSEI, not four, its number for MOSI, which learn slowly without its batch "
+            "normalisation; `layers=4` is MMSA's setting",
             "no batch normalisation of the 50 time steps, which ties the model to one padded length and mixes padding "
             "into its statistics; the features arrive standardised (100 parameters fewer)",
             "the LSTM stops at the last word; MMSA's reads on over the padding",

@@ -1,11 +1,11 @@
 """EMT-DLFR: Efficient Multimodal Transformer with Dual-Level Feature Restoration (Sun et al., TAC 2023, 2208.07589).
 
-An utterance vector of each modality (the text's `[CLS]` state, of word vectors their mean; the last states of LSTMs
-over audio and vision), brought to the width d, is a token of the global context `G`; the modality's steps and `G`
-promote each other layer by layer (`baselines.layers.promotion`). The sentiment is read from the utterance vectors and
-`G`.
+The utterance vector of each modality (the text's `[CLS]` state, or the mean of word vectors; the last states of LSTMs
+over audio and vision), mapped to the width d, is a token of the global context `G`; the modality's steps and `G`
+promote each other layer by layer (`baselines.layers.promotion`). The sentiment is predicted from the utterance vectors
+and `G`.
 
-In training, one network of shared weights sees each sample twice, as it was (y) and as the regime left it (y'):
+In training, one network of shared weights sees each sample twice, complete (y) and after the regime's erasing (y'):
 
     L = |y' - t| + lambda_1 (|y - t| + sum over v in {G, text, audio, vision} L_attract(v, v')) + lambda_2 L_rebuild
 
@@ -68,22 +68,26 @@ class EmtDlfrConfig(ModelConfig):
     }
 
     width: int = Field(default=128, ge=1, description="d of tokens and steps")
-    layers: int = Field(default=3, ge=1, description="how often tokens and modalities promote each other")
-    heads: int = Field(default=4, ge=1, description="attention heads, at most: as many as divide the width")
+    layers: int = Field(default=3, ge=1, description="number of promotion layers")
+    heads: int = Field(default=4, ge=1, description="most attention heads: the largest divisor of the width up to this")
     audio_hidden: int = Field(default=32, ge=1, description="width of the audio's LSTM")
     audio_width: int = Field(default=16, ge=1, description="width of the audio's utterance vector")
     vision_hidden: int = Field(default=64, ge=1, description="width of the vision's LSTM")
     vision_width: int = Field(default=32, ge=1, description="width of the vision's utterance vector")
     head_hidden: int = Field(default=256, ge=1, description="both hidden widths of the head")
-    context_predictor: int = Field(default=128, ge=1, description="hidden width of SimSiam's predictor: global context")
-    text_predictor: int = Field(default=256, ge=1, description="the same: text")
-    audio_predictor: int = Field(default=8, ge=1, description="the same: audio")
-    vision_predictor: int = Field(default=16, ge=1, description="the same: vision")
-    attention_dropout: float = Field(default=0.3, ge=0, lt=1, description="on attention weights")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="after feed-forwards")
-    head_dropout: float = Field(default=0.3, ge=0, lt=1, description="on what the head reads")
-    attraction_weight: float = Field(default=1.0, ge=0, description="lambda_1: of the complete view and of attraction")
-    rebuilding_weight: float = Field(default=1.0, ge=0, description="lambda_2: of rebuilding")
+    context_predictor: int = Field(
+        default=128, ge=1, description="hidden width of SimSiam's predictor of global context"
+    )
+    text_predictor: int = Field(default=256, ge=1, description="hidden width of SimSiam's predictor of text")
+    audio_predictor: int = Field(default=8, ge=1, description="hidden width of SimSiam's predictor of audio")
+    vision_predictor: int = Field(default=16, ge=1, description="hidden width of SimSiam's predictor of vision")
+    attention_dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on attention weights")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout after feed-forwards")
+    head_dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the head's input")
+    attraction_weight: float = Field(
+        default=1.0, ge=0, description="lambda_1: weight of the complete view and of attraction"
+    )
+    rebuilding_weight: float = Field(default=1.0, ge=0, description="lambda_2: weight of rebuilding")
     vision_rate: float = Field(default=0.1, gt=0, description="factor on the learning rate of the vision's LSTM")
     audio_decay: float = Field(default=0.01, ge=0, description="weight decay of the audio's LSTM")
     optimisation: Optimisation = Optimisation(
@@ -101,9 +105,9 @@ class StreamReader(nn.Module):
     """An LSTM and a linear map of its states.
 
     Args:
-        input_width: D.
+        input_width: Width D.
         hidden: Width of the LSTM.
-        width: d of what comes out.
+        width: Output width d.
     """
 
     def __init__(self, input_width: int, hidden: int, width: int) -> None:
@@ -112,13 +116,13 @@ class StreamReader(nn.Module):
         self.project = nn.Linear(hidden, width)
 
     def forward(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
-        """States `(B, T, d)` and the last of each sample, `(B, d)`."""
+        """Return states `(B, T, d)` and the last state of each sample, `(B, d)`."""
         states, last = self.lstm(sequences)
         return self.project(states), self.project(last)
 
 
 class _View(NamedTuple):
-    """What one pass leaves: by modality utterance vectors `(B, d_m)` and, if read, steps `(B, T, d)`; context."""
+    """Result of one pass: by modality utterance vectors `(B, d_m)` and, if read, steps `(B, T, d)`; context."""
 
     utterance: dict[str, Tensor]
     steps: dict[str, Tensor]
@@ -140,14 +144,14 @@ class _View(NamedTuple):
         version=2,
         differences=(
             "maps to queries, keys and values have biases (768 parameters more), those before SimSiam's batch "
-            "normalisations, which cancels them, have none (1,200 fewer): 2,322,347 parameters here, 2,322,779 in the "
+            "normalisations, which cancel biases, have none (1,200 fewer): 2,322,347 parameters here, 2,322,779 in the "
             "official code, at its sizes for MOSI and without the text encoder",
             "the text's steps are those between `[CLS]` and `[SEP]`, as in the official code; a text without any keeps "
             "one step, the state of `[SEP]`; of word vectors all are read, and their mean stands for `[CLS]`",
-            "gaps of the data set itself are not rebuilt, for nothing is known of them",
-            "a training batch of one sample is normalised by running statistics, for it has none of its own",
+            "gaps of the data set itself are not rebuilt, as their values are unknown",
+            "a training batch of one sample is normalised by running statistics, as it has no variance",
             "batches of 128 instead of four batches of 32 whose gradients are added: batch statistics are those of 128",
-            "the learning rate follows a cosine; the official code keeps it as it is",
+            "the learning rate follows a cosine; the official code keeps it constant",
             "the gradient is clipped to a norm of 1; the official code does not clip",
             "trained once for all missing rates where the regime says so; the paper trains a model for each",
         ),
@@ -211,7 +215,7 @@ class EmtDlfr(SentimentModel):
         }
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """The two LSTMs have settings of their own."""
+        """Return groups with separate settings of the two LSTMs."""
         readers = {id(p) for p in self.readers.parameters()}
         return [
             ParameterGroup([p for p in self.parameters() if id(p) not in readers]),
@@ -220,7 +224,7 @@ class EmtDlfr(SentimentModel):
         ]
 
     def _local_text(self, text: Sequences) -> Sequences:
-        """The states between `[CLS]` and `[SEP]`, or the latter's where there are none; all word vectors."""
+        """States between `[CLS]` and `[SEP]`, or that of `[SEP]` if there are none; for word vectors, all of them."""
         if not self.framed_text:
             return text
         return Sequences(F.pad(text.values, (0, 0, 0, 1))[:, 1:], (text.length - 2).clamp(min=1))

@@ -1,8 +1,8 @@
-"""The contract between models and everything that runs them.
+"""Interface between models and the code that runs them.
 
-A model gets sequences in which erased positions are zero vectors (erased text was `[UNK]` before encoding) and says how
-positive the speaker was. It never sees which positions were erased: `Batch` has no such field. What training may know
-besides stands in `TrainBatch`, which only `training_loss` receives.
+A model gets sequences in which erased positions are zero vectors (erased text was `[UNK]` before encoding) and predicts
+the speaker's sentiment. It never sees which positions were erased: `Batch` has no such field. `TrainBatch`, which only
+`training_loss` receives, holds the additional information of training.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Sequences:
 
     Attributes:
         values: `(B, T, D)` float32; +0.0 beyond a sample's length and at erased positions, never -0.0.
-        length: `(B,)` int64, at least 1: valid positions. A modality that is gone keeps its length, all zeros.
+        length: `(B,)` int64, at least 1: valid positions. An erased modality keeps its length, with zeros.
     """
 
     values: Tensor
@@ -53,27 +53,27 @@ class Sequences:
 
     @property
     def padding(self) -> Tensor:
-        """`(B, T)` bool: True beyond the end of a sample, as torch's attention wants its key padding mask."""
+        """`(B, T)` bool: True beyond the end of a sample, like the key padding mask of torch's attention."""
         steps = torch.arange(self.values.shape[1], device=self.values.device)
         return steps[None, :] >= self.length[:, None]
 
     def to(self, device: torch.device) -> Sequences:
-        """The same sequences on a device."""
+        """Copy the sequences to a device."""
         return Sequences(self.values.to(device), self.length.to(device))
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """What a model sees of B samples.
+    """Model input of B samples.
 
-    Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last. Where the data set has word vectors, it is
-    these as they are, without a frame, which `InputSpec.framed_text` says. A model that declares `needs_encoder` gets
-    the encoder's word embeddings there instead of its states.
+    Text is encoded: `(B, T, D)` states with `[CLS]` first and `[SEP]` last. For a data set of word vectors it is these
+    vectors without such a frame; `InputSpec.framed_text` tells the two apart. A model that declares `needs_encoder`
+    gets the encoder's word embeddings instead of its states.
 
     Attributes:
-        text, audio, vision: One modality each.
+        text, audio, vision: Sequences of one modality each.
         observed, integrity: By modality `(B, T)` bool, and `(B, 3)`, as in `TrainBatch`: for models that declare
-            `mask_informed`; None for all others, which must not know.
+            `mask_informed`; None for all others.
     """
 
     text: Sequences
@@ -91,11 +91,11 @@ class Batch:
 
     @property
     def device(self) -> torch.device:
-        """Where the values are."""
+        """Device of the values."""
         return self.text.values.device
 
     def to(self, device: torch.device) -> Batch:
-        """The same batch on a device."""
+        """Copy the batch to a device."""
         observed = None if self.observed is None else {m: flags.to(device) for m, flags in self.observed.items()}
         integrity = None if self.integrity is None else self.integrity.to(device)
         return Batch(*(self[m].to(device) for m in MODALITIES), observed=observed, integrity=integrity)
@@ -103,16 +103,16 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class TrainBatch:
-    """What training may know of B samples.
+    """Training data of B samples.
 
     Attributes:
-        input: The samples as the regime left them: what `forward` sees at test time.
+        input: The samples after the regime's erasing, as `forward` sees them at test time.
         complete: The same samples before the regime erased anything, with equal lengths; gaps of the data set remain.
         observed: By modality `(B, T)` bool: observed in `input`. False on padding; True for `[CLS]` and `[SEP]`.
         integrity: `(B, 3)`: observed over valid positions of text, audio, vision in `input`, 0..1.
-        complete_integrity: `(B, 3)`: the same for `complete`: below 1 where the data set itself has gaps.
-        label: `(B,)` sentiment, less `InputSpec.label_centre`.
-        index: `(B,)` int64: position of each sample in the training part, for models that remember samples.
+        complete_integrity: `(B, 3)`: integrity of `complete`: below 1 where the data set itself has gaps.
+        label: `(B,)` sentiment minus `InputSpec.label_centre`.
+        index: `(B,)` int64: position of each sample in the training part, for models with a memory of samples.
     """
 
     input: Batch
@@ -129,12 +129,12 @@ class TrainBatch:
 
 @dataclass(frozen=True, eq=False)
 class Prediction:
-    """What a model says of B samples.
+    """Model output for B samples.
 
     Attributes:
-        sentiment: `(B,)`, on the scale of the labels that the model is shown (`InputSpec.label_centre`), not clipped.
-        integrity: `(B, 3)` estimated integrity of text, audio, vision, where the model estimates it.
-        dominant: `(B,)` int64 index of the modality that leads the fusion, where the model chooses one.
+        sentiment: `(B,)`, on the scale of the training labels (`InputSpec.label_centre`), not clipped.
+        integrity: `(B, 3)` estimated integrity of text, audio, vision, if the model estimates it.
+        dominant: `(B,)` int64 index of the modality that leads the fusion, if the model chooses one.
     """
 
     sentiment: Tensor
@@ -143,15 +143,15 @@ class Prediction:
 
 
 class EncoderLayers(nn.Module, ABC):
-    """The layers of a text encoder, for models that work inside it, which keep it as a module.
+    """Layers of a text encoder, for models that work inside it and hold it as a submodule.
 
-    Where the study fine-tunes the encoder these are a copy of the model's own, with parameters; where it is frozen they
-    are shared and this module has none.
+    If the study fine-tunes the encoder, they are the model's own copy, with parameters; if it is frozen, they are
+    shared and this module has no parameters.
 
     Attributes:
         depth: Number of layers.
-        width: D of embeddings and states.
-        trainable: Whether there are parameters to be trained, at the encoder's learning rate.
+        width: Width D of embeddings and states.
+        trainable: True if the layers have parameters, trained at the encoder's learning rate.
     """
 
     depth: int
@@ -167,9 +167,8 @@ class EncoderLayers(nn.Module, ABC):
         Args:
             embeddings: `(B, T, D)` word embeddings, as `Batch.text` holds them for models that need the encoder.
             length: `(B,)` tokens of each text.
-            before: Called with the number of each layer, 0 to depth - 1, and the hidden states `(B, T, D)` that are
-                about to enter it; what it returns enters instead. States before layer 0 are the embeddings with
-                positions added and normalised.
+            before: Called with the number of each layer, 0 to depth - 1, and its input states `(B, T, D)`; the returned
+                states replace them. States before layer 0 are the embeddings with positions added and normalised.
 
         Returns:
             `(B, T, D)` states of the last layer, zeros on padding.
@@ -178,16 +177,16 @@ class EncoderLayers(nn.Module, ABC):
 
 @dataclass(frozen=True)
 class InputSpec:
-    """Sizes that a model is built for.
+    """Input sizes of a model, and what else it needs to be built.
 
     Attributes:
         text, audio, vision: Width D of each modality's vectors (text: of the encoder's states).
-        label_range: Lowest and highest label that the model is shown: as far below 0 as above.
-        label_centre: The middle of the data set's label range, which is taken from every label that the model is shown
-            and added to what it predicts: 0 is neutral to every model, and where it starts. 0 for [-3, 3] and [-1, 1].
-        train_samples: Size of the training part, for models that remember samples.
-        encoder: The text encoder's layers, for the models that declare `needs_encoder`; None for the others.
-        framed_text: Whether text has a state of `[CLS]` first and of `[SEP]` last; word vectors have neither.
+        label_range: Lowest and highest training label, symmetric about 0.
+        label_centre: Middle of the data set's label range, subtracted from every training label and added to every
+            prediction, so that 0 is neutral for every model. 0 for [-3, 3] and [-1, 1].
+        train_samples: Size of the training part, for models with a memory of samples.
+        encoder: Layers of the text encoder, for models that declare `needs_encoder`; None for others.
+        framed_text: True if text has a state of `[CLS]` first and of `[SEP]` last; word vectors have neither.
     """
 
     text: int
@@ -206,49 +205,49 @@ class InputSpec:
 
 @dataclass(frozen=True, eq=False)
 class TrainingStatistics:
-    """What a model may read of the whole training part before training: its labels `(n,)`, as `TrainBatch.label`."""
+    """Statistics of the training part that a model may read before training: `TrainBatch.label` of all, `(n,)`."""
 
     label: Tensor
 
 
 class Optimisation(BaseModel):
-    """How a model is trained by default: the published settings, where they are known."""
+    """Default training settings of a model: the published ones, where they are known."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     learning_rate: float = Field(1e-3, gt=0)
-    encoder_learning_rate: float = Field(2e-5, gt=0, description="for a fine-tuned text encoder")
+    encoder_learning_rate: float = Field(2e-5, gt=0, description="learning rate of a fine-tuned text encoder")
     weight_decay: float = Field(1e-4, ge=0)
     batch_size: int = Field(64, ge=1)
-    epochs: int = Field(50, ge=0, description="at most; early stopping may end it before")
-    patience: int = Field(10, ge=1, description="epochs without a better validation MAE before training ends")
+    epochs: int = Field(50, ge=0, description="largest number of epochs; early stopping may end training before")
+    patience: int = Field(10, ge=1, description="epochs without a lower validation MAE before training ends")
     warmup: float = Field(0.1, ge=0, lt=1, description="share of a stage's steps in which the rate rises")
-    clip_norm: float = Field(1.0, gt=0, description="gradients are scaled down to this norm")
+    clip_norm: float = Field(1.0, gt=0, description="largest norm of the gradient, which is scaled down to it")
     algorithm: Literal["adamw", "adam"] = Field(
         "adamw", description="adam: weight decay is part of the gradient, as in papers before AdamW"
     )
-    schedule: Literal["cosine", "constant"] = Field("cosine", description="of the learning rate, after the warm-up")
+    schedule: Literal["cosine", "constant"] = Field("cosine", description="learning rate after the warm-up")
     ema_decay: float = Field(
         0.0,
         ge=0,
         lt=1,
-        description="a step, of a moving average of the weights that is validated, selected and used; 0: none is kept. "
+        description="decay for each step of a moving average of the weights, which is validated and used; 0: none. "
         "After n steps it is at most (1 + n) / (10 + n)",
     )
     tolerance: float = Field(
         0.0,
         ge=0,
-        description="the latest epoch is selected whose validation MAE is no more than so many paired standard errors "
-        "above the lowest; 0: the lowest",
+        description="tolerance in paired standard errors: the latest epoch is selected whose validation MAE exceeds "
+        "the lowest by no more than this; 0: the epoch of the lowest",
     )
 
 
 class ModelConfig(BaseModel):
-    """Base of every model's config: frozen, and no field may be misspelt.
+    """Base of every model's config: frozen, unknown fields are refused.
 
     Attributes:
-        search: What `sentibench tune` may vary beside the learning rate and weight decay, by field, `a.b` for nested
-            ones.
+        search: Fields that `sentibench tune` varies beside the learning rate and weight decay, with their ranges;
+            `a.b` is a nested field.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -259,14 +258,14 @@ class ModelConfig(BaseModel):
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of training with its own parameters and losses.
+    """A part of training with separate parameters and losses.
 
     Attributes:
-        name: What the model knows it by.
-        epochs: How long it lasts at most.
-        selects: Whether the checkpoint may be chosen (and training stopped) by validation MAE here.
-        sweeps: What an epoch consists of: so many passes over the training part, each with parameters, losses and an
-            optimiser of its own. Models that alternate between two objectives name two.
+        name: Name, for the model.
+        epochs: Largest number of epochs.
+        selects: True if validation MAE may select the checkpoint and stop training in this stage.
+        sweeps: Names of the passes over the training part in an epoch, each with separate parameters, losses and
+            optimiser. Models that alternate between two objectives name two.
     """
 
     name: str
@@ -277,7 +276,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Step:
-    """Where training stands: the stage, the epoch within it, the share of the stage's steps done (0..1), the sweep."""
+    """Position in training: stage, epoch within it, finished share of the stage's steps (0..1), sweep."""
 
     stage: Stage
     epoch: int
@@ -287,13 +286,13 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class ParameterGroup:
-    """Parameters that share a learning rate: `scale` times the config's. What is in no group is not trained.
+    """Parameters that share a learning rate: `scale` times the config's. Parameters in no group are not trained.
 
     Attributes:
-        parameters: What is trained.
+        parameters: The trained parameters.
         scale: Factor on the learning rate.
-        weight_decay: Instead of the config's.
-        encoder: Whether these belong to the text encoder: `scale` is then on the encoder's learning rate.
+        weight_decay: Weight decay in place of the config's; None keeps the config's.
+        encoder: True for parameters of the text encoder: `scale` then multiplies the encoder's learning rate.
     """
 
     parameters: Sequence[nn.Parameter]
@@ -304,13 +303,12 @@ class ParameterGroup:
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Where a model comes from, what it needs, and how ours differs from the paper.
+    """Source of a model, its requirements, and the differences of this implementation from the paper.
 
-    Capabilities: `text_only` etc. list the modalities read in `modalities`; `mask_informed` models are told at
-    test time what is observed (`Batch.observed`, `Batch.integrity`); `needs_aligned` wants one time axis;
-    `needs_encoder` works inside the text encoder; `uses_complete_view` trains on the samples before erasing. `version`
-    rises when a change of the code changes what comes out. `variant_of` names the model that this one is an ablation
-    of.
+    Capabilities: `modalities` lists the modalities read; `mask_informed` models get the observed positions at test time
+    (`Batch.observed`, `Batch.integrity`); `needs_aligned` models need one time axis; `needs_encoder` models work inside
+    the text encoder; `uses_complete_view` models train on the samples before erasing. `version` is raised when a change
+    of the code changes the results. `variant_of` names the model of which this one is an ablation.
     """
 
     title: str
@@ -355,22 +353,22 @@ class SentimentModel(nn.Module, ABC):
 
     @abstractmethod
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Named terms, already weighted; their sum is minimised. Terms are recorded in the history by name."""
+        """Return weighted loss terms by name; their sum is minimised. The history records each term by its name."""
 
     def initialise(self, statistics: TrainingStatistics) -> None:
         """Read statistics of the training part, once, before the first stage. Does nothing by default."""
 
     def stages(self, epochs: int) -> list[Stage]:
-        """How a budget of `epochs` is divided; one stage by default, none for a model without parameters."""
+        """Divide a budget of `epochs` into stages; one stage by default, none for a model without parameters."""
         return [Stage("fit", epochs)] if any(True for _ in self.parameters()) else []
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """What is trained in a sweep of a stage; by default everything, a text encoder's layers at their own rate."""
+        """Return the parameters trained in a sweep; by default all, a text encoder's layers at their separate rate."""
         encoder = self.encoder_groups()
         theirs = {id(p) for m in self.modules() if isinstance(m, EncoderLayers) for p in m.parameters()}
         return [ParameterGroup([p for p in self.parameters() if id(p) not in theirs]), *encoder]
 
     def encoder_groups(self) -> list[ParameterGroup]:
-        """The layers of a text encoder that this model works inside, where the study trains them."""
+        """Return the group of the text encoder's layers, for a model inside an encoder that the study trains."""
         inner = [m for m in self.modules() if isinstance(m, EncoderLayers) and m.trainable]
         return [ParameterGroup(list(m.parameters()), encoder=True) for m in inner]

@@ -1,7 +1,7 @@
-"""Static late fusion trained with modality dropout: the simplest model made for missing modalities.
+"""Late fusion trained with modality dropout: the simplest model made for missing modalities.
 
-The rule is that of ModDrop (Neverova et al., TPAMI 2016): in training, whole modalities are silenced at random, so that
-the fusion learns to do with what is left; nothing is estimated, completed or selected.
+The rule is that of ModDrop (Neverova et al., TPAMI 2016): in training, whole modalities are set to zero at random, so
+that the fusion learns to use the others; nothing is estimated, completed or selected.
 """
 
 from __future__ import annotations
@@ -56,10 +56,10 @@ class LateFusionConfig(ModelConfig):
     stream_layers: int = Field(
         default=1, ge=0, description="Transformer layers of audio and vision before attention pooling"
     )
-    heads: int = Field(default=4, ge=1, description="attention heads, without events; must divide the width")
+    heads: int = Field(default=4, ge=1, description="number of attention heads, without events; must divide the width")
     dropout: float = Field(default=0.3, ge=0, lt=1)
     modality_dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="chance of each modality to be silenced in training"
+        default=0.2, ge=0, lt=1, description="probability that training sets a modality to zero"
     )
     text_norm: InputNorm = "layer"
     stream_norm: InputNorm = "log"
@@ -67,13 +67,13 @@ class LateFusionConfig(ModelConfig):
     events: int = Field(
         default=0,
         ge=0,
-        description="kinds of events read in place of attention pooling, as Senti-iFusion does; 0: none",
+        description="kinds of events that replace attention pooling, as in Senti-iFusion; 0: none",
     )
     neighbours: int = Field(
-        default=1, ge=0, description="with events: audio / vision steps on either side averaged beside a step"
+        default=1, ge=0, description="with events: audio / vision steps on either side whose average is added to a step"
     )
-    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="with events: on what is read of audio / vision")
-    linear: bool = Field(default=True, description="a linear map beside the MLP that answers")
+    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="with events: dropout on audio / vision")
+    linear: bool = Field(default=True, description="add a linear map to the MLP of the head")
     task_loss: Literal["l1", "smooth_l1"] = "l1"
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
@@ -95,13 +95,13 @@ class LateFusionConfig(ModelConfig):
         licence="MIT",
         version=3,
         differences=(
-            "ours is a sentiment model of our own with the paper's rule, not a reimplementation of its gesture network",
-            "a modality is silenced as its encoded vector, not as its input",
+            "this is a new sentiment model with the paper's rule, not a reimplementation of its gesture network",
+            "the encoded vector of a modality is set to zero, not its input",
         ),
     ),
 )
 class LateFusion(SentimentModel):
-    """Three pooled encoders, their vectors side by side, an MLP; trained with modality dropout."""
+    """Three pooled encoders and an MLP on their concatenated vectors; trained with modality dropout."""
 
     def __init__(self, spec: InputSpec, config: LateFusionConfig) -> None:
         super().__init__(spec, config)
@@ -114,11 +114,11 @@ class LateFusion(SentimentModel):
         self.task_loss = config.task_loss
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Start from the training median."""
+        """Initialise the prediction near the training median."""
         self.head.start_at(statistics.label)
 
     def vectors(self, batch: Batch) -> Tensor:
-        """Each modality's vector, `(B, 3, 2 d)`."""
+        """Return each modality's vector, `(B, 3, 2 d)`."""
         return torch.stack([self.encoders[m](batch[m]).flatten(1) for m in MODALITIES], dim=1)
 
     def forward(self, batch: Batch) -> Prediction:
@@ -126,7 +126,7 @@ class LateFusion(SentimentModel):
         return Prediction(self.head(self.vectors(batch).flatten(1)))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The loss of `task_loss` with whole modalities silenced at random."""
+        """Loss named by `task_loss`, with whole modalities set to zero at random."""
         vectors = self.vectors(batch.input)
         kept = keep_modalities(len(batch), self.modality_dropout, vectors.device)
         score = self.head((vectors * kept.unsqueeze(-1)).flatten(1))

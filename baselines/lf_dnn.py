@@ -1,6 +1,6 @@
 """LF-DNN: late fusion by a deep network (Cambria et al., Benchmarking Multimodal Sentiment Analysis, CICLing 2017).
 
-The plain counterpart of TFN and LMF: the same three subnetworks, their vectors side by side, an MLP.
+The plain counterpart of TFN and LMF: the same three subnetworks, and an MLP on their concatenated vectors.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class LfDnnConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=128, ge=1, description="of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=16, ge=1, description="of the audio subnetwork")
-    text_output: int = Field(default=256, ge=1, description="of the text's vector")
-    fusion_width: int = Field(default=128, ge=1, description="of the MLP's layers")
+    width: int = Field(default=128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(default=16, ge=1, description="width of the audio subnetwork")
+    text_output: int = Field(default=256, ge=1, description="width of the text's vector")
+    fusion_width: int = Field(default=128, ge=1, description="width of the MLP's layers")
     dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="on the input of the audio and vision subnetworks, and on the vectors"
+        default=0.2, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks, and on the vectors"
     )
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
@@ -66,7 +66,7 @@ class LfDnnConfig(ModelConfig):
     config=LfDnnConfig,
     info=ModelInfo(
         title="LF-DNN",
-        paper="Benchmarking Multimodal Sentiment Analysis (CICLing 2017), as MMSA has it",
+        paper="Benchmarking Multimodal Sentiment Analysis (CICLing 2017), as in MMSA",
         year=2017,
         url="https://github.com/thuiar/MMSA",
         licence="MIT",
@@ -77,7 +77,7 @@ class LfDnnConfig(ModelConfig):
     ),
 )
 class LfDnn(SentimentModel):
-    """Three subnetworks, their vectors side by side, an MLP."""
+    """Three subnetworks and an MLP on their concatenated vectors."""
 
     def __init__(self, spec: InputSpec, config: LfDnnConfig) -> None:
         super().__init__(spec, config)

@@ -1,7 +1,7 @@
 """LMF: Low-rank Multimodal Fusion with Modality-Specific Factors (Liu et al., ACL 2018, arXiv 1806.00064).
 
-TFN's linear map of the outer product, its weight tensor decomposed into r factors a modality, so that neither is ever
-formed (section 3): with z_m the vector of modality m and a one in front of it, and * element by element,
+TFN's linear map of the outer product, with a weight tensor decomposed into r factors for each modality, so that neither
+product nor tensor is formed (section 3): with z_m the vector of modality m with a one prepended, and * elementwise,
 
     h = sum_i (w_text^i z_text) * (w_audio^i z_audio) * (w_vision^i z_vision),    i = 1 .. r
 
@@ -44,10 +44,10 @@ class LmfConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=128, ge=2, description="of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=16, ge=1, description="of the audio subnetwork")
-    rank: int = Field(default=3, ge=1, description="factors a modality")
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="on the input of the audio and vision subnetworks")
+    width: int = Field(default=128, ge=2, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(default=16, ge=1, description="width of the audio subnetwork")
+    rank: int = Field(default=3, ge=1, description="number of factors for each modality")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=5e-3,
@@ -69,8 +69,8 @@ class LmfConfig(ModelConfig):
         url="https://github.com/Justin1904/Low-rank-Multimodal-Fusion",
         licence="MIT (of MMSA's code, https://github.com/thuiar/MMSA)",
         differences=(
-            "every parameter is trained at one learning rate; MMSA picks parameters by their position in a list, so "
-            "that the fusion's weights and bias never train",
+            "every parameter is trained at one learning rate; MMSA selects parameters by their position in a list, so "
+            "that the fusion's weights and bias are never trained",
             "sizes and rates are those that MMSA tuned for MOSI",
             "means of audio and vision are taken over valid steps, and the LSTM stops at the last word; MMSA's run "
             "over padding as well",
@@ -79,7 +79,7 @@ class LmfConfig(ModelConfig):
     ),
 )
 class Lmf(SentimentModel):
-    """Three subnetworks and their low-rank product, which is the sentiment."""
+    """Three subnetworks and their low-rank product, whose value is the sentiment."""
 
     def __init__(self, spec: InputSpec, config: LmfConfig) -> None:
         super().__init__(spec, config)

@@ -1,7 +1,7 @@
 """LNLN: Language-dominated Noise-resistant Learning Network (Zhang, Wang and Yu, NeurIPS 2024, arXiv 2409.20012).
 
-Language is taken to dominate. Where it is incomplete, a proxy generated from audio and vision takes its place, as far
-as a completeness check says that it must; the corrected language then guides the fusion of ALMT.
+Language is assumed to be dominant. Where it is incomplete, a proxy generated from audio and vision replaces it, to the
+degree that a completeness check predicts; the corrected language then guides the fusion of ALMT.
 """
 
 from __future__ import annotations
@@ -48,13 +48,13 @@ class LnlnConfig(ModelConfig):
     }
 
     width: int = Field(default=128, ge=8, multiple_of=8)
-    tokens: int = Field(default=8, ge=1, description="tokens a modality is read out as")
+    tokens: int = Field(default=8, ge=1, description="number of tokens of each modality")
     layers: int = Field(
         default=2, ge=1, description="depth of encoders, completeness check, generator and reconstructors"
     )
-    hyper_layers: int = Field(default=3, ge=1, description="adaptive hyper-modality layers")
+    hyper_layers: int = Field(default=3, ge=1, description="number of adaptive hyper-modality layers")
     fusion_layers: int = Field(default=2, ge=1)
-    heads: Heads = Field(default=8, description="attention heads; must divide the width")
+    heads: Heads = Field(default=8, description="number of attention heads; must divide the width")
     head_width: int = Field(default=64, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     patch: int = Field(
@@ -70,7 +70,7 @@ class LnlnConfig(ModelConfig):
 
 
 class _State(NamedTuple):
-    """What one pass leaves: tokens `(B, 3, K, d)`, proxy `(B, K, d)`, completeness and sentiment `(B,)`."""
+    """Result of one pass: tokens `(B, 3, K, d)`, proxy `(B, K, d)`, completeness and sentiment `(B,)`."""
 
     tokens: Tensor
     proxy: Tensor
@@ -91,7 +91,7 @@ class _State(NamedTuple):
         differences=(
             "the gradient is reversed on the discriminator's path only; the official code also reverses the sentiment "
             "gradient into the proxy generator",
-            "the discriminator tells the proxy from complete language; the official code shows it the corrected "
+            "the discriminator separates the proxy from complete language; the official code gives it the corrected "
             "language",
             "complete features are targets without a gradient, in reconstruction and discrimination; the official code "
             "trains the encoders through them",
@@ -170,15 +170,15 @@ class Lnln(SentimentModel):
         self.head = nn.Linear(width, 1)
 
     def tokens(self, batch: Batch) -> Tensor:
-        """Each modality's tokens, `(B, 3, K, d)`."""
+        """Return each modality's tokens, `(B, 3, K, d)`."""
         return torch.stack([self.encoders[m](batch[m]) for m in MODALITIES], dim=1)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)`. Only the text's completeness is estimated, so `integrity` stays empty."""
+        """Predict sentiment `(B,)`; only the text's completeness is estimated, so `integrity` is None."""
         return Prediction(self._run(batch).sentiment)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Sentiment, completeness, adversarial and reconstruction losses, weighted as published."""
+        """Return sentiment, completeness, adversarial and reconstruction losses, weighted as published."""
         config = self.config
         state = self._run(batch.input)
         with torch.no_grad():

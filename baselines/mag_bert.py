@@ -1,6 +1,6 @@
 """MAG-BERT: a Multimodal Adaptation Gate inside BERT (Rahman et al., ACL 2020, arXiv 1908.05787).
 
-The gate shifts every word's vector by what audio and vision say at that moment. With word Z_i, vision V_i, audio A_i:
+The gate shifts every word's vector by audio and vision at the same time. With word Z_i, vision V_i, audio A_i:
 
 - gates g_i^v = ReLU(W_gv [Z_i; V_i] + b_v) and g_i^a = ReLU(W_ga [Z_i; A_i] + b_a);
 - displacement H_i = g_i^a * (W_a A_i) + g_i^v * (W_v V_i) + b_H;
@@ -36,7 +36,7 @@ from baselines.search import Choice, Interval, Search
 
 
 class MagBertConfig(ModelConfig):
-    """Settings of the official code, for MOSI and MOSEI, but for the gate's dropout. All widths are the encoder's.
+    """Settings of the official code, for MOSI and MOSEI, except the gate's dropout. All widths are the encoder's.
 
     Fine-tuning: `gate_dropout=0.5` in the official code. MMSA: MOSI 0.3, batch size 32, 2e-5; MOSEI 0.2, 1e-5.
     """
@@ -48,17 +48,17 @@ class MagBertConfig(ModelConfig):
         "layer": Choice(0, 1, 2),
     }
 
-    layer: int = Field(default=0, ge=0, description="the gate stands before this layer of the encoder")
+    layer: int = Field(default=0, ge=0, description="encoder layer before which the gate is applied")
     beta: float = Field(
         default=1.0, gt=0, description="longest displacement, as a multiple of the word vector's length"
     )
-    gate_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the shifted words")
+    gate_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout on the shifted words")
     read_out: Literal["mean", "cls"] = Field(
         default="mean",
-        description="what of the last states gives the sentiment: their mean, for an encoder that is frozen, or the "
-        "first token's, as published, for one that is fine-tuned",
+        description="vector that the sentiment is predicted from: mean of the last states, for a frozen encoder, or "
+        "state of the first token, as published, for a fine-tuned one",
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="in the head")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=1e-5,
@@ -69,14 +69,14 @@ class MagBertConfig(ModelConfig):
 
 
 class AdaptationGate(nn.Module):
-    """The gate.
+    """Multimodal adaptation gate.
 
     Args:
-        width: D_t of words.
-        audio: D_a of audio.
-        vision: D_v of vision.
+        width: Width D_t of words.
+        audio: Width D_a of audio.
+        vision: Width D_v of vision.
         beta: Longest displacement, as a multiple of the word vector's length.
-        dropout: On the result.
+        dropout: Dropout on the result.
     """
 
     def __init__(self, width: int, audio: int, vision: int, beta: float, dropout: float) -> None:
@@ -90,13 +90,13 @@ class AdaptationGate(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.dropout = nn.Dropout(dropout)
         for module in self.modules():
-            if isinstance(module, nn.Linear):  # as BERT: the first displacements are small
+            if isinstance(module, nn.Linear):  # as in BERT: the first displacements are small
                 nn.init.normal_(module.weight, std=0.02)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
 
     def displacement(self, words: Tensor, audio: Tensor, vision: Tensor) -> Tensor:
-        """alpha H, `(B, T, D_t)`."""
+        """Return alpha H, `(B, T, D_t)`."""
         by_vision = torch.relu(self.gate_vision(torch.cat([vision, words], dim=-1))) * self.vision(vision)
         by_audio = torch.relu(self.gate_audio(torch.cat([audio, words], dim=-1))) * self.audio(audio)
         shift = by_audio + by_vision + self.bias
@@ -106,7 +106,7 @@ class AdaptationGate(nn.Module):
         return scaled
 
     def forward(self, words: Tensor, audio: Tensor, vision: Tensor) -> Tensor:
-        """Shifted words `(B, T, D_t)` from words, audio `(B, T, D_a)` and vision `(B, T, D_v)`."""
+        """Shift words `(B, T, D_t)` by audio `(B, T, D_a)` and vision `(B, T, D_v)`."""
         shifted: Tensor = self.dropout(self.norm(words + self.displacement(words, audio, vision)))
         return shifted
 
@@ -127,12 +127,12 @@ class AdaptationGate(nn.Module):
             "(one encoder width of parameters fewer)",
             "the layer between the encoder and the last one (BERT's pooler) is new and trained at the model's rate; "
             "the official code starts from BERT's own, which belongs to the encoder there",
-            "with a frozen encoder the gate and the head alone are trained, at 1e-3; the published 1e-5 is for "
-            "fine-tuning and stands as the encoder's rate",
-            "the gate's dropout is 0.1 (MMSA's for CH-SIMS), not 0.5, to which the layers behind it cannot adapt where "
+            "with a frozen encoder only the gate and the head are trained, at 1e-3; the published 1e-5 is for "
+            "fine-tuning and is the encoder's rate",
+            "the gate's dropout is 0.1 (MMSA's for CH-SIMS), not 0.5, to which the following layers cannot adapt if "
             "they are frozen",
-            "the mean of the states gives the sentiment, as the first token of a frozen encoder says little; the "
-            "published read-out is one field away",
+            "the sentiment is predicted from the mean of the states, as the first token of a frozen encoder is weak; a "
+            "config field selects the published read-out",
             "the learning rate falls along a cosine, not linearly, and gradients are clipped",
             "where a data set is not aligned, audio and vision are averaged over as many equal stretches as there are "
             "tokens",
@@ -140,7 +140,7 @@ class AdaptationGate(nn.Module):
     ),
 )
 class MagBert(SentimentModel):
-    """The gate before a layer of the encoder; the last states give the sentiment."""
+    """Gate before a layer of the encoder, and a head on the last states."""
 
     def __init__(self, spec: InputSpec, config: MagBertConfig) -> None:
         super().__init__(spec, config)

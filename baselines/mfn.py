@@ -1,11 +1,11 @@
 """MFN: Memory Fusion Network (Zadeh et al., AAAI 2018, arXiv 1802.00927).
 
-Three LSTMs, one a modality, run on one time axis (the System of LSTMs). At each step the Delta-memory Attention Network
-weighs their memories before and after the step, c = [c(t-1); c(t)], and a gated memory u takes up what they say:
+Three LSTMs, one for each modality, run on one time axis (the System of LSTMs). At each step the Delta-memory Attention
+Network weights their memories before and after the step, c = [c(t-1); c(t)], and a gated memory u is updated by them:
 
     c' = softmax(D_a(c)) * c,    u'(t) = tanh(D_u(c')),    u(t) = g_1 * u(t-1) + g_2 * u'(t)
 
-with gates g_1 and g_2 worked out from [c'; u(t-1)]. The last states and the last u give the sentiment.
+with gates g_1 and g_2 computed from [c'; u(t-1)]. The sentiment is predicted from the last states and the last u.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ class MfnConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=256, ge=1, description="of the LSTMs of text and vision")
-    audio_width: int = Field(default=32, ge=1, description="of the LSTM of audio")
+    width: int = Field(default=256, ge=1, description="width of the LSTMs of text and vision")
+    audio_width: int = Field(default=32, ge=1, description="width of the LSTM of audio")
     memory: int = Field(default=400, ge=1, description="width of the multi-view gated memory")
     attention_hidden: int = Field(default=32, ge=1, description="hidden width of the Delta-memory attention")
     attention_dropout: float = Field(default=0.2, ge=0, lt=1)
@@ -62,7 +62,7 @@ class MfnConfig(ModelConfig):
     update_hidden: int = Field(default=32, ge=1, description="hidden width of the update gate")
     update_dropout: float = Field(default=0.5, ge=0, lt=1)
     head_hidden: int = Field(default=128, ge=1, description="hidden width of the head")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="in the head")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=2e-3,
         weight_decay=0.0,
@@ -128,7 +128,7 @@ class Mfn(SentimentModel):
         return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
 
     def _run_cells(self, streams: list[Tensor], length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states after the last step `(B, H)`, and memories before and after every step `(B, T, H)`."""
+        """Return hidden states after the last step `(B, H)`, and memories before and after every step `(B, T, H)`."""
         hidden, before, after = [], [], []
         widths = (self.config.width, self.config.audio_width, self.config.width)
         for values, cell, width in zip(streams, self.cells, widths, strict=True):
@@ -136,7 +136,7 @@ class Mfn(SentimentModel):
             memories = [c]
             for now in range(values.shape[1]):
                 new_h, c = cell(values[:, now], (h, c))
-                h = torch.where((now < length)[:, None], new_h, h)  # beyond the end only the memory runs on, unread
+                h = torch.where((now < length)[:, None], new_h, h)  # beyond the end the memory is not read
                 memories.append(c)
             hidden.append(h)
             stacked = torch.stack(memories, dim=1)
@@ -145,7 +145,7 @@ class Mfn(SentimentModel):
         return torch.cat(hidden, dim=-1), torch.cat(before, dim=-1), torch.cat(after, dim=-1)
 
     def _remember(self, pairs: Tensor, length: Tensor) -> Tensor:
-        """The multi-view gated memory after the last step, `(B, M)`, from memories before and after `(B, T, 2 H)`."""
+        """Return the multi-view gated memory after the last step, `(B, M)`, from memories `(B, T, 2 H)`."""
         attended = self.attention(pairs).softmax(dim=-1) * pairs
         proposals = torch.tanh(self.proposal(attended))
         memory = pairs.new_zeros(len(pairs), self.config.memory)

@@ -1,7 +1,7 @@
 """MISA: Modality-Invariant and -Specific Representations (Hazarika et al., ACM MM 2020, arXiv 2005.03545).
 
-Every modality m becomes an utterance vector `u_m`, and every utterance vector two codes: an invariant one in a space
-that all modalities share, `c_m = sigmoid(W_c u_m + b_c)`, and a specific one in a space of its own,
+Every modality m is encoded as an utterance vector `u_m`, and every utterance vector as two codes: an invariant one in a
+space shared by all modalities, `c_m = sigmoid(W_c u_m + b_c)`, and a specific one in a separate space,
 `p_m = sigmoid(W_m u_m + b_m)`. A Transformer over the six codes fuses them. Training minimises
 
     L = L_task + alpha L_sim + beta L_diff + gamma L_recon
@@ -43,12 +43,12 @@ from baselines.layers.recurrent import RecurrentEncoder
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
-#: Highest moment that the similarity loss compares.
+#: Highest moment compared by the similarity loss.
 MOMENTS = 5
 
 
 class MisaConfig(ModelConfig):
-    """Published settings for MOSI, but for the optimiser's, which suit a frozen encoder. MOSEI: `batch_size=16`.
+    """Published settings for MOSI, except the optimiser's, which suit a frozen encoder. MOSEI: `batch_size=16`.
 
     With a fine-tuned encoder the published ones are `learning_rate=encoder_learning_rate=1e-4, weight_decay=0`,
     `patience=6, epochs=500`.
@@ -62,14 +62,14 @@ class MisaConfig(ModelConfig):
         "reconstruction_weight": Choice(0.3, 0.7, 1.0),
     }
 
-    width: int = Field(default=128, ge=2, multiple_of=2, description="of utterance vectors and of their codes")
-    heads: Heads = Field(default=2, description="attention heads of the fusion; must divide the width")
+    width: int = Field(default=128, ge=2, multiple_of=2, description="width of utterance vectors and of their codes")
+    heads: Heads = Field(default=2, description="number of attention heads of the fusion; must divide the width")
     hidden: int = Field(default=2048, ge=1, description="feed-forward width of the fusion")
-    attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="inside the fusing Transformer")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="in the head")
-    similarity_weight: float = Field(default=1.0, ge=0, description="alpha: of the discrepancy of invariant codes")
-    difference_weight: float = Field(default=0.3, ge=0, description="beta: of the overlap of codes")
-    reconstruction_weight: float = Field(default=1.0, ge=0, description="gamma: of the utterance vectors' rebuilding")
+    attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout inside the fusing Transformer")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in the head")
+    similarity_weight: float = Field(default=1.0, ge=0, description="alpha: weight of the similarity loss")
+    difference_weight: float = Field(default=0.3, ge=0, description="beta: weight of the difference loss")
+    reconstruction_weight: float = Field(default=1.0, ge=0, description="gamma: weight of the reconstruction loss")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=1e-4,
@@ -84,7 +84,7 @@ class MisaConfig(ModelConfig):
 
 
 class _State(NamedTuple):
-    """What one pass leaves, by modality in the order of MODALITIES, and sentiment `(B,)`."""
+    """Result of one pass: codes by modality in the order of MODALITIES, and sentiment `(B,)`."""
 
     utterance: list[Tensor]
     invariant: list[Tensor]
@@ -129,10 +129,10 @@ class StackedReader(nn.Module):
             "parameters) and a discriminator of shared and private codes (516), do not exist: 1,134,445 parameters "
             "here, 1,136,161 there, without the text encoder",
             "the gradient is clipped to a norm of 1; the official code clips each of its elements at 1",
-            "the learning rate stays as it is until training stops; the official code would halve it when patience "
-            "runs out, but stops at that same moment",
+            "the learning rate is constant until training stops; the official code would halve it when patience "
+            "runs out, but stops at the same moment",
             "for frozen encoders the learning rate is 1e-3 and the weight decay 0.01; the official settings, 1e-4 and "
-            "none, are for an encoder that is fine-tuned, and without it overfit",
+            "none, are for a fine-tuned encoder, and overfit with a frozen one",
             "the checkpoint is selected on validation MAE, not on the mean of the batches' validation MSE",
         ),
     ),
@@ -164,7 +164,7 @@ class Misa(SentimentModel):
         return Prediction(self._run(batch).sentiment)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The task's, similarity, difference and reconstruction losses, weighted."""
+        """Return task, similarity, difference and reconstruction losses, weighted."""
         config = self.config
         state = self._run(batch.input)
         pairs = list(combinations(range(len(MODALITIES)), 2))
@@ -185,7 +185,7 @@ class Misa(SentimentModel):
         }
 
     def utterances(self, batch: Batch) -> list[Tensor]:
-        """The utterance vectors `u_m`, each `(B, d)`: the text's mean state, the final states of audio and vision."""
+        """Return utterance vectors `u_m`, each `(B, d)`: the text's mean state, final states of audio and vision."""
         read = {m: self.readers[m](batch[m]) for m in ("audio", "vision")}
         read["text"] = masked_mean(batch.text.values, batch.text.padding)
         return [self.project[m](read[m]) for m in MODALITIES]
@@ -194,18 +194,18 @@ class Misa(SentimentModel):
         utterance = self.utterances(batch)
         invariant = [torch.sigmoid(self.invariant(u)) for u in utterance]
         specific = [torch.sigmoid(self.specific[m](u)) for m, u in zip(MODALITIES, utterance, strict=True)]
-        codes = torch.stack([*specific, *invariant])  # (6, B, d), as torch's encoder has it by default
+        codes = torch.stack([*specific, *invariant])  # (6, B, d), the default order of torch's encoder
         fused = self.fusion(codes).transpose(0, 1).flatten(1)
         sentiment: Tensor = self.head(fused).squeeze(-1)
         return _State(utterance, invariant, specific, sentiment)
 
 
 def overlap(first: Tensor, second: Tensor) -> Tensor:
-    """How far two codes say the same: mean square of the `(d, d)` products of their coordinates over the batch.
+    """Overlap of two codes: mean square of the `(d, d)` products of their coordinates over the batch.
 
     Args:
-        first: `(B, d)`. Coordinates are centred over the batch, then each sample is scaled to unit length; the scale is
-            taken as given, without a gradient.
+        first: `(B, d)`. Coordinates are centred over the batch, then each sample is scaled to unit length; the scale
+            has no gradient.
         second: `(B, d)`.
 
     Returns:

@@ -1,16 +1,16 @@
 """MMIM: MultiModal InfoMax (Han, Chen and Poria, EMNLP 2021, arXiv 2109.00412).
 
-Text, audio and vision are each read into a vector `h_m`, and a network of two layers fuses them into Z, from which the
-sentiment is predicted. Two kinds of mutual information are kept high: between text and each other modality, by the
+Text, audio and vision are each encoded as a vector `h_m`, and a network of two layers fuses them into Z, from which the
+sentiment is predicted. Two kinds of mutual information are maximised: between text and each other modality, by the
 bound of Barber and Agakov, and between the fusion result and each modality, by contrastive prediction:
 
     I_BA(x; y) = E log q(y | x) + H(y)                      x: text, y: audio or vision
-    H(y)       = 1/2 (H of the positive + H of the negative samples), each taken for Gaussian
+    H(y)       = 1/2 (H of the positive + H of the negative samples), each assumed to be Gaussian
     L_CPC      = sum over m of  -E log s(Z, h_m) / sum over the batch s(Z, h_m'),  s = exp cos(G_m(Z), h_m)
     L_main     = mean |y - y'| + alpha L_CPC - beta sum of I_BA
 
-Every epoch goes over the training part twice. The first sweep maximises `E log q(y | x)` and trains q alone, which
-tightens the bound; the second minimises `L_main` and trains all the rest.
+Every epoch has two sweeps over the training part. The first maximises `E log q(y | x)` and trains only q, which
+tightens the bound; the second minimises `L_main` and trains everything else.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ from baselines.search import Choice, Interval, Search
 
 #: The two sweeps of an epoch.
 LOWER_BOUND, MAIN = "lower_bound", "main"
-#: What is predicted from text.
+#: Modalities predicted from text.
 PREDICTED: tuple[Modality, ...] = ("audio", "vision")
 
 
 class MmimConfig(ModelConfig):
-    """Published settings, of MOSI and MOSEI alike."""
+    """Published settings, the same for MOSI and MOSEI."""
 
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 128, 256),
@@ -64,15 +64,15 @@ class MmimConfig(ModelConfig):
     }
 
     text_vector: TextVector = Field(
-        default="mean", description="what stands for the text: the mean of its states, or the state of [CLS]"
+        default="mean", description="vector of the text: mean of its states, or state of [CLS]"
     )
-    width: int = Field(default=128, ge=1, description="of the fusion result")
-    audio_width: int = Field(default=16, ge=4, description="of the audio's vector and of its LSTM's directions")
-    vision_width: int = Field(default=16, ge=4, description="of the vision's vector and of its LSTM's directions")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="on the joined vectors")
-    contrastive_weight: float = Field(default=0.1, ge=0, description="alpha: of the contrastive prediction")
-    bound_weight: float = Field(default=0.1, ge=0, description="beta: of the lower bound")
-    memory: int = Field(default=1, ge=0, description="earlier batches that the entropy is estimated from as well")
+    width: int = Field(default=128, ge=1, description="width of the fusion result")
+    audio_width: int = Field(default=16, ge=4, description="width of the audio's vector and of its LSTM's directions")
+    vision_width: int = Field(default=16, ge=4, description="width of the vision's vector and of its LSTM's directions")
+    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout on the joined vectors")
+    contrastive_weight: float = Field(default=0.1, ge=0, description="alpha: weight of the contrastive prediction")
+    bound_weight: float = Field(default=0.1, ge=0, description="beta: weight of the lower bound")
+    memory: int = Field(default=1, ge=0, description="number of earlier batches used in the estimate of the entropy")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=5e-5,
@@ -102,14 +102,14 @@ class RecurrentVector(nn.Module):
 
 
 class ClassEntropy(nn.Module):
-    """H(y) of a modality whose positive and whose negative samples are each taken for Gaussian.
+    """Entropy H(y) of a modality whose positive and negative samples are each assumed to be Gaussian.
 
-    It is taken of a projection to a quarter of the width, `tanh(W y + b)`, which a few dozen samples can tell the
-    covariance of, and of this batch together with the last ones, without a gradient through those.
+    It is estimated on a projection to a quarter of the width, `tanh(W y + b)`, whose covariance a few dozen samples
+    determine, and on this batch together with the last ones, without a gradient through those.
 
     Args:
-        width: d.
-        capacity: How many earlier samples are remembered.
+        width: Width d.
+        capacity: Number of stored earlier samples.
     """
 
     samples: Tensor
@@ -122,7 +122,7 @@ class ClassEntropy(nn.Module):
         self.register_buffer("sign", torch.zeros(capacity))
 
     def forward(self, values: Tensor, label: Tensor) -> Tensor:
-        """The entropy in nats, a scalar, of `(B, d)` with labels `(B,)`; 0 while a class has too few samples to tell.
+        """Return the entropy in nats, a scalar, of `(B, d)` with labels `(B,)`; 0 while a class has too few samples.
 
         Neutral samples belong to neither class.
         """
@@ -147,8 +147,8 @@ class ClassEntropy(nn.Module):
         url="https://github.com/declare-lab/Multimodal-Infomax",
         licence="MIT",
         differences=(
-            "the text's vector is the mean of its states, which of a frozen encoder says more than the state of [CLS]; "
-            "text_vector='cls' is the paper's, for an encoder that is fine-tuned",
+            "the text's vector is the mean of its states, for a frozen encoder more informative than the state of "
+            "[CLS]; text_vector='cls' is the paper's, for a fine-tuned encoder",
             "log q(y | x) is the whole Gaussian log-likelihood, as in the paper; the official code leaves out the "
             "log-variance, so that a larger variance always pays",
             "the log-variance is bounded by the tanh that the official settings name and its code does not apply",
@@ -166,7 +166,7 @@ class ClassEntropy(nn.Module):
     ),
 )
 class Mmim(SentimentModel):
-    """Fusion whose result, and whose inputs, share as much information as possible."""
+    """Fusion trained for high mutual information between its inputs, and between them and its result."""
 
     config: MmimConfig
 
@@ -196,7 +196,7 @@ class Mmim(SentimentModel):
         return Prediction(self._predict(self._fuse(self.vectors(batch))))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """What the sweep minimises: the negative log-likelihood, or the error and the two kinds of information."""
+        """Return the loss of the sweep: the negative log-likelihood, or the error and both information terms."""
         vectors = self.vectors(batch.input)
         likelihood = torch.stack([self.conditional[m](vectors["text"], vectors[m]) for m in PREDICTED]).sum()
         if step.sweep == LOWER_BOUND:
@@ -212,11 +212,11 @@ class Mmim(SentimentModel):
         }
 
     def stages(self, epochs: int) -> list[Stage]:
-        """One stage, of two sweeps an epoch."""
+        """Return one stage, with two sweeps in each epoch."""
         return [Stage("fit", epochs, sweeps=(LOWER_BOUND, MAIN))]
 
     def parameter_groups(self, stage: Stage, sweep: str = MAIN) -> list[ParameterGroup]:
-        """q in the first sweep, everything else in the second."""
+        """Return the parameters of q in the first sweep, all others in the second."""
         bound = list(self.conditional.parameters())
         if sweep == LOWER_BOUND:
             return [ParameterGroup(bound)]
@@ -224,7 +224,7 @@ class Mmim(SentimentModel):
         return [ParameterGroup([p for p in self.parameters() if id(p) not in mine])]
 
     def vectors(self, batch: Batch) -> dict[str, Tensor]:
-        """h_m of each modality, `(B, d_m)`: the text's vector, and what the LSTMs end with."""
+        """Return h_m of each modality, `(B, d_m)`: the text's vector, and final states of the LSTMs."""
         vector = text_vector(batch.text, self.config.text_vector)
         return {"text": vector, **{m: self.readers[m](batch[m]) for m in PREDICTED}}
 

@@ -1,9 +1,9 @@
 """MMIN: Missing Modality Imagination Network (Zhao, Li and Jin, ACL 2021).
 
-From the embeddings h of what is there, a cascade of residual autoencoders imagines the embeddings h' of what is missing
-(forward imagination), and a second cascade the former from the latter (backward imagination). The sentiment is read
-from the latent vectors of the first. What the missing parts would have been embedded as, e, is known in training from
-encoders that were trained on complete data before:
+From the embeddings h of the present parts, a cascade of residual autoencoders predicts the embeddings h' of the missing
+parts (forward imagination), and a second cascade predicts the former from the latter (backward imagination). The
+sentiment is predicted from the latent vectors of the first. In training, encoders that were trained before on complete
+data provide the true embeddings e of the missing parts:
 
     block k:  dz_k = D_k(E_k(h + dz_1 + .. + dz_(k-1))),    h' = W_2 ReLU(W_1 (h + dz_1 + .. + dz_K))
     loss:     task + 4 |h' - e|^2 + 2 |h'' - h|^2,          h'' from h' by the second cascade
@@ -57,33 +57,33 @@ class MminConfig(ModelConfig):
         "cycle_weight": Interval(0.1, 8.0, log=True),
     }
 
-    width: int = Field(default=128, ge=2, multiple_of=2, description="of each modality's embedding and of the head")
+    width: int = Field(default=128, ge=2, multiple_of=2, description="width of modality embeddings and of the head")
     blocks: int = Field(default=5, ge=1, description="residual autoencoders in each cascade")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="in the heads and the text's encoder")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in the heads and the text's encoder")
     task_weight: float = Field(default=1.0, ge=0)
-    imagination_weight: float = Field(default=4.0, ge=0, description="of the forward imagination")
-    cycle_weight: float = Field(default=2.0, ge=0, description="of the backward imagination")
+    imagination_weight: float = Field(default=4.0, ge=0, description="weight of the forward imagination")
+    cycle_weight: float = Field(default=2.0, ge=0, description="weight of the backward imagination")
     optimisation: Optimisation = Optimisation(
         learning_rate=2e-4, weight_decay=0.0, batch_size=32, epochs=80, patience=20, algorithm="adam", warmup=0.0
     )
 
 
 class StreamEncoder(nn.Module):
-    """An LSTM, and the largest of its states over time, unit by unit: `(B, d)`."""
+    """An LSTM with the maximum of each unit over time: `(B, d)`."""
 
     def __init__(self, input_width: int, width: int) -> None:
         super().__init__()
         self.lstm = RecurrentEncoder(input_width, width)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, d)` from `(B, T, D)`."""
+        """Return `(B, d)` from `(B, T, D)`."""
         states, _ = self.lstm(sequences)
         largest: Tensor = states.masked_fill(sequences.padding.unsqueeze(-1), float("-inf")).amax(dim=1)
         return largest
 
 
 class Encoders(nn.Module):
-    """The embeddings of the three modalities, side by side."""
+    """Encoders of the three modalities; their embeddings are concatenated."""
 
     def __init__(self, spec: InputSpec, config: MminConfig) -> None:
         super().__init__()
@@ -92,17 +92,17 @@ class Encoders(nn.Module):
         self.vision = StreamEncoder(spec.vision, config.width)
 
     def forward(self, batch: Batch) -> Tensor:
-        """`(B, 3 d)`."""
+        """Return the concatenated embeddings, `(B, 3 d)`."""
         return torch.cat([self.text(batch.text), self.audio(batch.audio), self.vision(batch.vision)], dim=-1)
 
 
 class CascadeResidualAutoencoder(nn.Module):
-    """Cascade of residual autoencoders: each reads the input plus what all before it have added to it.
+    """Cascade of residual autoencoders: each reads the sum of the input and the outputs of all earlier ones.
 
     Args:
-        width: D of input and output.
-        hidden: Widths on the way to the latent vector, which the last one is.
-        blocks: How many autoencoders.
+        width: Width D of input and output.
+        hidden: Widths of the encoder's layers; the last is that of the latent vector.
+        blocks: Number of autoencoders.
     """
 
     def __init__(self, width: int, hidden: tuple[int, ...], blocks: int) -> None:
@@ -113,7 +113,7 @@ class CascadeResidualAutoencoder(nn.Module):
         self.transition = _layers((width, width, width), nn.ReLU())
 
     def forward(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """The imagined vector `(B, D)` and the latent vectors of all autoencoders side by side, from `(B, D)`."""
+        """Return the imagined vector `(B, D)` and the concatenated latent vectors of all autoencoders."""
         latents = []
         for encoder, decoder in zip(self.encoders, self.decoders, strict=True):
             latents.append(encoder(values))
@@ -122,7 +122,7 @@ class CascadeResidualAutoencoder(nn.Module):
 
 
 def _layers(widths: tuple[int, ...], activation: nn.Module) -> nn.Sequential:
-    """Linear layers from width to width with the activation between them, none at the end."""
+    """Make linear layers from width to width with the activation between them, none at the end."""
     layers: list[nn.Module] = []
     for start, end in pairwise(widths):
         layers += [nn.Linear(start, end), activation]
@@ -142,7 +142,7 @@ def _head(width: int, hidden: int, dropout: float) -> nn.Sequential:
 
 
 def missing_part(batch: TrainBatch) -> Batch:
-    """What was erased of a batch: the complete view where the input shows nothing, zeros elsewhere."""
+    """Return the erased part of a batch: the complete view at positions that are not observed, zeros elsewhere."""
     parts = {}
     for modality in MODALITIES:
         whole, shown = batch.complete[modality], batch.observed[modality]
@@ -164,8 +164,8 @@ def missing_part(batch: TrainBatch) -> Batch:
         differences=(
             "adapted from the classification of emotions (IEMOCAP, MSP-IMPROV) to the regression of sentiment: one "
             "output and the absolute error instead of four and the cross-entropy",
-            "any part of a modality may be missing, where the paper erases whole modalities in six patterns; what is "
-            "imagined is the embedding of all that was erased",
+            "any part of a modality may be missing, where the paper erases whole modalities in six patterns; the "
+            "embedding of all erased positions is imagined",
             "the encoders on complete data are trained in the first quarter of the same run, on the training part, "
             "with the model's settings",
             "maxima and convolutions end where a sample ends; the official code reads padding",
@@ -193,14 +193,14 @@ class Mmin(SentimentModel):
         self.register_buffer("copied", torch.tensor(False))
 
     def stages(self, epochs: int) -> list[Stage]:
-        """Encoders on complete data, then imagination; both at once where the budget is a single epoch."""
+        """Return encoders on complete data, then imagination; both at once for a budget of one epoch."""
         first = max(1, round(_PRETRAINING * epochs))
         if epochs <= first:
             return [Stage("joint", epochs)]
         return [Stage("encoders", first, selects=False), Stage("imagination", epochs - first)]
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """The teacher first, everything else after it."""
+        """Return the teacher's parameters in the first stage, all others after it."""
         teacher = [*self.teacher.parameters(), *self.teacher_head.parameters()]
         theirs = {id(p) for p in teacher}
         rest = [p for p in self.parameters() if id(p) not in theirs]
@@ -212,7 +212,7 @@ class Mmin(SentimentModel):
         return Prediction(self.head(latent).squeeze(-1))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Sentiment from the complete view in the first stage; sentiment and both imaginations in the second."""
+        """Return the error on the complete view in stage 1; that on the input and both imaginations in stage 2."""
         terms = {}
         if step.stage.name != "imagination":
             sentiment = self.teacher_head(self.teacher(batch.complete)).squeeze(-1)
@@ -239,7 +239,7 @@ class Mmin(SentimentModel):
 
     @torch.no_grad()
     def _teach(self, batch: Batch) -> Tensor:
-        """The teacher's embeddings `(B, 3 d)`, without dropout."""
+        """Return the teacher's embeddings `(B, 3 d)`, without dropout."""
         mode = self.teacher.training
         target: Tensor = self.teacher.eval()(batch)
         self.teacher.train(mode)

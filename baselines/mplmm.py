@@ -1,12 +1,12 @@
 """MPLMM: Multimodal Prompt Learning with Missing Modalities (Guo, Jin and Zhao, ACL 2024, arXiv 2407.05374).
 
-A MulT is trained on complete data and frozen. Three kinds of prompts then teach it to do without a modality:
+A MulT is trained on complete data and frozen. Three kinds of prompts then adapt it to missing modalities:
 
-- generative prompts: a missing modality is generated from a prompt and what the others say, brought to its width and
+- generative prompts: a missing modality is generated from a prompt and the other modalities, mapped to one width and
   mixed over time;
-- missing-signal prompts: added to every step of a modality, one set where it is there, another where it is generated;
-- missing-type prompts: further steps behind each modality's, worked out from the signal prompts of all three, so that
-  they tell which are missing; the last of them is read out.
+- missing-signal prompts: added to every step of a modality, one set if it is present, another if it is generated;
+- missing-type prompts: steps appended to each modality, computed from the signal prompts of all three, so that they
+  encode which are missing; the last of them is read out.
 """
 
 from __future__ import annotations
@@ -66,18 +66,18 @@ class MplmmConfig(ModelConfig):
     }
 
     width: int = Field(default=30, ge=2, multiple_of=2, description="d of every modality and of the prompts")
-    layers: int = Field(default=5, ge=1, description="of every Transformer")
-    heads: int = Field(default=5, ge=1, description="attention heads, at most: as many as divide the width")
+    layers: int = Field(default=5, ge=1, description="depth of every Transformer")
+    heads: int = Field(default=5, ge=1, description="most attention heads: the largest divisor of the width up to this")
     prompt_length: int = Field(default=16, ge=1, description="steps of generative and missing-type prompts")
     prompt_steps: int = Field(
-        default=50, ge=1, description="steps in which a modality is generated and which signal prompts have"
+        default=50, ge=1, description="number of steps of generated modalities and of signal prompts"
     )
-    dropout: float = Field(default=0.25, ge=0, lt=1, description="on the text and on what enters the Transformers")
+    dropout: float = Field(default=0.25, ge=0, lt=1, description="dropout on the text and on inputs of Transformers")
     block_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="inside Transformers (attention, ReLU, residuals) and in the head"
+        default=0.1, ge=0, lt=1, description="dropout inside Transformers (attention, ReLU, residuals) and in the head"
     )
     modality_dropout: float = Field(
-        default=0.7, ge=0, le=1, description="chance that a training sample is made to miss one or two modalities"
+        default=0.7, ge=0, le=1, description="probability that one or two modalities of a training sample are dropped"
     )
     pretraining: float = Field(default=0.5, gt=0, lt=1, description="share of the epochs on complete data")
     optimisation: Optimisation = Optimisation(
@@ -104,11 +104,11 @@ class MplmmConfig(ModelConfig):
         licence="MIT",
         uses_complete_view=True,
         differences=(
-            "the paper's model is told which modalities are missing; ours is not: audio and vision are missing where "
-            "all their steps are zeros, the text where a linear detector on its mean state says so, which is trained "
-            "beside the prompts",
+            "the paper's model knows which modalities are missing; ours does not: audio and vision are missing if all "
+            "their steps are zeros, the text if a linear detector on its mean state predicts so, which is trained "
+            "with the prompts",
             "the backbone is trained on the complete view of the same training part in the first half of the run, not "
-            "on CMU-MOSEI; projections and output layer are then trained further instead of anew",
+            "on CMU-MOSEI; projections and output layer are then trained further, not from new weights",
             "signal prompts and generated modalities have 50 steps, stretched to a sample's length, and sources are "
             "resampled to 50; the official code has as many steps as the data set is padded to, 50 for aligned data",
             "missing-type prompts and their maps start from small random values; the official code starts all from "
@@ -124,7 +124,7 @@ class MplmmConfig(ModelConfig):
     ),
 )
 class Mplmm(SentimentModel):
-    """A MulT, and prompts around it."""
+    """MulT with prompts for missing modalities."""
 
     config: MplmmConfig
 
@@ -165,14 +165,14 @@ class Mplmm(SentimentModel):
         self.detector = nn.Linear(spec.text, 1)
 
     def stages(self, epochs: int) -> list[Stage]:
-        """The backbone on complete data, then the prompts; both at once where the budget is a single epoch."""
+        """Return the backbone on complete data, then the prompts; both at once for a budget of one epoch."""
         first = max(1, round(self.config.pretraining * epochs))
         if epochs <= first:
             return [Stage("joint", epochs)]
         return [Stage("backbone", first, selects=False), Stage("prompts", epochs - first)]
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """With the prompts, the projections and the output layer go on training; the rest of the backbone is frozen."""
+        """Return backbone parameters in stage 1; prompts, projections and output layer in stage 2; all if joint."""
         frozen = [self.cross, self.memory, self.residual]
         both = [self.project, self.head]
         prompts = [self.generator, self.signal, self.kind, self.detector]
@@ -184,7 +184,7 @@ class Mplmm(SentimentModel):
         return Prediction(self._with_prompts(batch, self._missing(batch, self._text_is_missing(batch) > 0)))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Absolute error on the complete view in the first stage; on the input, and the detector's, in the second."""
+        """Return the error on the complete view in stage 1; that on the input and the detector's in stage 2."""
         terms = {}
         if step.stage.name != "prompts":
             terms["complete"] = F.l1_loss(self._backbone(batch.complete), batch.label)
@@ -198,23 +198,23 @@ class Mplmm(SentimentModel):
         return terms
 
     def _text_is_missing(self, batch: Batch) -> Tensor:
-        """Logit `(B,)`; large values of other encoders cannot make it overflow."""
+        """Return the detector's logit `(B,)`; large values of other encoders cannot make it overflow."""
         logit: Tensor = self.detector(masked_mean(batch.text.values, batch.text.padding)).squeeze(-1)
         return logit.clamp(-50, 50)
 
     def _missing(self, batch: Batch, text: Tensor) -> Tensor:
-        """`(B, 3)` bool: which modalities are missing."""
+        """Return flags of missing modalities, `(B, 3)` bool."""
         silent = torch.stack([~batch[m].values.any(dim=-1).any(dim=-1) for m in MODALITIES], dim=-1)
         return torch.cat([silent[:, :1] | text[:, None], silent[:, 1:]], dim=-1)
 
     def _steps(self, batch: Batch) -> dict[str, Tensor]:
-        """Projected steps `(B, T, d)` of each modality."""
+        """Return projected steps `(B, T, d)` of each modality."""
         text = Sequences(self.text_dropout(batch.text.values), batch.text.length)
         given = {"text": text, "audio": batch.audio, "vision": batch.vision}
         return {m: self.project[m](given[m]) for m in MODALITIES}
 
     def _backbone(self, batch: Batch) -> Tensor:
-        """Sentiment `(B,)` of the MulT alone."""
+        """Predict sentiment `(B,)` by the MulT without prompts."""
         padding = {m: batch[m].padding for m in MODALITIES}
         enriched = self.cross(self._steps(batch), padding)
         last = [
@@ -224,7 +224,7 @@ class Mplmm(SentimentModel):
         return self._read(last)
 
     def _with_prompts(self, batch: Batch, missing: Tensor) -> Tensor:
-        """Sentiment `(B,)` with what is missing generated, and prompts."""
+        """Predict sentiment `(B,)` with missing modalities generated, and with prompts."""
         steps = self._steps(batch)
         generated = self.generator(batch, missing)
         padding = {m: batch[m].padding for m in MODALITIES}

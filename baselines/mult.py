@@ -1,15 +1,15 @@
 """MulT: the Multimodal Transformer for unaligned sequences (Tsai et al., ACL 2019, arXiv 1906.00295).
 
-Each modality m is brought to the width d by a temporal convolution, gets sinusoidal positions, and is enriched, by
-cross-modal Transformers of D layers (section 3.2), with each of the two others:
+Each modality m is mapped to the width d by a temporal convolution, gets sinusoidal positions, and is enriched by each
+of the two others with cross-modal Transformers of D layers (section 3.2):
 
     Z_(n->m)[0] = X_m + PE
     Y           = Z_(n->m)[i-1] + CM(LN(Z_(n->m)[i-1]), LN(X_n + PE))
     Z_(n->m)[i] = Y + FFN(LN(Y))
 
 where `CM(A, B) = softmax(A W_Q (B W_K)^T / sqrt(d_k)) B W_V` (section 3.1). `Z_m = [Z_(n->m); Z_(k->m)]` of
-width 2 d goes through a Transformer of its own, and the last steps of the three, concatenated, through a residual block
-to the sentiment.
+width 2 d is the input of a separate Transformer, and a residual block predicts the sentiment from the concatenated last
+steps of the three.
 """
 
 from __future__ import annotations
@@ -60,18 +60,22 @@ class MultConfig(ModelConfig):
         "output_dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=40, ge=1, description="d: of every modality after its convolution")
+    width: int = Field(default=40, ge=1, description="d: width of every modality after its convolution")
     layers: int = Field(default=4, ge=1, description="D: cross-modal layers")
-    memory_layers: int = Field(default=4, ge=1, description="layers over what the cross-modal ones found")
-    heads: int = Field(default=10, ge=1, description="attention heads, at most: as many as divide the width")
+    memory_layers: int = Field(
+        default=4, ge=1, description="Transformer layers over the results of the cross-modal ones"
+    )
+    heads: int = Field(
+        default=10, ge=1, description="most attention heads: the largest divisor of the width up to this"
+    )
     text_kernel: int = Field(default=1, ge=1, description="steps that the text's convolution joins")
     audio_kernel: int = Field(default=3, ge=1, description="steps that the audio's convolution joins")
     vision_kernel: int = Field(default=3, ge=1, description="steps that the vision's convolution joins")
-    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="on the text's input vectors")
+    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on the text's input vectors")
     dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="inside attention blocks; not on weights towards audio and vision"
+        default=0.2, ge=0, lt=1, description="dropout inside attention blocks; not on weights towards audio and vision"
     )
-    output_dropout: float = Field(default=0.1, ge=0, lt=1, description="in the head")
+    output_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3, weight_decay=0.0, batch_size=128, epochs=100, patience=20, clip_norm=0.8, algorithm="adam"
     )
@@ -92,8 +96,8 @@ class MultConfig(ModelConfig):
             "residuals carry the values themselves, as in the official code; the paper's equations add them normalised",
             "padding is hidden from attention, and each modality is read out at its own last step; the official code "
             "attends to padding and reads the last step of the batch, which is padding for most samples",
-            "convolutions keep the length, as in the paper, and are there whatever the widths; the official code "
-            "leaves one out where a modality has the model's width already",
+            "convolutions keep the length, as in the paper, and exist for all widths; the official code omits one if "
+            "a modality already has the model's width",
             "table 5's dropout of the attention blocks is taken for ReLU, residuals and attention weights, except "
             "those towards audio and vision, which are kept, as in the official code, which sets each apart",
             "the learning rate follows a cosine; the official code divides it by ten where the validation loss stalls",
@@ -101,7 +105,7 @@ class MultConfig(ModelConfig):
     ),
 )
 class Mult(SentimentModel):
-    """Six cross-modal Transformers, three Transformers over their results, last steps, a residual head."""
+    """Six cross-modal Transformers, three Transformers over their results, and a residual head on the last steps."""
 
     config: MultConfig
 
@@ -152,5 +156,5 @@ class Mult(SentimentModel):
         return Prediction(self.head(joint + self.residual(joint)).squeeze(-1))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The mean absolute error, as in the official code."""
+        """Mean absolute error, as in the official code."""
         return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

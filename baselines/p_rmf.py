@@ -1,16 +1,16 @@
 """P-RMF: Proxy-driven Robust Multimodal Fusion (Zhu et al., ACL 2025, 2025.acl-long.1075).
 
-Each modality m is read out as tokens `h_m` by a Transformer over them and its sequence. A variational autoencoder of
-its own takes them to a Gaussian `N(mu_m, sigma_m^2)`, whose deviation says how uncertain the modality is; the more
-certain a modality, the more of it is in the proxy modality:
+Each modality m is encoded as tokens `h_m` by a Transformer over them and its sequence. A separate variational
+autoencoder maps them to a Gaussian `N(mu_m, sigma_m^2)`, whose deviation is the uncertainty of the modality; a more
+certain modality has a larger weight in the proxy modality:
 
     w_m = softmax over m of 1 / sigma_m,    proxy = sum over m of w_m mu_m    (element by element)
 
-The proxy is then enriched, layer by layer with the same weights, by what it attends to in each modality:
+The proxy is then enriched by attention on each modality, layer by layer with the same weights:
 
     P <- P + sum over m of w_m CA_m(P, h_m),    P <- P + dropout(W LN(P))
 
-Its mean over tokens goes through two linear layers to the sentiment. Training minimises
+Two linear layers predict the sentiment from its mean over tokens. Training minimises
 
     L = 1.0 MSE(y, y') + 0.1 MSE(R_m(h_m), h_m complete)
         + 0.5 / 3 (sum over pairs KL(m, n) + sum over m [MSE(D_m(z_m), h_m complete) + KL(m, N(0, 1))])
@@ -48,7 +48,7 @@ from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 from protocols import Modality
 
-#: A pair's divergence is that of the first from the second: vision and audio from text, audio from vision.
+#: Pairs with a divergence loss, of the first from the second: vision and audio from text, audio from vision.
 PAIRS: tuple[tuple[Modality, Modality], ...] = (("vision", "text"), ("audio", "text"), ("audio", "vision"))
 
 
@@ -65,15 +65,19 @@ class PRmfConfig(ModelConfig):
     }
 
     width: int = Field(default=128, ge=8, multiple_of=8, description="d of all tokens")
-    tokens: int = Field(default=8, ge=1, description="tokens a modality is read out as")
+    tokens: int = Field(default=8, ge=1, description="number of tokens of each modality")
     layers: int = Field(default=2, ge=1, description="depth of encoders, autoencoders and reconstructors")
-    injection_layers: int = Field(default=4, ge=1, description="how often the proxy is enriched, by the same weights")
-    heads: int = Field(default=8, ge=1, description="attention heads; cross-modal injection has one")
+    injection_layers: int = Field(
+        default=4, ge=1, description="number of injections into the proxy, with the same weights"
+    )
+    heads: int = Field(default=8, ge=1, description="number of attention heads; cross-modal injection has one")
     head_width: int = Field(default=64, ge=1, description="width of each head")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="in cross-modal injection and the head")
-    task_weight: float = Field(default=1.0, ge=0, description="of the sentiment's error")
-    reconstruction_weight: float = Field(default=0.1, ge=0, description="of rebuilding complete tokens")
-    variational_weight: float = Field(default=0.5, ge=0, description="of divergences and autoencoders")
+    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in cross-modal injection and the head")
+    task_weight: float = Field(default=1.0, ge=0, description="weight of the sentiment's error")
+    reconstruction_weight: float = Field(
+        default=0.1, ge=0, description="weight of the reconstruction of complete tokens"
+    )
+    variational_weight: float = Field(default=0.5, ge=0, description="weight of divergences and autoencoders")
     injection_rate: float = Field(default=0.05, gt=0, description="factor on the learning rate of the injection")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-4, encoder_learning_rate=5e-6, weight_decay=1e-4, batch_size=32, epochs=100, patience=15
@@ -81,11 +85,11 @@ class PRmfConfig(ModelConfig):
 
 
 class CrossModalInjection(nn.Module):
-    """One layer: what the proxy attends to in each modality, weighted, and a linear map, each with a residual.
+    """Injection layer: weighted attention of the proxy on each modality, and a linear map, each with a residual.
 
     Args:
-        width: d.
-        dropout: On what the linear map adds.
+        width: Width d.
+        dropout: Dropout on the linear map's output.
     """
 
     def __init__(self, width: int, dropout: float) -> None:
@@ -98,19 +102,19 @@ class CrossModalInjection(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, proxy: Tensor, tokens: Mapping[Modality, Tensor], weights: Mapping[Modality, Tensor]) -> Tensor:
-        """`proxy` `(B, K, d)` enriched by each modality's `tokens` to the extent of `weights`, all `(B, K, d)`."""
+        """Enrich `proxy` `(B, K, d)` by each modality's `tokens`, weighted by `weights`, all `(B, K, d)`."""
         picked = []
         for m in MODALITIES:
             source = self.norm_source[m](tokens[m])
-            found, _ = self.attention[m](self.norm_proxy[m](proxy), source, source, need_weights=False)
-            picked.append(weights[m] * found)
+            attended, _ = self.attention[m](self.norm_proxy[m](proxy), source, source, need_weights=False)
+            picked.append(weights[m] * attended)
         proxy = proxy + torch.stack(picked).sum(dim=0)
         enriched: Tensor = proxy + self.dropout(self.project(self.norm(proxy)))
         return enriched
 
 
 class _State(NamedTuple):
-    """What one pass leaves: by modality tokens `(B, K, d)` and their Gaussians; sentiment `(B,)`."""
+    """Result of one pass: by modality tokens `(B, K, d)` and their Gaussians; sentiment `(B,)`."""
 
     tokens: dict[Modality, Tensor]
     gaussians: dict[Modality, Normal]
@@ -128,9 +132,9 @@ class _State(NamedTuple):
         licence="MIT",
         uses_complete_view=True,
         differences=(
-            "written from the authors' code as it is kept in third-party copies: equations stand there, the numbering "
-            "of the paper does not",
-            "the sentiment's gradient goes into the proxy as it is; the authors' code reverses it",
+            "written from third-party copies of the authors' code, which have the equations but not their numbers in "
+            "the paper",
+            "the sentiment's gradient reaches the proxy unchanged; the authors' code reverses it",
             "complete tokens are targets without a gradient; the authors' code trains the encoders through them",
             "the reconstructors are trained; the authors' code leaves them out of its optimiser",
             "padding is hidden from the encoders; the authors' code attends to it",
@@ -184,7 +188,7 @@ class PRmf(SentimentModel):
         return Prediction(self._run(batch).sentiment)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Sentiment's error, reconstruction of the complete tokens, and the variational terms, weighted."""
+        """Return task error, reconstruction of complete tokens, and variational terms, weighted."""
         config, state = self.config, self._run(batch.input)
         with torch.no_grad():
             complete = self.tokens(batch.complete)
@@ -203,7 +207,7 @@ class PRmf(SentimentModel):
         }
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """The injection learns at a rate of its own."""
+        """Return groups with a separate learning rate for the injection."""
         injection = list(self.injection.parameters())
         theirs = {id(p) for p in injection}
         return [
@@ -212,11 +216,11 @@ class PRmf(SentimentModel):
         ]
 
     def tokens(self, batch: Batch) -> dict[Modality, Tensor]:
-        """Each modality's tokens, `(B, K, d)`."""
+        """Return each modality's tokens, `(B, K, d)`."""
         return {m: self.encoders[m](batch[m]) for m in MODALITIES}
 
     def autoencoder(self, modality: Modality) -> VariationalAutoencoder:
-        """That of a modality."""
+        """Return the autoencoder of a modality."""
         return cast(VariationalAutoencoder, self.autoencoders[modality])
 
     def _run(self, batch: Batch) -> _State:
@@ -230,6 +234,6 @@ class PRmf(SentimentModel):
 
 
 def certainty_weights(gaussians: Mapping[Modality, Normal]) -> dict[Modality, Tensor]:
-    """By modality, `(B, K, d)`: the softmax, over modalities, of the inverse of the deviations; they add up to 1."""
+    """Weights by modality, `(B, K, d)`: softmax over modalities of the inverse deviations; they sum to 1."""
     certainty = torch.stack([1 / gaussian.scale for gaussian in gaussians.values()])
     return dict(zip(gaussians, certainty.softmax(dim=0), strict=True))

@@ -1,9 +1,9 @@
-"""Finding models by name.
+"""Registry of models by name.
 
 >>> from baselines import create, InputSpec
 >>> model = create("late-fusion-dropout", InputSpec(text=384, audio=5, vision=20))
 
-A name is found in three places: the models of this package, the entry points of installed distributions (group
+A name comes from one of three places: the models of this package, the entry points of installed distributions (group
 `sentibench.models`, each naming a module that registers its models when imported), and plugin files.
 """
 
@@ -21,7 +21,7 @@ from protocols import InputError, Registry, origin_of, unknown_name
 
 ENTRY_POINTS = "sentibench.models"
 
-#: Model -> module of this package that registers it. Imported when the model is first asked for.
+#: Model -> module of this package that registers it. Imported when the model is first used.
 _BUILT_IN = {
     "constant": "baselines.constant",
     "text-only": "baselines.unimodal",
@@ -54,10 +54,10 @@ C = TypeVar("C", bound=type[SentimentModel])
 
 
 def register(name: str, *, config: type[ModelConfig], info: ModelInfo) -> Callable[[C], C]:
-    """Class decorator: makes a model known under `name`.
+    """Register a model class under `name`; a class decorator.
 
     Raises:
-        InputError: if another class has the name.
+        InputError: If another class has the name.
     """
 
     def decorate(cls: C) -> C:
@@ -71,17 +71,17 @@ def register(name: str, *, config: type[ModelConfig], info: ModelInfo) -> Callab
 def register_variant(
     name: str, base: type[SentimentModel], changes: Mapping[str, object], *, title: str, mask_informed: bool = False
 ) -> type[SentimentModel]:
-    """Make a model known under another name with other defaults, and nothing else changed: one row of an ablation.
+    """Register a model under a further name with other defaults, such as one row of an ablation.
 
     Args:
-        name: Of the variant.
-        base: The model.
+        name: Name of the variant.
+        base: Class of the model.
         changes: Config fields and their new defaults.
-        title: What it leaves out, as tables say it.
-        mask_informed: Whether the changes let the model read `Batch.observed` and `Batch.integrity`.
+        title: Title in tables, which states the difference from the base.
+        mask_informed: True if the changes let the model read `Batch.observed` and `Batch.integrity`.
 
     Raises:
-        InputError: for a field that the base has not, a bad value, or a name that is taken.
+        InputError: For a field unknown to the base, a bad value, or a name that is taken.
     """
     resolve_config(base.name, changes)
     fields: dict[str, Any] = {}
@@ -99,20 +99,20 @@ def register_variant(
 
 
 def model_class(name: str) -> type[SentimentModel]:
-    """The class registered under `name`; raises InputError with the nearest names."""
+    """Return the class registered under `name`; raises InputError with the nearest names for an unknown one."""
     return _MODELS.get(name)
 
 
 def models() -> dict[str, type[SentimentModel]]:
-    """Every model that can be found, by name."""
+    """Return all models by name."""
     return _MODELS.all()
 
 
 def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None = None) -> ModelConfig:
-    """The config of a model from the fields that differ from its defaults.
+    """Return the config of a model from the fields that differ from its defaults.
 
     Raises:
-        InputError: naming the field that is unknown or has a bad value.
+        InputError: For an unknown field or a bad value; it names the field.
     """
     cls = model_class(name).config_class
     if isinstance(values, ModelConfig):
@@ -121,7 +121,7 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
         return values
     merged = dict(values or {})
     optimisation = merged.get("optimisation")
-    if isinstance(optimisation, Mapping):  # what is not given keeps the model's own default, not the base class's
+    if isinstance(optimisation, Mapping):  # omitted fields keep the model's default, not the base class's
         merged["optimisation"] = {**cls().optimisation.model_dump(), **optimisation}
     try:
         return cls.model_validate(merged)
@@ -133,9 +133,9 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
             raise unknown_name(
                 f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields
             ) from None
-        found = f"{first['msg']}; found {first['input']!r}"
-        field = f", config field '{where}'" if where else ""  # none where several fields do not fit together
-        raise InputError(f"model '{name}'{field}: {found}") from None
+        fault = f"{first['msg']}; found {first['input']!r}"
+        field = f", config field '{where}'" if where else ""  # no field if several do not fit together
+        raise InputError(f"model '{name}'{field}: {fault}") from None
 
 
 def create(name: str, spec: InputSpec, config: Mapping[str, object] | ModelConfig | None = None) -> SentimentModel:

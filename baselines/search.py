@@ -1,4 +1,4 @@
-"""What of a config may be searched: declared beside the config, read by `sentibench tune`.
+"""Search spaces of config fields: declared in the config, used by `sentibench tune`.
 
 >>> class MyConfig(ModelConfig):
 ...     width: int = 128
@@ -15,7 +15,7 @@ from protocols import InputError
 
 @dataclass(frozen=True, init=False)
 class Choice:
-    """One of these values: numbers, strings, truth values."""
+    """One value of a list: numbers, strings, truth values."""
 
     values: tuple[float | int | str | bool | None, ...]
 
@@ -27,7 +27,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Interval:
-    """A number from `low` to `high`, uniform, or uniform in its logarithm; whole when both ends are integers."""
+    """A number from `low` to `high`, uniform, or uniform in its logarithm; whole if both ends are integers."""
 
     low: float
     high: float
@@ -39,7 +39,7 @@ class Interval:
 
     @property
     def whole(self) -> bool:
-        """Whether only integers are drawn."""
+        """True if only integers are drawn."""
         return isinstance(self.low, int) and isinstance(self.high, int)
 
 

@@ -1,8 +1,8 @@
 """Self-MM: Self-Supervised Multi-task learning (Yu et al., AAAI 2021, arXiv 2102.04830).
 
-Text, audio and vision are each read into one vector `F_s`; a head on all three predicts the sentiment, `y_m'`, and a
-head on each predicts the sentiment of that modality alone, `y_s'`. The labels of the unimodal tasks are made while
-training goes on: see `baselines.layers.unimodal_labels`. Training minimises the mean over samples of
+Text, audio and vision are each encoded as one vector `F_s`; a head on all three predicts the sentiment, `y_m'`, and a
+head on each predicts the sentiment of that modality, `y_s'`. The labels of the unimodal tasks are generated during
+training: see `baselines.layers.unimodal_labels`. Training minimises the mean over samples of
 
     |y_m' - y_m| + sum over s of tanh(|y_s - y_m|) |y_s' - y_s|
 """
@@ -40,8 +40,8 @@ from baselines.search import Choice, Interval, Search
 
 class SelfMmConfig(ModelConfig):
     """The authors' settings for MOSI in MMSA. MOSEI: `audio_scale=5, vision_scale=0.1, fusion_dropout=0.1`,
-    `text_dropout=audio_dropout=0`, `batch_size=128`, weight decay 0.01 (0 on the readers of
-    audio and vision there, for which there is no field).
+    `text_dropout=audio_dropout=0`, `batch_size=128`, weight decay 0.01 (in MMSA 0 on the readers of audio and vision,
+    for which there is no field).
     """
 
     search: ClassVar[Mapping[str, Search]] = {
@@ -54,18 +54,24 @@ class SelfMmConfig(ModelConfig):
     }
 
     text_vector: TextVector = Field(
-        default="mean", description="what stands for the text: the mean of its states, or the state of [CLS]"
+        default="mean", description="vector of the text: mean of its states, or state of [CLS]"
     )
-    width: int = Field(default=128, ge=1, description="of the multimodal representation")
-    text_width: int = Field(default=32, ge=1, description="of the text's representation")
-    audio_width: int = Field(default=16, ge=1, description="of the audio's vector and representation")
-    vision_width: int = Field(default=32, ge=1, description="of the vision's vector and representation")
-    audio_hidden: int = Field(default=16, ge=1, description="of the audio's LSTM")
-    vision_hidden: int = Field(default=32, ge=1, description="of the vision's LSTM")
-    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="on the joined vectors")
-    text_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the text's vector, before its own head")
-    audio_dropout: float = Field(default=0.1, ge=0, lt=1, description="on the audio's vector, before its own head")
-    vision_dropout: float = Field(default=0.0, ge=0, lt=1, description="on the vision's vector, before its own head")
+    width: int = Field(default=128, ge=1, description="width of the multimodal representation")
+    text_width: int = Field(default=32, ge=1, description="width of the text's representation")
+    audio_width: int = Field(default=16, ge=1, description="width of the audio's vector and representation")
+    vision_width: int = Field(default=32, ge=1, description="width of the vision's vector and representation")
+    audio_hidden: int = Field(default=16, ge=1, description="width of the audio's LSTM")
+    vision_hidden: int = Field(default=32, ge=1, description="width of the vision's LSTM")
+    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on the joined vectors")
+    text_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="dropout on the text's vector in the unimodal task"
+    )
+    audio_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="dropout on the audio's vector in the unimodal task"
+    )
+    vision_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="dropout on the vision's vector in the unimodal task"
+    )
     audio_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the audio's LSTM")
     vision_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the vision's LSTM")
     optimisation: Optimisation = Optimisation(
@@ -82,7 +88,7 @@ class SelfMmConfig(ModelConfig):
 
 
 class LastState(nn.Module):
-    """The final state of an LSTM, mapped to a given width."""
+    """Final state of an LSTM, mapped to a given width."""
 
     def __init__(self, input_width: int, hidden: int, width: int) -> None:
         super().__init__()
@@ -90,7 +96,7 @@ class LastState(nn.Module):
         self.output = nn.Linear(hidden, width)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, width)` from `(B, T, D)`."""
+        """Return `(B, width)` from `(B, T, D)`."""
         _, last = self.reader(sequences)
         result: Tensor = self.output(last)
         return result
@@ -107,21 +113,21 @@ class LastState(nn.Module):
         url="https://github.com/thuiar/Self-MM",
         licence="MIT",
         differences=(
-            "the text's vector is the mean of its states, which of a frozen encoder says more than the state of [CLS]; "
-            "text_vector='cls' is the paper's, for an encoder that is fine-tuned",
+            "the text's vector is the mean of its states, for a frozen encoder more informative than the state of "
+            "[CLS]; text_vector='cls' is the paper's, for a fine-tuned encoder",
             "every head has a hidden layer between representation and prediction, as in the official code; the "
             "paper's equations have none",
             "distances to the centres are squared and divided by the root of the width, as in the paper; the official "
             "code takes plain Euclidean distances",
             "a sample whose label is zero counts for neither centre, as in the paper and the official code, and a "
             "generated label is kept within the range of the labels, as in the official code",
-            "centres are means over samples that were seen; a class without any leaves the labels as they are, where "
-            "the official code divides by zero",
+            "centres are means over samples that were seen; without any of a class the labels are unchanged, where the "
+            "official code divides by zero",
             "an update sees 64 samples at once; the official code adds up the gradients of four batches of 16, and "
             "carries a remainder over into the next epoch",
             "settings are those of the authors' MMSA, where the sizes of the paper's own repository differ "
             "(audio_hidden=32, vision_hidden=64, text_width=64)",
-            "representations that are remembered are those of the samples as the training regime left them",
+            "stored representations are those of the samples after the training regime's erasing",
         ),
     ),
 )
@@ -147,15 +153,15 @@ class SelfMm(SentimentModel):
         self.labels = UnimodalLabels(widths, spec.train_samples, spec.label_range)
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Every task starts with the labels of the training part."""
+        """Initialise the labels of every task by those of the training part."""
         self.labels.initialise(statistics.label)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)`: the multimodal task's."""
+        """Predict sentiment `(B,)` by the multimodal task."""
         return Prediction(self._task("multimodal", self.vectors(batch)).prediction)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The losses of the four tasks; the labels move afterwards, for the next epoch."""
+        """Return the losses of the four tasks; then update the labels for the next epoch."""
         vectors = self.vectors(batch.input)
         outputs = {task: self._task(task, vectors) for task in self.heads}
         losses = multitask_losses(outputs, batch.label, self.labels.recall(batch.index, batch.label))
@@ -164,7 +170,7 @@ class SelfMm(SentimentModel):
         return losses
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """The readers of audio and vision have learning rates of their own."""
+        """Return groups with separate learning rates of the readers of audio and vision."""
         return [
             ParameterGroup(list(self.heads.parameters())),
             ParameterGroup(list(self.audio.parameters()), scale=self.config.audio_scale),
@@ -172,7 +178,7 @@ class SelfMm(SentimentModel):
         ]
 
     def vectors(self, batch: Batch) -> dict[str, Tensor]:
-        """F_s of each modality, `(B, d_s)`: the text's vector, and what the LSTMs end with."""
+        """Return F_s of each modality, `(B, d_s)`: the text's vector, and final states of the LSTMs."""
         return {
             "text": text_vector(batch.text, self.config.text_vector),
             "audio": self.audio(batch.audio),

@@ -1,4 +1,4 @@
-"""Building a model where no text encoder is at hand: to count its parameters, or to look at it."""
+"""Stand-in for a text encoder, to build a model without one: to count its parameters or to inspect it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from torch import Tensor
 from baselines.interface import EncoderLayers, InputSpec, ModelConfig
 from baselines.registry import create, model_class
 
-#: Sizes of the MOSI files with BERT-base: parameters are counted at these.
+#: Sizes of the MOSI files with BERT-base, at which parameters are counted.
 MOSI_SIZES = InputSpec(text=768, audio=5, vision=20, train_samples=1284)
 
 
 class StandInLayers(EncoderLayers):
-    """As many layers as an encoder has, without parameters: each passes its states on."""
+    """Encoder layers without parameters, each of which passes its states on."""
 
     def __init__(self, width: int, depth: int = 12) -> None:
         super().__init__()
@@ -25,7 +25,7 @@ class StandInLayers(EncoderLayers):
     def forward(
         self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
     ) -> Tensor:
-        """The embeddings, after what a model does before each layer; zeros on padding."""
+        """Return the embeddings after the model's changes before each layer; zeros on padding."""
         states = embeddings
         for number in range(self.depth):
             states = before(number, states) if before else states
@@ -36,8 +36,8 @@ class StandInLayers(EncoderLayers):
 def parameter_count(
     name: str, spec: InputSpec = MOSI_SIZES, config: Mapping[str, object] | ModelConfig | None = None
 ) -> int:
-    """Trainable parameters of a model, the text encoder's excluded."""
+    """Return the number of trainable parameters of a model, without the text encoder's."""
     if model_class(name).info.needs_encoder:
         spec = replace(spec, encoder=StandInLayers(spec.text))
-    with torch.random.fork_rng(devices=[]):  # the caller's random numbers are not used up
+    with torch.random.fork_rng(devices=[]):  # the caller's random state is unchanged
         return sum(p.numel() for p in create(name, spec, config).parameters() if p.requires_grad)

@@ -1,13 +1,13 @@
 """TETFN: Text Enhanced Transformer Fusion Network (Wang et al., Pattern Recognition 136, 2023).
 
 Text guides the fusion of all pairs of modalities. Text is enriched by audio and by vision, and each of these by text,
-with the cross-modal Transformer of MulT. Between audio and vision stands the text-enhanced Transformer: the source
-first attends to the text, and the target then to what came out,
+with the cross-modal Transformer of MulT. Between audio and vision there is the text-enhanced Transformer: the source
+first attends to the text, then the target attends to the result,
 
     vision to audio:   C = CM(vision <- text),   CM(audio <- C)          and likewise audio to vision.
 
-The two enriched sequences of a modality are joined and read by a Transformer; its last steps give the sentiment. Beside
-it each modality predicts a sentiment of its own, whose labels are generated as in Self-MM: see
+The two enriched sequences of a modality are joined and read by a Transformer; the sentiment is predicted from its last
+steps. Each modality also has a unimodal task, whose labels are generated as in Self-MM: see
 `baselines.layers.unimodal_labels`. Training minimises the mean over samples of
 
     |y_m' - y_m| + sum over s of tanh(|y_s - y_m|) |y_s' - y_s|
@@ -61,27 +61,31 @@ class TetfnConfig(ModelConfig):
         "fusion_width": Choice(64, 128),
     }
 
-    width: int = Field(default=50, ge=1, description="of all sequences")
-    heads: int = Field(default=5, ge=1, description="attention heads, fewer where they do not divide the width")
-    layers: int = Field(default=2, ge=1, description="depth of each Transformer; one more where text enhances")
-    audio_hidden: int = Field(default=16, ge=1, description="of the audio's LSTM")
-    vision_hidden: int = Field(default=64, ge=1, description="of the vision's LSTM")
+    width: int = Field(default=50, ge=1, description="width of all sequences")
+    heads: int = Field(default=5, ge=1, description="most attention heads: the largest divisor of the width up to this")
+    layers: int = Field(
+        default=2, ge=1, description="depth of each Transformer; text-enhanced ones have one layer more"
+    )
+    audio_hidden: int = Field(default=16, ge=1, description="width of the audio's LSTM")
+    vision_hidden: int = Field(default=64, ge=1, description="width of the vision's LSTM")
     text_kernel: int = Field(default=1, ge=1, description="steps of the convolution over the text's states")
     audio_kernel: int = Field(default=1, ge=1, description="steps of the convolution over the audio's LSTM")
     vision_kernel: int = Field(default=3, ge=1, description="steps of the convolution over the vision's LSTM")
-    fusion_width: int = Field(default=64, ge=1, description="of the multimodal representation")
-    text_width: int = Field(default=32, ge=1, description="of the text's representation")
-    audio_width: int = Field(default=32, ge=1, description="of the audio's representation")
-    vision_width: int = Field(default=16, ge=1, description="of the vision's representation")
-    attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="on attention weights, but to audio")
-    audio_attention_dropout: float = Field(default=0.0, ge=0, lt=1, description="where text attends to audio")
-    relu_dropout: float = Field(default=0.0, ge=0, lt=1, description="inside the feed-forwards")
-    residual_dropout: float = Field(default=0.1, ge=0, lt=1, description="on what each sub-layer adds")
-    embedding_dropout: float = Field(default=0.0, ge=0, lt=1, description="on what enters a Transformer")
-    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="before the multimodal head")
-    text_dropout: float = Field(default=0.0, ge=0, lt=1, description="before the text's own head")
-    audio_dropout: float = Field(default=0.0, ge=0, lt=1, description="before the audio's own head")
-    vision_dropout: float = Field(default=0.0, ge=0, lt=1, description="before the vision's own head")
+    fusion_width: int = Field(default=64, ge=1, description="width of the multimodal representation")
+    text_width: int = Field(default=32, ge=1, description="width of the text's representation")
+    audio_width: int = Field(default=32, ge=1, description="width of the audio's representation")
+    vision_width: int = Field(default=16, ge=1, description="width of the vision's representation")
+    attention_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="dropout on attention weights, except text to audio"
+    )
+    audio_attention_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout where text attends to audio")
+    relu_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout inside the feed-forwards")
+    residual_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout on each sub-layer's output")
+    embedding_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on the inputs of Transformers")
+    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout before the multimodal head")
+    text_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout before the text's own head")
+    audio_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout before the audio's own head")
+    vision_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout before the vision's own head")
     audio_scale: float = Field(default=5 / 3, gt=0, description="factor on the learning rate of the audio's reader")
     vision_scale: float = Field(default=1.0, gt=0, description="factor on the learning rate of the vision's reader")
     audio_decay: float = Field(default=0.01, ge=0, description="weight decay of the audio's reader")
@@ -100,7 +104,7 @@ class TetfnConfig(ModelConfig):
 
 
 class StepReader(nn.Module):
-    """An LSTM, and a convolution over its states: `(B, T, D)` to `(B, T, d)`, zeros on padding."""
+    """LSTM with a convolution over its states: `(B, T, D)` to `(B, T, d)`, zeros on padding."""
 
     def __init__(self, input_width: int, hidden: int, width: int, kernel: int) -> None:
         super().__init__()
@@ -118,8 +122,8 @@ class TextEnhancedTransformer(nn.Module):
     """The text-enhanced Transformer: a target attends to a source that attended to the text.
 
     Args:
-        lower: One layer: the source attends to the text.
-        upper: The target attends to the enhanced source.
+        lower: Transformer of one layer in which the source attends to the text.
+        upper: Transformer in which the target attends to the enhanced source.
     """
 
     def __init__(self, lower: CrossModalTransformer, upper: CrossModalTransformer) -> None:
@@ -130,7 +134,7 @@ class TextEnhancedTransformer(nn.Module):
     def forward(
         self, target: Tensor, source: Tensor, text: Tensor, source_padding: Tensor, text_padding: Tensor
     ) -> Tensor:
-        """`(B, T, d)` from a target `(B, T, d)`, a source `(B, S, d)` and text `(B, L, d)`."""
+        """Return `(B, T, d)` from a target `(B, T, d)`, a source `(B, S, d)` and text `(B, L, d)`."""
         enriched: Tensor = self.upper(target, self.lower(source, text, text_padding), source_padding)
         return enriched
 
@@ -190,15 +194,15 @@ class Tetfn(SentimentModel):
         self.labels = UnimodalLabels(widths, spec.train_samples, spec.label_range)
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Every task starts with the labels of the training part."""
+        """Initialise the labels of every task by those of the training part."""
         self.labels.initialise(statistics.label)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)`: the multimodal task's."""
+        """Predict sentiment `(B,)` by the multimodal task."""
         return Prediction(self._task("multimodal", self._fuse(self.steps(batch), batch)).prediction)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The losses of the four tasks; the labels move afterwards, for the next epoch."""
+        """Return the losses of the four tasks; then update the labels for the next epoch."""
         steps = self.steps(batch.input)
         outputs = {"multimodal": self._task("multimodal", self._fuse(steps, batch.input))}
         for modality in MODALITIES:
@@ -211,7 +215,7 @@ class Tetfn(SentimentModel):
         return losses
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
-        """The readers of audio and vision have learning rates and weight decays of their own."""
+        """Return groups with separate learning rates and weight decays of the readers of audio and vision."""
         config = self.config
         readers = [
             ParameterGroup(list(self.audio.parameters()), config.audio_scale, config.audio_decay),
@@ -221,11 +225,11 @@ class Tetfn(SentimentModel):
         return [ParameterGroup([p for p in self.parameters() if id(p) not in theirs]), *readers]
 
     def steps(self, batch: Batch) -> dict[Modality, Tensor]:
-        """Each modality's sequence at the common width, `(B, T_m, d)`."""
+        """Return each modality's sequence at the common width, `(B, T_m, d)`."""
         return {"text": self.text(batch.text), "audio": self.audio(batch.audio), "vision": self.vision(batch.vision)}
 
     def _fuse(self, steps: Mapping[Modality, Tensor], batch: Batch) -> Tensor:
-        """The joined last steps of the three modalities, `(B, 6 d)`."""
+        """Return the concatenated last steps of the three modalities, `(B, 6 d)`."""
         text, audio, vision = (steps[m] for m in MODALITIES)
         no_text, no_audio, no_vision = (batch[m].padding for m in MODALITIES)
         enriched = {

@@ -1,7 +1,7 @@
 """TFN: Tensor Fusion Network (Zadeh et al., EMNLP 2017, arXiv 1707.07250).
 
-Each modality becomes one vector. The outer product of the three, each with a one in front, holds every modality alone,
-every pair and all three at once; an MLP reads the sentiment from it.
+Each modality is encoded as one vector. The outer product of the three, each with a one prepended, contains every
+modality, every pair and all three; an MLP predicts the sentiment from it.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ class TfnConfig(ModelConfig):
         "fusion_dropout": Interval(0.1, 0.6),
     }
 
-    width: int = Field(default=128, ge=1, description="of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=32, ge=1, description="of the audio subnetwork")
-    text_output: int = Field(default=32, ge=1, description="of the text's vector in the product")
-    fusion_width: int = Field(default=64, ge=1, description="of the layers that read the product")
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="in audio and vision subnetworks, on their input")
-    fusion_dropout: float = Field(default=0.5, ge=0, lt=1, description="on the product")
+    width: int = Field(default=128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(default=32, ge=1, description="width of the audio subnetwork")
+    text_output: int = Field(default=32, ge=1, description="width of the text's vector in the product")
+    fusion_width: int = Field(default=64, ge=1, description="width of the layers that read the product")
+    dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
+    fusion_dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout on the product")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=0.0,
@@ -83,7 +83,7 @@ class TfnConfig(ModelConfig):
     ),
 )
 class Tfn(SentimentModel):
-    """Three subnetworks, their outer product, an MLP."""
+    """Three subnetworks and an MLP on their outer product."""
 
     def __init__(self, spec: InputSpec, config: TfnConfig) -> None:
         super().__init__(spec, config)
@@ -101,7 +101,7 @@ class Tfn(SentimentModel):
         )
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)`, within the range of the labels."""
+        """Predict sentiment `(B,)`, within the range of the labels."""
         product = tensor_fusion([self.audio(batch.audio), self.vision(batch.vision), self.text(batch.text)])
         low, high = self.spec.label_range
         return Prediction(low + (high - low) * torch.sigmoid(self.head(product).squeeze(-1)))

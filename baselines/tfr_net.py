@@ -1,14 +1,14 @@
 """TFR-Net: Transformer-based Feature Reconstruction Network (Yuan et al., ACM MM 2021).
 
-Every modality, brought to the width d by a convolution over time, goes through a Transformer of its own and through
+Every modality, mapped to the width d by a convolution over time, is the input of a unimodal Transformer and of
 cross-modal ones from the two others; the three results are its features `H_m` of width 3 d. From them
 
 * attention over the features and a linear map rebuild the modality's input, in training only;
 * a gated reader gives one vector: `R = BiGRU(H)`, `g = sigmoid(conv(R))`, `max over t of tanh(W [H; g tanh(R)])`;
   the three vectors, batch-normalised, go through two linear layers to the sentiment.
 
-Training minimises `|y - y'| + sum over m lambda_m (SmoothL1 + lambda_s CMD / N_m)`, both between what was rebuilt and
-the complete input on the positions that were erased, of which there are N_m values.
+Training minimises `|y - y'| + sum over m lambda_m (SmoothL1 + lambda_s CMD / N_m)`, both between the rebuilt and
+the complete input on the N_m erased values.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 from protocols import Modality
 
-#: Moments that the discrepancy of rebuilt and complete features compares.
+#: Number of moments compared by the discrepancy of rebuilt and complete features.
 MOMENTS = 3
 
 
@@ -64,9 +64,9 @@ class TfrNetConfig(ModelConfig):
         "vision_weight": Interval(1e-3, 20.0, log=True),
     }
 
-    width: int = Field(default=30, ge=1, description="d: of every modality after its convolution")
+    width: int = Field(default=30, ge=1, description="d: width of every modality after its convolution")
     layers: int = Field(default=3, ge=1, description="depth of all Transformers")
-    heads: int = Field(default=6, ge=1, description="attention heads, at most: as many as divide the width")
+    heads: int = Field(default=6, ge=1, description="most attention heads: the largest divisor of the width up to this")
     text_kernel: int = Field(default=1, ge=1, description="steps that the text's convolution joins")
     audio_kernel: int = Field(default=5, ge=1, description="steps that the audio's convolution joins")
     vision_kernel: int = Field(default=3, ge=1, description="steps that the vision's convolution joins")
@@ -75,15 +75,19 @@ class TfrNetConfig(ModelConfig):
     vision_hidden: int = Field(default=48, ge=1, description="width of the vision's vector and of its recurrent reader")
     recurrent_layers: int = Field(default=3, ge=1, description="depth of the recurrent readers")
     head_hidden: int = Field(default=128, ge=1, description="hidden width of the head")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="inside Transformers and on the three vectors")
-    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="on the text's input vectors")
-    attention_dropout: float = Field(default=0.2, ge=0, lt=1, description="on attention weights towards the text")
-    audio_attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="the same towards the audio")
-    vision_attention_dropout: float = Field(default=0.0, ge=0, lt=1, description="the same towards the vision")
-    text_weight: float = Field(default=5.0, ge=0, description="lambda_t: of rebuilding the text")
-    audio_weight: float = Field(default=2.0, ge=0, description="lambda_a: of rebuilding the audio")
-    vision_weight: float = Field(default=20.0, ge=0, description="lambda_v: of rebuilding the vision")
-    discrepancy_weight: float = Field(default=5.0, ge=0, description="lambda_s: of the central moment discrepancy")
+    dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout inside Transformers and on the three vectors")
+    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on the text's input vectors")
+    attention_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on attention weights to the text")
+    audio_attention_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="dropout on attention weights to the audio"
+    )
+    vision_attention_dropout: float = Field(
+        default=0.0, ge=0, lt=1, description="dropout on attention weights to the vision"
+    )
+    text_weight: float = Field(default=5.0, ge=0, description="lambda_t: weight of rebuilding the text")
+    audio_weight: float = Field(default=2.0, ge=0, description="lambda_a: weight of rebuilding the audio")
+    vision_weight: float = Field(default=20.0, ge=0, description="lambda_v: weight of rebuilding the vision")
+    discrepancy_weight: float = Field(default=5.0, ge=0, description="lambda_s: weight of the moment discrepancy")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=2e-6,
@@ -97,13 +101,13 @@ class TfrNetConfig(ModelConfig):
 
 
 class GatedReader(nn.Module):
-    """One vector of a sequence: a recurrent context, a gate for every step, the maximum over steps.
+    """Reader of a sequence into one vector: a recurrent context, a gate for every step, the maximum over steps.
 
     Args:
-        input_width: D.
-        width: d.
+        input_width: Width D.
+        width: Width d.
         layers: Depth of the bidirectional GRU, of width d each way.
-        dropout: On the vector.
+        dropout: Dropout on the vector.
     """
 
     def __init__(self, input_width: int, width: int, layers: int, dropout: float) -> None:
@@ -114,7 +118,7 @@ class GatedReader(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, d)` from `(B, T, D)`."""
+        """Return `(B, d)` from `(B, T, D)`."""
         context, _ = self.reader(sequences)
         gate = torch.sigmoid(self.gate(context.transpose(1, 2)).transpose(1, 2))
         steps = torch.tanh(self.project(torch.cat([sequences.values, gate * torch.tanh(context)], dim=-1)))
@@ -138,7 +142,7 @@ class GatedReader(nn.Module):
             "and 500 (14,190,425 parameters of 14,850,620 without the text encoder); all else has 660,195 in both",
             "every step attends to all others; the official code hides the steps ahead, counted on the padded lengths",
             "padding is hidden from attention and from the maximum over steps; the official code reads it",
-            "gaps of the data set itself are not rebuilt, for nothing is known of them",
+            "gaps of the data set itself are not rebuilt, as their values are unknown",
             "the smooth L1 distance and the discrepancy are taken over erased positions alone; the official code also "
             "counts the zeros that stand for all other positions among the samples of the discrepancy",
             "rebuilding counts from the first epoch; the official code leaves it out of the first",
@@ -206,33 +210,33 @@ class TfrNet(SentimentModel):
         return Prediction(self._predict(self.extract(batch)))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Absolute error, and what rebuilding each modality misses on erased positions."""
-        config, found = self.config, self.extract(batch.input)
+        """Return the absolute error, and the rebuilding loss of each modality on erased positions."""
+        config, features = self.config, self.extract(batch.input)
         weights = {"text": config.text_weight, "audio": config.audio_weight, "vision": config.vision_weight}
         return {
-            "task": F.l1_loss(self._predict(found), batch.label),
-            **{f"{m}_rebuilding": weights[m] * self._rebuilding_loss(m, found[m], batch) for m in MODALITIES},
+            "task": F.l1_loss(self._predict(features), batch.label),
+            **{f"{m}_rebuilding": weights[m] * self._rebuilding_loss(m, features[m], batch) for m in MODALITIES},
         }
 
     def extract(self, batch: Batch) -> dict[Modality, Sequences]:
-        """The features `H_m` of each modality, `(B, T, 3 d)`, zeros on padding."""
+        """Return the features `H_m` of each modality, `(B, T, 3 d)`, zeros on padding."""
         text = Sequences(self.text_dropout(batch.text.values), batch.text.length)
         steps = {m: self.project[m](text if m == "text" else batch[m]) for m in MODALITIES}
         padding = {m: batch[m].padding for m in MODALITIES}
         crossed = self.cross(steps, padding)
-        found = {}
+        features = {}
         for m in MODALITIES:
             joined = torch.cat([self.within[m](steps[m], padding=padding[m]), *crossed[m]], dim=-1)
-            found[m] = Sequences(joined.masked_fill(padding[m].unsqueeze(-1), 0.0), batch[m].length)
-        return found
+            features[m] = Sequences(joined.masked_fill(padding[m].unsqueeze(-1), 0.0), batch[m].length)
+        return features
 
-    def _predict(self, found: Mapping[Modality, Sequences]) -> Tensor:
-        vectors = torch.cat([self.readers[m](found[m]) for m in MODALITIES], dim=-1)
+    def _predict(self, features: Mapping[Modality, Sequences]) -> Tensor:
+        vectors = torch.cat([self.readers[m](features[m]) for m in MODALITIES], dim=-1)
         sentiment: Tensor = self.head(vectors).squeeze(-1)
         return sentiment
 
-    def _rebuilding_loss(self, modality: Modality, found: Sequences, batch: TrainBatch) -> Tensor:
-        rebuilt = self.rebuild[modality](self.features[modality](found.values, found.padding))
+    def _rebuilding_loss(self, modality: Modality, features: Sequences, batch: TrainBatch) -> Tensor:
+        rebuilt = self.rebuild[modality](self.features[modality](features.values, features.padding))
         target, positions = batch.complete[modality].values.detach(), erased_positions(batch, modality)
         loss = rebuilding_loss(rebuilt, target, positions)
         if self.config.discrepancy_weight and positions.any():

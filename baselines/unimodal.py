@@ -1,4 +1,4 @@
-"""Models of one modality: what text, audio or vision says alone."""
+"""Models of one modality: text only, audio only, vision only."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class UnimodalConfig(ModelConfig):
 
     width: int = Field(default=128, ge=4, multiple_of=4)
     layers: int = Field(default=0, ge=0, description="Transformer layers before attention pooling")
-    heads: Heads = Field(default=4, description="attention heads; must divide the width")
+    heads: Heads = Field(default=4, description="number of attention heads; must divide the width")
     dropout: float = Field(default=0.3, ge=0, lt=1)
     norm: InputNorm = "layer"
-    patch: int = Field(default=1, ge=1, description="neighbouring steps joined into one")
+    patch: int = Field(default=1, ge=1, description="number of neighbouring steps joined into one")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
@@ -53,7 +53,7 @@ class StreamConfig(UnimodalConfig):
 
     layers: int = Field(default=1, ge=0, description="Transformer layers before attention pooling")
     norm: InputNorm = "log"
-    patch: int = Field(default=4, ge=1, description="neighbouring steps joined into one")
+    patch: int = Field(default=4, ge=1, description="number of neighbouring steps joined into one")
 
 
 class UnimodalModel(SentimentModel):
@@ -75,22 +75,22 @@ class UnimodalModel(SentimentModel):
         self.head = RegressionHead(2 * config.width, config.width, config.dropout)
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Start from the training median, the best answer without input."""
+        """Initialise the prediction near the training median, the best constant."""
         self.head.start_at(statistics.label)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)` from this model's modality alone."""
+        """Predict sentiment `(B,)` from this model's modality."""
         return Prediction(self.head(self.encoder(batch[self.modality])))
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The L1 loss: MAE is what checkpoints are selected by."""
+        """L1 loss, since checkpoints are selected by MAE."""
         return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
 
 
 def _info(modality: Modality) -> ModelInfo:
     return ModelInfo(
         title=f"{modality.capitalize()} only",
-        paper="a reference for every table, of no paper",
+        paper="a reference for every table, not from a paper",
         year=2025,
         licence="MIT",
         modalities=(modality,),
@@ -99,20 +99,20 @@ def _info(modality: Modality) -> ModelInfo:
 
 @register("text-only", config=UnimodalConfig, info=_info("text"))
 class TextOnly(UnimodalModel):
-    """Reads the encoded text."""
+    """Model of the encoded text."""
 
     modality = "text"
 
 
 @register("audio-only", config=StreamConfig, info=_info("audio"))
 class AudioOnly(UnimodalModel):
-    """Reads the audio features."""
+    """Model of the audio features."""
 
     modality = "audio"
 
 
 @register("vision-only", config=StreamConfig, info=_info("vision"))
 class VisionOnly(UnimodalModel):
-    """Reads the vision features."""
+    """Model of the vision features."""
 
     modality = "vision"

@@ -1,6 +1,6 @@
-"""What is missing: mechanisms, scenarios, standard protocols, training regimes.
+"""Rules for what is missing: mechanisms, scenarios, standard protocols, training regimes.
 
-Needs numpy only; imports nothing of ours.
+Needs numpy only; imports no other package of this suite.
 
 >>> from protocols import parse
 >>> scenario = parse("drop(rate=0.5) + random_positions(rate=0.2)")

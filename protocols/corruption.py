@@ -1,4 +1,4 @@
-"""What a scenario does to values that stay: they are there, and wrong."""
+"""Corruption of the values that a scenario leaves in place: noise and substitution."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ class Noise:
     Attributes:
         amplitude: `(P,)`: standard deviation of the noise as a multiple of the root mean square of the sample's
             features, over all features and those positions of the modality that the masks leave observed;
-            `10 ** (-SNR / 20)`. At other positions there is no noise.
-        keys: `(P,)`: 64 bits that stand for the position's noise.
+            `10 ** (-SNR / 20)`; 0 at all other positions.
+        keys: `(P,)`: 64 bits from which the position's noise is drawn.
     """
 
     amplitude: FloatArray
     keys: KeyArray
 
     def values(self, width: int, positions: slice | IntArray | None = None) -> npt.NDArray[np.float32]:
-        """`(Q, width)`: standard normal numbers times the amplitude, to be multiplied by the root mean square."""
+        """Standard normal numbers times the amplitude, `(Q, width)`, to be multiplied by the root mean square."""
         chosen = slice(None) if positions is None else positions
         result: npt.NDArray[np.float32] = normals(self.keys[chosen], width) * self.amplitude[chosen, None].astype("f4")
         return result
 
     def bytes(self) -> bytes:
-        """What identifies it."""
+        """Content as bytes, for hashing."""
         return b"noise" + self.amplitude.astype("<f8").tobytes() + self.keys.astype("<u8").tobytes()
 
 
@@ -42,20 +42,20 @@ class Substitution:
     """Tokens replaced by others.
 
     Attributes:
-        where: `(P,)`: True where the token is another one.
-        keys: `(P,)`: 53 bits that choose it.
+        where: `(P,)`: True where the token is replaced.
+        keys: `(P,)`: 53 bits that choose the replacement.
     """
 
     where: BoolArray
     keys: KeyArray
 
     def choose(self, choices: IntArray) -> IntArray:
-        """`(Q,)`, one for each True of `where`: an element of `choices`, each as likely as the next."""
+        """Draw an element of `choices`, uniformly, for each True of `where`; `(Q,)`."""
         index = (uniform(self.keys[self.where]) * len(choices)).astype(np.int64)
         return choices[index]
 
     def bytes(self) -> bytes:
-        """What identifies it."""
+        """Content as bytes, for hashing."""
         return b"substitution" + np.packbits(self.where).tobytes() + self.keys[self.where].astype("<u8").tobytes()
 
 

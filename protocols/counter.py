@@ -1,8 +1,8 @@
-"""Counter-based random numbers: every draw is a pure function of what it is for.
+"""Counter-based random numbers: every draw is a pure function of its name, replicate, sample and position.
 
 A stream is SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014)
 whose seed is a hash of the draw's name and whose counter is the position. There is no state to advance, so a
-value does not depend on which others were drawn, in which order, or by whom. Uniform numbers are compared as
+value does not depend on other draws or on their order. Uniform numbers are compared as
 53-bit integers, which makes masks equal bit for bit on every platform.
 """
 
@@ -36,7 +36,7 @@ def mix(state: KeyArray) -> KeyArray:
 
 
 def hash_key(*parts: object) -> np.uint64:
-    """64 bits that stand for a tuple of names and numbers."""
+    """64-bit hash of a tuple of names and numbers."""
     text = "\x1f".join(str(part) for part in parts)
     return np.uint64(int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little"))
 
@@ -46,7 +46,7 @@ class Stream:
 
     Args:
         layout: The samples; only their own keys and lengths enter a sample's numbers.
-        name: What the numbers are for. A parameter that must not change the draw (a rate) stays out of it.
+        name: Purpose of the numbers. A parameter that must not change the draw (a rate) is not part of it.
         replicate: Repetition of the draw, 0 for the first; training draws put the epoch in here as well.
     """
 
@@ -56,12 +56,12 @@ class Stream:
         self._replicate = replicate
 
     def positions(self, modality: Modality, purpose: str = "position") -> KeyArray:
-        """`(P,)`: 53 random bits for every position of a modality; another purpose, other bits."""
+        """`(P,)`: 53 random bits for every position of a modality; they differ by purpose."""
         return self.remember((modality, purpose), lambda: self.keys(modality, purpose) >> np.uint64(11))
 
     def remember(self, key: Hashable, draw: Callable[[], npt.NDArray[S]]) -> npt.NDArray[S]:
-        """What was drawn before for another parameter, or is drawn now; see `Layout.remember`."""
-        if isinstance(self._replicate, str):  # a draw of training, which does not come back
+        """Return the draw kept under `key`, or draw and keep it; see `Layout.remember`."""
+        if isinstance(self._replicate, str):  # a training draw is used once
             return draw()
         return self._layout.remember((self._name, self._replicate, key), draw)
 
@@ -87,7 +87,7 @@ class Stream:
 
 
 def below(bits: KeyArray, rate: float | FloatArray) -> BoolArray:
-    """Where the uniform number of 53 bits lies below `rate`: nested in the rate, nowhere at 0, everywhere at 1."""
+    """Flags of the uniform numbers of 53 bits below `rate`: nested in the rate, none at 0, all at 1."""
     threshold = np.asarray(np.ceil(np.asarray(rate, dtype=np.float64) * _SCALE), dtype=np.uint64)
     result: BoolArray = bits < threshold
     return result
@@ -100,10 +100,9 @@ def uniform(bits: KeyArray) -> FloatArray:
 
 
 def normals(keys: KeyArray, width: int) -> npt.NDArray[np.float32]:
-    """`(Q, width)` standard normal numbers that belong to `(Q,)` keys, by the method of Box and Muller (1958).
+    """Standard normal numbers `(Q, width)` from `(Q,)` keys, by the method of Box and Muller (1958).
 
-    Equal for equal keys up to the rounding of a platform's logarithm and cosine; the first columns do not depend on how
-    many there are.
+    Equal for equal keys up to the rounding of a platform's logarithm and cosine; a column does not depend on `width`.
     """
     pairs = (width + 1) // 2
     steps = np.arange(1, 2 * pairs + 1, dtype=np.uint64) * _GOLDEN

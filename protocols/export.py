@@ -1,4 +1,4 @@
-"""Masks as files, so that other code bases can use the same ones.
+"""Masks as files, so that other code bases can use the same masks.
 
 An npz archive without pickles:
 
@@ -36,12 +36,12 @@ FORMAT_VERSION = 1
 
 @dataclass(frozen=True, eq=False)
 class MaskFile:
-    """What an exported file holds.
+    """Content of an exported file.
 
     Attributes:
         layout: The samples and their positions.
-        masks: By the scenario's text.
-        about: What the file says of itself.
+        masks: Masks by the scenario's text.
+        about: Data set, part, replicate, protocols and hashes, as the file states them.
     """
 
     layout: Layout
@@ -59,22 +59,22 @@ def export_masks(
     replicate: int = 0,
     protocols: Iterable[str] = (),
 ) -> dict[str, str]:
-    """Write the masks of scenarios; the file appears whole or not at all.
+    """Write the masks of scenarios; the file is written completely or not at all.
 
     Args:
-        path: Ends in `.npz`.
+        path: File to write; its name ends in `.npz`.
         layout: The samples of one part of a data set.
-        scenarios: What to draw.
-        dataset, part, replicate, protocols: What the file says of itself.
+        scenarios: Scenarios to draw.
+        dataset, part, replicate, protocols: Stated in the file, for its reader.
 
     Returns:
         sha256 of the masks by scenario.
 
     Raises:
-        InputError: when the path has another ending or cannot be written.
+        InputError: If the path has another ending or cannot be written.
     """
     if path.suffix != ".npz":
-        raise InputError(f"{path}: masks are written as .npz; give a name that ends so")
+        raise InputError(f"{path}: masks are written as .npz; give a file name that ends in .npz")
     arrays: dict[str, npt.NDArray[Any]] = {"sample_ids": np.array(layout.sample_ids, dtype=np.str_)}
     arrays |= {f"{m}|offsets": layout.offsets[m] for m in MODALITIES}
     hashes: dict[str, str] = {}
@@ -116,7 +116,8 @@ def read_masks(path: Path) -> MaskFile:
     """Read an exported file and check every mask against its sha256.
 
     Raises:
-        InputError: when the file is missing, is none of these, was changed, or holds masks of another version.
+        InputError: If the file is missing, is not a file of exported masks, was changed, or holds masks of another
+            version.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file")

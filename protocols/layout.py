@@ -1,4 +1,4 @@
-"""What masks depend on: who the samples are and which positions they have.
+"""Layout of samples: their ids and positions, which are all that masks depend on.
 
 >>> layout = Layout.of_lengths("toy", ["a", "b"], text=[3, 5], audio=[4, 4], vision=[1, 2])
 >>> len(layout), layout.lengths("text").tolist()
@@ -28,7 +28,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 S = TypeVar("S", bound=np.generic)
 
-#: Draws that a layout keeps for the next scenario; enough for the test sets of the field.
+#: Number of random values kept for the next scenario; enough for the test sets of the field.
 _REMEMBERED_BYTES = 256 << 20
 
 
@@ -39,12 +39,12 @@ class Layout:
     Attributes:
         fingerprint: Identity of the data set; the masks of two data sets are unrelated.
         sample_ids: One id a sample, unique within the data set.
-        offsets: By modality `(n + 1,)`: sample i owns positions `offsets[i]:offsets[i + 1]`.
+        offsets: By modality `(n + 1,)`: sample i has positions `offsets[i]:offsets[i + 1]`.
         observed: By modality `(P,)`: False where the data set itself has a gap.
-        salience: How much each position of a modality stands out, `(P,)`, from the data alone; None where the layout
-            has lengths only.
-        steps: By modality: padded length in the source file, where it is known (0 or absent: not known).
-        text_is_framed: Whether `[CLS]` and `[SEP]` stand around the text's positions; not so for word vectors.
+        salience: Function of a modality, returns the salience of each position, `(P,)`, from the data alone; None if
+            the layout has lengths only.
+        steps: By modality: padded length in the source file, if known (0 or absent: unknown).
+        text_is_framed: True if `[CLS]` and `[SEP]` surround the text's positions; False for word vectors.
     """
 
     fingerprint: str
@@ -70,7 +70,7 @@ class Layout:
 
     @classmethod
     def of_lengths(cls, fingerprint: str, sample_ids: Sequence[str], **lengths: Sequence[int]) -> Layout:
-        """A layout without natural gaps from the number of positions of each sample, by modality."""
+        """Make a layout without natural gaps from the number of positions of each sample, by modality."""
         offsets: dict[Modality, IntArray] = {
             m: np.concatenate([[0], np.cumsum(np.asarray(lengths[m], dtype=np.int64))]).astype(np.int64)
             for m in MODALITIES
@@ -84,18 +84,18 @@ class Layout:
 
     @cached_property
     def present(self) -> BoolArray:
-        """`(n, 3)`: whether the sample has anything observed in text, audio, vision."""
+        """`(n, 3)`: True where the sample has an observed position in text, audio, vision."""
         return np.stack([segment_any(self.observed[m], self.offsets[m]) for m in MODALITIES], axis=1)
 
     @cached_property
     def sample_keys(self) -> KeyArray:
-        """`(n,)`: 64 bits that stand for (data set, sample) in every draw."""
+        """`(n,)`: 64-bit hash of (data set, sample), used in every draw."""
         prefix = hashlib.blake2b(self.fingerprint.encode(), digest_size=32).digest()
         digests = (hashlib.blake2b(s.encode(), digest_size=8, key=prefix).digest() for s in self.sample_ids)
         return np.frombuffer(b"".join(digests), dtype="<u8").astype(np.uint64)
 
     def sample_of_position(self, modality: Modality) -> IntArray:
-        """`(P,)`: the sample that owns each position."""
+        """`(P,)`: index of the sample that each position belongs to."""
         return self._owners[modality]
 
     def position_in_sample(self, modality: Modality) -> IntArray:
@@ -103,17 +103,15 @@ class Layout:
         return self._positions[modality]
 
     def salience_rank(self, modality: Modality) -> IntArray:
-        """`(P,)`: rank of each position within its sample by salience, 0 for the one that stands out least.
+        """`(P,)`: rank of each position within its sample by salience, 0 for the least salient.
 
-        Ties are broken by a hash of the position, so that none is favoured.
+        Ties are broken by a hash of the position, so that no position is favoured.
 
         Raises:
-            InputError: when the layout knows no salience.
+            InputError: If the layout has no salience.
         """
         if self.salience is None:
-            raise InputError(
-                "missing not at random needs the data, of which this layout has the lengths only; load a data set"
-            )
+            raise InputError("missing not at random needs the data, but this layout has lengths only; load a data set")
         if modality not in self._ranks:
             salience = np.asarray(self.salience(modality), dtype=np.float64)
             if salience.shape != (self.offsets[modality][-1],) or not np.isfinite(salience).all():
@@ -123,9 +121,9 @@ class Layout:
         return self._ranks[modality]
 
     def remember(self, key: Hashable, draw: Callable[[], npt.NDArray[S]]) -> npt.NDArray[S]:
-        """What was drawn before under `key`, or is drawn now: the points of a curve over a rate share one draw.
+        """Return the draw kept under `key`, or draw and keep it: the points of a curve over a rate share one draw.
 
-        The array is shared: it cannot be changed.
+        The array is shared and read-only.
         """
         if key not in self._drawn:
             made = draw()
@@ -156,7 +154,7 @@ class Layout:
 
 
 class HasLayout(Protocol):
-    """Anything that can say what its samples look like, such as a loaded data set."""
+    """Anything with a layout for each part, such as a loaded data set."""
 
     def layout(self, split: str) -> Layout:
         """The layout of one part: train, valid or test."""
@@ -164,7 +162,7 @@ class HasLayout(Protocol):
 
 
 def segment_any(flags: BoolArray, offsets: IntArray) -> BoolArray:
-    """Whether any flag of each segment `offsets[i]:offsets[i + 1]` is set; `(n,)`."""
+    """`(n,)`: True where any flag of the segment `offsets[i]:offsets[i + 1]` is set."""
     filled = np.diff(offsets) > 0
     result = np.zeros(len(filled), dtype=np.bool_)
     if filled.any():
@@ -173,7 +171,7 @@ def segment_any(flags: BoolArray, offsets: IntArray) -> BoolArray:
 
 
 def segment_sums(flags: npt.NDArray[np.generic], offsets: IntArray) -> IntArray:
-    """Sum of each segment `offsets[i]:offsets[i + 1]` of `flags`, also for empty segments; `(n,)`."""
+    """`(n,)`: sum of each segment `offsets[i]:offsets[i + 1]` of `flags`; 0 for an empty segment."""
     running = np.concatenate([[0], np.cumsum(flags, dtype=np.int64)])
     sums: IntArray = running[offsets[1:]] - running[offsets[:-1]]
     return sums
@@ -186,7 +184,7 @@ def _rank_within(values: FloatArray, offsets: IntArray, keys: KeyArray) -> IntAr
     for steps in np.unique(lengths[lengths > 0]):
         rows = np.flatnonzero(lengths == steps)
         index = offsets[rows][:, None] + np.arange(steps)[None, :]
-        # splitting a tie needs no good generator, only one without preference for early positions
+        # breaking a tie needs no strong generator, only one that does not prefer early positions
         tie = (np.arange(1, steps + 1, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15))[None, :] ^ keys[rows][:, None]
         first = np.argsort(tie * np.uint64(0xBF58476D1CE4E5B9), axis=1)
         second = np.argsort(np.take_along_axis(values[index], first, axis=1), axis=1, kind="stable")

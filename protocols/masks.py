@@ -1,4 +1,4 @@
-"""The outcome of a scenario on a set of samples: which positions are still observed, and which of those are spoilt."""
+"""Masks: the positions of a set of samples that a scenario leaves observed, and those whose values it corrupts."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Masks:
     """Observed positions of every sample, in the ragged order of the layout.
 
     Attributes:
-        layout: The samples that the masks are of.
-        observed: By modality `(P,)`: True where the data set has the position and the scenario left it.
-        noise: By modality: noise that is added to values; of what is not observed nothing is left to add it to.
-        substituted: By modality: positions that hold something else, such as a misheard word.
+        layout: The masked samples.
+        observed: By modality `(P,)`: True where the data set has the position and the scenario leaves it.
+        noise: By modality: noise that is added to the values of observed positions.
+        substituted: By modality: positions whose value is replaced, such as a misheard word.
     """
 
     layout: Layout
@@ -38,7 +38,7 @@ class Masks:
         return self.observed[modality][start:stop]
 
     def sha256(self) -> str:
-        """Hash of sample ids, lengths, masks and corruptions: equal exactly when those are."""
+        """Hash of sample ids, lengths, masks and corruptions; equal if and only if these are equal."""
         digest = hashlib.sha256("\n".join(self.layout.sample_ids).encode())
         for modality in MODALITIES:
             digest.update(modality.encode())

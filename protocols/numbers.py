@@ -1,6 +1,6 @@
-"""Numbers in text that people write: plain decimal digits, nothing else.
+"""Numbers in text written by people: plain decimal digits only.
 
-Python's own `float` and `int` read `1_0` as 10 and digits of other scripts, which in a table are typing errors.
+Python's `float` and `int` also accept `1_0` as 10 and digits of other scripts; in a table these are typing errors.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ _WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 def read_number(text: str) -> float | None:
     """The nearest double of a decimal number, as `-1.5`, `.5` or `2e-3`; None for any other text.
 
-    Blanks around it do not count. A number beyond the largest double is infinite.
+    Surrounding blanks are ignored. A number beyond the largest double is infinite.
     """
     plain = text.strip()
     return float(plain) if _NUMBER.fullmatch(plain) else None
 
 
 def read_whole(text: str) -> int | None:
-    """A whole number of at most 18 digits; None for any other text. Blanks around it do not count."""
+    """A whole number of at most 18 digits; None for any other text. Surrounding blanks are ignored."""
     plain = text.strip()
     return int(plain) if _WHOLE.fullmatch(plain) else None

@@ -1,7 +1,7 @@
-"""Which Python modules a plugin file imports that no distribution versions: their content is part of its identity.
+"""Own modules of a plugin file: those it imports outside any distribution; their content is part of its identity.
 
 Own modules are found in the text, without running it: every `import` statement of the file, of the modules that it
-names and so on, also inside functions, which run late. A module is looked for in the folder of the plugin first, then
+names and so on, including those inside functions. A module is looked for in the folder of the plugin first, then
 on `sys.path`. It is the plugin's own unless it belongs to Python, to this suite or to an installed distribution.
 """
 
@@ -17,7 +17,7 @@ from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
-#: Packages of this suite; they have versions of their own, also where they are imported from a checkout.
+#: Packages of this suite; they are versioned, even when they are imported from a checkout.
 _SUITE = frozenset({"protocols", "baselines", "senti_ifusion", "benchmark"})
 
 
@@ -28,22 +28,22 @@ def own_modules(file: Path, folder: Path, package: str = "") -> dict[str, Path]:
     be parsed imports nothing: it fails when it is loaded.
 
     Args:
-        file: The file.
-        folder: Of the plugin.
-        package: Which the file belongs to; empty for none.
+        file: File to read.
+        folder: Folder of the plugin.
+        package: Package that the file belongs to; empty for none.
     """
-    found: dict[str, Path] = {}
+    modules: dict[str, Path] = {}
     todo = list(_imported(file, package))
     while todo:
         name = todo.pop()
-        if name in found or name.partition(".")[0] in _SUITE | sys.stdlib_module_names:
+        if name in modules or name.partition(".")[0] in _SUITE | sys.stdlib_module_names:
             continue
         spec = _locate(name, folder)
         if spec is None or not spec.origin or not spec.has_location or not is_own(Path(spec.origin)):
             continue
-        found[name] = Path(spec.origin).resolve()
-        todo += _imported(found[name], package_of(name, found[name]))
-    return dict(sorted(found.items()))
+        modules[name] = Path(spec.origin).resolve()
+        todo += _imported(modules[name], package_of(name, modules[name]))
+    return dict(sorted(modules.items()))
 
 
 def package_of(name: str, file: Path) -> str:
@@ -52,7 +52,7 @@ def package_of(name: str, file: Path) -> str:
 
 
 def identity(file: Path, modules: Mapping[str, Path]) -> str:
-    """sha256 of a plugin file and its own modules, by content and name; of a file alone it is the file's."""
+    """sha256 of a plugin file and its own modules, by content and name; without own modules, that of the file."""
     content = file_sha256(file)
     if not modules:
         return content
@@ -63,10 +63,10 @@ def identity(file: Path, modules: Mapping[str, Path]) -> str:
 
 
 def is_own(file: Path) -> bool:
-    """Whether a file belongs neither to Python nor to an installed distribution.
+    """Return True for a file that belongs neither to Python nor to an installed distribution.
 
-    Distributions lie in folders of known names, also those that a cluster puts on the path. One that is installed for
-    editing lies elsewhere, and its files are its author's own.
+    Distributions lie in folders of known names, including those that a cluster adds to the path. A distribution in
+    editable mode lies elsewhere; its files count as its author's own.
     """
     places = {file, file.resolve()}
     installed = any(part in ("site-packages", "dist-packages") for place in places for part in place.parts)
@@ -74,19 +74,19 @@ def is_own(file: Path) -> bool:
 
 
 def file_of(name: str) -> Path | None:
-    """The file that a module of this process was imported from; None where it is not there or was made otherwise."""
+    """The file that a module of this process was imported from; None if it is missing or has no source file."""
     spec = getattr(sys.modules.get(name), "__spec__", None)  # `__file__` may say anything
     return Path(spec.origin) if spec is not None and spec.has_location and spec.origin else None
 
 
 def imported_since(before: Iterable[str]) -> dict[str, Path]:
     """Name -> file of the modules of this process that no distribution versions and that were not in `before`."""
-    found = {}
+    modules = {}
     for name in sys.modules.keys() - set(before):
         file = file_of(name)
         if file and name.partition(".")[0] not in _SUITE | sys.stdlib_module_names and is_own(file):
-            found[name] = file.resolve()
-    return dict(sorted(found.items()))
+            modules[name] = file.resolve()
+    return dict(sorted(modules.items()))
 
 
 def _imported(file: Path, package: str) -> Iterator[str]:
@@ -117,7 +117,7 @@ def _with_parents(name: str) -> Iterator[str]:
 
 
 def _locate(name: str, folder: Path) -> ModuleSpec | None:
-    """Where a module would be imported from, without importing anything; None where there is none of that name."""
+    """Find the spec of a module without importing anything; None if no module has that name."""
     places: list[str] | None = [str(folder), *sys.path]
     spec: ModuleSpec | None = None
     for part in _with_parents(name):
@@ -134,13 +134,13 @@ def _known_to_finders(name: str) -> ModuleSpec | None:
     """A module that only a finder of `sys.meta_path` knows, such as that of an editable installation."""
     try:
         return importlib.util.find_spec(name)
-    except (ImportError, ValueError):  # ValueError: a module that was made by hand has no spec
+    except (ImportError, ValueError):  # ValueError: a module created by code has no spec
         return None
 
 
 @cache
 def _python() -> frozenset[Path]:
-    """Folders of Python's own modules."""
+    """Folders of Python's standard library."""
     folders = [Path(sysconfig.get_paths()[key]) for key in ("stdlib", "platstdlib")]
     return frozenset({*folders, *(folder.resolve() for folder in folders)})
 

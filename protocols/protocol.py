@@ -1,4 +1,4 @@
-"""What a protocol is: a named, versioned list of scenarios with the axes along which its results are read."""
+"""Protocols: named, versioned lists of scenarios with the axes along which results are read."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from protocols.scenario import Scenario, parse
 
 @dataclass(frozen=True)
 class Point:
-    """One scenario of a protocol and where it lies on the axes.
+    """One scenario of a protocol and its place on the axes.
 
     Attributes:
-        scenario: What is missing.
-        coordinates: By axis, its true place, such as `{"missing rate": 0.3}`.
-        ticks: By axis, what tables print where that is not the coordinate, such as 0.7 for 2/3.
+        scenario: The scenario.
+        coordinates: By axis, its exact place, such as `{"missing rate": 0.3}`.
+        ticks: By axis, the printed value where it differs from the coordinate, such as 0.7 for 2/3.
     """
 
     scenario: Scenario
@@ -27,7 +27,7 @@ class Point:
 
     @property
     def printed(self) -> dict[str, float | str]:
-        """The coordinates as tables print them and papers name them."""
+        """The coordinates as tables and papers print them."""
         return {**self.coordinates, **self.ticks}
 
 
@@ -36,12 +36,12 @@ class Protocol:
     """A measurement plan: scenarios in order.
 
     Attributes:
-        name: Name without version, as `intra-random`.
-        version: Rises whenever any mask changes.
-        title: One line for a reader.
+        name: Name without version, such as `intra-random`.
+        version: Version number, raised whenever any mask changes.
+        title: One line of description.
         points: The scenarios with their coordinates.
-        axes: Names of the coordinates, the curve's x-axis first; empty where there is no order.
-        aggregates: What sums the protocol up over its axis: `mean`, `auilc`, `worst`.
+        axes: Names of the coordinates, the curve's x-axis first; empty if the scenarios have no order.
+        aggregates: Summaries over the axis: `mean`, `auilc`, `worst`.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Protocol:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-#: In the order of the design: from nothing missing to everything at once, then values that are wrong.
+#: Standard protocols in order: from nothing missing to everything at once, then values that are wrong.
 STANDARD = (
     "complete",
     "inter-drop",
@@ -94,13 +94,13 @@ _PROTOCOLS: Registry[Callable[[], Protocol]] = Registry("protocol", "sentibench.
 
 
 def register_protocol(builder: Callable[[], Protocol]) -> Callable[[], Protocol]:
-    """Decorator for a function that returns a Protocol; its name is known from then on."""
+    """Register the protocol that a function returns; a decorator."""
     _PROTOCOLS.add(builder().name, builder, origin_of(builder))
     return builder
 
 
 def get_protocol(name: str) -> Protocol:
-    """The protocol called `name` or `name@version`; a scenario's text gives a protocol of that one scenario.
+    """Return the protocol called `name` or `name@version`; a scenario's text gives a protocol of that one scenario.
 
     Raises:
         InputError: for an unknown name, or a version that is not the current one.
@@ -117,6 +117,6 @@ def get_protocol(name: str) -> Protocol:
 
 def protocols() -> dict[str, Protocol]:
     """All registered protocols by name: the standard ones first, in their order."""
-    found = {name: builder() for name, builder in _PROTOCOLS.all().items()}
-    first = {name: found.pop(name) for name in STANDARD if name in found}
-    return {**first, **found}
+    by_name = {name: builder() for name, builder in _PROTOCOLS.all().items()}
+    first = {name: by_name.pop(name) for name in STANDARD if name in by_name}
+    return {**first, **by_name}

@@ -1,6 +1,6 @@
-"""Training regimes: what is erased while training and, with a fixed replicate, on the validation set.
+"""Training regimes: scenarios drawn during training and, with a fixed replicate, on the validation set.
 
-A regime is a scenario drawn anew every epoch. `uncertain` is the default; `modality-dropout(0.3)` drops modalities;
+A regime is a scenario drawn again every epoch. `uncertain` is the default; `modality-dropout(0.3)` drops modalities;
 `matched(random_positions(rate=0.5))` trains one model for one test scenario, as TFR-Net does, and is that scenario. Any
 scenario's text is a regime too.
 
@@ -21,7 +21,7 @@ from protocols.scenario import Scenario, parse
 
 _REGIMES: Registry[str] = Registry("training regime", "sentibench.protocols")
 
-#: Regimes that take an argument, as `protocols list` shows them.
+#: Regimes that take an argument, as listed by `protocols list`.
 PARAMETRISED = {
     "matched(SCENARIO)": "SCENARIO",
     "modality-dropout(RATE)": "drop(rate=RATE)",
@@ -30,11 +30,11 @@ PARAMETRISED = {
 
 @dataclass(frozen=True)
 class Regime:
-    """What is erased in training.
+    """Scenario drawn in training.
 
     Attributes:
         name: `complete`, `uncertain`, `matched(...)`, `modality-dropout(...)`, or the text of a scenario.
-        scenario: What is drawn for every sample.
+        scenario: Scenario drawn for every sample.
     """
 
     name: str
@@ -42,20 +42,20 @@ class Regime:
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the scenario: two names for the same erasure are the same regime."""
+        """Hash of the scenario: two names of one scenario are the same regime."""
         return self.scenario.fingerprint
 
     def training_masks(self, data: Layout | HasLayout, replicate: int, epoch: int) -> Masks:
-        """The draw of one epoch: a pure function of regime, replicate, epoch and sample, whatever the model."""
+        """Masks of one epoch: a pure function of regime, replicate, epoch and sample, independent of the model."""
         return self.scenario.masks(data, "train", f"train/{replicate}/{epoch}")
 
     def validation_masks(self, data: Layout | HasLayout) -> Masks:
-        """The one draw by which checkpoints are selected: the same for every model, seed and epoch."""
+        """Masks for the selection of checkpoints: the same for every model, seed and epoch."""
         return self.scenario.masks(data, "valid", "valid")
 
 
 def register_regime(name: str, scenario: str | Scenario) -> None:
-    """Make a training regime known under a name; raises InputError for a bad scenario or a name that is taken."""
+    """Register a training regime under a name; raises InputError for a bad scenario or a name that is taken."""
     text = str(parse(scenario))
     _REGIMES.add(name, text, text)
 
@@ -66,7 +66,7 @@ def regimes() -> dict[str, str]:
 
 
 def get_regime(name: str) -> Regime:
-    """The regime called `name`, or the one that draws the scenario written in `name`.
+    """Return the regime called `name`, or the one that draws the scenario written in `name`.
 
     Raises:
         InputError: for an unknown name or a scenario that cannot be read.

@@ -1,7 +1,7 @@
-"""Finding things by name: mechanisms, protocols, training regimes, and, in the packages above, models and data sets.
+"""Registries by name: mechanisms, protocols, training regimes, and, in the packages above, models and data sets.
 
-A name is found in three places: what this project brings, the entry points of installed distributions (each names a
-module that registers things when it is imported), and plugin files.
+A name comes from one of three places: this project, the entry points of installed distributions (each names a module
+that registers items when it is imported), and plugin files.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from protocols.own_modules import file_of, file_sha256, identity, imported_since
 
 T = TypeVar("T")
 
-#: Every registry of this process, for plugin files, which may register things of any kind.
+#: Every registry of this process, for plugin files, which may register items of any kind.
 _REGISTRIES: list[Registry[object]] = []
 _PLUGIN = "sentibench_plugin_"
 #: Identity of every plugin file that was imported and of its own modules, by the name of the module.
 _SOURCES: dict[str, str] = {}
-#: What every plugin file registered, by its identity.
+#: Registered names of every plugin file, by its identity.
 _LOADED: dict[str, tuple[str, ...]] = {}
 #: Own modules of plugins, by name.
 _OWN: dict[str, _OwnModule] = {}
-#: Modules that plugins imported while they were at work and that are part of no identity: name -> file.
+#: Modules that plugins imported while they ran and that belong to no identity: name -> file.
 _STRAYS: dict[str, Path] = {}
 
 
@@ -40,9 +40,9 @@ class _OwnModule:
     """A module beside a plugin, as it was when the plugin was loaded.
 
     Attributes:
-        file: Where it is.
-        sha256: Of its content.
-        imported: Whether the plugin had imported it then; else it does so later, in a function.
+        file: Path of the module.
+        sha256: Hash of its content.
+        imported: True if the plugin had imported it by then; False if a function imports it later.
     """
 
     file: Path
@@ -51,12 +51,12 @@ class _OwnModule:
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name.
+    """Items of one kind by name.
 
     Args:
-        kind: What they are called in messages, such as `model`.
+        kind: Name of the kind in messages, such as `model`.
         group: Entry points of installed distributions that name modules to import.
-        built_in: Name -> module of this project that registers it, imported when the name is first asked for. They come
+        built_in: Name -> module of this project that registers it, imported when the name is first used. These come
             first, in this order, whenever all are listed.
     """
 
@@ -68,15 +68,15 @@ class Registry(Generic[T]):
         _REGISTRIES.append(self)  # type: ignore[arg-type]
 
     def add(self, name: str, item: T, origin: str) -> None:
-        """Register a thing.
+        """Register an item.
 
         Args:
-            name: Its name.
-            item: The thing.
-            origin: Where it is defined, `module.qualified_name`: the same place may register again.
+            name: Name of the item.
+            item: The registered item.
+            origin: Place of its definition, `module.qualified_name`; the same place may register again.
 
         Raises:
-            InputError: if the name is taken from elsewhere.
+            InputError: If the name was registered from another place.
         """
         known = self._origins.get(name)
         if known is not None and known != origin:
@@ -84,7 +84,7 @@ class Registry(Generic[T]):
         self._items[name], self._origins[name] = item, origin
 
     def get(self, name: str, *, hint: str = "") -> T:
-        """The thing called `name`; raises InputError with the nearest names."""
+        """Return the item called `name`; raises InputError with the nearest names for an unknown one."""
         if name not in self._items and name in self._built_in:
             importlib.import_module(self._built_in[name])
         if name not in self._items:
@@ -101,7 +101,7 @@ class Registry(Generic[T]):
         return name in self._items
 
     def all(self) -> dict[str, T]:
-        """Everything that can be found, by name: this project's first, in its order, then by name."""
+        """All items by name: this project's first, in its order, then the others by name."""
         for module in dict.fromkeys(self._built_in.values()):
             importlib.import_module(module)
         for problem in self._load_entry_points():
@@ -118,7 +118,7 @@ class Registry(Generic[T]):
         return {entry.module.partition(".")[0] for entry in importlib.metadata.entry_points(group=self.group)}
 
     def _load_entry_points(self) -> list[str]:
-        """Import the modules that installed distributions name; what cannot be imported is returned, a line each."""
+        """Import the modules that installed distributions name; returns one line for each failed import."""
         broken = []
         for entry in importlib.metadata.entry_points(group=self.group):
             try:
@@ -129,26 +129,26 @@ class Registry(Generic[T]):
 
 
 def plugin_sha256(thing: type) -> str:
-    """sha256 of the plugin that a class was defined in; empty for all others, which have versions.
+    """sha256 of the plugin that a class was defined in; empty for versioned classes.
 
-    What comes of a file that its author is still writing is filed by its content, and by that of the modules that it
-    imports and that no distribution versions (`protocols.own_modules`).
+    Results of a plugin are filed by its content and by that of its own modules (`protocols.own_modules`), since a file
+    that is still being written has no version.
     """
     return _SOURCES.get(thing.__module__, "")
 
 
 def origin_of(thing: Callable[..., object]) -> str:
-    """Where a class or function is defined, as `Registry.add` wants it."""
+    """Place where a class or function is defined, as `Registry.add` expects it."""
     return f"{thing.__module__}.{thing.__qualname__}"
 
 
 def load_plugin(path: str | Path) -> list[str]:
     """Import a Python file that registers models, mechanisms, protocols, training regimes or data sets.
 
-    It is known by its content and by that of its own modules, see `protocols.own_modules`.
+    It is identified by its content and by that of its own modules, see `protocols.own_modules`.
 
     Returns:
-        What it registered, as `model my-model`.
+        The registered items, such as `model my-model`.
 
     Raises:
         InputError: if the file is missing, fails to import, registers nothing, or imports a module that is neither
@@ -200,13 +200,13 @@ def load_plugin(path: str | Path) -> list[str]:
 
 
 def check_imports(known: Collection[str]) -> None:
-    """Check that plugins at work have imported nothing that is not part of their identity.
+    """Check that running plugins have imported nothing outside their identity.
 
     Args:
         known: Names of the modules that were imported before the work began.
 
     Raises:
-        InputError: for a module that could not be foreseen, or one that changed before a function imported it.
+        InputError: For a module that the text did not reveal, or one that changed before a function imported it.
     """
     if not _SOURCES:
         return
@@ -214,11 +214,11 @@ def check_imports(known: Collection[str]) -> None:
     for name, file in _STRAYS.items():
         if name in sys.modules:
             raise InputError(f"a plugin {_not_followed(name, file)}")
-    for name, own in _OWN.items():
-        if name in sys.modules and not own.imported:
-            if file_sha256(own.file) != own.sha256:
-                raise InputError(f"{own.file}: changed after its plugin was loaded; run the study again")
-            _OWN[name] = replace(own, imported=True)
+    for name, module in _OWN.items():
+        if name in sys.modules and not module.imported:
+            if file_sha256(module.file) != module.sha256:
+                raise InputError(f"{module.file}: changed after its plugin was loaded; run the study again")
+            _OWN[name] = replace(module, imported=True)
 
 
 def _not_followed(name: str, file: Path) -> str:
@@ -229,18 +229,18 @@ def _not_followed(name: str, file: Path) -> str:
 
 
 def _check_names(path: Path, modules: Mapping[str, Path]) -> None:
-    """A name means one module in a process: raises InputError where another file has that of an own module."""
+    """Raise InputError if another file of this process has the name of an own module."""
     for name, file in modules.items():
         other = _OWN[name].file if name in _OWN else (file_of(name) or file).resolve()
         if other != file:
             raise InputError(
-                f"plugin {path}: its module '{name}' ({file}) has the name of another that is in use ({other}); rename "
+                f"plugin {path}: its module '{name}' ({file}) has the name of another module in use ({other}); rename "
                 "one of the two"
             )
 
 
 def _unload_changed(modules: Mapping[str, Path]) -> None:
-    """Of a plugin whose modules were edited since they were imported, all are imported again."""
+    """Unload all modules of a plugin if any was edited since its import, so that all are imported again."""
     if any(name in _OWN and _OWN[name].sha256 != file_sha256(file) for name, file in modules.items()):
         for name in modules.keys() & _OWN.keys():
             sys.modules.pop(name, None)
@@ -250,7 +250,7 @@ def _changed(before: Mapping[int, Mapping[str, object]]) -> Iterable[str]:
     for registry in _REGISTRIES:
         known, installed = before.get(id(registry), {}), registry._installed()
         for name, item in registry._items.items():
-            # what this project and installed distributions bring may have been imported on the way
+            # modules of this project and of installed distributions may have been imported meanwhile
             theirs = name in registry._built_in or registry._origins[name].partition(".")[0] in installed
             if known.get(name) is not item and not theirs:
                 yield f"{registry.kind} {name}"

@@ -32,10 +32,10 @@ COMPLETE = "complete"
 
 @dataclass(frozen=True)
 class Scenario:
-    """A sequence of mechanisms, each on what the one before left. Without any, nothing is erased: `complete`.
+    """A sequence of mechanisms, each applied to the result of the one before; an empty sequence is `complete`.
 
-    Noise is added to what the whole scenario leaves and scaled by its power, wherever in the sequence it is named: its
-    strength tells nothing of what is erased.
+    Noise is added to the values that the whole scenario leaves and scaled by their power, wherever in the sequence it
+    is named: its strength carries no information about the erased values.
 
     Masks are nested in the rates where mechanisms that spare a modality (`drop`, `missing_ratio`) come first.
     """
@@ -50,22 +50,22 @@ class Scenario:
 
     @property
     def corrupts(self) -> bool:
-        """Whether values that stay may be wrong, beside those that go."""
+        """True if remaining values may be corrupted."""
         return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
 
     @property
     def erases(self) -> bool:
-        """Whether any mechanism may erase positions."""
+        """True if any mechanism may erase positions."""
         return any(type(m).erase is not Mechanism.erase for m in self.mechanisms)
 
     @property
     def ignorable(self) -> bool:
-        """Whether all that a sample tells is what is left of it: values are right, and gaps do not depend on them."""
+        """True if gaps are ignorable: remaining values are correct, and gaps do not depend on values."""
         return not self.corrupts and all(m.at_random for m in self.mechanisms)
 
     @property
     def fingerprint(self) -> str:
-        """Hash of the text and of the mechanisms' versions (of plugins: their content): results are filed by it."""
+        """Hash of the text and of the mechanisms' versions (for plugins: their content); it identifies results."""
         marks = (f"{m}@{self._version(m)}" + plugin_sha256(type(m))[:16] for m in self.mechanisms)
         text = " + ".join(marks)
         return hashlib.sha256(f"scenario:1:{text}".encode()).hexdigest()[:16]
@@ -76,7 +76,7 @@ class Scenario:
         Args:
             data: A layout, or a data set that has one for every part.
             split: The part to mask: train, valid or test. Ignored when `data` is a layout.
-            replicate: Which repetition of the draw.
+            replicate: Repetition of the draw, 0 for the first.
         """
         layout = data if isinstance(data, Layout) else data.layout(split)
         observed = {m: layout.observed[m] for m in MODALITIES}
@@ -93,10 +93,10 @@ class Scenario:
             erased = mechanism.erase(layout, present, stream)
             if erased:
                 observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
-                present = None  # worked out anew for the next mechanism, if there is one
+                present = None  # computed again for the next mechanism, if any
             for m, corruption in mechanism.corrupt(layout, stream).items():
                 if m in (noise if isinstance(corruption, Noise) else substituted):
-                    raise InputError(f"scenario '{self}' spoils {m} in the same way twice; name one of the two")
+                    raise InputError(f"scenario '{self}' corrupts {m} in the same way twice; name one of the two")
                 if isinstance(corruption, Noise):
                     noise[m] = corruption
                 else:
@@ -104,7 +104,7 @@ class Scenario:
         return Masks(layout, observed, noise, substituted)
 
     def _version(self, mechanism: Mechanism) -> int:
-        """A mechanism's version here: one more for noise in a scenario that erases.
+        """Version of a mechanism in this scenario: one more for noise in a scenario that erases.
 
         Such noise was scaled by the power of erased positions as well in version 1; noise alone has not changed since.
         """
@@ -146,7 +146,7 @@ def _mechanisms(node: ast.expr, text: str) -> list[Mechanism]:
         _check_names(cls, arguments, text)
         try:
             return [cls(**arguments)]
-        except TypeError as error:  # of a plugin's own checks
+        except TypeError as error:  # raised by a plugin's checks
             raise InputError(f"scenario {_short(text)}: {node.func.id}: {error}") from None
     if isinstance(node, ast.Name):
         mechanism_class(node.id)
@@ -170,8 +170,10 @@ def _value(node: ast.expr, text: str) -> object:
     if isinstance(node, ast.Name):
         return node.id
     if isinstance(node, ast.Constant) and isinstance(node.value, (int, float, str)):
-        if not isinstance(node.value, (bool, str)) and read_number(found := _source(node, text)) is None:
-            raise InputError(f"scenario {_short(text)}: {found[:40]!r} is no plain number; write it as 0.5, 10 or 1e-3")
+        if not isinstance(node.value, (bool, str)) and read_number(source := _source(node, text)) is None:
+            raise InputError(
+                f"scenario {_short(text)}: {source[:40]!r} is not a plain number; write it as 0.5, 10 or 1e-3"
+            )
         return node.value
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub) and isinstance(node.operand, ast.Constant):
         value = _value(node.operand, text)
@@ -180,7 +182,7 @@ def _value(node: ast.expr, text: str) -> object:
     if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
         return tuple(_value(item, text) for item in node.elts)
     if isinstance(node, ast.Dict) and all(k is not None for k in node.keys):
-        with suppress(TypeError):  # a key that holds a mapping
+        with suppress(TypeError):  # a mapping cannot be a key
             return {_value(k, text): _value(v, text) for k, v in zip(node.keys, node.values, strict=True) if k}
     raise InputError(f"cannot read the value {_short(ast.unparse(node))} in scenario {_short(text)}")
 
@@ -190,6 +192,6 @@ def _source(node: ast.expr, text: str) -> str:
 
 
 def _short(text: str) -> str:
-    """A text in quotes, on one line, cut where it is long."""
+    """A text in quotes, on one line, shortened if it is long."""
     shown = repr(text)
     return shown if len(shown) <= 160 else shown[:157] + "...'"

@@ -1,4 +1,4 @@
-"""The standard protocols. A changed mask is a new version: golden hashes in the tests hold them to it."""
+"""The standard protocols. A changed mask needs a new version; golden hashes in the tests enforce this."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ERROR_RATES = (0.1, 0.2, 0.3, 0.4, 0.5)
 
 
 def _curve(name: str, template: str, title: str, axis: str = "missing rate", version: int = 1) -> Protocol:
-    """A protocol with one scenario a rate, 0 to 0.9."""
+    """Make a protocol with one scenario for each rate, 0 to 0.9."""
     points = tuple(Point(parse(template.format(rate)), {axis: rate}) for rate in RATES)
     return Protocol(name, version, title, points, (axis,), ("mean", "auilc"))
 
@@ -36,7 +36,7 @@ def inter_drop() -> Protocol:
 
 @register_protocol
 def inter_subsets() -> Protocol:
-    """The seven subsets of modalities: which carries what."""
+    """The seven subsets of modalities: the information in each."""
     subsets = [s for k in (1, 2, 3) for s in itertools.combinations(MODALITIES, k)]
     points = tuple(Point(parse(f"subset(available=({','.join(s)},))"), {"available": "+".join(s)}) for s in subsets)
     return Protocol("inter-subsets", 1, "only these modalities are there", points, ("available",), ("mean", "worst"))
@@ -95,7 +95,7 @@ def intra_burst() -> Protocol:
 
 @register_protocol
 def intra_informative() -> Protocol:
-    """Missing not at random: what stands out goes first."""
+    """Missing not at random: salient positions are erased first."""
     title = "missing not at random: positions that stand out are likelier to go"
     return _curve("intra-informative", "informative(rate={}, strength=3)", title)
 
@@ -111,6 +111,6 @@ def noise() -> Protocol:
 
 @register_protocol
 def compat_mmsa() -> Protocol:
-    """The masks of the public MMSA and LNLN loaders: for comparison with numbers made with them, and nothing else."""
+    """The masks of the public MMSA and LNLN loaders: only for comparison with numbers made with them."""
     title = "the masks of the public MMSA / LNLN loaders, correlated modalities included: for comparison only"
     return _curve("compat-mmsa", "mmsa_positions(rate={})", title)

@@ -1,4 +1,4 @@
-"""A protocol seen on samples: what it realises by modality, what becomes of one sample and of many, what stays."""
+"""Survey of a protocol on samples: realised integrity by modality, the masks of one example, shares of lost samples."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from protocols.scenario import parse
 
 @dataclass(frozen=True, eq=False)
 class PointSurvey:
-    """What one scenario does.
+    """Effect of one scenario.
 
     Attributes:
-        point: The scenario and where it lies.
-        integrity: `(n, 3)` realised, of every sample.
-        example: By modality `(T,)`: what is observed of the example sample.
-        spoilt: By modality `(T,)`: what of the example sample is there and wrong.
-        masks_sha256: Of all masks.
+        point: The scenario and its coordinates.
+        integrity: Realised integrity of every sample, `(n, 3)`.
+        example: By modality `(T,)`: observed positions of the example sample.
+        spoilt: By modality `(T,)`: corrupted positions of the example sample.
+        masks_sha256: Hash of all masks.
     """
 
     point: Point
@@ -34,13 +34,13 @@ class PointSurvey:
 
     @property
     def mean(self) -> FloatArray:
-        """`(3,)` mean integrity of text, audio, vision."""
+        """Mean integrity of text, audio, vision, `(3,)`."""
         mean: FloatArray = self.integrity.mean(axis=0)
         return mean
 
     @property
     def gone(self) -> FloatArray:
-        """`(3,)` share of the samples without the modality."""
+        """Share of the samples without the modality, `(3,)`."""
         share: FloatArray = (self.integrity == 0).mean(axis=0)
         return share
 
@@ -50,10 +50,10 @@ class Survey:
     """A protocol on the samples of a layout.
 
     Attributes:
-        protocol: What was drawn.
-        layout: On which samples.
+        protocol: The drawn protocol.
+        layout: Layout of the samples.
         sample: Row of the example sample.
-        points: In the protocol's order.
+        points: One survey for each scenario, in the protocol's order.
     """
 
     protocol: Protocol
@@ -63,7 +63,7 @@ class Survey:
 
     @property
     def whole_modalities(self) -> bool:
-        """Whether some scenario means to take whole modalities from some samples and not from others."""
+        """True if some scenario is made to erase whole modalities and does so for some samples but not for all."""
         aims = any(m.kind in ("inter", "both") for p in self.points for m in p.point.scenario.mechanisms)
         return aims and any(((p.gone > 0) & (p.gone < 1)).any() for p in self.points)
 
@@ -72,12 +72,12 @@ def survey(protocol: Protocol, layout: Layout, sample: str | None = None) -> Sur
     """Draw a protocol.
 
     Args:
-        protocol: What to draw.
+        protocol: Protocol to draw.
         layout: The samples.
         sample: Id of the example; by default the sample of middle length.
 
     Raises:
-        InputError: when there is no such sample.
+        InputError: If there is no such sample.
     """
     if sample is None:
         size = np.sum([layout.lengths(m) for m in MODALITIES], axis=0)
@@ -104,7 +104,7 @@ def survey(protocol: Protocol, layout: Layout, sample: str | None = None) -> Sur
 
 @lru_cache(maxsize=1)
 def example_layout(samples: int = 1000) -> Layout:
-    """Samples of varied length, with random salience: to look at a protocol without data."""
+    """Make samples of varied length with random salience, to examine a protocol without data."""
     rng = np.random.Generator(np.random.Philox(key=[0, 0]))
     longest = {"text": (3, 40), "audio": (10, 200), "vision": (10, 250)}
     lengths = {m: rng.integers(*longest[m], samples).tolist() for m in MODALITIES}
@@ -117,7 +117,7 @@ def example_layout(samples: int = 1000) -> Layout:
 
 @lru_cache(maxsize=1024)
 def leaves_everything(scenario: str) -> bool:
-    """Whether nothing is missing and nothing is wrong under a scenario, however it is written.
+    """Return True if a scenario, however it is written, erases and corrupts nothing.
 
     Its masks are drawn on the samples of `example_layout`: at rate 0, or with every modality available, they are those
     of `complete`.

@@ -1,4 +1,6 @@
-"""Senti-iFusion: integrity estimation, cross-modal completion and adaptive fusion, one file a part; `model` joins them.
+"""Senti-iFusion: integrity estimation, cross-modal completion and adaptive fusion, one file a part.
+
+`model` joins the parts.
 
 May import `protocols` and `baselines`; is imported by `benchmark` through the registry only.
 """

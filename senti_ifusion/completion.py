@@ -17,15 +17,15 @@ from baselines.layers.transformer import Attention, feed_forward, learned_tokens
 from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
 
-#: Added to the integrity before its logarithm: a donor that is gone weighs exp(-13.8 / tau) of one that is whole.
+#: Added to the integrity before its logarithm: a missing donor weighs exp(-13.8 / tau) of a complete one.
 EPSILON = 1e-6
 
 
 class Completion(NamedTuple):
-    """What completion makes of a batch.
+    """Result of the completion of a batch.
 
     Attributes:
-        proxy: What stands in where a modality is gone, `(B, 3, K, d)`.
+        proxy: Tokens that replace those of a missing modality, `(B, 3, K, d)`.
         shared: S, `(B, 3, K, d)`.
         private: P, `(B, 3, K, d)`; read by the loss only: None outside training and without
             disentanglement.
@@ -39,13 +39,13 @@ class Completion(NamedTuple):
 
 
 class Prior(nn.Module):
-    """A modality's tokens when nothing is known of them: those of complete inputs on average, and what is learned.
+    """Tokens of a modality before any evidence: the average over complete inputs plus a learned offset.
 
-    The average follows H* through training and is stored with the model, so that what stands in for a gap starts at
-    the best constant and not at noise (our reading).
+    The average follows H* through training and is stored with the model, so that the replacement of a gap starts at the
+    best constant and not at noise (our reading).
     """
 
-    #: Least share of the newest batch in the average; before that, all batches count alike.
+    #: Smallest share of the newest batch in the average; until it is reached, all batches have equal weight.
     NEWEST = 0.05
 
     mean: Tensor
@@ -60,7 +60,7 @@ class Prior(nn.Module):
 
     @torch.no_grad()
     def follow(self, target: Tensor, weight: Tensor) -> None:
-        """Take H* `(B, 3, K, d)` into the average, by how much of each modality the complete view has `(B, 3)`."""
+        """Update the average with H* `(B, 3, K, d)`, weighted by the integrity of the complete view `(B, 3)`."""
         total = weight.sum(dim=0)
         batch = torch.einsum("bm,bmkd->mkd", weight, target) / total.clamp(min=EPSILON)[:, None, None]
         there = total > EPSILON
@@ -69,12 +69,12 @@ class Prior(nn.Module):
         self.mean.lerp_(batch, share[:, None, None].expand_as(batch))
 
     def forward(self) -> Tensor:
-        """`(3, K, d)`."""
+        """Return the prior tokens, `(3, K, d)`."""
         return self.mean + self.offset
 
 
 class CrossModalCompletion(nn.Module):
-    """Shared and private parts, donors weighted by integrity, a proxy for what is missing."""
+    """Split tokens into shared and private parts, weight donors by integrity, and make proxies for missing tokens."""
 
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
@@ -93,8 +93,8 @@ class CrossModalCompletion(nn.Module):
         self.generators = nn.ModuleList(_correction(width, dropout) for _ in MODALITIES)
 
     def forward(self, tokens: Tensor, integrity: Tensor, prior: Tensor) -> Completion:
-        """Proxies for H `(B, 3, K, d)` by I `(B, 3)`: the prior `(3, K, d)`, corrected by what donors say."""
-        # the proxy is made from what the encoders say and does not tell them what to say
+        """Make proxies for H `(B, 3, K, d)` by I `(B, 3)`: the prior `(3, K, d)`, corrected by the donors."""
+        # the proxy is made from the encoders' tokens and does not train the encoders
         given = tokens.detach() if self.config.detach_donors else tokens
         shared = self.to_shared(given)
         private = None
@@ -118,15 +118,15 @@ class CrossModalCompletion(nn.Module):
         return scores.masked_fill(itself, -math.inf).softmax(dim=-1)
 
     def _attend(self, shared: Tensor) -> Tensor:
-        """What every modality's queries find in every donor, `(B, donor, modality, K, d)`, as one attention."""
+        """Attention of every modality's queries over every donor, `(B, donor, modality, K, d)`, in one call."""
         batch, modalities, count, width = shared.shape
         queries = self.queries.flatten(0, 1).expand(batch * modalities, -1, -1)
-        found: Tensor = self.attention(queries, self.norm_shared(shared).flatten(0, 1))
-        return found.reshape(batch, modalities, modalities, count, width)
+        attended: Tensor = self.attention(queries, self.norm_shared(shared).flatten(0, 1))
+        return attended.reshape(batch, modalities, modalities, count, width)
 
 
 def _correction(width: int, dropout: float) -> nn.Sequential:
-    """Starts small: what it corrects is a good guess already."""
+    """Make a network with small initial output, since the prior that it corrects is already a good guess."""
     generate = feed_forward(width, 2 * width, dropout)
     with torch.no_grad():
         for parameter in generate[-1].parameters():
@@ -135,7 +135,7 @@ def _correction(width: int, dropout: float) -> nn.Sequential:
 
 
 def availability(integrity: Tensor) -> Tensor:
-    """`(B, 3)`: the highest integrity among the other modalities, so 0 when every donor of m is gone."""
+    """`(B, 3)`: highest integrity among the other modalities; 0 if every donor of m is missing."""
     others = integrity[:, None, :].expand(-1, len(MODALITIES), -1)
     itself = torch.eye(len(MODALITIES), dtype=torch.bool, device=integrity.device)
     return others.masked_fill(itself, 0.0).amax(dim=-1)

@@ -1,7 +1,7 @@
-"""Every choice of Senti-iFusion, one field each.
+"""Config of Senti-iFusion: every choice is one field.
 
-KNOWN: stated in the abstract or the figure captions of the paper. READING: ours, as the paper's equations and settings
-were not at hand; whoever holds the paper corrects it here.
+KNOWN: stated in the abstract or the figure captions of the paper. READING: our own choice, as the paper's equations and
+settings were not available; whoever has the paper can correct it here.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from baselines.search import Search
 
 
 class SentiIFusionConfig(ModelConfig):
-    """Config of Senti-iFusion; the fields of the ablation switch single parts off."""
+    """Config of Senti-iFusion; the fields of the ablation switch off single parts."""
 
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 96, 192),
@@ -37,29 +37,29 @@ class SentiIFusionConfig(ModelConfig):
     # Encoders. READING throughout.
     width: int = Field(default=96, ge=8, description="d; READING")
     tokens: int = Field(
-        default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 of what events show; READING"
+        default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 event tokens; READING"
     )
-    heads: int = Field(default=4, ge=1, description="attention heads everywhere; READING")
-    text_norm: InputNorm = Field(default="layer", description="what is done to text states first; READING")
-    stream_norm: InputNorm = Field(default="none", description="what is done to audio and vision first; READING")
+    heads: int = Field(default=4, ge=1, description="attention heads in every attention layer; READING")
+    text_norm: InputNorm = Field(default="layer", description="normalisation of text states; READING")
+    stream_norm: InputNorm = Field(default="none", description="normalisation of audio and vision; READING")
     events: int = Field(default=32, ge=1, description="kinds of events that a token reads; READING")
     neighbours: int = Field(
-        default=1, ge=0, description="audio / vision steps on either side that are averaged beside a step; READING"
+        default=1, ge=0, description="audio / vision steps on either side whose average is added to a step; READING"
     )
-    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="on what is read of audio and vision; READING")
+    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="dropout of audio and vision features; READING")
     dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="on what is read of text, in sub-layers and heads; READING"
+        default=0.5, ge=0, lt=1, description="dropout of text features, in sub-layers and in heads; READING"
     )
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
-    use_integrity: bool = Field(default=True, description="ablation: False takes every modality for whole (I = 1)")
+    use_integrity: bool = Field(default=True, description="ablation: False treats every modality as complete (I = 1)")
     true_integrity: bool = Field(
-        default=False, description="ablation: True weights by the true integrity, told at test time, not by an estimate"
+        default=False, description="ablation: True weights by the true integrity, given at test time, not an estimate"
     )
-    integrity_hidden: int = Field(default=32, ge=1, description="width of the judge of a position; READING")
-    integrity_weight: float = Field(default=1.0, ge=0, description="of the losses of the estimate; READING")
+    integrity_hidden: int = Field(default=32, ge=1, description="hidden width of the presence estimator; READING")
+    integrity_weight: float = Field(default=1.0, ge=0, description="weight of the losses of the estimate; READING")
     integrity_dropout: float = Field(
-        default=0.06, ge=0, lt=1, description="chance that training takes a modality for gone; READING"
+        default=0.06, ge=0, lt=1, description="probability that training treats a modality as missing; READING"
     )
     detach_integrity: bool = Field(
         default=True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
@@ -69,9 +69,11 @@ class SentiIFusionConfig(ModelConfig):
     use_completion: bool = Field(default=True, description="ablation: False leaves gaps to the prior")
     disentanglement: bool = Field(default=True, description="ablation: False drops the consistency and private losses")
     disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
-    consistency_temperature: float = Field(default=0.2, gt=0, description="of the contrastive consistency; READING")
+    consistency_temperature: float = Field(
+        default=0.2, gt=0, description="temperature of the contrastive consistency loss; READING"
+    )
     trust_half: float = Field(
-        default=0.1, gt=0, description="where own tokens and proxy weigh about the same, before it is learned; READING"
+        default=0.1, gt=0, description="initial h: integrity at which own tokens and proxy weigh about equal; READING"
     )
     detach_donors: bool = Field(default=True, description="the proxy does not train the encoders; READING")
     donor_temperature: float = Field(default=0.5, gt=0, description="tau of the donor weights; READING")
@@ -79,42 +81,47 @@ class SentiIFusionConfig(ModelConfig):
     # Dual-depth validation. KNOWN: feature level and semantic level, training only.
     feature_validation: bool = Field(default=True, description="ablation: False drops the feature-level loss")
     semantic_validation: bool = Field(default=True, description="ablation: False drops the semantic-level loss")
-    validate_encoders: bool = Field(default=False, description="whether both losses train the encoders, too; READING")
+    validate_encoders: bool = Field(default=False, description="True: both losses also train the encoders; READING")
     feature_weight: float = Field(default=0.5, ge=0, description="READING")
     semantic_weight: float = Field(default=0.25, ge=0, description="READING")
     alone_weight: float = Field(
-        default=0.3, ge=0, description="of each modality's own tokens saying the sentiment by themselves; READING"
+        default=0.3, ge=0, description="weight of the loss of predictions from each modality's own tokens; READING"
     )
     target_momentum: float = Field(
-        default=0.0, ge=0, lt=1, description="0: targets by the encoder itself; else by its moving average; READING"
+        default=0.0, ge=0, lt=1, description="0: targets from the encoder; else from its moving average; READING"
     )
 
     # Integrity-guided adaptive fusion. KNOWN: the dominant modality is chosen by completeness and quality; attention
     # over several scales.
     adaptive_fusion: bool = Field(default=True, description="ablation: False fuses all modalities with equal weight")
     dominant: Literal["auto", "text"] = Field(default="auto", description="ablation: 'text' always lets language lead")
-    scales: int = Field(default=3, ge=1, description="successive layers at which the others are queried; READING")
+    scales: int = Field(
+        default=3, ge=1, description="successive layers at which the lead queries the other modalities; READING"
+    )
     fusion_layers: int = Field(default=1, ge=1, description="depth of the fusion Transformer; READING")
     choice_temperature: float = Field(
         default=0.5, gt=0, description="tau of the lead, R^(1 / tau): near 0 the dominant modality leads alone; READING"
     )
-    quality_weight: float = Field(default=0.3, ge=0, description="of the loss of the quality head; READING")
+    quality_weight: float = Field(default=0.3, ge=0, description="weight of the loss of the quality head; READING")
     readers: int = Field(
-        default=4, ge=1, description="light heads that answer alone, each from its part of the width; READING"
+        default=4, ge=1, description="light heads that predict separately, each from its part of the width; READING"
     )
     reader_hidden: int = Field(default=64, ge=1, description="width inside a light head; READING")
     fusion_share: float = Field(
-        default=0.3, gt=0, le=1, description="of the fusion in the answer; the light heads have the rest; READING"
+        default=0.3,
+        gt=0,
+        le=1,
+        description="share of the fusion in the prediction, against the light heads; READING",
     )
     fusion_weight: float = Field(
-        default=1.0, ge=0, description="of the loss of what the fusion answers by itself; READING"
+        default=1.0, ge=0, description="weight of the loss of the fusion's own prediction; READING"
     )
 
     # Progressive training. KNOWN: two stages.
     progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
-    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="of the epochs; READING")
+    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="share of the epochs in stage 1; READING")
     stage2_rate: float = Field(default=1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
-    stage2_weight: float = Field(default=0.5, ge=0, description="of the stage-1 losses in stage 2; READING")
+    stage2_weight: float = Field(default=0.5, ge=0, description="weight of the stage-1 losses in stage 2; READING")
 
     # The task. READING.
     task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")

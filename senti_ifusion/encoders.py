@@ -1,4 +1,4 @@
-"""Part 1: each modality as K tokens (our reading)."""
+"""Part 1: encoders of each modality into K tokens (our reading)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from senti_ifusion.config import SentiIFusionConfig
 
 
 class ModalityEncoders(nn.Module):
-    """A modality's tokens: the mean of what is there, and what K - 1 groups of events show beside it."""
+    """Encode a modality as tokens: the mean of its present positions, and K - 1 tokens of groups of events."""
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
         super().__init__()
@@ -37,19 +37,19 @@ class ModalityEncoders(nn.Module):
         )
 
     def features(self, batch: Batch, modality: Modality) -> Tensor:
-        """`(B, T, D)`: one modality's vectors as the encoder reads them, normalised."""
+        """Normalised vectors of one modality, the encoder's input, `(B, T, D)`."""
         return cast(EventTokens, self.encoders[modality]).features(batch[modality])
 
     def forward(self, batch: Batch, presence: Mapping[Modality, Tensor] | None = None) -> Tensor:
-        """H, `(B, 3, K, d)`; positions count in proportion to their presence, `(B, T)` by modality."""
+        """Return H, `(B, 3, K, d)`; positions are weighted by their presence, `(B, T)` by modality."""
         tokens = [self.encoders[m](batch[m], presence[m] if presence else None) for m in MODALITIES]
         return torch.stack(tokens, dim=1)
 
 
 class CompleteView(nn.Module):
-    """H*: the tokens of the complete input, without gradient and without dropout.
+    """Encoder of H*, the tokens of the complete input, without gradient and without dropout.
 
-    With a momentum, they come from an exponential moving average of the encoders, which is stored with the model.
+    With a momentum, the tokens come from an exponential moving average of the encoders, which is stored with the model.
     """
 
     def __init__(self, encoders: ModalityEncoders, momentum: float) -> None:
@@ -61,7 +61,7 @@ class CompleteView(nn.Module):
     def forward(
         self, encoders: ModalityEncoders, batch: Batch, presence: Mapping[Modality, Tensor] | None = None
     ) -> Tensor:
-        """H*, `(B, 3, K, d)`."""
+        """Return H*, `(B, 3, K, d)`."""
         with _without_dropout(self.average or encoders) as view:
             targets: Tensor = view(batch, presence)
         return targets

@@ -18,13 +18,13 @@ from senti_ifusion.config import SentiIFusionConfig
 
 
 class Fused(NamedTuple):
-    """What fusion makes of a batch.
+    """Result of the fusion of a batch.
 
     Attributes:
-        sentiment: `(B,)`.
-        quality: q, `(B, 3)` in (0, 1).
-        reliability: R = I q, `(B, 3)`.
-        dominant: `(B,)` int64: the modality that leads.
+        sentiment: Prediction of the fusion, `(B,)`.
+        quality: Learned quality q, `(B, 3)` in (0, 1).
+        reliability: Reliability R = I q, `(B, 3)`.
+        dominant: Index of the dominant modality, `(B,)` int64.
     """
 
     sentiment: Tensor
@@ -34,7 +34,7 @@ class Fused(NamedTuple):
 
 
 class QualityEstimator(nn.Module):
-    """How near completed tokens are to those of the complete input, learned in training and read at test time."""
+    """Estimator of the closeness of completed tokens to those of the complete input, trained on complete views."""
 
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
@@ -43,14 +43,14 @@ class QualityEstimator(nn.Module):
         self.head = feed_forward(config.width, config.width // 2, config.dropout, output=1)
 
     def forward(self, completed: Tensor) -> Tensor:
-        """q, `(B, 3)` in (0, 1), from C `(B, 3, K, d)`; no gradient flows into C."""
+        """Return q, `(B, 3)` in (0, 1), from C `(B, 3, K, d)`; no gradient flows into C."""
         pooled = self.norm(completed.detach().mean(dim=2)) + self.modality
         quality: Tensor = self.head(pooled).squeeze(-1).clamp(-12.0, 12.0).sigmoid()
         return quality
 
 
 class AdaptiveFusion(nn.Module):
-    """The leading tokens query all modalities at several scales; what these bring is weighted by reliability."""
+    """Fusion in which the lead queries all modalities at several scales; answers are weighted by reliability."""
 
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class AdaptiveFusion(nn.Module):
         self.head = nn.Linear(width, 1)
 
     def start_at(self, label: Tensor) -> None:
-        """The answer is the median of `label` at first, more or less."""
+        """Initialise the prediction near the median of `label`."""
         with torch.no_grad():
             self.head.bias.fill_(float(label.float().quantile(0.5)))
 
@@ -93,15 +93,15 @@ class AdaptiveFusion(nn.Module):
         return Fused(sentiment, quality, reliability, dominant)
 
     def choose(self, reliability: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Who leads, and what each brings.
+        """Choose the shares of the lead and the weights of the queried modalities.
 
-        The lead is shared by degrees, in proportion to `R^(1 / tau)`: the dominant modality has the largest part, and
-        one that is not reliable has none (our reading; with a small tau the dominant modality leads alone).
+        The lead is shared in proportion to `R^(1 / tau)`: the dominant modality has the largest share, an unreliable
+        one almost none (our reading; with a small tau the dominant modality leads alone).
 
         Returns:
-            `(B, 3)` shares of the lead, of sum 1; `(B, 3)` weights of what each brings, the smaller the more it leads;
-            `(B,)` index of the dominant modality. Without adaptive fusion, all lead and weigh the same, and the index
-            is that of the highest reliability.
+            `(B, 3)` shares of the lead, which sum to 1; `(B, 3)` weights of the queried modalities, smaller for a
+            larger share of the lead; `(B,)` index of the dominant modality. Without adaptive fusion, all shares and
+            weights are equal, and the index is that of the highest reliability.
         """
         dominant = reliability.argmax(dim=1)
         if not self.config.adaptive_fusion:

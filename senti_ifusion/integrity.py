@@ -13,15 +13,15 @@ from protocols import MODALITIES
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import ModalityEncoders
 
-#: Logits are clamped short of saturation: float32 rounds the sigmoid of 17 to 1, and I must stay inside (0, 1).
+#: Bound of the logits: float32 rounds the sigmoid of 17 to 1, and I must stay inside (0, 1).
 _EDGE = 12.0
 
 
 class Estimate(NamedTuple):
-    """What is there of a batch.
+    """Estimated integrity and presence of a batch.
 
     Attributes:
-        integrity: I, `(B, 3)` in (0, 1).
+        integrity: Integrity I, `(B, 3)` in (0, 1).
         logits: By modality `(B, T)`: log odds that a position was observed.
     """
 
@@ -30,17 +30,17 @@ class Estimate(NamedTuple):
 
     @property
     def presence(self) -> dict[Modality, Tensor]:
-        """By modality `(B, T)`: the chance that a position was observed; carries no gradient."""
+        """By modality `(B, T)`: probability that a position was observed, without gradient."""
         return {m: logits.detach().sigmoid() for m, logits in self.logits.items()}
 
 
 class IntegrityEstimator(nn.Module):
-    """Whether each position is there, judged by what stands at it, and from that how much of each modality is.
+    """Estimator of the presence of each position, from its features, and of the integrity of each modality.
 
-    Our reading. A position has two numbers: the log odds that it was observed, and how far it counts at all (`[CLS]`
-    and `[SEP]` are always there and say nothing of completeness). I is the mean of the first, weighted by the second.
-    What is judged absent then weighs nothing in the encoders, which is the mitigation of noise. That a position holds
-    nothing but zeros speaks against it from the start; how much is learned.
+    Our reading. A position gets two numbers: the log odds that it was observed, and its weight in the integrity
+    (`[CLS]` and `[SEP]` are always present and carry no information about completeness). I is the mean presence by
+    these weights. Positions judged absent have almost no weight in the encoders, which mitigates noise. A position of
+    zeros starts with lower odds; how much lower is learned.
     """
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
@@ -51,7 +51,7 @@ class IntegrityEstimator(nn.Module):
         self.emptiness = nn.Parameter(torch.tensor([2.0 if m == "text" else 4.0 for m in MODALITIES]))
 
     def forward(self, batch: Batch, encoders: ModalityEncoders) -> Estimate:
-        """I and the judgement of every position; reads the encoders' normalised features and does not train them."""
+        """Estimate I and every position's log odds from the encoders' normalised features, without training these."""
         shares, logits = [], {}
         for m, emptiness in zip(MODALITIES, self.emptiness, strict=True):
             there, counts = self.judges[m](encoders.features(batch, m).detach()).unbind(dim=-1)
@@ -64,13 +64,13 @@ class IntegrityEstimator(nn.Module):
 
 
 class Trust(nn.Module):
-    """How far a modality's own tokens are used in place of the proxy, by its integrity: `I (1 + h) / (I + h)`.
+    """Weight of a modality's own tokens against the proxy, by its integrity: `I (1 + h) / (I + h)`.
 
-    0 at I = 0, 1 at I = 1, about a half at I = h. What is left of a modality is good evidence where the encoders leave
-    gaps out, so trust rises fast from the start; how fast is learned for every token (our reading).
+    0 at I = 0, 1 at I = 1, about a half at I = h. The encoders skip gaps, so the remaining positions are good evidence
+    and the initial h is small; h is learned for every token (our reading).
     """
 
-    #: Of the logarithm of h, so that h can move by its own size within an epoch.
+    #: Factor on the learned logarithm of h, so that h can change by its own size within an epoch.
     RATE = 8.0
 
     def __init__(self, config: SentiIFusionConfig) -> None:
@@ -79,13 +79,13 @@ class Trust(nn.Module):
         self.growth = nn.Parameter(torch.zeros(len(MODALITIES), config.tokens))
 
     def forward(self, integrity: Tensor) -> Tensor:
-        """`(B, 3, K)` in [0, 1] from I `(B, 3)`."""
+        """Return weights `(B, 3, K)` in [0, 1] from I `(B, 3)`."""
         half = self.start * (self.RATE * self.growth).exp()
         integrity = integrity.unsqueeze(-1)
         return integrity * (1 + half) / (integrity + half)
 
 
 def blend(first: Tensor, second: Tensor, share: Tensor) -> Tensor:
-    """`share * first + (1 - share) * second` of tokens `(B, 3, K, d)`; shares `(B, 3, K)`."""
+    """Return `share * first + (1 - share) * second` of tokens `(B, 3, K, d)`; shares `(B, 3, K)`."""
     share = share.unsqueeze(-1)
     return share * first + (1 - share) * second

@@ -1,8 +1,8 @@
 """Part 4: dual-depth validation, and the losses of integrity and disentanglement. Used in training only.
 
 Known: completed features are validated at feature level and at semantic level. The formulas are our reading. Targets
-never carry a gradient. Distances are in units of the target, so that no loss is lowered by shrinking features, and what
-cannot be known is best met by what is likely.
+never carry a gradient. Distances are in units of the target, so that shrinking the features lowers no loss, and where
+the target cannot be known, the likeliest value has the lowest loss.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from senti_ifusion.completion import EPSILON
 
 
 def weighted_mean(values: Tensor, weight: Tensor) -> Tensor:
-    """Mean of `(B, 3)` values by `(B, 3)` weights; 0 where all weights are."""
+    """Mean of `(B, 3)` values by `(B, 3)` weights; 0 if all weights are 0."""
     return (values * weight).sum() / weight.sum().clamp(min=EPSILON)
 
 
@@ -30,7 +30,7 @@ def integrity_loss(estimated: Tensor, true: Tensor) -> Tensor:
 
 
 def presence_loss(logits: Mapping[Modality, Tensor], batch: TrainBatch) -> Tensor:
-    """Cross-entropy of each position's log odds `(B, T)` against whether it was observed, mean over modalities."""
+    """Cross-entropy of each position's log odds `(B, T)` against its observed flag, mean over modalities."""
     terms = []
     for modality, odds in logits.items():
         valid = ~batch.input[modality].padding
@@ -39,7 +39,7 @@ def presence_loss(logits: Mapping[Modality, Tensor], batch: TrainBatch) -> Tenso
 
 
 def distance(tokens: Tensor, target: Tensor) -> Tensor:
-    """`(B, 3)`: mean smooth L1 between tokens `(B, 3, K, d)`, in standard deviations of the target token's values."""
+    """Mean smooth L1, `(B, 3)`, of tokens `(B, 3, K, d)`, in standard deviations of the target token's values."""
     target = target.detach()
     unit = target.std(dim=-1, keepdim=True).clamp(min=1e-4)
     return F.smooth_l1_loss(tokens / unit, target / unit, reduction="none").mean(dim=(2, 3))
@@ -51,7 +51,7 @@ def feature_loss(completed: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 
 
 class SemanticValidation(nn.Module):
-    """Semantic level: the pooled vectors point the same way, and one sentiment head says the same of both."""
+    """Semantic level: cosine of the pooled vectors, and agreement of one sentiment head on both."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -59,14 +59,14 @@ class SemanticValidation(nn.Module):
         self.head = nn.Linear(width, 1)
 
     def score(self, tokens: Tensor) -> Tensor:
-        """`(B, 3)`: the sentiment that the shared head reads in each modality's tokens alone."""
+        """Sentiment that the shared head predicts from each modality's tokens separately, `(B, 3)`."""
         score: Tensor = self.head(self.norm(tokens.mean(dim=2))).squeeze(-1)
         return score
 
     def alone(self, tokens: Tensor, label: Tensor, integrity: Tensor) -> Tensor:
-        """How far each modality's own tokens `(B, 3, K, d)` are from saying the label `(B,)`, by integrity `(B, 3)`.
+        """Error of each modality's own tokens `(B, 3, K, d)` on the label `(B,)`, weighted by integrity `(B, 3)`.
 
-        Where language leads, audio and vision are otherwise hardly asked, and know little when they stand alone.
+        Without this loss, audio and vision are hardly trained where language leads, and predict little without it.
         """
         score = self.score(tokens)
         apart = F.l1_loss(score, label[:, None].expand_as(score), reduction="none")
@@ -75,7 +75,7 @@ class SemanticValidation(nn.Module):
     def forward(self, completed: Tensor, target: Tensor, label: Tensor, weight: Tensor) -> Tensor:
         """Loss of C `(B, 3, K, d)` against H* `(B, 3, K, d)`, labels `(B,)`, weights `(B, 3)`.
 
-        The head learns the label from H*, which has no gradient, and C is drawn to what it says there.
+        The head learns the label from H*, which has no gradient, and C is trained to give the head's prediction for H*.
         """
         target = target.detach()
         apart = 1 - F.cosine_similarity(completed.mean(dim=2), target.mean(dim=2), dim=-1)
@@ -86,28 +86,29 @@ class SemanticValidation(nn.Module):
 
 
 def consistency_loss(shared: Tensor, weight: Tensor, temperature: float) -> Tensor:
-    """Shared parts of one sample's modalities resemble one another more than those of other samples.
+    """Contrastive loss (InfoNCE) between the shared parts of each two modalities of a sample.
 
-    A contrastive loss (InfoNCE) between each two modalities: drawing together alone would be met by a constant.
+    It is low if they are more similar than those of different samples; similarity alone would be reached by a constant.
 
     Args:
         shared: S of complete inputs, `(B, 3, K, d)`.
-        weight: `(B, 3)`: what the complete view has of each modality; a pair counts by the lower of the two.
-        temperature: Of the softmax over the batch.
+        weight: Integrity of the complete view, `(B, 3)`; a pair is weighted by the lower of its two.
+        temperature: Temperature of the softmax over the batch.
     """
     pooled = F.normalize(shared.mean(dim=2), dim=-1)
-    own = torch.arange(len(shared), device=shared.device)
+    same_sample = torch.arange(len(shared), device=shared.device)
     total = shared.new_zeros(())
     for first, second in itertools.combinations(range(len(MODALITIES)), 2):
         pair = torch.minimum(weight[:, first], weight[:, second])
         likeness = pooled[:, first] @ pooled[:, second].T / temperature
-        both = F.cross_entropy(likeness, own, reduction="none") + F.cross_entropy(likeness.T, own, reduction="none")
+        forward = F.cross_entropy(likeness, same_sample, reduction="none")
+        both = forward + F.cross_entropy(likeness.T, same_sample, reduction="none")
         total = total + (0.5 * both * pair).sum() / pair.sum().clamp(min=EPSILON)
     return total / len(MODALITIES)
 
 
 def private_loss(shared: Tensor, private: Tensor, tokens: Tensor, weight: Tensor) -> Tensor:
-    """Private parts P stand at right angles to shared ones S, and S + P make up the modality (H, no gradient)."""
+    """Loss of private parts P: orthogonal to the shared parts S, with S + P equal to the modality (H, no gradient)."""
     angle = F.cosine_similarity(shared, private, dim=-1).square().mean(dim=2)
     lost = distance(shared + private, tokens)
     return weighted_mean(angle + lost, weight)

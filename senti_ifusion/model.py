@@ -1,8 +1,8 @@
 """Senti-iFusion: encoders, integrity estimation, completion, fusion, and their two stages of training.
 
 Li et al., "Senti-iFusion: An Integrity-centered Hierarchical Fusion Framework for Multimodal Sentiment Analysis under
-Uncertain Modality Missingness", arXiv 2511.16990, 2025. What is known of it and what is our reading: `README.md` beside
-this file, and `config.py` field by field.
+Uncertain Modality Missingness", arXiv 2511.16990, 2025. `README.md` in this folder and the fields of `config.py` tell
+what is known of it from what is our reading.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ COMPLETION, FUSION, JOINT = "completion", "fusion", "joint"
 
 
 class Representation(NamedTuple):
-    """What stage 1 makes of a batch, for training and for diagnostics.
+    """Result of stage 1 for a batch, for training and for diagnostics.
 
     Attributes:
-        tokens: H, `(B, 3, K, d)`.
-        estimate: Of the integrity; None without the estimator.
-        integrity: I that weighted everything, `(B, 3)`: estimated, given, or ones.
-        completion: What the completion made; None without it.
-        proxy: What stands in for lost tokens, the completion's or the prior; None where nothing is taken for lost.
-        completed: C, `(B, 3, K, d)`.
+        tokens: Encoded tokens H, `(B, 3, K, d)`.
+        estimate: Estimate of integrity and presence; None without the estimator.
+        integrity: Integrity I used as weight everywhere, `(B, 3)`: estimated, given, or ones.
+        completion: Result of the completion; None without it.
+        proxy: Replacement of missing tokens, by the completion or the prior; None if nothing counts as missing.
+        completed: Completed tokens C, `(B, 3, K, d)`.
     """
 
     tokens: Tensor
@@ -70,7 +70,7 @@ class Representation(NamedTuple):
 
     @property
     def estimated(self) -> Tensor | None:
-        """The estimated integrity, `(B, 3)`; None where nothing is estimated."""
+        """The estimated integrity, `(B, 3)`; None without the estimator."""
         return None if self.estimate is None else self.estimate.integrity
 
 
@@ -89,9 +89,9 @@ class Representation(NamedTuple):
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",
             "every equation, size, weight and setting is our reading, one named config field each",
-            "the light heads of stage 1 keep a say beside the fusion (config field fusion_share), and the encoders are "
-            "a mean and events, without attention, for the sake of small training sets",
-            "integrity is estimated position by position, and what is judged absent weighs nothing in the encoders",
+            "the light heads of stage 1 share the prediction with the fusion (config field fusion_share); encoders are "
+            "a mean and events, without attention, since training sets are small",
+            "integrity is estimated position by position, and positions judged absent have no weight in the encoders",
         ),
     ),
 )
@@ -103,11 +103,11 @@ class SentiIFusion(SentimentModel):
         self.encoders = ModalityEncoders(spec, config)
         self.estimator = IntegrityEstimator(spec, config) if config.use_integrity else None
         self.prior = Prior(config) if config.use_integrity else None
-        # With every modality taken for whole there is no gap to complete.
+        # If every modality counts as complete, there is no gap to fill.
         complete = config.use_integrity and config.use_completion
         self.completion = CrossModalCompletion(config) if complete else None
         self.trust = Trust(config) if config.use_integrity else None
-        # Its sentiment head also says what each modality's own tokens tell.
+        # Its sentiment head also predicts from each modality's own tokens.
         says_sentiment = config.semantic_validation or config.alone_weight > 0
         self.semantic = SemanticValidation(config.width) if says_sentiment else None
         self.light_head = Readers(config)
@@ -115,12 +115,12 @@ class SentiIFusion(SentimentModel):
         self.complete_view = CompleteView(self.encoders, config.target_momentum)
 
     def initialise(self, statistics: TrainingStatistics) -> None:
-        """Every answer starts from the training median."""
+        """Initialise every prediction near the median training label."""
         self.light_head.start_at(statistics.label)
         self.fusion.start_at(statistics.label)
 
     def stages(self, epochs: int) -> list[Stage]:
-        """`completion`, then `fusion`, where the checkpoint is chosen; or one `joint` stage without the progression.
+        """Return `completion`, then `fusion`, where the checkpoint is chosen; or one `joint` stage if not progressive.
 
         A budget of fewer than two epochs cannot be divided and is one joint stage.
         """
@@ -140,7 +140,7 @@ class SentiIFusion(SentimentModel):
         return [ParameterGroup(fusion), *([ParameterGroup(rest, scale)] if scale > 0 else [])]
 
     def represent(self, batch: Batch, integrity: Tensor | None = None) -> Representation:
-        """Estimate, encode, complete.
+        """Run stage 1: estimate, encode, complete.
 
         Args:
             batch: B samples.
@@ -164,25 +164,25 @@ class SentiIFusion(SentimentModel):
         return Representation(tokens, estimate, integrity, completion, proxy, completed)
 
     def _drop(self, integrity: Tensor) -> Tensor:
-        """Take modalities for gone at random in training, so that what stands in for them is used to it."""
+        """Set integrities to 0 at random in training, so that their replacements are trained."""
         rate = self.config.integrity_dropout
         if not self.training or rate == 0:
             return integrity
         return integrity * keep_modalities(len(integrity), rate, integrity.device)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Sentiment `(B,)`, estimated integrity `(B, 3)`, dominant modality `(B,)`."""
+        """Predict sentiment `(B,)`, estimated integrity `(B, 3)` and dominant modality `(B,)`."""
         return self.predict(batch)
 
     def predict(self, batch: Batch, integrity: Tensor | None = None) -> Prediction:
-        """The same, weighted by an integrity `(B, 3)` from outside where one is given."""
+        """Predict as `forward` does, weighted by `integrity` `(B, 3)` in place of the estimate if it is given."""
         representation = self.represent(batch, integrity)
         fused = self.fusion(representation.completed, representation.integrity)
         estimated = None if self.config.true_integrity else representation.estimated
         return Prediction(self._sentiment(representation, fused), estimated, fused.dominant)
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """The losses of the stage: those of stage 1 at full weight in it and jointly, reduced in stage 2."""
+        """Losses of the stage; those of stage 1 have weight `stage2_weight` in stage 2, and 1 otherwise."""
         self.complete_view.follow(self.encoders)
         target = self.complete_view(self.encoders, batch.complete, self._complete_presence(batch.complete))
         if self.prior is not None:
@@ -235,7 +235,7 @@ class SentiIFusion(SentimentModel):
         return _told(batch) if self.config.true_integrity else self.estimator(batch, self.encoders).presence
 
     def _validated(self, representation: Representation) -> Tensor:
-        """C as the validation sees it: what the losses ask for is asked of the completion, not of the encoders."""
+        """C as input of the validation losses, which train the completion and not the encoders."""
         if self.config.validate_encoders:
             return representation.completed
         tokens, proxy = representation.tokens.detach(), representation.proxy
@@ -259,7 +259,7 @@ class SentiIFusion(SentimentModel):
 
 def _told(batch: Batch) -> dict[Modality, Tensor]:
     if batch.observed is None:
-        raise _untold("what is observed")
+        raise _untold("the observed positions")
     return {m: flags.float() for m, flags in batch.observed.items()}
 
 
@@ -271,6 +271,6 @@ def _told_integrity(batch: Batch) -> Tensor:
 
 def _untold(what: str) -> InputError:
     return InputError(
-        f"true_integrity: the batch does not tell {what}; use the registered variant 'senti-ifusion-true-integrity', "
-        "which declares that it is told"
+        f"true_integrity: the batch does not give {what}; use the registered variant 'senti-ifusion-true-integrity', "
+        "which declares this input"
     )

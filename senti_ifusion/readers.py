@@ -1,4 +1,4 @@
-"""The light heads of stage 1: what the completed tokens say before they are fused (our reading)."""
+"""Light heads of stage 1: predictions from the completed tokens before fusion (our reading)."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from senti_ifusion.config import SentiIFusionConfig
 
 
 class Readers(nn.Module):
-    """A committee: each member reads its own part of the width, is trained to answer alone, and their mean counts.
+    """Committee of light heads: each reads its part of the width and is trained separately; the result is their mean.
 
-    They start apart and share no weights, and the parts of the tokens that they read share few, so that their errors
-    are not the same. Together they cost less than one that reads everything.
+    They differ in initial weights and in the parts of the tokens that they read, so that their errors differ. Together
+    they cost less than one head that reads everything.
     """
 
     def __init__(self, config: SentiIFusionConfig) -> None:
@@ -28,12 +28,12 @@ class Readers(nn.Module):
         )
 
     def start_at(self, label: Tensor) -> None:
-        """Every answer is the median of `label` at first, more or less."""
+        """Initialise every head's prediction near the median of `label`."""
         for head in self.heads:
             cast(RegressionHead, head).start_at(label)
 
     def forward(self, completed: Tensor, integrity: Tensor) -> Tensor:
-        """Each member's sentiment, `(B, readers)`, from C `(B, 3, K, d)` and I `(B, 3)`."""
+        """Predict each head's sentiment, `(B, readers)`, from C `(B, 3, K, d)` and I `(B, 3)`."""
         parts = completed.chunk(self.count, dim=-1)
-        read = [torch.cat([part.flatten(1), integrity], dim=1) for part in parts]
-        return torch.stack([head(own) for head, own in zip(self.heads, read, strict=True)], dim=1)
+        inputs = [torch.cat([part.flatten(1), integrity], dim=1) for part in parts]
+        return torch.stack([head(x) for head, x in zip(self.heads, inputs, strict=True)], dim=1)

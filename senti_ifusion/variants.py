@@ -1,4 +1,4 @@
-"""The ablation: each part left out, by a name of its own, from config alone. An ablation is one `run`.
+"""Ablation variants: each part left out under a registered name, by config alone. An ablation is one `run`.
 
 >>> from senti_ifusion.variants import ABLATION
 >>> list(ABLATION)[:2]
@@ -24,7 +24,7 @@ _VARIANTS: dict[str, tuple[str, Mapping[str, object]]] = {
     "true-integrity": ("told the true integrity", {"true_integrity": True}),
 }
 
-#: Rows of the ablation table: name and what is different.
+#: Rows of the ablation table: name and difference from the whole model.
 ABLATION: dict[str, str] = {"senti-ifusion": "the whole model"}
 
 for _name, (_title, _changes) in _VARIANTS.items():

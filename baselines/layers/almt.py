@@ -1,4 +1,4 @@
-"""Language-guided fusion of ALMT (Zhang et al., EMNLP 2023, arXiv 2310.05804), which LNLN fuses with as well."""
+"""Language-guided fusion of ALMT (Zhang et al., EMNLP 2023, arXiv 2310.05804), also used by LNLN."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from baselines.layers.transformer import CrossLayer, learned_tokens
 
 
 class HyperModalityLayer(nn.Module):
-    """What one scale of language picks from audio and vision, to be added to the hyper-modality."""
+    """Update of the hyper-modality by the attention of one scale of language on audio and vision."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()
@@ -24,7 +24,7 @@ class HyperModalityLayer(nn.Module):
         self.to_output = nn.Linear(width, width)
 
     def forward(self, language: Tensor, audio: Tensor, vision: Tensor) -> Tensor:
-        """`(B, K, d)` from three `(B, K, d)`."""
+        """Return `(B, K, d)` from three `(B, K, d)`."""
         query = self.to_query(self.norm_language(language)).unflatten(-1, (self.heads, -1)).transpose(1, 2)
         picked = self._attend(query, self.audio_key_value(self.norm_audio(audio)))
         picked = picked + self._attend(query, self.vision_key_value(self.norm_vision(vision)))
@@ -40,10 +40,10 @@ class AdaptiveHyperModality(nn.Module):
     """Adaptive hyper-modality learning: each scale of language guides one layer.
 
     Args:
-        width: d.
-        tokens: K.
-        layers: How many scales guide.
-        heads: Attention heads, of width d / heads.
+        width: Width d.
+        tokens: Number of tokens K.
+        layers: Number of scales of language.
+        heads: Number of attention heads, of width d / heads.
     """
 
     def __init__(self, width: int, tokens: int, layers: int, heads: int) -> None:
@@ -52,7 +52,7 @@ class AdaptiveHyperModality(nn.Module):
         self.layers = nn.ModuleList(HyperModalityLayer(width, heads) for _ in range(layers))
 
     def forward(self, scales: list[Tensor], audio: Tensor, vision: Tensor) -> Tensor:
-        """The hyper-modality `(B, K, d)` from as many scales of language as there are layers."""
+        """Return the hyper-modality `(B, K, d)` from one scale of language for each layer."""
         hyper = self.start.expand(len(audio), -1, -1)
         for layer, language in zip(self.layers, scales, strict=True):
             hyper = hyper + layer(language, audio, vision)
@@ -63,14 +63,14 @@ class CrossTransformer(nn.Module):
     """Language tokens attend to the hyper-modality, layer by layer; an extra token leads both sides.
 
     Args:
-        width: d.
-        tokens: K, of either side.
+        width: Width d.
+        tokens: Number of tokens K on each side.
         layers: Depth.
-        heads: Attention heads.
+        heads: Number of attention heads.
         head_width: Width of each head; d / heads when None.
         hidden: Hidden width of the feed-forward; 2 d when None.
-        dropout: On what each sub-layer adds.
-        read_extra: Whether the extra token is read out, as ALMT does, rather than the target's tokens, as LNLN does.
+        dropout: Dropout on each sub-layer's output.
+        read_extra: True: the extra token is the output, as in ALMT; False: the target's tokens, as in LNLN.
     """
 
     def __init__(
@@ -93,10 +93,10 @@ class CrossTransformer(nn.Module):
         self.layers = nn.ModuleList(CrossLayer(width, heads, head_width, hidden, dropout) for _ in range(layers))
 
     def forward(self, source: Tensor, target: Tensor) -> Tensor:
-        """`target` `(B, K, d)` enriched by `source` `(B, K, d)`; with `read_extra`, its extra token `(B, 1, d)`.
+        """Enrich `target` `(B, K, d)` by `source` `(B, K, d)`; with `read_extra`, return its extra token `(B, 1, d)`.
 
-        Without self-attention on the target's side, its extra token never meets the others, so whichever of them is not
-        read is left out.
+        The target's side has no self-attention, so its extra token and its other tokens never interact; only the tokens
+        that are returned are computed.
         """
         extra = self.extra.expand(len(source), -1, -1)
         source = torch.cat([extra, source], dim=1) + self.source_positions

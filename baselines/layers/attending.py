@@ -1,8 +1,8 @@
 """`nn.MultiheadAttention` over long sequences without holding its weights until the backward pass.
 
 Attention with dropout keeps `(B, heads, T, S)` weights, their dropout mask and their product for the backward pass:
-gigabytes for a model that attends from frames to frames a dozen times. Over long sequences they are worked out again
-there instead, which takes time and gives the same numbers: the random state is restored.
+gigabytes for a model that attends from frames to frames a dozen times. For long sequences the backward pass computes
+them again instead, which takes time and gives the same numbers: the random state is restored.
 """
 
 from __future__ import annotations
@@ -11,18 +11,18 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-#: Weights of one head and sample above which they are worked out again: 128 steps on 128.
+#: Number of weights of one head and sample above which they are computed again: 128 steps on 128.
 _LONG = 128 * 128
 
 
 def attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, padding: Tensor | None) -> Tensor:
-    """What `(B, T, d)` finds in `(B, S, d)`, `(B, T, d)`.
+    """Attend from `target` `(B, T, d)` to `source` `(B, S, d)`; returns `(B, T, d)`.
 
     Args:
-        attention: With `batch_first`.
+        attention: Attention module with `batch_first`.
         target: Queries.
         source: Keys and values.
-        padding: `(B, S)` bool, True where there is nothing to attend to.
+        padding: `(B, S)` bool, True at steps to ignore.
     """
     if torch.is_grad_enabled() and target.shape[1] * source.shape[1] > _LONG:
         again: Tensor = checkpoint(_attend, attention, target, source, padding, use_reentrant=False)

@@ -1,4 +1,4 @@
-"""Frames of audio and vision as words of a small vocabulary: k-means clusters, fitted while training runs."""
+"""Frames of audio and vision as words of a small vocabulary: k-means clusters, fitted during training."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from torch import Tensor, nn
 
 from baselines.interface import Sequences
 
-#: Passes of Lloyd's algorithm over the first batch, which places the centres.
+#: Passes of Lloyd's algorithm over the first batch, which initialise the centres.
 _FIRST_PASSES = 10
 
 
 class FrameClusters(nn.Module):
     """Mini-batch k-means (Sculley, WWW 2010) over the frames of a modality.
 
-    Frames that are zero vectors carry nothing (erased, or never observed) and belong to no cluster.
+    Frames that are zero vectors (erased, or never observed) belong to no cluster.
 
     Args:
-        input_width: D of the frames.
-        clusters: k.
+        input_width: Width D of the frames.
+        clusters: Number of clusters k.
     """
 
     centres: Tensor
@@ -31,9 +31,9 @@ class FrameClusters(nn.Module):
 
     @torch.no_grad()
     def fit(self, sequences: Sequences) -> None:
-        """Move the centres towards a batch's frames, the less the more frames they have seen.
+        """Move the centres towards a batch's frames, by a step that shrinks with the number of frames seen.
 
-        The first batch places them: some of its frames, drawn from torch's generator, then a few passes of Lloyd's
+        The first batch initialises them: some of its frames, drawn from torch's generator, then a few passes of Lloyd's
         algorithm.
         """
         frames = sequences.values[sequences.values.any(dim=-1)]
@@ -50,13 +50,13 @@ class FrameClusters(nn.Module):
         self.centres += (means - self.centres) * (sizes / self.sizes.clamp(min=1))[:, None]
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, T)` int64: each frame's cluster, 0 to k - 1, and k for zero vectors and padding."""
+        """Return each frame's cluster, `(B, T)` int64: 0 to k - 1, and k for zero vectors and padding."""
         values = sequences.values
         nearest = self._nearest(values.flatten(0, 1)).view(values.shape[:2])
         return torch.where(values.any(dim=-1), nearest, len(self.centres))
 
     def _nearest(self, frames: Tensor) -> Tensor:
-        # The quick way, by a matrix product, rounds differently in different batches, and a tie would fall otherwise.
+        # A matrix product would be faster but rounds differently in different batches, which could change a tie.
         return torch.cdist(frames, self.centres, compute_mode="donot_use_mm_for_euclid_dist").argmin(dim=-1)
 
     def _means(self, frames: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Mutual information of representations, from below: contrastive prediction and the Barber-Agakov bound.
+"""Lower bounds of the mutual information of representations: contrastive prediction and the Barber-Agakov bound.
 
 Contrastive predictive coding (CPC): van den Oord et al., 2018, arXiv 1807.03748. The lower bound
 `I(x; y) >= E log q(y | x) + H(y)`: Barber and Agakov, NeurIPS 2003.
@@ -14,13 +14,13 @@ from torch.nn import functional as F
 
 
 class ContrastivePrediction(nn.Module):
-    """InfoNCE: a context must tell, of all targets of a batch, which one is its own.
+    """InfoNCE: identify the target of a context among all targets of a batch.
 
-    Scores are cosines of the targets and of a linear map of the context.
+    Scores are cosines of the targets with a linear map of the context.
 
     Args:
-        context_width: c.
-        target_width: d.
+        context_width: Width c of the context.
+        target_width: Width d of the target.
     """
 
     def __init__(self, context_width: int, target_width: int) -> None:
@@ -28,7 +28,7 @@ class ContrastivePrediction(nn.Module):
         self.predict = nn.Linear(context_width, target_width)
 
     def forward(self, context: Tensor, target: Tensor) -> Tensor:
-        """The loss, a scalar: `(B, c)` contexts and their targets `(B, d)`. 0 for a single sample."""
+        """Return the loss, a scalar, of contexts `(B, c)` and their targets `(B, d)`; 0 for a single sample."""
         predicted = F.normalize(self.predict(context), dim=-1, eps=1e-6)
         scores = predicted @ F.normalize(target, dim=-1, eps=1e-6).T
         return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
@@ -38,8 +38,8 @@ class ConditionalGaussian(nn.Module):
     """`q(y | x) = N(y; mu(x), diag exp(s(x)))`, mean and log-variance each by a network of one hidden layer.
 
     Args:
-        input_width: Of x.
-        output_width: Of y, and of the hidden layers.
+        input_width: Width of x.
+        output_width: Width of y and of the hidden layers.
     """
 
     def __init__(self, input_width: int, output_width: int) -> None:
@@ -51,9 +51,9 @@ class ConditionalGaussian(nn.Module):
         self.mean, self.log_variance = network(), network()
 
     def forward(self, x: Tensor, y: Tensor) -> Tensor:
-        """Mean over samples of `log q(y | x)`, a scalar, from `(B, input_width)` and `(B, output_width)`.
+        """Return the mean over samples of `log q(y | x)`, a scalar, from `(B, input_width)` and `(B, output_width)`.
 
-        The log-variance is bounded to -1 .. 1 by a tanh, so that no single sample can be made infinitely likely.
+        The log-variance is bounded to -1 .. 1 by a tanh, so that the likelihood of a sample is bounded.
         """
         variance = torch.tanh(self.log_variance(x)).exp()
         return -F.gaussian_nll_loss(self.mean(x), y, variance, full=True, reduction="none").sum(dim=-1).mean()
@@ -64,7 +64,7 @@ def gaussian_entropy(samples: Tensor, ridge: float = 1e-4) -> Tensor:
 
     Args:
         samples: `(N, d)`, N at least 1.
-        ridge: Added to the variances, so that few or equal samples have a finite entropy.
+        ridge: Number added to the variances, so that few or equal samples have a finite entropy.
     """
     centred = samples - samples.mean(dim=0)
     width = samples.shape[1]

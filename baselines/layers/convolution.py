@@ -1,4 +1,4 @@
-"""Convolution over words, and the largest response (Kim, EMNLP 2014, arXiv 1408.5882)."""
+"""Convolution over words with maximum over time (Kim, EMNLP 2014, arXiv 1408.5882)."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from baselines.interface import Sequences
 class TextConvolution(nn.Module):
     """Convolutions of several heights, ReLU, maximum over time, dropout, a linear layer with ReLU.
 
-    A text shorter than a convolution is read as if zeros followed it, whatever it is padded to.
+    A text shorter than a convolution is read as if zeros followed it, independently of its padding.
 
     Args:
-        input_width: D.
-        width: d of the result.
-        channels: Of each convolution.
-        heights: Words that each convolution spans.
-        dropout: On the maxima.
+        input_width: Width D.
+        width: Width d of the result.
+        channels: Number of channels of each convolution.
+        heights: Number of words spanned by each convolution.
+        dropout: Dropout on the maxima.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class TextConvolution(nn.Module):
         self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(len(self.heights) * channels, width), nn.ReLU())
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, d)` from `(B, T, D)`."""
+        """Return `(B, d)` from `(B, T, D)`."""
         values = sequences.values.transpose(1, 2)
         values = F.pad(values, (0, max(0, max(self.heights) - values.shape[2])))
-        found = []
+        maxima = []
         for height, convolution in zip(self.heights, self.convolutions, strict=True):
             response = torch.relu(convolution(values))
             windows = (sequences.length - height + 1).clamp(min=1)
             beyond = torch.arange(response.shape[2], device=response.device)[None, :] >= windows[:, None]
-            # responses are not negative, so a zero never wins over a valid one
-            found.append(response.masked_fill(beyond[:, None, :], 0.0).amax(dim=2))
-        projected: Tensor = self.project(torch.cat(found, dim=-1))
+            # responses are not negative, so a zero never exceeds a valid one
+            maxima.append(response.masked_fill(beyond[:, None, :], 0.0).amax(dim=2))
+        projected: Tensor = self.project(torch.cat(maxima, dim=-1))
         return projected

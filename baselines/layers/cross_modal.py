@@ -1,7 +1,7 @@
-"""The cross-modal Transformer of MulT (Tsai et al., ACL 2019, arXiv 1906.00295) and what stands around it.
+"""The cross-modal Transformer of MulT (Tsai et al., ACL 2019, arXiv 1906.00295) and its surrounding layers.
 
-A target sequence attends to a source sequence of another modality, at every layer to the source's low-level features,
-whatever the two lengths (section 3.2). TETFN, TFR-Net and MPLMM build on it.
+A target sequence attends to a source sequence of another modality, at every layer to the source's low-level features;
+the two lengths are independent (section 3.2). TETFN, TFR-Net and MPLMM build on it.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ from baselines.layers.positions import sinusoidal_positions
 
 
 def fitting_heads(width: int, heads: int) -> int:
-    """The largest number of heads, `heads` at most, that divides the width: 10 at 40, 8 at 16, 1 at a prime."""
+    """Return the largest divisor of the width that is at most `heads`, such as 10 for 40 or 8 for 16."""
     return next(count for count in range(min(heads, width), 0, -1) if width % count == 0)
 
 
 class TemporalConvolution(nn.Module):
-    """A convolution over time, without bias, that leaves the length as it is: `(B, T, D)` to `(B, T, d)`.
+    """Convolution over time, without bias, that keeps the length: `(B, T, D)` to `(B, T, d)`.
 
     Args:
-        input_width: D.
-        width: d.
-        kernel: Steps that one step is worked out from; what lies beyond the ends is zero.
+        input_width: Width D.
+        width: Width d.
+        kernel: Number of input steps for each output step; steps beyond the ends are zero.
     """
 
     def __init__(self, input_width: int, width: int, kernel: int = 1) -> None:
@@ -37,7 +37,7 @@ class TemporalConvolution(nn.Module):
         self.convolution = nn.Conv1d(input_width, width, kernel, bias=False)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """Steps of a batch, zeros on padding."""
+        """Return the convolved steps, zeros on padding."""
         steps: Tensor = self.convolution(F.pad(sequences.values.transpose(1, 2), self.ends)).transpose(1, 2)
         return steps.masked_fill(sequences.padding.unsqueeze(-1), 0.0)
 
@@ -69,7 +69,7 @@ class CrossModalLayer(nn.Module):
             nn.init.zeros_(linear.bias)
 
     def forward(self, target: Tensor, source: Tensor | None, padding: Tensor | None) -> Tensor:
-        """`target` `(B, T, d)` enriched by `source` `(B, S, d)`, or by itself; `padding` is of what is attended to."""
+        """Enrich `target` `(B, T, d)` by `source` `(B, S, d)`, or by itself; `padding` is of the attended steps."""
         query = self.norm_attention(target)
         key = query if source is None else self.norm_attention(source)
         target = target + self.dropout(attend(self.attention, query, key, padding))
@@ -81,15 +81,14 @@ class CrossModalTransformer(nn.Module):
     """D layers, each attending to the source's low-level features; a LayerNorm at the end.
 
     Args:
-        width: d of both sequences.
-        layers: D.
-        heads: Attention heads; must divide the width.
-        attention_dropout: On attention weights.
-        relu_dropout: Inside the feed-forward.
-        residual_dropout: On what each sub-layer adds.
-        embedding_dropout: On both sequences after positions were added.
-        positions: Whether inputs are scaled by the root of d and get sinusoidal positions; without, they
-            are only scaled.
+        width: Width d of both sequences.
+        layers: Depth D.
+        heads: Number of attention heads; must divide the width.
+        attention_dropout: Dropout on attention weights.
+        relu_dropout: Dropout inside the feed-forward.
+        residual_dropout: Dropout on each sub-layer's output.
+        embedding_dropout: Dropout on both sequences after positions were added.
+        positions: True: inputs are scaled by the root of d and get sinusoidal positions; False: they are only scaled.
     """
 
     def __init__(
@@ -126,11 +125,11 @@ class CrossModalTransformer(nn.Module):
         Args:
             target: `(B, T, d)`.
             source: `(B, S, d)`; None: the target itself, an ordinary Transformer.
-            padding: `(B, S)` bool of what is attended to (the target's own without a source), True where there is
-                nothing; at least one step a sample is valid.
+            padding: `(B, S)` bool, True at steps of the source (without one, of the target) to ignore; at least one
+                step of each sample is valid.
 
         Returns:
-            `(B, T, d)`. What stands on the target's own padding has no meaning.
+            `(B, T, d)`. Values on the target's padding have no meaning.
         """
         target = self.embed(target)
         source = None if source is None else self.embed(source)
@@ -140,7 +139,7 @@ class CrossModalTransformer(nn.Module):
         return normed
 
     def embed(self, values: Tensor) -> Tensor:
-        """Low-level features `(B, T, d)` as they enter the layers."""
+        """Return low-level features `(B, T, d)`, the input of the layers."""
         values = self.scale * values
         if self.positions:
             values = values + sinusoidal_positions(values.shape[1], values.shape[2], values)
@@ -149,13 +148,13 @@ class CrossModalTransformer(nn.Module):
 
 
 class PairwiseCrossModal(nn.Module):
-    """Six cross-modal Transformers: each modality is enriched by each of the others.
+    """Six cross-modal Transformers, one for each ordered pair of modalities.
 
     Args:
-        width: d of all sequences.
+        width: Width d of all sequences.
         layers: Depth of each.
-        heads: Attention heads.
-        attention_dropout: By source modality.
+        heads: Number of attention heads.
+        attention_dropout: Dropout on attention weights by source modality.
         relu_dropout, residual_dropout, embedding_dropout: See `CrossModalTransformer`.
     """
 
@@ -189,7 +188,7 @@ class PairwiseCrossModal(nn.Module):
         )
 
     def forward(self, steps: Mapping[str, Tensor], padding: Mapping[str, Tensor]) -> dict[str, list[Tensor]]:
-        """By target modality the two enriched sequences `(B, T, d)`, sources in the order text, audio, vision."""
+        """Return, by target modality, its two enriched sequences `(B, T, d)`, in the order text, audio, vision."""
         return {
             target: [
                 self.transformers[f"{target}_from_{source}"](steps[target], steps[source], padding[source])
@@ -201,7 +200,7 @@ class PairwiseCrossModal(nn.Module):
 
 
 def last_step(values: Tensor, length: Tensor) -> Tensor:
-    """`(B, d)`: the last valid step of `(B, T, d)`; `length` is `(B,)`, at least 1."""
+    """Return the last valid step `(B, d)` of `(B, T, d)`; `length` is `(B,)`, at least 1."""
     index = (length - 1)[:, None, None].expand(-1, 1, values.shape[-1])
     return values.gather(1, index).squeeze(1)
 

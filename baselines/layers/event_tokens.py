@@ -1,4 +1,4 @@
-"""A modality as a few tokens, built for small training sets: its mean, and what its events show."""
+"""Encoder of a modality into a few tokens, for small training sets: its mean, and means at its events."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from baselines.layers.pooling import EventPooling
 
 
 class EventTokens(InputFeatures):
-    """K tokens of a modality: the first is the mean of what is there, each of the others what events of its own show.
+    """K tokens of a modality: the first is the mean of its present steps, each other one describes a group of events.
 
-    Read by linear maps of `EventPooling` and not by attention, which was worse on a few hundred samples.
+    Tokens are linear maps of `EventPooling`; attention was worse on a few hundred samples.
 
     Args:
-        input_width: D of the modality's vectors.
-        width: d of a token.
-        tokens: K, at least 2.
+        input_width: Width D of the modality's vectors.
+        width: Width d of a token.
+        tokens: Number of tokens K, at least 2.
         events: Kinds of events for each token after the first.
         norm: See `InputFeatures`.
-        neighbours: So many steps on either side of a step, averaged with it, stand beside it; 0: steps stand alone.
-            What lasts is then told from what stands out by chance.
-        dropout: On what is read of the mean and of events.
+        neighbours: Number of steps on either side whose average with a step is concatenated to it; 0: none. The average
+            separates lasting values from outliers.
+        dropout: Dropout on the inputs of the mean and of the events.
     """
 
-    #: Steps that a neighbourhood must have before half of what it says is believed.
+    #: Number of present steps at which a neighbourhood's average has half its weight.
     NEEDED = 0.3
 
     def __init__(
@@ -50,7 +50,7 @@ class EventTokens(InputFeatures):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
-        """`(B, K, d)`; steps count in proportion to their presence, `(B, T)` from 0 to 1, all alike without one."""
+        """Return `(B, K, d)`; steps are weighted by their presence, `(B, T)` from 0 to 1, equally if it is None."""
         values = self.features(sequences)
         there = torch.ones_like(values[..., 0]) if presence is None else presence
         there = there.masked_fill(sequences.padding, 0.0)
@@ -61,10 +61,10 @@ class EventTokens(InputFeatures):
         return torch.stack([self.mean(self.dropout(mean)), *shown], dim=1)
 
     def _around(self, values: Tensor, presence: Tensor) -> Tensor:
-        """Mean of every step and its neighbours by presence, `(B, T, D)`: drawn to zero where hardly one is there."""
+        """Mean of every step and its neighbours by presence, `(B, T, D)`, shrunk to zero where few are present."""
         weight = presence.unsqueeze(1)
         window = 2 * self.neighbours + 1
-        found = torch.cat([values.transpose(1, 2) * weight, weight], dim=1)
-        total = window * F.avg_pool1d(found, window, stride=1, padding=self.neighbours)
+        weighted = torch.cat([values.transpose(1, 2) * weight, weight], dim=1)
+        total = window * F.avg_pool1d(weighted, window, stride=1, padding=self.neighbours)
         mean: Tensor = (total[:, :-1] / (total[:, -1:] + self.NEEDED)).transpose(1, 2)
         return mean

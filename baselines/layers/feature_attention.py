@@ -1,8 +1,8 @@
 """Attention over features instead of steps, for sequences of any length.
 
-Each feature's course in time is what is compared: `out = V softmax(temperature K^T Q)`, where the columns of Q and K
-have unit length over time (cross-covariance attention, El-Nouby et al., NeurIPS 2021). Nothing in it depends on how
-long a sequence is, unlike attention whose tokens are features and whose width is a padded length.
+It compares the courses of features over time: `out = V softmax(temperature K^T Q)`, where the columns of Q and K have
+unit length over time (cross-covariance attention, El-Nouby et al., NeurIPS 2021). Its parameters do not depend on the
+length of a sequence, unlike attention whose tokens are features and whose width is a padded length.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ class FeatureLayer(nn.Module):
     """Pre-norm attention over features and a feed-forward of four times the width, each with a residual.
 
     Args:
-        width: d, how many features.
-        heads: Groups of features that are attended to apart; must divide the width.
-        dropout: On what each sub-layer adds, and inside the feed-forward.
+        width: Number of features d.
+        heads: Number of groups of features with separate attention; must divide the width.
+        dropout: Dropout on each sub-layer's output, and inside the feed-forward.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:
@@ -35,7 +35,7 @@ class FeatureLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor, padding: Tensor) -> Tensor:
-        """`(B, T, d)` to `(B, T, d)`; `padding` is `(B, T)`."""
+        """Map `(B, T, d)` to `(B, T, d)`; `padding` is `(B, T)`."""
         projected = self.to_query_key_value(self.norm_attention(values)).masked_fill(padding.unsqueeze(-1), 0.0)
         query, key, value = projected.unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 4, 1)  # (B, h, d / h, T)
         scores = F.normalize(query, dim=-1) @ F.normalize(key, dim=-1).transpose(-2, -1)
@@ -49,7 +49,7 @@ class FeatureTransformer(nn.Module):
     """Layers of attention over features, and a LayerNorm at the end.
 
     Args:
-        width: d.
+        width: Width d.
         layers: Depth.
         heads: See `FeatureLayer`.
         dropout: See `FeatureLayer`.
@@ -61,7 +61,7 @@ class FeatureTransformer(nn.Module):
         self.norm = nn.LayerNorm(width)
 
     def forward(self, values: Tensor, padding: Tensor) -> Tensor:
-        """`(B, T, d)` to `(B, T, d)`; `padding` is `(B, T)`. What stands on padding has no meaning."""
+        """Map `(B, T, d)` to `(B, T, d)`; `padding` is `(B, T)`. Values on padding have no meaning."""
         for layer in self.layers:
             values = layer(values, padding)
         normed: Tensor = self.norm(values)

@@ -1,4 +1,4 @@
-"""The config field of attention heads that share the model's width among them."""
+"""Config field for the number of attention heads, which must divide the model's width."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a modality's feature vectors to the width of a model."""
+"""Normalisation and projection of a modality's feature vectors to the width of a model."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 from baselines.interface import Sequences
 
-#: `layer`: LayerNorm over the features of a step. `log`: signed logarithm, which tames the heavy tails of acoustic and
-#: facial features and, unlike a LayerNorm over a handful of features, keeps their level. `none`: as they are.
+#: `layer`: LayerNorm over the features of a step. `log`: signed logarithm, which shortens the heavy tails of acoustic
+#: and facial features and, unlike a LayerNorm over a handful of features, keeps their level. `none`: unchanged.
 InputNorm: TypeAlias = Literal["layer", "log", "none"]
 
 
@@ -24,9 +24,8 @@ class InputFeatures(nn.Module):
     """A modality's feature vectors, normalised.
 
     Args:
-        input_width: D.
-        norm: What is done to the features. One feature cannot be layer-normalised (nothing would be left of it); it is
-            passed on as it is.
+        input_width: Width D.
+        norm: Normalisation of the features. A single feature is never layer-normalised, which would make it constant.
     """
 
     def __init__(self, input_width: int, norm: InputNorm = "none") -> None:
@@ -35,10 +34,10 @@ class InputFeatures(nn.Module):
         self.norm = nn.LayerNorm(input_width) if norm == "layer" and input_width > 1 else nn.Identity()
 
     def features(self, sequences: Sequences) -> Tensor:
-        """Normalised features `(B, T, D)`, zeros on padding."""
+        """Return normalised features `(B, T, D)`, zeros on padding."""
         values = sequences.values
         values = self.norm(signed_log(values) if self.log else values)
-        # Zeros on padding, so that a patch across a sample's end holds the same whatever the batch is padded to.
+        # Zeros on padding, so that a patch across a sample's end does not depend on the padding of the batch.
         return torch.where(sequences.padding.unsqueeze(-1), values.new_zeros(()), values)
 
 
@@ -46,10 +45,10 @@ class InputProjection(InputFeatures):
     """Normalise, join neighbouring steps, project: `(B, T, D)` to `(B, ceil(T / patch), d)`.
 
     Args:
-        input_width: D.
-        width: d.
+        input_width: Width D.
+        width: Width d.
         norm: See `InputFeatures`.
-        patch: So many neighbouring steps become one, by one linear map of all their features. Cuts the cost of
+        patch: Number of neighbouring steps joined into one by a linear map of all their features. Reduces the cost of
             attention over streams of many frames a second; 1 keeps every step.
     """
 
@@ -59,11 +58,11 @@ class InputProjection(InputFeatures):
         self.project = nn.Linear(input_width * patch, width)
 
     def forward(self, sequences: Sequences) -> tuple[Tensor, Tensor]:
-        """Projected steps `(B, T', d)` and their padding `(B, T')`; a patch counts if any of its steps is valid."""
+        """Return projected steps `(B, T', d)` and their padding `(B, T')`; a patch is valid if any of its steps is."""
         return self.embed(self.features(sequences), sequences)
 
     def embed(self, features: Tensor, sequences: Sequences) -> tuple[Tensor, Tensor]:
-        """The same from what `features` returned."""
+        """Do the same as `forward` from the result of `features`."""
         padding = sequences.padding
         if self.patch > 1:
             gap = -features.shape[1] % self.patch

@@ -1,4 +1,4 @@
-"""For models that work inside the text encoder."""
+"""Helpers of models that work inside the text encoder."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from protocols import InputError
 
 
 def encoder_of(spec: InputSpec, model: str, layer: int) -> EncoderLayers:
-    """The encoder's layers that a model was given.
+    """Return the encoder's layers that a model was given.
 
     Args:
-        spec: Of the model.
-        model: Its name, for the message.
-        layer: The layer that it wants to reach, from 0.
+        spec: Input sizes of the model.
+        model: Name of the model, for the message.
+        layer: Layer that the model needs, from 0.
 
     Raises:
-        InputError: if there is no encoder, or not that many layers.
+        InputError: If there is no encoder, or it has too few layers.
     """
     if spec.encoder is None:
         raise InputError(
@@ -34,7 +34,7 @@ def encoder_of(spec: InputSpec, model: str, layer: int) -> EncoderLayers:
 
 
 def only_before(layer: int, change: Callable[[Tensor], Tensor]) -> Callable[[int, Tensor], Tensor]:
-    """A hook for `EncoderLayers.forward` that changes what enters one layer."""
+    """Make a hook for `EncoderLayers.forward` that changes the input of one layer."""
 
     def before(number: int, states: Tensor) -> Tensor:
         return change(states) if number == layer else states

@@ -14,10 +14,10 @@ _THERE, _MISSING = 0, 1
 
 
 def drop_modalities(samples: int, rate: float, device: torch.device) -> Tensor:
-    """`(B, 3)` bool: which modalities a training sample is made to miss.
+    """Draw modalities to drop from training samples, `(B, 3)` bool.
 
-    So many samples of a batch as `rate` says, on average exactly, each with one of the six patterns that miss one
-    or two modalities; the patterns differ in number by one at most.
+    The share `rate` of a batch, exact on average, gets one of the six patterns that drop one or two modalities; the
+    numbers of samples with each pattern differ by one at most.
     """
     patterns = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 0], [1, 0, 1], [0, 1, 1]], dtype=torch.bool)
     count = int(rate * samples + float(torch.rand(())))
@@ -28,7 +28,7 @@ def drop_modalities(samples: int, rate: float, device: torch.device) -> Tensor:
 
 
 def silenced(batch: Batch, dropped: Tensor) -> Batch:
-    """The batch with zeros in the modalities that `dropped` `(B, 3)` names."""
+    """Set the modalities of a batch to zero where `dropped` `(B, 3)` is True."""
     return Batch(
         *(
             Sequences(batch[m].values.masked_fill(gone[:, None, None], 0.0), batch[m].length)
@@ -38,13 +38,13 @@ def silenced(batch: Batch, dropped: Tensor) -> Batch:
 
 
 def others(modality: Modality) -> tuple[Modality, Modality]:
-    """The two other modalities, in the usual order."""
+    """Return the two other modalities, in the order of MODALITIES."""
     first, second = (m for m in MODALITIES if m != modality)
     return first, second
 
 
 def stretch(values: Tensor, like: Sequences) -> Tensor:
-    """`(B, S, d)` to `(B, T, d)`: steps repeated or left out so that they span each sample, zeros on its padding."""
+    """Map `(B, S, d)` to `(B, T, d)`: steps are repeated or skipped to span each sample; zeros on padding."""
     steps, length = values.shape[1], like.length[:, None]
     index = torch.arange(like.values.shape[1], device=values.device)[None, :] * steps // length
     index = index.clamp(max=steps - 1)[..., None].expand(-1, -1, values.shape[2])
@@ -52,17 +52,17 @@ def stretch(values: Tensor, like: Sequences) -> Tensor:
 
 
 class MissingModalityGenerator(nn.Module):
-    """Generates a modality from a learned prompt and the others.
+    """Generator of a modality from a learned prompt and the other modalities.
 
-    Each source is brought to S steps and, by a linear layer and GELU, to the width d; prompt and sources, one behind
-    the other in time, are mixed to S steps by a linear layer over time and GELU. There are mixers for both sources and
-    for either alone.
+    Each source is resampled to S steps and mapped to the width d by a linear layer and GELU; prompt and sources,
+    concatenated in time, are mixed to S steps by a linear layer over time and GELU. There are separate mixers for both
+    sources and for each single one.
 
     Args:
         spec: Widths of the modalities.
-        width: d.
-        prompt_length: P.
-        steps: S.
+        width: Width d.
+        prompt_length: Length P of the prompt.
+        steps: Number of steps S.
     """
 
     def __init__(self, spec: InputSpec, width: int, prompt_length: int, steps: int) -> None:
@@ -79,9 +79,9 @@ class MissingModalityGenerator(nn.Module):
             self.mix[f"{m}_from_both"] = nn.Linear(prompt_length + 2 * steps, steps)
 
     def forward(self, batch: Batch, missing: Tensor) -> dict[str, Tensor]:
-        """Each modality generated, `(B, T, d)` at its own length, from those others that `missing` `(B, 3)` spares.
+        """Generate each modality, `(B, T, d)` at its own length, from the others not marked in `missing` `(B, 3)`.
 
-        Where both others are missing, or neither, both are read.
+        If both others are missing, both are read.
         """
         full = torch.full_like(batch.text.length, self.steps)
         sources = {m: resample(batch[m], full, self.steps).values for m in MODALITIES}
@@ -105,10 +105,10 @@ class MissingModalityGenerator(nn.Module):
 
 
 class SignalPrompts(nn.Module):
-    """What is added to the steps of a modality that is there, or that is missing.
+    """Learned prompts, added to the steps of a modality, that mark it as present or missing.
 
     Attributes:
-        prompts: `(3, 2, S, d)`: by modality, for there and for missing.
+        prompts: `(3, 2, S, d)`: by modality, for present and for missing.
     """
 
     def __init__(self, width: int, steps: int) -> None:
@@ -116,18 +116,18 @@ class SignalPrompts(nn.Module):
         self.prompts = nn.Parameter(torch.randn(len(MODALITIES), 2, steps, width) * 0.02)
 
     def forward(self, modality: int, missing: Tensor, like: Sequences) -> Tensor:
-        """`(B, T, d)` for one modality; `missing` is `(B,)` bool."""
+        """Return the prompts `(B, T, d)` of one modality; `missing` is `(B,)` bool."""
         there, gone = self.prompts[modality]
         return stretch(torch.where(missing[:, None, None], gone, there), like)
 
 
 class MissingTypePrompts(nn.Module):
-    """Steps that tell which modalities are missing.
+    """Prompt steps that encode which modalities are missing.
 
     Args:
-        width: d.
-        prompt_length: P.
-        steps: S of the signal prompts.
+        width: Width d.
+        prompt_length: Length P of the prompts.
+        steps: Number of steps S of the signal prompts.
     """
 
     def __init__(self, width: int, prompt_length: int, steps: int) -> None:
@@ -136,7 +136,7 @@ class MissingTypePrompts(nn.Module):
         self.maps = nn.Parameter(torch.randn(len(MODALITIES), steps, 2 * width) * 0.02)
 
     def forward(self, signal: Tensor, missing: Tensor) -> Tensor:
-        """`(B, 3, P, 2 d)` from the signal prompts `(3, 2, S, d)` and `missing` `(B, 3)` bool."""
+        """Return `(B, 3, P, 2 d)` from the signal prompts `(3, 2, S, d)` and `missing` `(B, 3)` bool."""
         projections = torch.einsum("mtsd,mse->mtde", signal, self.maps)
         by_modality = [
             torch.where(missing[:, number, None, None], projection[_MISSING], projection[_THERE])
@@ -146,7 +146,7 @@ class MissingTypePrompts(nn.Module):
 
     @staticmethod
     def append(values: Tensor, length: Tensor, prompts: Tensor) -> Sequences:
-        """Steps `(B, T, 2 d)` with prompts `(B, P, 2 d)` right behind each sample's last: `(B, T + P, 2 d)`."""
+        """Append prompts `(B, P, 2 d)` after each sample's last step of `(B, T, 2 d)`: `(B, T + P, 2 d)`."""
         count = prompts.shape[1]
         index = (length[:, None] + torch.arange(count, device=length.device))[..., None].expand_as(prompts)
         room = F.pad(values, (0, 0, 0, count))

@@ -1,4 +1,4 @@
-"""Central moment discrepancy (Zellinger et al., ICLR 2017, arXiv 1702.08811): how far two distributions are apart."""
+"""Central moment discrepancy (Zellinger et al., ICLR 2017, arXiv 1702.08811): a distance of two distributions."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor
 
 
 def central_moment_discrepancy(first: Tensor, second: Tensor, moments: int = 5, span: float = 1.0) -> Tensor:
-    """CMD of two samples: the distance of their means and of their higher central moments (equation 6 there).
+    """CMD of two samples: the distance of their means and of their higher central moments (equation 6 of the paper).
 
     `|E x - E y| / span + sum over k = 2 .. moments of |C_k(x) - C_k(y)| / span^k`, in Euclidean norms, where `C_k` is
-    the k-th central moment, coordinate by coordinate. Its gradient is finite everywhere, also where samples coincide.
+    the k-th central moment, coordinate by coordinate. Its gradient is finite everywhere, even if samples coincide.
 
     Args:
         first: `(N, d)`: N samples of one distribution, at least one.
         second: `(M, d)`: M samples of the other.
-        moments: K, up to which order.
-        span: Width `b - a` of the interval that the values come from; 1 after a sigmoid.
+        moments: Highest order K.
+        span: Width `b - a` of the interval of the values; 1 after a sigmoid.
 
     Returns:
         A scalar, 0 for equal samples.

@@ -1,4 +1,4 @@
-"""A modality as one vector, built for small training sets."""
+"""Encoder of a modality into one vector, for small training sets."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from baselines.layers.transformer import TransformerEncoder
 
 
 class PooledEncoder(nn.Module):
-    """Mean of the input vectors beside attention pooling of a small Transformer's states.
+    """Mean of the input vectors, concatenated with attention pooling of a small Transformer's states.
 
-    The mean alone already is a strong reading of frozen encoder states; what attention adds is learned beside it.
+    The mean is a strong summary of frozen encoder states; attention pooling adds to it.
 
     Args:
-        input_width: D of the modality's vectors.
-        width: d.
+        input_width: Width D of the modality's vectors.
+        width: Width d.
         layers: Depth of the Transformer before attention pooling; 0 pools the projected steps.
-        heads: Heads of attention and of pooling.
-        dropout: On the pooled vectors and inside the Transformer.
+        heads: Number of heads of attention and of pooling.
+        dropout: Dropout on the pooled vectors and inside the Transformer.
         norm: See `InputFeatures`.
         patch: See `InputProjection`.
     """
@@ -47,7 +47,7 @@ class PooledEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """The vectors of a batch, `(B, 2 d)`: the mean's, then attention's."""
+        """Return one vector for each sample, `(B, 2 d)`: that of the mean, then that of attention pooling."""
         features = self.input.features(sequences)
         steps, padding = self.input.embed(features, sequences)
         if self.positions:

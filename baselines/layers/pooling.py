@@ -1,4 +1,4 @@
-"""One vector from the valid steps of a sequence."""
+"""Pooling of the valid steps of a sequence into one vector."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from torch import Tensor, nn
 
 
 def masked_mean(values: Tensor, padding: Tensor) -> Tensor:
-    """`(B, D)`: mean of `(B, T, D)` over the steps that are not padding (`(B, T)` bool; at least one a sample)."""
+    """Mean `(B, D)` of `(B, T, D)` over valid steps (`padding` is `(B, T)` bool; at least one step is valid)."""
     valid = (~padding).unsqueeze(-1).to(values.dtype)
     total = torch.where(padding.unsqueeze(-1), values.new_zeros(()), values).sum(dim=1)
     return total / valid.sum(dim=1)
 
 
 class AttentionPooling(nn.Module):
-    """Weighted mean over valid steps, each head with its own weights on its own part of the width.
+    """Weighted mean over valid steps; each head weights its part of the width.
 
     Args:
-        width: d; must be divisible by `heads`.
-        heads: How many sets of weights.
+        width: Width d; must be divisible by `heads`.
+        heads: Number of sets of weights.
     """
 
     def __init__(self, width: int, heads: int = 4) -> None:
@@ -35,35 +35,35 @@ class AttentionPooling(nn.Module):
 
 
 class EventPooling(nn.Module):
-    """The mean of all steps, and what is seen where something happens: drawn to zero where little is there.
+    """Mean of all steps, and mean values at events, both shrunk to zero where few steps are present.
 
-    A step is an event to a degree from 0 to 1, `g = sigmoid(gate(x))`, and shows `v = value(x)`. Read are
+    A step is an event to a degree from 0 to 1, `g = sigmoid(gate(x))`, with the value `v = value(x)`. The outputs are
 
         sum(p x) / (n + a),    sum(p g v) / (sum(p g) + b),    sum(p g) / (n + a),    n = sum(p)
 
-    with p the presence of a step. a and b are learned: so many steps, and so much of an event, must be there before
-    half of what they say is believed. A few steps that are left then say little, and do not say it loudly.
+    with p the presence of a step. a and b are learned: the number of steps, and the amount of an event, at which the
+    result has half its size. A result from few remaining steps is thus small.
 
     Args:
-        width: D.
-        units: E, kinds of events in a group.
-        groups: G, groups of events that are read apart.
+        width: Width D.
+        units: Number of kinds of events in a group, E.
+        groups: Number of groups of events that are pooled separately, G.
     """
 
-    #: a and b before they are learned, in steps.
+    #: Initial values of a and b, in steps.
     NEEDED = (10.0, 1.0)
-    #: Of the logarithms of a and b, so that both can move by their own size within an epoch.
+    #: Factor on the learned logarithms of a and b, so that both can change by their own size within an epoch.
     RATE = 8.0
 
     def __init__(self, width: int, units: int, groups: int = 1) -> None:
         super().__init__()
         self.groups = groups
         self.gate, self.value = nn.Linear(width, groups * units), nn.Linear(width, groups * units)
-        nn.init.constant_(self.gate.bias, -1.0)  # most steps are no event
+        nn.init.constant_(self.gate.bias, -1.0)  # most steps are not an event
         self.needed = nn.Parameter(torch.tensor(self.NEEDED).log() / self.RATE)
 
     def forward(self, values: Tensor, presence: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean `(B, D)` and events `(B, G, 2 E)` (what they show, how much there is of them).
+        """Return the mean `(B, D)` and the events `(B, G, 2 E)` (their mean values, then their amounts).
 
         Args:
             values: `(B, T, D)`.

@@ -1,4 +1,4 @@
-"""Where a step stands in its sequence: sinusoidal positions (Vaswani et al., NeurIPS 2017, section 3.5)."""
+"""Sinusoidal codes of a step's position in its sequence (Vaswani et al., NeurIPS 2017, section 3.5)."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 
 def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
-    """`(steps, width)`: sines and cosines of the absolute position, the first step being 0.
+    """Return sines and cosines of the absolute position, `(steps, width)`; the first step is position 0.
 
-    A step's code depends on nothing but its position, so that padding after the end changes no prediction, and any
-    length is possible.
+    A step's code depends only on its position, so that padding after the end changes no prediction, and any length is
+    possible.
 
     Args:
-        steps: T, how many positions.
-        width: d; an odd width ends with a sine.
-        like: Gives device and dtype.
+        steps: Number of positions T.
+        width: Width d; an odd width ends with a sine.
+        like: Tensor whose device and dtype are used.
     """
     pairs = (width + 1) // 2
     scale = torch.arange(pairs, device=like.device, dtype=torch.float32) * (-math.log(10_000.0) / max(pairs, 1))

@@ -1,7 +1,7 @@
 """EMT: the Efficient Multimodal Transformer (Sun et al., TAC 2023, arXiv 2208.07589).
 
-A few tokens hold what is known of the utterance as a whole. Each modality's steps and these tokens promote each other,
-at a cost linear in the number of steps; the tokens that come out of the modalities are then pooled.
+A few tokens represent the whole utterance. Each modality's steps and these tokens promote each other, at a cost linear
+in the number of steps; the tokens promoted by the modalities are then pooled.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class GatedFeedForward(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor) -> Tensor:
-        """Apply it."""
+        """Apply the feed-forward to `(..., d)`."""
         content, gate = self.enter(values).chunk(2, dim=-1)
         result: Tensor = self.dropout(self.leave(content * F.gelu(gate)))
         return result
@@ -37,10 +37,10 @@ class PromotionUnit(nn.Module):
     """Half a mutual promotion unit: attention to a context, to itself, and a feed-forward, pre-norm.
 
     Args:
-        width: d.
-        heads: Attention heads; must divide the width.
-        attention_dropout: On attention weights.
-        dropout: After the feed-forward.
+        width: Width d.
+        heads: Number of attention heads; must divide the width.
+        attention_dropout: Dropout on attention weights.
+        dropout: Dropout after the feed-forward.
     """
 
     def __init__(self, width: int, heads: int, attention_dropout: float = 0.0, dropout: float = 0.0) -> None:
@@ -55,11 +55,11 @@ class PromotionUnit(nn.Module):
     def forward(
         self, target: Tensor, context: Tensor, padding: Tensor | None = None, context_padding: Tensor | None = None
     ) -> Tensor:
-        """`target` `(B, T, d)` promoted by `context` `(B, S, d)`; paddings are `(B, T)` and `(B, S)`."""
+        """Promote `target` `(B, T, d)` by `context` `(B, S, d)`; paddings are `(B, T)` and `(B, S)`."""
         source = self.norm_context(context)
         target = target + attend(self.cross, self.norm_target(target), source, context_padding)
-        own = self.norm_self(target)
-        target = target + attend(self.itself, own, own, padding)
+        normed = self.norm_self(target)
+        target = target + attend(self.itself, normed, normed, padding)
         result: Tensor = target + self.feed(self.norm_feed(target))
         return result
 
@@ -68,11 +68,11 @@ class MultimodalPromotion(nn.Module):
     """All layers of the EMT. One unit serves both directions, all modalities and all layers, as published.
 
     Args:
-        width: d.
-        layers: How often tokens and modalities promote each other.
-        heads: Attention heads.
-        attention_dropout: On attention weights.
-        dropout: After feed-forwards.
+        width: Width d.
+        layers: Number of mutual promotions.
+        heads: Number of attention heads.
+        attention_dropout: Dropout on attention weights.
+        dropout: Dropout after feed-forwards.
     """
 
     def __init__(
@@ -87,17 +87,17 @@ class MultimodalPromotion(nn.Module):
     def forward(
         self, tokens: Tensor, steps: Mapping[str, Tensor], padding: Mapping[str, Tensor], *, read_steps: bool = True
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Promote.
+        """Promote tokens and steps by each other, layer by layer.
 
         Args:
-            tokens: `(B, 3, d)`: the global context, a token a modality.
+            tokens: `(B, 3, d)`: the global context, one token for each modality.
             steps: By modality `(B, T, d)`.
             padding: By modality `(B, T)`.
-            read_steps: Whether the steps are wanted as well. Without, the last layer promotes the tokens alone, which
-                changes nothing about them.
+            read_steps: True: the steps are returned as well. False: the last layer promotes only the tokens, with the
+                same result for them.
 
         Returns:
-            The promoted tokens `(B, 3, d)` and, if they are read, steps.
+            The promoted tokens `(B, 3, d)` and, with `read_steps`, steps.
         """
         steps = {m: steps[m] + sinusoidal_positions(steps[m].shape[1], steps[m].shape[2], steps[m]) for m in MODALITIES}
         for layer in range(self.depth):

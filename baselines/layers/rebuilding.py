@@ -10,7 +10,7 @@ from protocols import Modality
 
 
 def erased_positions(batch: TrainBatch, modality: Modality) -> Tensor:
-    """`(B, T)` bool: valid positions that the regime erased and whose value is known: gaps of the data set stay out."""
+    """Return flags `(B, T)` of positions that the regime erased and whose value is known (not gaps of the data set)."""
     complete = batch.complete[modality]
     return ~complete.padding & ~batch.observed[modality] & (complete.values != 0).any(dim=-1)
 
@@ -20,8 +20,8 @@ def rebuilding_loss(rebuilt: Tensor, target: Tensor, positions: Tensor) -> Tenso
 
     Args:
         rebuilt: `(B, T, D)`.
-        target: `(B, T, D)`; no gradient goes there.
-        positions: `(B, T)` bool: which steps count.
+        target: `(B, T, D)`; gets no gradient.
+        positions: `(B, T)` bool: True at steps that count.
     """
     weight = positions.unsqueeze(-1).to(rebuilt.dtype)
     distance = F.smooth_l1_loss(rebuilt, target.detach(), reduction="none") * weight

@@ -12,15 +12,15 @@ from baselines.interface import Sequences
 
 
 class RecurrentEncoder(nn.Module):
-    """An LSTM or GRU that never sees padding.
+    """An LSTM or GRU over valid steps only.
 
     Args:
-        input_width: D.
-        width: d of each direction.
+        input_width: Width D.
+        width: Width d of each direction.
         layers: Depth.
-        bidirectional: Whether a second one reads backwards.
+        bidirectional: True: a second one reads backwards.
         kind: `lstm` or `gru`.
-        dropout: Between layers.
+        dropout: Dropout between layers.
     """
 
     def __init__(

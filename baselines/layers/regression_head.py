@@ -1,4 +1,4 @@
-"""The last step of a small model: a vector to a sentiment score."""
+"""Regression head: maps a vector to a sentiment score."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from torch import Tensor, nn
 
 
 class RegressionHead(nn.Module):
-    """A vector to a score: a small MLP, with a linear map beside it or without.
+    """Small MLP from a vector to a score, with an optional linear map in parallel.
 
-    On 640 generated training samples the linear map helped models that pool by attention, and did not help on event
+    On 640 generated training samples the linear map helped models that pool by attention, but not models of event
     tokens: `senti_ifusion/README.md` has the figures.
 
     Args:
-        width: Of the vector.
+        width: Width of the vector.
         hidden: Width inside the MLP.
-        dropout: Inside the MLP.
-        linear: Whether a linear map stands beside the MLP, so that what is linear need not be learned by the MLP.
+        dropout: Dropout inside the MLP.
+        linear: True adds a linear map, so that the MLP need not learn the linear part.
     """
 
     def __init__(self, width: int, hidden: int, dropout: float, *, linear: bool = True) -> None:
@@ -37,7 +37,7 @@ class RegressionHead(nn.Module):
             bias.fill_(float(label.float().quantile(0.5)))
 
     def forward(self, vector: Tensor) -> Tensor:
-        """`(..., width)` to `(...)`."""
+        """Map `(..., width)` to `(...)`."""
         score: Tensor = self.nonlinear(vector)
         if self.linear is not None:
             score = self.linear(vector) + score

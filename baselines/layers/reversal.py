@@ -20,6 +20,6 @@ class _Reversal(torch.autograd.Function):
 
 
 def reverse_gradient(values: Tensor, strength: float = 1.0) -> Tensor:
-    """`values` unchanged; gradients that flow back through it are multiplied by `-strength`."""
+    """Return `values` unchanged; gradients that flow back are multiplied by `-strength`."""
     reversed_: Tensor = _Reversal.apply(values, strength)  # type: ignore[no-untyped-call]
     return reversed_

@@ -11,10 +11,10 @@ from baselines.layers.subnetworks import SampleNorm
 class SiameseHead(nn.Module):
     """Projector and predictor over a vector that exists in two views.
 
-    The linear maps before a batch normalisation have no bias, for it would take it out again.
+    The linear maps before a batch normalisation have no bias, which the normalisation would cancel.
 
     Args:
-        width: d of the vectors.
+        width: Width d of the vectors.
         hidden: Width inside the predictor.
     """
 
@@ -26,7 +26,7 @@ class SiameseHead(nn.Module):
         )
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """`-1/2 cos(p_1, stop(z_2)) - 1/2 cos(p_2, stop(z_1))`, mean over the batch, from two `(B, d)`: -1 at best."""
+        """Return the mean of `-1/2 cos(p_1, stop(z_2)) - 1/2 cos(p_2, stop(z_1))` of two `(B, d)`: -1 at best."""
         projected = self.projector(first), self.projector(second)
         predicted = self.predictor(projected[0]), self.predictor(projected[1])
         agreement = F.cosine_similarity(predicted[0], projected[1].detach(), dim=-1) + F.cosine_similarity(

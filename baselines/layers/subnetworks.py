@@ -1,4 +1,4 @@
-"""A modality as one vector, the way of TFN (EMNLP 2017), which LMF and LF-DNN share."""
+"""Encoders of a modality into one vector, from TFN (EMNLP 2017), also used by LMF and LF-DNN."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from baselines.layers.recurrent import RecurrentEncoder
 
 
 class SampleNorm(nn.BatchNorm1d):
-    """Batch normalisation that falls back on its running statistics where a batch holds a single sample."""
+    """Batch normalisation that uses its running statistics for a batch of a single sample."""
 
     def forward(self, values: Tensor) -> Tensor:
-        """`(B, D)` to `(B, D)`."""
+        """Map `(B, D)` to `(B, D)`."""
         if self.training and len(values) == 1:
             return F.batch_norm(values, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
         return super().forward(values)
 
 
 class StreamSubNetwork(nn.Module):
-    """Mean over time, batch normalisation, three layers of ReLU units: audio or vision.
+    """Encoder of audio or vision: mean over time, batch normalisation, three layers of ReLU units.
 
     Args:
-        input_width: D.
-        width: d of all three layers.
-        dropout: On the normalised mean.
+        input_width: Width D.
+        width: Width d of all three layers.
+        dropout: Dropout on the normalised mean.
     """
 
     def __init__(self, input_width: int, width: int, dropout: float = 0.0) -> None:
@@ -43,19 +43,19 @@ class StreamSubNetwork(nn.Module):
         )
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, d)` from `(B, T, D)`."""
+        """Return `(B, d)` from `(B, T, D)`."""
         vector: Tensor = self.layers(self.norm(masked_mean(sequences.values, sequences.padding)))
         return vector
 
 
 class TextSubNetwork(nn.Module):
-    """An LSTM over the words, dropout, a linear map of its last state.
+    """Encoder of text: an LSTM over the words, dropout, a linear map of its last state.
 
     Args:
-        input_width: D.
-        width: Of the LSTM.
-        output: d of the result.
-        dropout: On the last state.
+        input_width: Width D.
+        width: Width of the LSTM.
+        output: Width d of the result.
+        dropout: Dropout on the last state.
     """
 
     def __init__(self, input_width: int, width: int, output: int, dropout: float = 0.0) -> None:
@@ -64,6 +64,6 @@ class TextSubNetwork(nn.Module):
         self.project = nn.Sequential(nn.Dropout(dropout), nn.Linear(width, output))
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """`(B, d)` from `(B, T, D)`."""
+        """Return `(B, d)` from `(B, T, D)`."""
         vector: Tensor = self.project(self.lstm(sequences)[1])
         return vector

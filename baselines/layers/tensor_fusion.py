@@ -10,12 +10,12 @@ from torch.nn import functional as F
 
 
 def append_one(vector: Tensor) -> Tensor:
-    """`(B, d)` to `(B, d + 1)`: a one in front, so that products of several vectors keep each alone and each pair."""
+    """Prepend a one, `(B, d)` to `(B, d + 1)`, so that products of vectors contain each vector and each pair."""
     return F.pad(vector, (1, 0), value=1.0)
 
 
 def tensor_fusion(vectors: Sequence[Tensor]) -> Tensor:
-    """Outer product of vectors with a one in front of each, flattened (TFN, section 4.2).
+    """Outer product of vectors, each with a one prepended, flattened (TFN, section 4.2).
 
     Args:
         vectors: `(B, d_1)`, `(B, d_2)`, ...
@@ -31,12 +31,12 @@ def tensor_fusion(vectors: Sequence[Tensor]) -> Tensor:
 
 
 class LowRankFusion(nn.Module):
-    """A linear map of the outer product, its weights a sum of `rank` products of factors (LMF, section 3).
+    """Linear map of the outer product, whose weights are a sum of `rank` products of factors (LMF, section 3).
 
-    The outer product itself is never formed: each modality is mapped by its own factors, and the maps are multiplied.
+    The outer product is never formed: each modality is mapped by its factors, and the results are multiplied.
 
     Args:
-        widths: d_1, d_2, ... of the vectors.
+        widths: Widths d_1, d_2, ... of the vectors.
         output: Width of the result.
         rank: Number of factors summed.
     """
@@ -50,7 +50,7 @@ class LowRankFusion(nn.Module):
             nn.init.xavier_normal_(parameter)
 
     def forward(self, vectors: Sequence[Tensor]) -> Tensor:
-        """`(B, output)` from `(B, d_1)`, `(B, d_2)`, ..."""
+        """Return `(B, output)` from `(B, d_1)`, `(B, d_2)`, ..."""
         product: Tensor | None = None
         for vector, factor in zip(vectors, self.factors, strict=True):
             mapped = torch.einsum("bd,rdo->bro", append_one(vector), factor)

@@ -1,4 +1,4 @@
-"""A text's vector without any weights: what stands for the whole utterance."""
+"""Vector of a whole text, without parameters."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ TextVector: TypeAlias = Literal["mean", "cls"]
 
 
 def text_vector(text: Sequences, kind: TextVector) -> Tensor:
-    """`(B, D)`."""
+    """Return the vector of each text, `(B, D)`."""
     return masked_mean(text.values, text.padding) if kind == "mean" else text.values[:, 0]
 
 
 def check_text_vector(spec: InputSpec, kind: TextVector) -> None:
-    """Raises InputError where a text has no `[CLS]` to read."""
+    """Raise InputError if `kind` needs `[CLS]` and the text has none."""
     if kind == "cls" and not spec.framed_text:
         raise InputError(
             "text_vector is 'cls', and this text is word vectors, which have no state of [CLS]; choose 'mean'"

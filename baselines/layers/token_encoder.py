@@ -1,4 +1,4 @@
-"""A modality as K tokens: the unimodal encoders of ALMT (EMNLP 2023), LNLN (NeurIPS 2024) and P-RMF (2025)."""
+"""Encoder of a modality into K tokens, from ALMT (EMNLP 2023), LNLN (NeurIPS 2024) and P-RMF (2025)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from baselines.layers.transformer import TransformerEncoder, learned_tokens
 
 
 class TokenEncoder(nn.Module):
-    """K learned query tokens in front of the projected sequence, a Transformer over both, the K tokens read out.
+    """Transformer over K learned tokens and the projected sequence; its output are the K tokens.
 
     Args:
-        input_width: D of the modality's vectors.
-        width: d.
-        tokens: K.
+        input_width: Width D of the modality's vectors.
+        width: Width d.
+        tokens: Number of tokens K.
         layers: Depth of the Transformer.
-        heads: Attention heads.
+        heads: Number of attention heads.
         head_width: Width of each head; d / heads when None.
         hidden: Hidden width of the feed-forward; 2 d when None.
-        dropout: Inside the Transformer and on its input.
+        dropout: Dropout inside the Transformer and on its input.
         norm: See `InputProjection`.
         patch: See `InputProjection`.
     """
@@ -50,7 +50,7 @@ class TokenEncoder(nn.Module):
         )
 
     def forward(self, sequences: Sequences) -> Tensor:
-        """The tokens of a batch, `(B, K, d)`."""
+        """Return the tokens of a batch, `(B, K, d)`."""
         steps, padding = self.input(sequences)
         batch, length, width = steps.shape
         steps = steps + sinusoidal_positions(length, width, steps)

@@ -1,7 +1,7 @@
 """Pre-norm Transformers with key padding.
 
 `nn.MultiheadAttention` ties the width of all heads to the model's width; LNLN, ALMT and P-RMF use 8 heads of 64 at
-width 128, so attention stands here on `scaled_dot_product_attention` itself.
+width 128, so attention here uses `scaled_dot_product_attention` directly.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ class Attention(nn.Module):
     """Multi-head attention of one sequence on another, without norms or residual.
 
     Args:
-        width: d of both sequences and of the result.
-        heads: Attention heads.
+        width: Width d of both sequences and of the result.
+        heads: Number of attention heads.
         head_width: Width of each head; d / heads when None.
     """
 
@@ -29,12 +29,12 @@ class Attention(nn.Module):
         self.to_output = nn.Linear(inner, width)
 
     def forward(self, queries: Tensor, source: Tensor, padding: Tensor | None = None) -> Tensor:
-        """Attend.
+        """Attend from `queries` to `source`.
 
         Args:
             queries: `(B, Q, d)`.
             source: `(B, S, d)`: keys and values.
-            padding: `(B, S)` bool, True where there is nothing to attend to; at least one step a sample is valid.
+            padding: `(B, S)` bool, True at steps to ignore; at least one step of each sample is valid.
 
         Returns:
             `(B, Q, d)`.
@@ -68,10 +68,10 @@ class TransformerLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, values: Tensor, padding: Tensor | None = None, keep: int | None = None) -> Tensor:
-        """`(B, T, d)` to `(B, T, d)`; with `keep`, only the first `keep` steps are worked out and returned.
+        """Map `(B, T, d)` to `(B, T, d)`; with `keep`, only the first `keep` steps are computed and returned.
 
-        What is read of the last layer of an encoder is often a few leading tokens; the others then need keys and
-        values only, which saves most of that layer's work and changes no result.
+        Often only a few leading tokens of an encoder's last layer are read; the others then need only keys and values,
+        which saves most of that layer's work and changes no result.
         """
         normed = self.norm_attention(values)
         queries = normed if keep is None else normed[:, :keep]
@@ -85,13 +85,13 @@ class TransformerEncoder(nn.Module):
     """Pre-norm Transformer layers.
 
     Args:
-        width: d.
-        layers: Depth; 0 is the identity (and the final norm).
-        heads: Attention heads.
+        width: Width d.
+        layers: Depth; 0 is the identity (followed by the final norm).
+        heads: Number of attention heads.
         head_width: Width of each head; d / heads when None.
         hidden: Hidden width of the feed-forward; 2 d when None.
-        dropout: On what each sub-layer adds, and inside the feed-forward.
-        final_norm: Whether a LayerNorm follows the last layer.
+        dropout: Dropout on each sub-layer's output, and inside the feed-forward.
+        final_norm: True adds a LayerNorm after the last layer.
     """
 
     def __init__(
@@ -110,7 +110,7 @@ class TransformerEncoder(nn.Module):
         self.norm = nn.LayerNorm(width) if final_norm else nn.Identity()
 
     def forward(self, values: Tensor, padding: Tensor | None = None, keep: int | None = None) -> Tensor:
-        """`(B, T, d)` to `(B, T, d)`, or to `(B, keep, d)`: the first steps of the same result."""
+        """Map `(B, T, d)` to `(B, T, d)`, or to `(B, keep, d)`: the first steps of the same result."""
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
             values = layer(values, padding, keep if index == last else None)
@@ -120,7 +120,7 @@ class TransformerEncoder(nn.Module):
         return normed
 
     def states(self, values: Tensor) -> list[Tensor]:
-        """The input and the output of every layer, each `(B, T, d)` (without the final norm)."""
+        """Return the input and the output of every layer, each `(B, T, d)` (without the final norm)."""
         states = [values]
         for layer in self.layers:
             states.append(layer(states[-1]))
@@ -142,7 +142,7 @@ class CrossLayer(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, target: Tensor, source: Tensor, padding: Tensor | None = None) -> Tensor:
-        """`target` `(B, Q, d)` enriched by `source` `(B, S, d)`; `padding` is `(B, S)`, of the source."""
+        """Enrich `target` `(B, Q, d)` by `source` `(B, S, d)`; `padding` `(B, S)` is that of the source."""
         attended = self.attention(self.norm_target(target), self.norm_source(source), padding)
         target = target + self.dropout(attended)
         result: Tensor = target + self.dropout(self.feed(self.norm_feed(target)))
@@ -150,5 +150,5 @@ class CrossLayer(nn.Module):
 
 
 def learned_tokens(count: int, width: int) -> nn.Parameter:
-    """`(count, width)` tokens, normal with a standard deviation of 0.02 as in BERT."""
+    """Make learned tokens, `(count, width)`, normal with a standard deviation of 0.02 as in BERT."""
     return nn.Parameter(torch.randn(count, width) * 0.02)

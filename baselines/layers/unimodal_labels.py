@@ -1,15 +1,15 @@
-"""Unimodal labels that nobody gave: the unimodal label generation module (ULGM) of Self-MM, which TETFN uses too.
+"""Generated unimodal labels: the unimodal label generation module (ULGM) of Self-MM, also used by TETFN.
 
 Yu et al., AAAI 2021, arXiv 2102.04830. A multimodal task and one task for each modality are learned together. The label
-`y_s` of a modality starts as the sample's own label `y_m` and then follows how near the modality's representation is to
-the positive and to the negative samples, compared with the multimodal representation:
+`y_s` of a modality starts as the sample's label `y_m` and then follows the distances of the modality's representation
+from the positive and the negative samples, compared with those of the multimodal representation:
 
     D_i^p = |F_i - C_i^p|^2 / sqrt(d_i)         distance to the centre of the positive samples; D_i^n of the negative
     a_i   = (D_i^n - D_i^p) / (D_i^p + eps)     for i in {m, t, a, v}
     y_s   = y_m + (a_s - a_m) / 2 * (y_m + a_m) / a_m
     y_s^(i) = (i - 1) / (i + 1) * y_s^(i - 1) + 2 / (i + 1) * y_s       in epoch i > 1
 
-and its loss counts by how far the labels are apart: `tanh(|y_s - y_m|) * |y_s' - y_s|`.
+and its loss is weighted by the difference of the labels: `tanh(|y_s - y_m|) * |y_s' - y_s|`.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ from torch.nn import functional as F
 
 from protocols import MODALITIES
 
-#: Of whole samples, then of each modality.
+#: Tasks: whole samples, then each modality.
 TASKS = ("multimodal", *MODALITIES)
-#: Keeps distances and ratios apart from zero.
+#: Constant that keeps distances and ratios away from zero.
 EPSILON = 1e-8
 
 
 class TaskOutput(NamedTuple):
-    """What a task makes of its input: representation F `(B, d)` and prediction `(B,)`."""
+    """Result of a task: representation F `(B, d)` and prediction `(B,)`."""
 
     representation: Tensor
     prediction: Tensor
 
 
 class TaskHead(nn.Module):
-    """The layers of one task: its representation `F = relu(W_1 x + b_1)` and what it predicts from it.
+    """Layers of one task: the representation `F = relu(W_1 x + b_1)` and a prediction from it.
 
     Args:
-        input_width: Of x.
-        width: d of the representation and of the hidden layer after it.
-        dropout: On x.
+        input_width: Width of x.
+        width: Width d of the representation and of the hidden layer after it.
+        dropout: Dropout on x.
     """
 
     def __init__(self, input_width: int, width: int, dropout: float = 0.0) -> None:
@@ -52,18 +52,18 @@ class TaskHead(nn.Module):
         self.predict = nn.Sequential(nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1))
 
     def forward(self, values: Tensor) -> TaskOutput:
-        """From x `(B, D)`."""
+        """Run the task on x `(B, D)`."""
         representation = self.represent(values)
         return TaskOutput(representation, self.predict(representation).squeeze(-1))
 
 
 class UnimodalLabels(nn.Module):
-    """The labels and the last representations of every training sample, by task: model state, not parameters.
+    """Labels and last representations of every training sample, by task: model state, not parameters.
 
     Args:
-        widths: d of each task's representation, for every name in TASKS.
-        samples: Size of the training part; it grows where a larger index is met.
-        label_range: Generated labels stay within it.
+        widths: Width d of each task's representation, for every name in TASKS.
+        samples: Size of the training part; grows for a larger index.
+        label_range: Range that generated labels are clipped to.
     """
 
     label: Tensor
@@ -86,11 +86,11 @@ class UnimodalLabels(nn.Module):
 
     @torch.no_grad()
     def recall(self, index: Tensor, label: Tensor) -> Tensor:
-        """The present unimodal labels of a batch, `(B, 3)`; samples that are met for the first time start with `label`.
+        """Return the current unimodal labels of a batch, `(B, 3)`; those of a new sample start with `label`.
 
         Args:
             index: `(B,)` int64: positions in the training part.
-            label: `(B,)`: the samples' own labels.
+            label: `(B,)`: labels of the samples.
         """
         self._reserve(int(index.max()) + 1)
         new = ~self.known[index]
@@ -99,12 +99,12 @@ class UnimodalLabels(nn.Module):
 
     @torch.no_grad()
     def update(self, index: Tensor, representation: Mapping[str, Tensor], epoch: int) -> None:
-        """Move the labels of a batch (from the second epoch on) and remember its representations.
+        """Update the labels of a batch (from the second epoch on) and store its representations.
 
         Args:
             index: `(B,)` int64, after `recall`.
             representation: By task, `(B, d)`.
-            epoch: i, counted from 1.
+            epoch: Epoch i, counted from 1.
         """
         if epoch > 1:
             whole = self.label[index, 0]
@@ -113,14 +113,14 @@ class UnimodalLabels(nn.Module):
                 label = self.label[index, column]
                 new = generated_label(whole, attraction["multimodal"], attraction[task]).clamp(*self.label_range)
                 moved = (epoch - 1) / (epoch + 1) * label + 2 / (epoch + 1) * new
-                # without both centres there is nothing to compare
+                # without both centres no distances can be compared
                 self.label[index, column] = torch.where(moved.isfinite(), moved, label)
         for name in TASKS:
             self.get_buffer(name)[index] = representation[name].detach().to(self.label.dtype)
         self.seen[index] = True
 
     def _attraction(self, task: str, representation: Tensor) -> Tensor:
-        """a_i `(B,)`: how much nearer the positive centre is than the negative one; NaN without samples of both."""
+        """Return a_i `(B,)`: relative closeness to the positive centre; NaN without samples of both classes."""
         label, features = self.label[:, TASKS.index(task)], self.get_buffer(task)
         to_negative, to_positive = (
             (representation - features[side & self.seen].mean(dim=0)).square().sum(dim=-1) / features.shape[1] ** 0.5
@@ -142,7 +142,7 @@ class UnimodalLabels(nn.Module):
                 self.register_buffer(name, torch.cat([values, values.new_zeros(missing, *values.shape[1:])]))
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *rest: Any) -> None:
-        """A saved memory is loaded whatever the size of this one: predicting needs to know of no training part."""
+        """Load a saved memory of any size: prediction does not depend on the training part."""
         for name, values in list(self.named_buffers()):
             saved = state_dict.get(prefix + name)
             if isinstance(saved, Tensor) and saved.shape[1:] == values.shape[1:]:
@@ -151,24 +151,24 @@ class UnimodalLabels(nn.Module):
 
 
 def generated_label(whole: Tensor, whole_attraction: Tensor, attraction: Tensor) -> Tensor:
-    """A modality's label from the sample's: the mean of what the ratio and what the difference of attractions give.
+    """Generate a modality's label from the sample's: mean of the estimates by ratio and by difference of attractions.
 
     Args:
-        whole: y_m `(B,)`.
-        whole_attraction: a_m `(B,)`.
-        attraction: a_s `(B,)`, of the modality.
+        whole: Label y_m of the samples, `(B,)`.
+        whole_attraction: Attraction a_m of the multimodal task, `(B,)`.
+        attraction: Attraction a_s of the modality, `(B,)`.
     """
     ratio = attraction / torch.where(whole_attraction.abs() < EPSILON, EPSILON, whole_attraction)
     return (ratio * whole + whole + attraction - whole_attraction) / 2
 
 
 def multitask_losses(outputs: Mapping[str, TaskOutput], label: Tensor, unimodal: Tensor) -> dict[str, Tensor]:
-    """The absolute errors of all tasks, by name; those of a modality weigh `tanh(|y_s - y_m|)`.
+    """Absolute errors of all tasks, by name; those of a modality are weighted by `tanh(|y_s - y_m|)`.
 
     Args:
-        outputs: By task.
-        label: `(B,)`: y_m.
-        unimodal: `(B, 3)`: y_s of text, audio, vision.
+        outputs: Results by task.
+        label: Labels y_m, `(B,)`.
+        unimodal: Labels y_s of text, audio, vision, `(B, 3)`.
     """
     losses = {"task": F.l1_loss(outputs["multimodal"].prediction, label)}
     for column, task in enumerate(MODALITIES):

@@ -8,20 +8,20 @@ from torch.distributions import Normal, kl_divergence
 
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
 
-#: Bounds of the logarithm of a variance: beyond them its exponential is no use to float32.
+#: Bounds of the logarithm of a variance: beyond them its exponential over- or underflows in float32.
 LOG_VARIANCE = (-10.0, 10.0)
 
 
 class VariationalAutoencoder(nn.Module):
-    """K tokens of width d as K Gaussians of d dimensions, and back: linear, ReLU, Transformer, linear, both ways.
+    """Autoencoder of K tokens of width d into K Gaussians: linear, ReLU, Transformer, linear, both ways.
 
     Args:
-        width: d.
-        tokens: K.
+        width: Width d.
+        tokens: Number of tokens K.
         layers: Depth of each Transformer.
-        heads: Attention heads.
+        heads: Number of attention heads.
         head_width: Width of each head.
-        dropout: Inside the Transformers.
+        dropout: Dropout inside the Transformers.
     """
 
     def __init__(
@@ -43,13 +43,13 @@ class VariationalAutoencoder(nn.Module):
         self.leave = nn.Linear(width, width)
 
     def encode(self, tokens: Tensor) -> Normal:
-        """Independent Gaussians `(B, K, d)` of tokens `(B, K, d)`."""
+        """Encode tokens `(B, K, d)` as independent Gaussians `(B, K, d)`."""
         states = self.encoder(torch.relu(self.enter(tokens)) + self.positions)
         deviation = (0.5 * self.log_variance(states).clamp(*LOG_VARIANCE)).exp()
         return Normal(self.mean(states), deviation, validate_args=False)
 
     def decode(self, codes: Tensor) -> Tensor:
-        """Tokens `(B, K, d)` of codes `(B, K, d)`."""
+        """Decode codes `(B, K, d)` into tokens `(B, K, d)`."""
         tokens: Tensor = self.leave(self.decoder(torch.relu(self.return_(codes)) + self.decoder_positions))
         return tokens
 
@@ -60,6 +60,6 @@ def divergence(first: Normal, second: Normal) -> Tensor:
 
 
 def divergence_from_standard(gaussian: Normal) -> Tensor:
-    """The same from the Gaussian of mean 0 and variance 1."""
+    """Kullback-Leibler divergence from the Gaussian of mean 0 and variance 1, mean over samples and dimensions."""
     zero = torch.zeros_like(gaussian.loc)
     return divergence(gaussian, Normal(zero, torch.ones_like(zero), validate_args=False))

@@ -1,7 +1,7 @@
-"""From masks to batches: a part under one draw of masks, gathered into padded tensors.
+"""Batches: a part under one draw of masks, gathered into padded tensors.
 
-Nothing is padded until a batch is made, and a batch is as long as its longest sample. Batches hold samples of similar
-length, so that little of them is padding.
+Samples are padded only when a batch is made, to the length of its longest sample. Batches hold samples of similar
+length, so that they have little padding.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ from protocols.masks import integrity_of
 
 
 class MaskedPart:
-    """A part as one draw of masks left it.
+    """A part under one draw of masks.
 
     Args:
-        part: The samples; of a part its `inputs` are kept, so that no model finds an id or a label here.
-        masks: What is observed; None for the samples as they are (natural gaps remain).
-        text: Where token text is encoded: a cache of states (frozen encoder), or the encoder itself (fine-tuned; then
-            batches carry gradients into it). None where text is values.
-        device: Where batches are made.
-        info: What the model declares: text that it does not read is not encoded (its states are zeros then), and one
-            that is `mask_informed` is told what is observed.
+        part: The samples; only the `inputs` of a part are kept, so that a model cannot reach ids or labels.
+        masks: Observed positions; None for unmasked samples (natural gaps remain).
+        text: Encoder of token text: a cache of states (frozen encoder), or the encoder itself (fine-tuned; batches then
+            carry gradients into it). None where text is values.
+        device: Device on which batches are made.
+        info: Declaration of the model: text that it does not read is not encoded (states are zeros), and a
+            `mask_informed` model gets the observed positions.
     """
 
     def __init__(
@@ -66,7 +66,7 @@ class MaskedPart:
         return len(self.inputs)
 
     def batch(self, rows: Tensor) -> Batch:
-        """The samples `rows` `(B,)` as a padded batch."""
+        """Return the samples `rows` `(B,)` as a padded batch."""
         rows = rows.to(self.device)
         sequences = self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:])
         if not self._informed:
@@ -74,7 +74,7 @@ class MaskedPart:
         return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows])
 
     def observed_positions(self, rows: Tensor) -> Mapping[Modality, Tensor]:
-        """By modality `(B, T)`: which positions of `batch(rows)` are observed; `[CLS]` and `[SEP]` always are."""
+        """By modality `(B, T)`: observed positions of `batch(rows)`; `[CLS]` and `[SEP]` always are observed."""
         rows = rows.to(self.device)
         result: dict[Modality, Tensor] = {}
         for modality in MODALITIES:
@@ -90,7 +90,7 @@ class MaskedPart:
         return result
 
     def _flags(self, modality: Modality, rows: Tensor) -> Tensor:
-        """`(B, T)`: what the masks leave of the samples `rows`; False beyond their ends."""
+        """Observed positions of the samples `rows`, `(B, T)`; False beyond their ends."""
         start, length = self._bounds[modality]
         index, valid = spread(start[rows], length[rows])
         return self._keep[modality][index] & valid
@@ -102,7 +102,7 @@ class MaskedPart:
             start, length = self._bounds[modality]
             values = self.inputs.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
         values = erase(values, self._flags(modality, rows))
-        if modality in self._noise:  # after erasing: what is erased neither gets noise nor decides how strong it is
+        if modality in self._noise:  # after erasing: erased values get no noise and do not affect its strength
             values = self._noise[modality].add(values, rows)
         return Sequences(values, whole.length)
 
@@ -133,12 +133,12 @@ def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:
-    """Rows `(B,)` of every batch of a part: samples of similar length together.
+    """Yield the rows `(B,)` of every batch of a part; a batch holds samples of similar length.
 
     Args:
         part: The samples.
         batch_size: B; the last batch may be smaller.
-        shuffle: Draws the batches of an epoch; None goes from short to long, for evaluation.
+        shuffle: Generator for the batches of an epoch; None orders samples from short to long, for evaluation.
     """
     cost = np.sum([part.lengths(m) for m in MODALITIES], axis=0)
     if shuffle is None:
@@ -147,7 +147,7 @@ def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generato
             yield torch.from_numpy(order[first : first + batch_size])
         return
     order = shuffle.permutation(len(cost))
-    pool = 8 * batch_size  # sorted within pools, so that batches are random yet hold similar lengths
+    pool = 8 * batch_size  # sorted within pools, so that batches are random but hold similar lengths
     pieces = []
     for first in range(0, len(order), pool):
         rows = order[first : first + pool]

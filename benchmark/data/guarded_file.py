@@ -1,4 +1,4 @@
-"""A file for HDF5 to write into, which crashes the process when a write fails: on a full disk, for example."""
+"""File object for HDF5, which otherwise crashes the process when a write fails, for example on a full disk."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from types import TracebackType
 
 
 class GuardedFile:
-    """Keeps the first error of a file from its user, and raises it when the `with` block ends.
+    """File that holds back its first error and raises it when the `with` block ends.
 
-    After an error, what is written is dropped, and what was not written is read as zeros.
+    After an error, writes are dropped, and missing bytes are read as zeros.
 
     Args:
-        file: Unbuffered, open for reading and writing.
+        file: Unbuffered file, open for reading and writing.
     """
 
     def __init__(self, file: io.FileIO) -> None:
@@ -26,7 +26,7 @@ class GuardedFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        # an error that HDF5 found on the way follows from this one; an interruption does not
+        # an error of HDF5 follows from this one; an interruption does not
         if self._error is not None and (error is None or isinstance(error, Exception)):
             raise self._error from error
 
@@ -53,7 +53,7 @@ class GuardedFile:
         return len(target)
 
     def read(self, size: int) -> bytes:
-        """`size` bytes from the current position."""
+        """Read `size` bytes from the current position."""
         target = bytearray(size)
         self.readinto(memoryview(target))
         return bytes(target)
@@ -65,7 +65,7 @@ class GuardedFile:
         return self._at
 
     def tell(self) -> int:
-        """The current position."""
+        """Return the current position."""
         return self._at
 
     def truncate(self, size: int | None = None) -> int:
@@ -79,4 +79,4 @@ class GuardedFile:
         return wanted
 
     def flush(self) -> None:
-        """Nothing is buffered."""
+        """Do nothing, as writes are not buffered."""

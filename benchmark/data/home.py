@@ -1,4 +1,4 @@
-"""Where data is kept."""
+"""The data folder."""
 
 from __future__ import annotations
 
@@ -9,6 +9,6 @@ import platformdirs
 
 
 def data_home() -> Path:
-    """`$SENTIBENCH_HOME/data`, or `data` in the platform's user data folder."""
+    """Return `$SENTIBENCH_HOME/data`, or `data` in the platform's user data folder."""
     home = os.environ.get("SENTIBENCH_HOME")
     return Path(home if home else platformdirs.user_data_dir("sentibench")) / "data"

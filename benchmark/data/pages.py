@@ -1,7 +1,7 @@
-"""Pages of mapped files: how a process lets go of what it has read.
+"""Release of the pages of mapped files that a process has read.
 
-What a process reads of a mapped file counts as its memory until the system needs room. Code that reads much gives the
-pages back itself, so that a run's memory is what the run needs.
+Pages that a process reads of a mapped file count as its memory until the system needs room. Code that reads much
+releases them, so that the memory of a run is what the run needs.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 
 def release(array: Any) -> None:
-    """Give the pages of a mapped array back to the system, which reads them again where they are asked for.
+    """Release the pages of a mapped array; the system reads them again when they are used.
 
-    Nothing is lost. Arrays that are not mapped stay as they are, as does everything on systems that lack the call.
+    No data is lost. Arrays that are not mapped are unchanged, as are all arrays on systems without the call.
     """
     mapping = mapping_of(array)
     if mapping is not None:
@@ -21,15 +21,15 @@ def release(array: Any) -> None:
 
 
 def release_mapping(mapping: mmap.mmap) -> None:
-    """As `release`, of a mapping."""
+    """Release the pages of a mapping; see `release`."""
     if hasattr(mapping, "madvise") and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
 
 
 def mapping_of(array: Any) -> mmap.mmap | None:
-    """The mapped file that an array is a read-only view of, if it is one.
+    """Return the mapping of which an array is a read-only view, or None.
 
-    Mappings that can be written to are left out: what was changed in private would be lost.
+    Writable mappings are left out: private changes would be lost.
     """
     while array is not None and not isinstance(array, mmap.mmap):
         if getattr(getattr(array, "flags", None), "writeable", False):

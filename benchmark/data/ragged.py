@@ -1,7 +1,7 @@
 """Sequences of n samples, back to back, from which padded batches are read.
 
-The values of a small data set lie in memory; those of a large one stay in its file, mapped, and a batch reads the few
-stretches that it needs. Either way a batch holds the same bits.
+The values of a small data set are in memory; those of a large one stay in its mapped file, and a batch reads the
+stretches that it needs. Batches are equal bit for bit in both cases.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from benchmark.data.pages import mapping_of, release_mapping
 from benchmark.data.samples import BoolArray, FloatArray, IntArray
 from benchmark.data.scaling import Scaler
 
-#: Values of a data set (and states of a set of texts, on an accelerator) up to this size are kept in memory.
+#: Largest size of a data set's values (and of states of texts, on an accelerator) that is kept in memory.
 RESIDENT_BYTES = 256 << 20
-#: Pages of mapped files are given back to the system after so many bytes, which bounds what a process holds of them.
+#: Number of bytes read after which pages of mapped files are released, which bounds the memory of a process.
 _RELEASE_BYTES = 64 << 20
-#: A page that is read may bring its neighbours: Linux maps a whole folio of its cache, of up to 2 MB.
+#: Bytes that reading one page may map: Linux maps a whole folio of its cache, of up to 2 MB.
 _FOLIO_BYTES = 2 << 20
-#: Positions handled at a time where a whole stream is read.
+#: Number of positions processed at a time when a whole stream is read.
 _BLOCK = 1 << 14
 
 
@@ -34,27 +34,27 @@ class Ragged(ABC):
 
     @abstractmethod
     def padded(self, rows: Tensor) -> Sequences:
-        """Samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest of them; +0.0 beyond their ends.
+        """Return samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest; +0.0 beyond their ends.
 
         The tensor is new: the caller may change it.
         """
 
     @abstractmethod
     def on(self, device: torch.device) -> Ragged:
-        """The same sequences for batches on a device: kept there where they are small."""
+        """Return the same sequences for batches on a device; small ones are copied there."""
 
 
 class HostRagged(Ragged):
-    """Sequences in memory or in mapped files, read when they are asked for.
+    """Sequences in memory or in mapped files, read on request.
 
     Args:
         sources: Arrays `(P, D)` float32, such as `np.memmap`; they are never written to.
         start: `(n,)` first row of each sample in its source.
         length: `(n,)` rows of each sample, at least 1.
-        source_of: `(n,)` which source a sample is in; None where there is one source.
-        scaler: Scales what is read; None where values are ready.
-        observed: `(P,)` of the one source: positions that are False become zero vectors when scaled.
-        device: Where batches go.
+        source_of: `(n,)` index of each sample's source; None for a single source.
+        scaler: Scaler of the values read; None for values that are scaled.
+        observed: `(P,)` flags for a single source: positions that are False become zero vectors when scaled.
+        device: Device of batches.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class HostRagged(Ragged):
         return int(self._sources[0].shape[1])
 
     def padded(self, rows: Tensor) -> Sequences:
-        """Samples `rows` as a padded batch; see `Ragged`."""
+        """Return samples `rows` as a padded batch; see `Ragged`."""
         chosen = rows.cpu().numpy()
         length = self._length[chosen]
         values = torch.zeros(len(chosen), int(length.max(initial=0)), self.width)
@@ -97,7 +97,7 @@ class HostRagged(Ragged):
         return Sequences(values.to(self._device), torch.from_numpy(length).to(self._device))
 
     def read(self, chosen: IntArray) -> Tensor:
-        """Samples `chosen` back to back, `(Q, D)`, scaled; a new tensor."""
+        """Read samples `chosen` back to back, `(Q, D)`, scaled; a new tensor."""
         values = torch.empty(int(self._length[chosen].sum()), self.width)
         target, first = values.numpy(), 0
         for piece in self._pieces(chosen):
@@ -106,7 +106,7 @@ class HostRagged(Ragged):
         return values if self._scaler is None else self._scaler.apply(values, self.observed(chosen))
 
     def at(self, positions: IntArray) -> Tensor:
-        """Single positions of all samples back to back, `(Q, D)`, scaled; a new tensor. For one source."""
+        """Read single positions of the samples back to back, `(Q, D)`, scaled; a new tensor. For a single source."""
         ends = np.cumsum(self._length)
         sample = np.searchsorted(ends, positions, side="right")
         rows = self._start[sample] + positions - (ends - self._length)[sample]
@@ -117,19 +117,19 @@ class HostRagged(Ragged):
         return self._scaler.apply(values, seen)
 
     def observed(self, chosen: IntArray) -> BoolArray:
-        """`(Q,)` flags of samples `chosen`, as `read` gives them."""
+        """Return observed flags `(Q,)` of samples `chosen`, in the order of `read`."""
         flags, spans = self._observed, zip(self._start[chosen], self._length[chosen], strict=True)
         if flags is None:
             return np.ones(int(self._length[chosen].sum()), dtype=np.bool_)
         return np.concatenate([flags[a : a + n] for a, n in spans])
 
     def blocks(self) -> Iterator[IntArray]:
-        """All samples in order, in groups of some ten thousand positions, for those who read everything."""
+        """Yield all samples in order, in groups of some ten thousand positions."""
         group = np.cumsum(self._length) // _BLOCK
         yield from np.split(np.arange(len(group)), np.flatnonzero(np.diff(group)) + 1)
 
     def resident(self) -> HostRagged:
-        """The same sequences, scaled and copied into memory."""
+        """Return the same sequences, scaled and copied into memory."""
         ends = np.cumsum(self._length)
         values = np.empty((int(ends[-1]), self.width), dtype=np.float32)
         first = 0
@@ -140,7 +140,7 @@ class HostRagged(Ragged):
         return HostRagged([values], ends - self._length, self._length)
 
     def on(self, device: torch.device) -> Ragged:
-        """The same sequences for batches on a device; see `Ragged`."""
+        """Return the same sequences for batches on a device; see `Ragged`."""
         if device.type == "cpu":
             return self
         if sum(source.nbytes for source in self._sources) > RESIDENT_BYTES:
@@ -161,12 +161,12 @@ class HostRagged(Ragged):
         ready = self if self._scaler is None else self.resident()
         firsts = np.cumsum([0, *(len(source) for source in ready._sources)])
         start = ready._start if ready._source_of is None else ready._start + firsts[ready._source_of]
-        # a copy: torch warns of arrays that may not be written to
+        # a copy, as torch warns of read-only arrays
         values = torch.cat([torch.from_numpy(np.array(source)).to(device) for source in ready._sources])
         return DeviceRagged(values, torch.from_numpy(start).to(device), torch.from_numpy(ready._length).to(device))
 
     def _pieces(self, chosen: IntArray) -> Iterator[FloatArray]:
-        """The rows of each sample, views into the source."""
+        """Yield the rows of each sample, as views into the source."""
         source_of = np.zeros(len(chosen), dtype=np.int64) if self._source_of is None else self._source_of[chosen]
         for k, first, count in zip(
             source_of.tolist(), self._start[chosen].tolist(), self._length[chosen].tolist(), strict=True
@@ -185,7 +185,7 @@ class HostRagged(Ragged):
 
 
 class DeviceRagged(Ragged):
-    """Sequences on one device, whole.
+    """Sequences held completely on one device.
 
     Args:
         values: `(P, D)` float32.
@@ -197,19 +197,19 @@ class DeviceRagged(Ragged):
         self._values, self._start, self._length = values, start, length
 
     def padded(self, rows: Tensor) -> Sequences:
-        """Samples `rows` as a padded batch; see `Ragged`."""
+        """Return samples `rows` as a padded batch; see `Ragged`."""
         rows = rows.to(self._values.device)
         length = self._length[rows]
         index, valid = spread(self._start[rows], length)
         return Sequences(erase(self._values[index], valid), length)
 
     def on(self, device: torch.device) -> Ragged:
-        """The same sequences on a device."""
+        """Return the same sequences on a device."""
         return DeviceRagged(self._values.to(device), self._start.to(device), self._length.to(device))
 
 
 def spread(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """`(B, T)` positions and whether they are inside the sample; those outside repeat the first position."""
+    """Return positions `(B, T)` and flags of those inside the sample; positions outside repeat the first one."""
     steps = torch.arange(int(length.max()), device=start.device)
     valid = steps[None, :] < length[:, None]
     return torch.where(valid, start[:, None] + steps[None, :], start[:, None]), valid

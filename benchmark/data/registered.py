@@ -1,8 +1,8 @@
-"""Data sets that code makes: found by name beside stores, through entry points and plugin files.
+"""Data sets made by code, from entry points and plugin files, found by name like stores.
 
 >>> @register_dataset("my-corpus")
 ... def my_corpus() -> Samples:
-...     \"\"\"Where it comes from, in a line.\"\"\"
+...     \"\"\"Source of the data, in one line.\"\"\"
 ...     return Samples(...)
 """
 
@@ -21,14 +21,14 @@ _DATASETS: Registry[Maker] = Registry("data set", "sentibench.datasets")
 
 
 def register_dataset(name: str) -> Callable[[Maker], Maker]:
-    """Decorator for a function that returns `Samples`; studies find them under `name`.
+    """Register a function that returns `Samples`, which studies find under `name`; a decorator.
 
-    The function must return equal samples whenever it is called: runs are filed by their content.
+    The function must return equal samples at every call: runs are identified by their content.
 
     Raises:
-        InputError: for a name that no data set can have, or that is taken.
+        InputError: For an invalid name, or one that is taken.
     """
-    store_path(name)  # the rules of names are those of stores
+    store_path(name)  # names follow the rules of stores
 
     def decorate(make: Maker) -> Maker:
         _DATASETS.add(name, make, origin_of(make))
@@ -38,20 +38,20 @@ def register_dataset(name: str) -> Callable[[Maker], Maker]:
 
 
 def registered_datasets() -> dict[str, Maker]:
-    """All data sets that code makes, by name."""
+    """Return all data sets made by code, by name."""
     return _DATASETS.all()
 
 
 def is_registered(name: str) -> bool:
-    """Whether code makes a data set of this name."""
+    """Return True if a data set of this name is made by code."""
     return name in _DATASETS
 
 
 def make_samples(name: str) -> Samples:
-    """The samples that are registered under `name`, checked.
+    """Make the samples registered under `name`, and check them.
 
     Raises:
-        InputError: when there is none, or what it returns breaks a rule.
+        InputError: If the name is unknown, or the returned samples break a rule.
     """
     samples = _DATASETS.get(name)()
     if not isinstance(samples, Samples):

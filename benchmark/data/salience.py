@@ -1,7 +1,7 @@
-"""How much a position stands out in its sample, from the data alone: what goes first when missing is informative.
+"""Salience of positions within their sample, from the data alone: order of loss under informative missingness.
 
-No label enters, so that a protocol can be drawn on any test set. Words: how rare they are in the training part. Frames:
-how far they lie from the mean of their sample, in the standardised features that models receive.
+No label is used, so that a protocol can be drawn on any test set. Salience of a word is its rarity in the training
+part; that of a frame is its distance from the mean of its sample, in the standardised features of model inputs.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from benchmark.data.ragged import HostRagged
 from benchmark.data.samples import BoolArray, IntArray
 from protocols.layout import FloatArray
 
-#: Salience of a position that the data set lacks: below every other.
+#: Salience of a natural gap: below all others.
 NOT_RECORDED = -1e300
 
 
 def of_tokens(token_ids: IntArray, observed: BoolArray, training: IntArray) -> FloatArray:
-    """`(P,)`: minus the number of times that each token occurs among the training part's tokens."""
+    """Salience of tokens, `(P,)`: minus the frequency of each token in the training part."""
     words, counts = np.unique(training, return_counts=True)
     place = np.minimum(np.searchsorted(words, token_ids), max(len(words) - 1, 0))
     known = words[place] == token_ids if len(words) else np.zeros(len(token_ids), dtype=np.bool_)
@@ -27,7 +27,7 @@ def of_tokens(token_ids: IntArray, observed: BoolArray, training: IntArray) -> F
 
 
 def of_values(values: HostRagged, offsets: IntArray, observed: BoolArray) -> FloatArray:
-    """`(P,)`: squared distance of each position from the mean of its sample's recorded positions."""
+    """Salience of frames, `(P,)`: squared distance of each position from the mean of its sample's recorded ones."""
     salience = np.full(int(offsets[-1]), NOT_RECORDED)
     for rows in values.blocks():
         block = values.read(rows).numpy().astype(np.float64)
@@ -38,6 +38,6 @@ def of_values(values: HostRagged, offsets: IntArray, observed: BoolArray) -> Flo
         count = np.maximum(np.add.reduceat(seen, starts), 1)
         mean = np.add.reduceat(block * seen[:, None], starts, axis=0) / count[:, None]
         distance = np.square(block - np.repeat(mean, lengths, axis=0)).sum(axis=1)
-        # rounded, so that the order of summation on another processor makes no other rank
+        # rounded, so that another processor's order of summation does not change ranks
         salience[first:last] = np.where(seen, np.round(distance, 6), NOT_RECORDED)
     return salience

@@ -1,7 +1,7 @@
-"""Samples in the one canonical form: ragged, unpadded, nothing repeated.
+"""Samples in canonical form: ragged, without padding and repetition.
 
-Importers produce it, the store writes and reads it, the synthetic generator makes it, data sets are built from it.
-Values may be mapped from a file: whatever goes through all of them here does so block by block.
+Importers and the synthetic generator make them, the store writes and reads them, data sets are built from them. Values
+may be mapped from a file; code here that reads all of them works block by block.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ IntArray: TypeAlias = npt.NDArray[np.int64]
 StringArray: TypeAlias = npt.NDArray[np.object_]
 PartArray: TypeAlias = npt.NDArray[np.uint8]
 
-#: How a split assigns samples; stored as these codes.
+#: Parts of a split, and the codes by which they are stored.
 PARTS = {"unused": 0, "train": 1, "valid": 2, "test": 3}
 
 #: Vocabularies of stored token ids, and their sizes. `[UNK]`, `[CLS]` and `[SEP]` are 100, 101 and 102 in each.
@@ -42,13 +42,13 @@ class ModalityStream:
     position (zeros, or `[UNK]`) that is not observed.
 
     Attributes:
-        offsets: `(n + 1,)` int64: sample i owns positions `offsets[i]:offsets[i + 1]`.
+        offsets: `(n + 1,)` int64: sample i has positions `offsets[i]:offsets[i + 1]`.
         observed: `(P,)`: False at naturally missing positions.
         values: `(P, D)` float32, finite, zeros where not observed, in memory or mapped from a file (then read-only);
             None for token text.
-        token_ids: `(P,)` int64; None where `values` is given.
-        feature_names: D names, or empty when unknown.
-        vocabulary: What the token ids index, one of `VOCABULARIES`; without meaning where `values` is given.
+        token_ids: `(P,)` int64; None if `values` is given.
+        feature_names: D names, or empty if unknown.
+        vocabulary: Vocabulary of the token ids, one of `VOCABULARIES`; ignored if `values` is given.
     """
 
     offsets: IntArray
@@ -60,25 +60,25 @@ class ModalityStream:
 
     @property
     def width(self) -> int:
-        """D, or 0 for tokens."""
+        """Width D of values, or 0 for tokens."""
         return 0 if self.values is None else int(self.values.shape[1])
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where samples come from.
+    """Origin of samples.
 
     Attributes:
         source: File name of the source (no folder), or the generator and its options.
-        source_sha256: Of the source file; empty for generated data.
-        layout: Which importer read it: `mmsa`, `npz`, `synthetic`, ...
+        source_sha256: sha256 of the source file; empty for generated data.
+        layout: Importer that read it: `mmsa`, `npz`, `synthetic`, ...
         label_range: Lowest and highest possible label.
         licence: Note on the licence, or empty.
         cleaning: Counts of replaced values, such as `{"audio": {"nan": 3, "inf": 0, "overflow": 1}}`.
-        notes: Anything a reader should know, a line each.
-        steps: Padded length of each modality in the source, where it was padded.
-        videos: How the videos are known: `given` by the source, `recognised` in the ids, or `unknown`, where each
-            sample counts as a video of its own; empty where that was not recorded.
+        notes: Notes for readers, one line each.
+        steps: Padded length of each modality in the source, if it was padded.
+        videos: Origin of the video ids: `given` by the source, `recognised` in the sample ids, or `unknown`, with each
+            sample as a separate video; empty if not recorded.
     """
 
     source: str
@@ -99,13 +99,13 @@ class Samples:
     Attributes:
         name: Short name, such as `mosi`.
         ids: `(n,)` str, unique.
-        video_ids: `(n,)` str: utterances of one video are not independent.
+        video_ids: `(n,)` str, video of each sample; utterances of one video are not independent.
         raw_text: `(n,)` str, empty where unknown.
-        label: `(n,)` float32 sentiment within the label range; NaN in new samples, whose label nobody knows.
-        streams: One stream a modality.
+        label: `(n,)` float32 sentiment within the label range; NaN in new samples, whose label is unknown.
+        streams: One stream for each modality.
         splits: Named splits, each `(n,)` uint8 codes of `PARTS`; new samples need none.
         provenance: Source, label range, licence, cleaning counts.
-        unimodal_labels: `(n,)` float32 by modality where the data set has them (CH-SIMS).
+        unimodal_labels: `(n,)` float32 by modality, if the data set has them (CH-SIMS).
     """
 
     name: str
@@ -125,10 +125,10 @@ class Samples:
         """Check every rule stated above, and that each split has train, valid and test samples.
 
         Args:
-            labelled: False for new samples, which are to be predicted: labels and splits may be absent then.
+            labelled: False for new samples, to be predicted: labels and splits may then be missing.
 
         Raises:
-            InputError: naming the field, what was found and what was expected.
+            InputError: With the field, what was found and what was expected.
         """
         n = len(self)
         if n == 0:
@@ -153,7 +153,7 @@ class Samples:
         for modality, labels in self.unimodal_labels.items():
             if modality not in MODALITIES:
                 raise InputError(
-                    f"{self.name}: labels of '{modality}', which is no modality; expected {', '.join(MODALITIES)}"
+                    f"{self.name}: labels of '{modality}', which is not a modality; expected {', '.join(MODALITIES)}"
                 )
             self._check_column(f"{modality} label", labels, np.dtype(np.float32))
             self._check_range(f"{modality} label", labels)
@@ -175,7 +175,7 @@ class Samples:
         n = len(self)
         if column.shape != (n,):
             found = len(column) if column.ndim == 1 else f"shape {column.shape}"
-            raise InputError(f"{self.name}: {what} has {found} entries, expected {n} (one a sample)")
+            raise InputError(f"{self.name}: {what} has {found} entries, expected {n} (one for each sample)")
         if column.dtype != dtype:
             raise InputError(f"{self.name}: {what} is an array of {column.dtype}, expected {dtype}")
 
@@ -189,7 +189,7 @@ class Samples:
             )
 
     def fingerprint(self) -> str:
-        """sha256 of everything that can change a result: ids, labels, streams, splits. Not of names and notes."""
+        """sha256 of all content that can change a result: ids, labels, streams, splits; not names and notes."""
         digest = hashlib.sha256(b"sentibench samples 1\n")
 
         def add(title: str, array: npt.NDArray[np.generic], dtype: str) -> None:
@@ -265,9 +265,9 @@ def _check_tokens(where: str, modality: Modality, stream: ModalityStream, positi
 
 
 def _blocks(array: npt.NDArray[np.generic]) -> Iterator[slice]:
-    """Rows that make up about `_BLOCK_BYTES` each, from first to last."""
+    """Yield blocks of rows of about `_BLOCK_BYTES` each, from first to last."""
     row = max(array.nbytes // max(len(array), 1), 1)
     step = max(_BLOCK_BYTES // row, 1)
     for first in range(0, len(array), step):
         yield slice(first, first + step)
-        release(array)  # what was read of a mapped file is not needed again
+        release(array)  # pages of a mapped file that were read are not needed again

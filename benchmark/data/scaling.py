@@ -1,4 +1,4 @@
-"""How values are scaled: a transform, then statistics of the observed training positions."""
+"""Scaling of values: a transform, then standardisation by statistics of the observed training positions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmark.data.config import Scaling
 from benchmark.data.erasing import erase
 from benchmark.data.samples import BoolArray
 
-#: Single frames far outside the training range must not decide a prediction.
+#: Bound of scaled values, so that a single frame far outside the training range does not decide a prediction.
 _LIMIT = 10.0
 
 
@@ -32,10 +32,10 @@ class Scaler:
 
     @classmethod
     def fit(cls, blocks: Iterable[Tensor], width: int, scaling: Scaling) -> Scaler:
-        """Statistics of blocks of observed positions `(Q, D)`, in float64.
+        """Compute statistics of blocks of observed positions `(Q, D)`, in float64.
 
         Blocks are merged as in Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983), so that
-        a stream of any size is read once and never held.
+        a stream of any size is read once and never held in memory.
         """
         count, mean = 0, torch.zeros(width, dtype=torch.float64)
         squares = torch.zeros(width, dtype=torch.float64)
@@ -50,12 +50,12 @@ class Scaler:
         if count == 0:
             return cls(scaling, torch.zeros(width), torch.ones(width))
         deviation = (squares / count).sqrt()
-        # A column that never changes in training says nothing: scaled by 1 it stays at zero there.
+        # A constant column of the training part has deviation 0: scaled by 1 it is zero there.
         deviation = torch.where(deviation > 1e-6, deviation, torch.ones_like(deviation))
         return cls(scaling, mean.float(), deviation.float())
 
     def apply(self, values: Tensor, observed: BoolArray) -> Tensor:
-        """Values `(Q, D)` scaled, +0.0 where not observed `(Q,)`; element by element, so equal in any grouping."""
+        """Scale values `(Q, D)`, +0.0 where not observed `(Q,)`; elementwise, so equal in any grouping."""
         scaled = transform(values, self.scaling).sub_(self.mean).div_(self.deviation)
         if self.scaling != "none":
             scaled = scaled.clamp_(-_LIMIT, _LIMIT)
@@ -63,5 +63,5 @@ class Scaler:
 
 
 def transform(values: Tensor, scaling: Scaling) -> Tensor:
-    """sign(x) log(1 + |x|) for `log`, else the values; a new tensor."""
+    """Return sign(x) log(1 + |x|) for `log`, else the values; a new tensor."""
     return values.abs().log1p_().copysign_(values) if scaling == "log" else values.clone()

@@ -1,4 +1,4 @@
-"""Samples without what a model may not see before it has answered: ids, videos, texts and labels wait in a file."""
+"""Samples whose ids, videos, texts and labels are kept in a file, out of a model's reach, until it has predicted."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from protocols import InputError
 
 
 class SealedSamples:
-    """Samples whose columns are kept in a temporary file without a name; streams and splits stay as they are.
+    """Samples whose columns are kept in a nameless temporary file; streams and splits stay in memory.
 
-    While a model is trained, nothing in the memory of the process says which label a test sample has. This is a guard
-    against mistakes: code that reads the data set's file, or this one, finds everything.
+    While a model is trained, the memory of the process does not hold the labels of test samples. This is a guard
+    against mistakes, not attacks: the data set's file and this one still hold them.
 
     Args:
-        samples: The caller keeps no other reference.
+        samples: Samples to seal; the caller must keep no other reference.
 
     Raises:
-        InputError: when the file cannot be written.
+        InputError: If the file cannot be written.
     """
 
     def __init__(self, samples: Samples) -> None:
@@ -48,7 +48,7 @@ class SealedSamples:
         )
 
     def open(self) -> Samples:
-        """The samples, whole; they are in memory as long as the caller keeps them."""
+        """Return the complete samples; they are in memory as long as the caller keeps them."""
         self._file.seek(0)
         return replace(self._rest, **pickle.load(self._file))
 

@@ -1,4 +1,4 @@
-"""Where data sets come from, by name: stores on disk, the generator `synthetic`, or code that is registered.
+"""Data sets by name: stores on disk, the generator `synthetic`, or registered code.
 
 >>> dataset = load("synthetic:size=tiny")        # or "mosi", "mosi/official", "mmmo/fold3"
 """
@@ -25,16 +25,16 @@ from protocols import InputError
 
 @dataclass(frozen=True)
 class DatasetHeader:
-    """What a study needs to know of a data set before it is read.
+    """Header of a data set: the information that a study needs before it is read.
 
     Attributes:
-        name: As runs are filed: the store's name, or the generator with its options.
+        name: Name in run identities: the store's name, or the generator with its options.
         fingerprint: sha256 of the samples.
         splits: Named splits, the default first.
-        text_is_tokens: Whether the text must be encoded.
+        text_is_tokens: True if the text must be encoded.
         label_range: Lowest and highest possible label.
-        bound: An MAE that no model is believed to reach, where the source file is known.
-        videos: How the videos are known, see `Provenance`.
+        bound: Lowest plausible MAE, if the source file is known.
+        videos: Origin of the video ids, see `Provenance`.
     """
 
     name: str
@@ -47,13 +47,13 @@ class DatasetHeader:
 
 
 def filed_name(reference: str) -> str:
-    """A data set, with or without a split, as runs are filed under it: options of the generator in one order."""
+    """Return the reference to a data set as in run identities: options of the generator in a fixed order."""
     given = Reference.parse(reference)
     return str(replace(given, name=str(parse_synthetic(given.name)))) if is_synthetic(given.name) else str(given)
 
 
 def load_samples(name: str) -> Samples:
-    """The samples called `name`; kept for the next caller of this process as long as the store stays as it is."""
+    """Return the samples called `name`; they are cached in this process while the store is unchanged."""
     if is_synthetic(name):
         return _generated(parse_synthetic(name))
     if _from_code(name):
@@ -64,7 +64,7 @@ def load_samples(name: str) -> Samples:
 
 
 def forget_samples() -> None:
-    """Let go of the samples that were kept for the next caller: before training, which may not see all labels."""
+    """Clear the cache of samples, before training, which must not hold test labels."""
     for kept in (_generated, _made, _read):
         kept.cache_clear()
 
@@ -80,7 +80,7 @@ def _made(name: str) -> Samples:
 
 
 def _from_code(name: str) -> bool:
-    """Whether a name means registered code; a store of that name would make it mean two things."""
+    """Return True for the name of registered code; raises InputError if a store has the same name."""
     if not is_registered(name):
         return False
     if store_path(name).is_file():
@@ -94,7 +94,7 @@ def _read(path: Path, changed: int, size: int) -> Samples:
 
 
 def dataset_header(name: str) -> DatasetHeader:
-    """What is known of a data set without reading its values; raises InputError for an unknown name."""
+    """Return the header of a data set without reading its values; raises InputError for an unknown name."""
     if is_synthetic(name):
         return _generated_header(parse_synthetic(name))
     if _from_code(name):
@@ -112,12 +112,12 @@ def dataset_header(name: str) -> DatasetHeader:
 
 
 def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, scaling: Scaling = "log") -> Dataset:
-    """A data set ready for masks and batches.
+    """Load a data set, ready for masks and batches.
 
     Args:
         reference: `name` (its first split) or `name/split`.
-        encoder: Gives the tokens of the text; by default `minilm` where one is needed.
-        scaling: How values are scaled.
+        encoder: Text encoder, whose tokenizer gives the tokens; by default `minilm` if one is needed.
+        scaling: Scaling of values.
     """
     given = Reference.parse(reference)
     samples = load_samples(given.name)

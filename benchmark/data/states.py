@@ -1,6 +1,6 @@
-"""Encoded text kept between uses: a frozen encoder encodes the same texts once, whichever model or process asks.
+"""Cache of encoded text: a frozen encoder encodes equal texts once for all models and processes.
 
-States shared by file are mapped, not copied: a process holds the pages that it reads, and processes share them.
+States shared by file are mapped, not copied: a process holds only the pages that it reads, and processes share them.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from protocols import InputError
 
 
 class StateCache:
-    """States of sets of texts, filed by the encoder and the tokens: equal tokens are encoded once.
+    """States of sets of texts, identified by the encoder and the tokens: equal tokens are encoded once.
 
     Args:
         encoder: A frozen encoder.
-        revision: What identifies its weights.
-        folder: Where states are shared between processes; None keeps them in this process only.
-        max_bytes: The files that were not used for longest go when the folder grows beyond this.
-        memory_bytes: The sets that were not used for longest are let go when those at hand grow beyond this; the latest
-            always stays.
+        revision: Identity of its weights.
+        folder: Folder of states shared between processes; None keeps them in this process only.
+        max_bytes: Largest size of the folder; beyond it, the least recently used files are removed.
+        memory_bytes: Largest size of states held in memory; beyond it, the least recently used sets are released, but
+            never the latest.
     """
 
     def __init__(
@@ -47,17 +47,17 @@ class StateCache:
         self._revision = revision
         self._folder = folder
         self._max_bytes = max_bytes
-        self.seconds = 0.0  # spent on getting states: shared work that is no model's training time
+        self.seconds = 0.0  # time of encoding and reading states, which is not counted as training time of a model
         self._memory: OrderedDict[str, FloatArray] = OrderedDict()
         self._memory_bytes = memory_bytes
 
     def states(self, ids: IntArray, offsets: IntArray) -> FloatArray:
-        """`(P + 2n, D)` states of ragged content tokens, as `TextEncoder.encode` gives them.
+        """Return states `(P + 2n, D)` of ragged content tokens, as `TextEncoder.encode` does.
 
-        Not to be written to: a read-only map of the shared file where there is a folder.
+        The array must not be written to; with a folder, it is a read-only map of the shared file.
 
         Raises:
-            InputError: when the folder cannot be written.
+            InputError: If the folder cannot be written.
         """
         digest = hashlib.sha256(f"{self._revision} {torch.get_num_threads()}\n".encode())
         digest.update(np.ascontiguousarray(offsets).tobytes())
@@ -109,7 +109,7 @@ class StateCache:
         shape = (int(offsets[-1]) + 2 * (len(offsets) - 1), self.encoder.width)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            # Two runs of one seed ask for the same draw at the same moment: the second waits for the first.
+            # Two runs of one seed may request the same draw at the same time: the second waits for the first.
             with FileLock(folder / f"{key}.lock"):
                 states = _mapped(path, shape)
                 if states is None:
@@ -122,13 +122,13 @@ class StateCache:
             ) from error
         if states is None:
             raise InputError(f"{path}: changed while it was written; run again")
-        # after the file is mapped: what is mapped stays readable, whoever deletes it
+        # after the file is mapped: a mapped file stays readable when it is deleted
         self._trim(folder)
         return states
 
     def _write(self, path: Path, shape: tuple[int, int], ids: IntArray, offsets: IntArray) -> None:
-        """Encode text by text into a file, so that the states never are in memory together; renamed when whole."""
-        for left in path.parent.glob(f".{path.stem}.*"):  # of a process that was killed: the lock is ours
+        """Encode text by text into a file, never holding all states in memory; renamed when complete."""
+        for left in path.parent.glob(f".{path.stem}.*"):  # of a killed process, as this process holds the lock
             left.unlink(missing_ok=True)
         partial = path.with_name(f".{path.stem}.{uuid.uuid4().hex}")
         try:
@@ -162,7 +162,7 @@ def _state_starts(lengths: IntArray) -> IntArray:
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:
-    """The states in a file, mapped; None where there is no whole file of this shape, and what is there is removed."""
+    """Map the states in a file; None without a complete file of this shape (an incomplete one is removed)."""
     try:
         states: FloatArray = np.lib.format.open_memmap(path, mode="r")
     except FileNotFoundError:
@@ -178,16 +178,16 @@ def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:
 
 
 def _used(path: Path) -> None:
-    """Note that a file was needed: the others go first."""
+    """Record the use of a file, so that others are removed first."""
     with contextlib.suppress(OSError):
         os.utime(path)
 
 
 def _existing(folder: Path) -> list[tuple[float, int, Path]]:
-    """(last use, size, path) of every file of states."""
-    found = []
+    """Return (last use, size, path) of every file of states."""
+    files = []
     for file in folder.glob("*.npy"):
         with contextlib.suppress(FileNotFoundError):  # another process trims as well
             status = file.stat()
-            found.append((status.st_mtime, status.st_size, file))
-    return found
+            files.append((status.st_mtime, status.st_size, file))
+    return files

@@ -1,4 +1,4 @@
-"""The sample store: one HDF5 file a data set, samples once, ragged, no padding.
+"""The sample store: one HDF5 file for each data set, samples stored once, ragged, without padding.
 
 /                 attributes schema_version, name, samples, content_sha256, splits (JSON), text; provenance (JSON)
 /samples          id, video_id, raw_text (text), label, label_text, label_audio, label_vision (where known)
@@ -7,9 +7,9 @@
 /splits/<name>    0 unused, 1 train, 2 valid, 3 test
 
 Text columns are groups of `utf8`, all entries back to back, and their `offsets`: HDF5's own strings of variable length
-lie in a heap without checksums, and one damaged byte there can keep the library busy for ever. Values are not packed:
-on float32 features gzip saves about a fifth, and takes 20 to 80 times as long. So they lie in one piece and are mapped,
-not read: a data set larger than the memory can be opened.
+are kept in a heap without checksums, where one damaged byte can hang the library. Values are not compressed: on float32
+features gzip saves about a fifth, and takes 20 to 80 times as long. They are contiguous and thus mapped, not read: a
+data set larger than the memory can be opened.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ class StoreInfo:
 
 @dataclass(frozen=True)
 class VerifyReport:
-    """Whether a store holds what was imported.
+    """Result of comparing the content of a store with its import.
 
     Attributes:
-        stored, found: sha256 of the samples as written down, and as computed from what is there.
+        stored, found: sha256 of the samples as recorded at import, and as computed from the present content.
     """
 
     info: StoreInfo
@@ -65,15 +65,15 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether they are equal."""
+        """True if both are equal."""
         return self.stored == self.found
 
 
 def write_store(samples: Samples, path: Path) -> None:
-    """Validate samples and write them; the file appears whole or not at all.
+    """Validate samples and write them; the file is written completely or not at all.
 
     Raises:
-        InputError: when the samples break a rule, the folder cannot be written, or the disk is full.
+        InputError: If the samples break a rule, the folder cannot be written, or the disk is full.
     """
     samples.validate()
     _check_text(samples)
@@ -84,7 +84,7 @@ def write_store(samples: Samples, path: Path) -> None:
         with (
             beside.open("w+b", buffering=0) as raw,
             GuardedFile(raw) as guarded,
-            # the oldest format, the default, has no checksums on its metadata; aligned values can be mapped
+            # the oldest format, the default, has no checksums of metadata; aligned values can be mapped
             h5py.File(
                 guarded, "w", libver=("v110", "v110"), alignment_threshold=_ALIGNED, alignment_interval=_ALIGNED
             ) as file,
@@ -99,7 +99,7 @@ def write_store(samples: Samples, path: Path) -> None:
 
 
 def _remove_abandoned(path: Path) -> None:
-    """What writers that were killed left behind; files of the last day may still be written."""
+    """Remove temporary files of killed writers; files of the last day are kept, as they may still be written."""
     for old in path.parent.glob(f".{path.name}.[0-9]*"):
         if time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
             old.unlink(missing_ok=True)
@@ -143,7 +143,7 @@ def read_store(path: Path) -> Samples:
     """Read and validate a store; values are mapped from the file, read-only.
 
     Raises:
-        InputError: when the file is missing, damaged, of another schema, or breaks a rule.
+        InputError: If the file is missing, damaged, of another schema, or breaks a rule.
     """
     with _open(path) as file:
         samples = _read(file, path)
@@ -152,24 +152,24 @@ def read_store(path: Path) -> Samples:
 
 
 def store_info(path: Path) -> StoreInfo:
-    """The header of a store; raises InputError as `read_store` does."""
+    """Read the header of a store; raises InputError as `read_store` does."""
     with _open(path) as file:
         return _info(file, path)
 
 
 def verify_store(path: Path) -> VerifyReport:
-    """Read a store whole and compare its content with the sha256 written at import."""
+    """Read a store completely and compare its content with the sha256 written at import."""
     info = store_info(path)
     return VerifyReport(info, info.fingerprint, read_store(path).fingerprint())
 
 
 @contextmanager
 def _open(path: Path) -> Iterator[h5py.File]:
-    """A store for reading; whatever h5py raises on damaged bytes becomes an InputError."""
+    """Open a store for reading; all errors of h5py on damaged bytes become an InputError."""
     if not path.is_file():
         raise InputError(f"{path}: no such data store")
     try:
-        # stores are replaced whole and never changed, so that no lock is needed, which network folders may lack
+        # stores are replaced completely and never changed, so that no lock is needed; network folders may have none
         with h5py.File(path, "r", locking=False) as file:
             yield file
     except InputError:
@@ -182,15 +182,15 @@ def _open(path: Path) -> Iterator[h5py.File]:
 def _info(file: h5py.File, path: Path) -> StoreInfo:
     version = int(file.attrs.get("schema_version", 0))
     if version != SCHEMA_VERSION:
-        found = f"schema version {version}" if version else "another kind of HDF5 file"
-        raise InputError(f"{path}: {found}, expected schema version {SCHEMA_VERSION}; import the data set again")
+        schema = f"schema version {version}" if version else "another kind of HDF5 file"
+        raise InputError(f"{path}: {schema}, expected schema version {SCHEMA_VERSION}; import the data set again")
     text = json.loads(ColumnReader(path, path.stat().st_size).strings(file, "provenance", 1)[0])
     text["label_range"] = tuple(float(x) for x in text["label_range"])
     text["notes"] = tuple(str(note) for note in text["notes"])
     text["cleaning"] = {m: {k: int(v) for k, v in counts.items()} for m, counts in text["cleaning"].items()}
     text["steps"] = {m: int(text.get("steps", {})[m]) for m in MODALITIES if m in text.get("steps", {})}
     for title in ("samples", "splits", *MODALITIES):
-        # a look for a name in an array goes through all of its rows, which may be any number of few bytes
+        # searching an array for a name would scan all of its rows, of which a damaged file may claim any number
         if not isinstance(file[title], h5py.Group):
             raise ValueError(f"{title} is an array, expected a group")
     splits = json.loads(read_attribute(file, "splits"))

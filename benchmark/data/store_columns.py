@@ -1,4 +1,4 @@
-"""The columns of a store: text and arrays, written plainly, read with suspicion, mapped where that is possible."""
+"""Columns of a store: text and arrays, checked when they are read, and mapped where possible."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from benchmark.data.samples import DEFAULT_VOCABULARY, FloatArray, ModalityStrea
 
 
 def write_strings(group: h5py.Group, title: str, texts: Sequence[str]) -> None:
-    """Write texts as a group of `utf8`, all of them back to back, and their `offsets`."""
+    """Write texts as a group of `utf8`, all texts back to back, and their `offsets`."""
     encoded = [text.encode() for text in texts]
     column = group.create_group(title)
     column.create_dataset("utf8", data=np.frombuffer(b"".join(encoded), dtype="u1"))
@@ -37,15 +37,15 @@ def write_stream(group: h5py.Group, stream: ModalityStream) -> None:
 
 
 def read_attribute(node: h5py.File | h5py.Group, title: str) -> str:
-    """A text attribute; raises TypeError where it is something else, KeyError where there is none."""
+    """Read a text attribute; raises TypeError for another type, KeyError if it is missing."""
     value = node.attrs[title]
     if not isinstance(value, bytes):
-        raise TypeError(f"attribute {title} is no text")
+        raise TypeError(f"attribute {title} is not text")
     return value.decode()
 
 
 def member(group: h5py.Group, title: str) -> Any:
-    """What is in a group itself; raises ValueError for a link to another place, KeyError where there is nothing."""
+    """Return a member of a group; raises ValueError for a link to another place, KeyError if it is missing."""
     if not isinstance(group.get(title, getlink=True), h5py.HardLink):
         raise ValueError(f"{title[:80]!r} is a link to another place; refused")
     return group[title]
@@ -53,37 +53,37 @@ def member(group: h5py.Group, title: str) -> Any:
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Reads columns of the expected kind and shape, and never more than the file can hold.
+    """Reader of columns of the expected kind and shape, never larger than the file.
 
     Attributes:
-        path: Of the store.
-        size: Of the store in bytes.
+        path: Path of the store.
+        size: Size of the store in bytes.
     """
 
     path: Path
     size: int
 
     def array(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> npt.NDArray[Any]:
-        """An array of this kind (a NumPy type code) and shape (None: any); raises TypeError or ValueError otherwise."""
+        """Read an array of this kind (NumPy type code) and shape (None: any); raises TypeError or ValueError."""
         array: npt.NDArray[Any] = self._column(group, title, kind, shape)[()].astype(np.dtype(kind), copy=False)
         return array
 
     def values(self, group: h5py.Group, title: str) -> FloatArray:
-        """Feature values `(P, D)`, read-only: mapped from the file, or read where they cannot be mapped."""
-        found = self._column(group, title, "f4", (None, None))
-        start = found.id.get_offset()  # None where they are not in one piece
-        if start is None or sys.byteorder != "little" or found.dtype != np.dtype("<f4") or not found.size:
+        """Return feature values `(P, D)`, read-only: mapped from the file, or read if they cannot be mapped."""
+        column = self._column(group, title, "f4", (None, None))
+        start = column.id.get_offset()  # None if they are not contiguous
+        if start is None or sys.byteorder != "little" or column.dtype != np.dtype("<f4") or not column.size:
             return self.array(group, title, "f4", (None, None))
-        if start + found.size * 4 > self.size:
+        if start + column.size * 4 > self.size:
             raise ValueError(f"{group.name}/{title} ends behind the file")
-        mapped = np.memmap(self.path, np.float32, "r", offset=start, shape=found.shape)
+        mapped = np.memmap(self.path, np.float32, "r", offset=start, shape=column.shape)
         return mapped if mapped.flags.aligned else self.array(group, title, "f4", (None, None))
 
     def strings(self, group: h5py.Group, title: str, count: int) -> StringArray:
-        """A column of `count` texts."""
+        """Read a column of `count` texts."""
         column = member(group, title)
         if not isinstance(column, h5py.Group):
-            raise TypeError(f"{title} is no column of text")
+            raise TypeError(f"{title} is not a column of text")
         cuts = self.array(column, "offsets", "i8", (count + 1,)).tolist()
         raw = self.array(column, "utf8", "u1", (None,)).tobytes()
         if cuts[0] != 0 or cuts[-1] != len(raw) or any(a > b for a, b in itertools.pairwise(cuts)):
@@ -91,10 +91,10 @@ class ColumnReader:
         return np.fromiter((raw[a:b].decode() for a, b in itertools.pairwise(cuts)), dtype=object, count=count)
 
     def stream(self, group: h5py.Group, n: int) -> ModalityStream:
-        """One modality of n samples."""
+        """Read one modality of n samples."""
         if not isinstance(group, h5py.Group):
-            raise TypeError("a modality is no group")
-        # how many positions there are is read off what is stored uncompressed: a damaged number cannot size the flags
+            raise TypeError("a modality is not a group")
+        # the number of positions is that of an uncompressed array, so that a damaged number cannot size the flags
         values = self.values(group, "values") if "values" in group else None
         tokens = self.array(group, "token_ids", "i4", (None,)).astype(np.int64) if "token_ids" in group else None
         positions = len(values) if values is not None else len(tokens) if tokens is not None else 0
@@ -108,7 +108,7 @@ class ColumnReader:
             values=values,
             token_ids=tokens,
             feature_names=tuple(names.tolist()),
-            # stores from before Chinese text was known do not say
+            # stores written before Chinese text was supported do not name it
             vocabulary=read_attribute(group, "vocabulary") if "vocabulary" in group.attrs else DEFAULT_VOCABULARY,
         )
 
@@ -116,7 +116,7 @@ class ColumnReader:
         found, dtype = member(group, title), np.dtype(kind)
         where = f"{group.name.rstrip('/')}/{title}"
         if not isinstance(found, h5py.Dataset) or found.dtype.newbyteorder("=") != dtype:
-            raise TypeError(f"{where} is no array of {dtype}")
+            raise TypeError(f"{where} is not an array of {dtype}")
         if found.external or found.is_virtual:
             raise ValueError(f"{where} lies in another file; refused")
         if len(found.shape) != len(shape) or any(e not in (None, f) for e, f in zip(shape, found.shape, strict=True)):

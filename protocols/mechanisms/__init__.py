@@ -1,7 +1,7 @@
-"""Mechanisms: rules by which positions are erased or spoilt, one file a kind.
+"""Mechanisms: rules by which positions are erased or corrupted, one file for each kind.
 
 `inter` whole modalities, `intra` positions on their own, `structured` gaps of several positions, `informative` missing
-not at random, `values` present but wrong, `mmsa` the masks of public loaders. `base` says what a mechanism is.
+not at random, `values` present but wrong, `mmsa` the masks of public loaders. `base` defines the interface.
 """
 
 from protocols.mechanisms.base import Mechanism, mechanism_class, mechanisms, register_mechanism

@@ -1,4 +1,4 @@
-"""What a mechanism is, and how it is found by name.
+"""Interface of mechanisms, and their registry.
 
 >>> @register_mechanism("every_other")
 ... @dataclass(frozen=True)
@@ -29,20 +29,20 @@ Kind: TypeAlias = Literal["inter", "intra", "both", "value", "own"]
 
 
 class Mechanism(ABC):
-    """One rule. Subclasses are frozen dataclasses; their fields are its parameters, written and parsed as text.
+    """One rule. Subclasses are frozen dataclasses whose fields are the parameters, written and parsed as text.
 
-    A mechanism overrides `erase`, or `corrupt`, or both. What it draws must come from the stream, which never depends
-    on a parameter: the same numbers under a higher rate make masks nested.
+    A mechanism overrides `erase`, or `corrupt`, or both. It draws from the stream, whose numbers do not depend on the
+    parameters: the same numbers at a higher rate make masks nested.
 
     Attributes:
-        name: As scenarios write it.
-        version: Rises whenever any mask changes.
-        adds_noise: Whether `corrupt`, where a mechanism has it, may give noise, which is scaled by what is left; False
-            where it only substitutes tokens.
+        name: Name in a scenario's text.
+        version: Version number, raised whenever any mask changes.
+        adds_noise: True if `corrupt` may return noise, which is scaled by the power of the observed values; False if it
+            only substitutes tokens.
         kind: `inter` (whole modalities), `intra` (positions), `both`, `value` (present but wrong), `own` (a user's).
-        known_from: Where the field knows the rule from.
-        at_random: Whether which positions go depends on no value of the sample (missing completely at random; Rubin
-            1976). False: that something went tells of what it was.
+        known_from: Papers or code that use the rule.
+        at_random: True if the erased positions do not depend on the sample's values (missing completely at random;
+            Rubin 1976). False: a gap carries information about the erased value.
     """
 
     name: ClassVar[str]
@@ -53,22 +53,23 @@ class Mechanism(ABC):
     at_random: ClassVar[bool] = True
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Which positions go.
+        """Choose the positions to erase.
 
         Args:
             layout: The samples and their positions.
-            present: `(n, 3)`, whether anything of text, audio, vision is still observed (after earlier mechanisms).
+            present: `(n, 3)`, True where text, audio, vision still has an observed position after earlier mechanisms.
             stream: Random numbers of this mechanism on this layout.
 
         Returns:
-            By modality `(P,)`, True where the position is erased; modalities left whole may be absent.
+            By modality `(P,)`, True where the position is erased; untouched modalities may be omitted.
         """
         return {}
 
     def corrupt(self, layout: Layout, stream: Stream) -> Corrupted:
-        """What becomes of the values that stay: noise or substitution, by modality; nothing by default.
+        """Choose the corruption of the remaining values: noise or substitution, by modality; none by default.
 
-        Values are spoilt after all mechanisms of a scenario have erased; noise is scaled by the power of what is left.
+        Values are corrupted after all mechanisms of a scenario have erased; noise is scaled by the power of the
+        observed values.
         """
         return {}
 
@@ -87,10 +88,11 @@ M = TypeVar("M", bound=type[Mechanism])
 
 
 def register_mechanism(name: str) -> Callable[[M], M]:
-    """Class decorator: makes a mechanism known to `parse` under `name`.
+    """Register a mechanism class under `name`, so that `parse` finds it; a class decorator.
 
     Raises:
-        InputError: if the name is taken, or the class is no frozen dataclass or erases and corrupts nothing.
+        InputError: If the name is taken, or the class is not a frozen dataclass or defines neither `erase` nor
+            `corrupt`.
     """
 
     def decorate(cls: M) -> M:
@@ -100,7 +102,7 @@ def register_mechanism(name: str) -> Callable[[M], M]:
             raise InputError(f"mechanism '{name}': put @dataclass(frozen=True) below @register_mechanism")
         if cls.erase is Mechanism.erase and cls.corrupt is Mechanism.corrupt:
             raise InputError(f"mechanism '{name}': define erase (which positions go) or corrupt (what values become)")
-        # a dataclass makes a hash of its fields, of which a mapping has none
+        # the hash that a dataclass makes of its fields fails for a field that is a mapping
         cls.__hash__ = Mechanism.__hash__  # type: ignore[method-assign]
         cls.name = name
         _MECHANISMS.add(name, cls, origin_of(cls))
@@ -110,7 +112,7 @@ def register_mechanism(name: str) -> Callable[[M], M]:
 
 
 def mechanism_class(name: str) -> type[Mechanism]:
-    """The registered class; raises InputError with the nearest names."""
+    """The registered class; raises InputError with the nearest names for an unknown one."""
     return _MECHANISMS.get(name)
 
 
@@ -121,7 +123,7 @@ def mechanisms() -> dict[str, type[Mechanism]]:
 
 
 def show(value: object) -> str:
-    """A parameter as scenarios write it, to be read back; one modality alone stands without brackets."""
+    """A parameter as text that `parse` reads back; a single modality is written without brackets."""
     if isinstance(value, tuple) and len(value) == 1 and value[0] in MODALITIES:
         return str(value[0])
     return _show(value)
@@ -134,25 +136,25 @@ def _show(value: object) -> str:
         return "{" + ", ".join(f"{_show(k)}: {_show(v)}" for k, v in value.items()) + "}"
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
-    # names of Python's own, as True, are no text when read
+    # Python's keywords, such as True, are not read as text
     bare = isinstance(value, str) and value.isascii() and value.isidentifier() and not keyword.iskeyword(value)
     return str(value) if bare else repr(value)
 
 
 def number(owner: str, field: str, value: object, low: float, high: float) -> float:
-    """A number from `low` to `high`; raises InputError."""
+    """Check for a number from `low` to `high`; raises InputError."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not low <= value <= high:
         raise InputError(f"{owner}: {field} must be a number from {low:g} to {high:g}, found {show(value)}")
     return float(value)
 
 
 def probability(owner: str, field: str, value: object) -> float:
-    """A number from 0 to 1; raises InputError."""
+    """Check for a number from 0 to 1; raises InputError."""
     return number(owner, field, value, 0.0, 1.0)
 
 
 def by_modality(owner: str, field: str, value: object, low: float, high: float) -> float | dict[Modality, float]:
-    """One number, or a mapping with one for each modality (0 where none is given); raises InputError."""
+    """Check for one number, or a mapping by modality (0 where none is given); raises InputError."""
     if isinstance(value, Mapping):
         modality_names(owner, field, tuple(value))
         return {m: number(owner, f"{field} of {m}", value[m], low, high) if m in value else 0.0 for m in MODALITIES}
@@ -160,7 +162,7 @@ def by_modality(owner: str, field: str, value: object, low: float, high: float) 
 
 
 def modality_names(owner: str, field: str, value: object) -> tuple[Modality, ...]:
-    """One name or several, in the usual order; raises InputError."""
+    """Check for one name or several; returns them in the order of MODALITIES; raises InputError."""
     names = (value,) if isinstance(value, str) else value
     if not isinstance(names, (tuple, list, set, frozenset)) or not names:
         raise InputError(f"{owner}: {field} must name at least one of text, audio, vision, found {value!r}")
@@ -171,7 +173,7 @@ def modality_names(owner: str, field: str, value: object) -> tuple[Modality, ...
 
 
 def rate_of(rate: float | Mapping[Modality, float], modality: Modality) -> float:
-    """The number of one modality."""
+    """Rate of one modality."""
     return rate[modality] if isinstance(rate, Mapping) else rate
 
 

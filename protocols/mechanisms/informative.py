@@ -1,4 +1,4 @@
-"""Missing not at random: what tells more is likelier to be gone."""
+"""Missing not at random: informative positions are more likely to be erased."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from protocols.counter import Stream, uniform
 from protocols.layout import MODALITIES, BoolArray, FloatArray, IntArray, Layout, Modality
 from protocols.mechanisms.base import Erased, Mechanism, number, probability, register_mechanism
 
-#: Up to so many positions the rate is exact for each number of them.
+#: Largest number of positions for which the rate is solved exactly.
 _EXACT = 64
 _BISECTIONS = 60
 
@@ -20,7 +20,7 @@ _BISECTIONS = 60
 @register_mechanism("informative")
 @dataclass(frozen=True)
 class Informative(Mechanism):
-    """Not at random: positions that stand out in their sample are likelier to go, by a factor of up to e^`strength`.
+    """Erase salient positions with a higher hazard, by a factor of up to e^`strength`: missing not at random.
 
     Positions are ranked within their sample and modality by salience, a property of the data that needs no label (rare
     words; frames far from the sample's mean: `Layout.salience`). Rank q, from 0 (least) to 1 (most), has the hazard
@@ -40,7 +40,7 @@ class Informative(Mechanism):
         object.__setattr__(self, "strength", number("informative", "strength", self.strength, 0.0, 20.0))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Erase positions whose waiting time is over."""
+        """Erase positions whose waiting time has ended."""
         if self.rate in (0.0, 1.0):
             return {m: np.full(layout.offsets[m][-1], self.rate == 1.0) for m in MODALITIES}
         times = _common_times(self.rate, self.strength)
@@ -52,7 +52,7 @@ class Informative(Mechanism):
         return erased
 
     def _waiting(self, modality: Modality, layout: Layout, stream: Stream) -> FloatArray:
-        """`(P,)`: how long each position lasts, whatever the rate."""
+        """`(P,)`: waiting time of each position, independent of the rate."""
         steps = layout.lengths(modality)
         hazard = _hazards(layout.salience_rank(modality), np.repeat(steps, steps), self.strength)
         waiting: FloatArray = -np.log1p(-uniform(stream.positions(modality))) / hazard
@@ -67,9 +67,9 @@ def _hazards(rank: IntArray, steps: int | IntArray, strength: float) -> FloatArr
 
 @lru_cache(maxsize=64)
 def _common_times(rate: float, strength: float) -> FloatArray:
-    """`(_EXACT + 2,)`: for 0, 1, ... positions the time by which the expected share of losses is `rate`.
+    """`(_EXACT + 2,)`: for 0, 1, ... positions, the time by which the expected share of losses is `rate`.
 
-    The last is for all longer samples: there ranks are as good as continuous (midpoint rule, error below 1e-4).
+    The last entry is for all longer samples, where ranks count as continuous (midpoint rule, error below 1e-4).
     """
     few, many = np.arange(1, _EXACT + 1)[:, None], 16 * _EXACT
     ranks = np.arange(_EXACT)[None, :]
@@ -81,7 +81,7 @@ def _common_times(rate: float, strength: float) -> FloatArray:
 
 
 def _solve(hazard: FloatArray, weight: FloatArray, rate: float, strength: float) -> FloatArray:
-    """For each row the time at which the weighted chances add up to `rate`: the root of a rising function."""
+    """For each row, the time at which the weighted probabilities sum to `rate`: the root of a rising function."""
     low, high = np.zeros(len(hazard)), np.full(len(hazard), -np.log1p(-rate) / math.exp(-strength / 2))
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2

@@ -1,4 +1,4 @@
-"""Inter-modality missingness: whole modalities are gone."""
+"""Inter-modality missingness: whole modalities are erased."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Subset(Mechanism):
 @register_mechanism("drop")
 @dataclass(frozen=True)
 class Drop(Mechanism):
-    """With probability `rate` a sample loses whole modalities, the pattern uniform over those that leave one or two.
+    """With probability `rate`, erase whole modalities of a sample; the pattern is uniform over those that leave some.
 
     Patterns are drawn over the modalities that the sample has, so that one always remains: a complete sample has the
     usual six, one with two modalities has two, and one with a single modality is left alone.
@@ -72,9 +72,9 @@ class Drop(Mechanism):
 class MissingRatio(Mechanism):
     """The share `ratio` of all (sample, modality) pairs is gone, and every sample keeps one modality.
 
-    Of the c modalities that a sample has, one drawn at random is kept and each other one is lost with probability
-    `ratio * c / (c - 1)`, so that the expected share is the ratio; 2/3 is the most that a complete sample can lose.
-    A sample with fewer modalities loses what it can.
+    A sample with c modalities keeps one, drawn at random, and loses each other one with probability
+    `ratio * c / (c - 1)`, so that the expected share is the ratio; a complete sample can lose 2/3 at most. A sample
+    with fewer modalities loses at most all but one.
     """
 
     ratio: float
@@ -83,12 +83,12 @@ class MissingRatio(Mechanism):
     known_from = "missing rate of MMIN, GCNet and IMDer"
 
     def __post_init__(self) -> None:
-        # 0.67 is how the field writes two thirds
+        # the field writes two thirds as 0.67
         value = number("missing_ratio", "ratio", self.ratio, 0.0, 0.67)
         object.__setattr__(self, "ratio", min(value, 2 / 3))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Erase modalities sample by sample; the one that is kept does not depend on the ratio."""
+        """Erase modalities sample by sample; the kept modality does not depend on the ratio."""
         count = present.sum(axis=1)
         order = np.argsort(np.where(present, stream.samples_by_modality("keep"), np.uint64(2**63)), axis=1)
         kept = np.zeros_like(present)

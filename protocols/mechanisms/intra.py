@@ -1,4 +1,4 @@
-"""Intra-modality missingness: positions are gone, each for itself."""
+"""Intra-modality missingness: positions are erased one by one."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class AlignedPositions(Mechanism):
         object.__setattr__(self, "rate", probability("aligned_positions", "rate", self.rate))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Erase what lies in the instants that are hit."""
+        """Erase the positions within the erased instants."""
         hit = below(stream.positions("text"), self.rate)
         erased: dict[Modality, BoolArray] = {"text": hit}
         for m in ("audio", "vision"):
@@ -86,7 +86,7 @@ class AlignedPositions(Mechanism):
 
 
 def _instant(layout: Layout, modality: Modality) -> IntArray:
-    """`(P,)`: the position of the text, among all texts, in whose instant each position of a modality lies."""
+    """`(P,)`: index, among the text positions of all samples, of the instant that contains each position."""
     owner, instants = layout.sample_of_position(modality), layout.lengths("text")
     if (instants[owner] == 0).any():
         raise InputError("aligned_positions: a sample without text positions has no instants")

@@ -22,19 +22,20 @@ from protocols.mechanisms.base import Erased, Mechanism, by_modality, probabilit
 class MmsaPositions(Mechanism):
     """The masks of the public MMSA / LNLN loaders for unaligned files, flaws included: for comparison only.
 
-    For each modality the generator is seeded anew with the same `seed`, and one uniform number is drawn for every
-    position of the padded array `(n, steps)`; what is not above `rate` is erased. So masks depend on the order of the
-    samples and on the padding, and all modalities read one stream of numbers: the numbers of one sample's audio are
-    those of another's vision. `[CLS]` and `[SEP]` are drawn too, and kept.
+    For each modality the generator is seeded again with the same `seed`, and one uniform number is drawn for every
+    position of the padded array `(n, steps)`; positions with a number of at most `rate` are erased. Masks therefore
+    depend on the order of the samples and on the padding, and all modalities read one stream of numbers: the numbers
+    of one sample's audio are those of another's vision. `[CLS]` and `[SEP]` are drawn too, and kept.
 
-    `steps` is the padded length of each modality; by default the one that the source file had, or the longest sample
-    where that is not known. Masks are those of the loaders bit for bit where `steps` are those of their arrays, samples
-    stand in their order, and position j of a sample is column j of its array (the first word column 1, after `[CLS]`).
-    The import of an unaligned MMSA pickle keeps all that; that of an aligned one trims frames in front, forgets where
-    they stood, and is refused. Neither replicate nor sample ids enter the draw.
+    `steps` is the padded length of each modality; by default that of the source file, or the length of the longest
+    sample where the file's is not known. Masks equal those of the loaders bit for bit if `steps` are the lengths of
+    their arrays, the order of the samples is theirs, and position j of a sample is column j of its array (the first
+    word is column 1, after `[CLS]`). The import of an unaligned MMSA pickle keeps all three; the import of an aligned
+    one trims leading frames, so the columns are lost and the mechanism refuses the data. Neither replicate nor sample
+    ids enter the draw.
 
     Raises:
-        InputError: on data imported from an aligned file, and where `steps` do not hold a sample.
+        InputError: On data imported from an aligned file, and if a sample is longer than `steps`.
     """
 
     rate: float
@@ -57,11 +58,11 @@ class MmsaPositions(Mechanism):
             object.__setattr__(self, "steps", by_modality("mmsa_positions", "steps", given, 1, 1e6))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Erase what the loader's generator erases."""
+        """Erase the positions that the loader's generator erases."""
         erased: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
             length = layout.lengths(m)
-            framed = 1 if m == "text" and layout.text_is_framed else 0  # [CLS] stands before the first token
+            framed = 1 if m == "text" and layout.text_is_framed else 0  # [CLS] precedes the first token
             known = layout.steps.get(m, 0)
             if m != "text" and not known and layout.steps.get("text", 0):  # the mark that an aligned import leaves
                 raise InputError(
@@ -80,7 +81,7 @@ class MmsaPositions(Mechanism):
 
     def _draw(self, layout: Layout, modality: Modality, steps: int, framed: int) -> FloatArray:
         """`(P,)`: the number that the loader draws for each position."""
-        # the generator that the loaders seed; an instance of our own, so that the global one is left alone
+        # the generator that the loaders seed, as a separate instance, so that the global one is not changed
         padded = np.random.RandomState(self.seed).uniform(size=(len(layout), steps))
         owner, position = layout.sample_of_position(modality), layout.position_in_sample(modality)
         drawn: FloatArray = padded[owner, position + framed]

@@ -1,4 +1,4 @@
-"""Gaps of several positions: one stretch, or outages that come and go."""
+"""Gaps of several positions: one stretch, or several outages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from protocols.mechanisms.base import (
 @register_mechanism("block")
 @dataclass(frozen=True)
 class Block(Mechanism):
-    """One contiguous stretch of round(rate * T) positions is erased, where it starts uniform, in each modality.
+    """Erase one contiguous stretch of round(rate * T) positions in each modality; its start is uniform.
 
     Halves are rounded up. A stretch lies inside the stretch of every higher rate.
     """
@@ -42,7 +42,7 @@ class Block(Mechanism):
         erased: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
             length = layout.lengths(m)
-            # 0.7 * 45 is a little less than 31.5 in binary: the product is rounded to what was meant first
+            # 0.7 * 45 is a little less than 31.5 in binary: the product is first rounded to the intended decimal
             size = np.floor(np.round(self.rate * length, 9) + 0.5).astype(np.int64)
             start = np.floor(uniform(stream.samples("start", m)) * (length - size + 1)).astype(np.int64)
             position, owner = layout.position_in_sample(m), layout.sample_of_position(m)
@@ -56,9 +56,9 @@ class Burst(Mechanism):
     """Outages of a mean length, as of a sensor that drops out: a two-state Markov chain (Gilbert-Elliott).
 
     A share `rate` of the positions is lost in the long run, in outages of `mean_length` positions on average (one
-    number, or one a modality). Losses are never scattered more than independent ones: where 1 / (1 - rate), the mean
-    run of independent losses, is longer than `mean_length`, it takes its place. That also keeps masks nested in the
-    rate.
+    number, or one for each modality). Where 1 / (1 - rate), the mean run of independent losses, is longer than
+    `mean_length`, it replaces `mean_length`: losses are never more scattered than independent ones. This also keeps
+    masks nested in the rate.
     """
 
     rate: float
@@ -85,8 +85,8 @@ class Burst(Mechanism):
             start = self.rate / (1.0 - self.rate) / length
             bits = stream.positions(m)
             first = layout.position_in_sample(m) == 0
-            # One uniform number a position. Below `start` the next state is bad and from `stay` on it is good, whatever
-            # the state is (start <= stay); in between the state lasts. So a state is that of the last position decided.
+            # One uniform number for each position. Below `start` the next state is bad, from `stay` on it is good
+            # (start <= stay); in between, the state is unchanged. A state is thus that of the last decided position.
             bad = np.where(first, below(bits, self.rate), below(bits, start))
             decided = first | bad | ~below(bits, stay)
             last = np.maximum.accumulate(np.where(decided, np.arange(len(bits)), 0))

@@ -1,4 +1,4 @@
-"""Present but wrong: values that a scenario spoils and does not erase. Integrity does not see them."""
+"""Present but wrong: values that a scenario corrupts but does not erase. Integrity does not count them as missing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class GaussianNoise(Mechanism):
 
     The signal's power is the mean square of the sample's features, standardised as the models receive them, over the
     positions that the scenario leaves, wherever in it the noise is named; noise is white over positions and features.
-    The same draw at every ratio.
+    Every ratio uses the same draw.
     """
 
     snr_db: float
@@ -41,7 +41,7 @@ class GaussianNoise(Mechanism):
 @register_mechanism("token_errors")
 @dataclass(frozen=True)
 class TokenErrors(Mechanism):
-    """Tokens are replaced by others with probability `rate`, as a speech recogniser mishears.
+    """Tokens are replaced by others with probability `rate`, like errors of speech recognition.
 
     The wrong token is drawn from the tokens of the training part, so that frequent words are frequent among the errors;
     in data sets of word vectors it is the vector of such a word. Nested in the rate, with the same wrong token.
@@ -57,6 +57,6 @@ class TokenErrors(Mechanism):
         object.__setattr__(self, "rate", probability("token_errors", "rate", self.rate))
 
     def corrupt(self, layout: Layout, stream: Stream) -> Corrupted:
-        """Substitution at the positions that the draw hits."""
+        """Substitution at the positions whose uniform number lies below the rate."""
         hit = below(stream.positions("text"), self.rate)
         return {"text": Substitution(hit, stream.positions("text", "wrong token"))}

@@ -64,7 +64,7 @@ def test_masks_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytes
 
 
 def test_other_files_are_refused_in_one_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"ends so"):
+    with pytest.raises(InputError, match=r"ends in \.npz"):
         export_masks(tmp_path / "masks.zip", golden_layout(), [], dataset="x")
     with pytest.raises(InputError, match="no such file"):
         read_masks(tmp_path / "none.npz")

@@ -30,5 +30,5 @@ def test_beyond_the_largest_double_is_infinite() -> None:
 
 @pytest.mark.parametrize("rate", ["0.1_0", "1_0", "0x1", "-1_0"])
 def test_scenarios_hold_plain_numbers(rate: str) -> None:
-    with pytest.raises(InputError, match="is no plain number"):
+    with pytest.raises(InputError, match="is not a plain number"):
         parse(f"drop(rate={rate})")

@@ -64,7 +64,7 @@ def test_the_true_integrity_is_used_and_must_be_told() -> None:
     with torch.no_grad():
         whole, poor = (model(told(batch, torch.full((4, 3), v))).sentiment for v in (1.0, 0.1))
     assert not torch.allclose(whole, poor)
-    with pytest.raises(InputError, match="does not tell"):
+    with pytest.raises(InputError, match="does not give"):
         model(batch)
 
 

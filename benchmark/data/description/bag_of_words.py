@@ -1,4 +1,4 @@
-"""Token text as columns without any encoder: weighted counts of its most telling-apart tokens and pairs of tokens."""
+"""Token text as columns without an encoder: weighted counts of its most frequent tokens and pairs of tokens."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import numpy as np
 from benchmark.data.samples import BoolArray, ModalityStream
 from protocols.layout import FloatArray
 
-#: Columns at most: the tokens and pairs that the most training samples have.
+#: Largest number of columns: the tokens and pairs that occur in the most training samples.
 TERMS = 1024
 _PAIR = np.int64(1) << 32
 
@@ -16,8 +16,8 @@ def bag_of_words(stream: ModalityStream, train: BoolArray) -> FloatArray:
     """TF-IDF of tokens and of pairs of neighbours, rows of length 1.
 
     Args:
-        stream: Token text; tokens that are not observed are not read.
-        train: `(n,)` the samples that choose the columns and weigh them; no label is used.
+        stream: Token text; unobserved tokens are ignored.
+        train: `(n,)` flags of the samples that determine columns and weights; no label is used.
 
     Returns:
         `(n, D)` with D at most `TERMS`.
@@ -30,7 +30,7 @@ def bag_of_words(stream: ModalityStream, train: BoolArray) -> FloatArray:
     beside = (owner[:-1] == owner[1:]) & stream.observed[:-1] & stream.observed[1:]
     sample = np.concatenate([owner[stream.observed], owner[:-1][beside]])
     term = np.concatenate([tokens[stream.observed], (tokens[:-1][beside] + 1) * _PAIR + tokens[1:][beside]])
-    # each term once a sample: how often it is said matters less than whether
+    # each term counts once in a sample: its presence matters more than its frequency
     known, code = np.unique(term, return_inverse=True)
     once = np.unique(sample.astype(np.int64) * len(known) + code)
     sample, code = once // max(len(known), 1), once % max(len(known), 1)

@@ -1,4 +1,4 @@
-"""Warnings: what in a description could spoil an evaluation, a line each."""
+"""Warnings on flaws of a data set that could invalidate an evaluation, one line each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmark.data.description.duplicates import LONG_TEXT
 from benchmark.data.description.tables import Lengths, ModalityCounts, PartCounts, Shared
 
-#: Shares from which replaced values and differences in what is recorded are worth a warning.
+#: Shares of replaced values, and differences in recorded shares, from which a warning is given.
 REPLACED, ABSENT = 0.001, 0.2
 
 
@@ -19,9 +19,9 @@ def cautions(
     shared: Sequence[Shared],
     near: Sequence[tuple[str, ...]],
 ) -> list[str]:
-    """Everything but the probes, worst first."""
-    own = [p for p in parts if p.split == split]
-    lines = [f"split {split} has no {p.part} samples; it cannot be used for a study" for p in own if not p.samples]
+    """Return all warnings except those of the probes, worst first."""
+    chosen = [p for p in parts if p.split == split]
+    lines = [f"split {split} has no {p.part} samples; it cannot be used for a study" for p in chosen if not p.samples]
     lines += [_overlap(s) for s in shared if s.alarming]
     lines += _recorded(lengths)
     for m in modalities:
@@ -63,7 +63,7 @@ def _many(count: int, what: str) -> str:
 
 
 def _recorded(lengths: Sequence[Lengths]) -> list[str]:
-    """Modalities that are not there, or much more often in one part than in another."""
+    """Warn of modalities that are never recorded, or much more often in one part than in another."""
     lines = []
     for modality in dict.fromkeys(row.modality for row in lengths):
         rows = [row for row in lengths if row.modality == modality and row.recorded + row.absent]

@@ -1,4 +1,4 @@
-"""How many: samples, classes, labels, lengths, gaps, words."""
+"""Counts of samples, classes, labels, lengths, gaps and words."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _BINARY_NAMES = {
 
 
 def count_parts(samples: Samples) -> tuple[PartCounts, ...]:
-    """Every part of every named split."""
+    """Count samples, videos and labels of every part of every named split."""
     rows = []
     for split, codes in samples.splits.items():
         train = samples.label[codes == PARTS["train"]].astype(np.float64)
@@ -65,16 +65,16 @@ def count_parts(samples: Samples) -> tuple[PartCounts, ...]:
 
 
 def count_classes(samples: Samples, codes: PartArray, scale: Scale) -> tuple[ClassCounts, ...]:
-    """The classes behind every accuracy of the scale, most classes first."""
+    """Count the classes of every accuracy of the scale, most classes first."""
     label: FloatArray = samples.label.astype(np.float64)
     tables = []
     for metric, bins in scale.classes.items():
-        # every class has a label of its own in a fine grid over the range
+        # a fine grid over the range has a label in every class
         possible = np.unique(bins(np.linspace(*scale.label_range, 2001)))
         names = _CLASS_NAMES.get(metric) or tuple(f"{int(value):+d}" if value else "0" for value in possible)
-        found = bins(label)
+        binned = bins(label)
         tables.append(
-            ClassCounts(metric, METRICS[metric].title, names, _by_part(codes, [found == value for value in possible]))
+            ClassCounts(metric, METRICS[metric].title, names, _by_part(codes, [binned == value for value in possible]))
         )
     for name, binary in scale.binaries.items():
         kept = np.ones(len(label), dtype=np.bool_) if binary.kept is None else binary.kept(label)
@@ -92,7 +92,7 @@ def count_classes(samples: Samples, codes: PartArray, scale: Scale) -> tuple[Cla
 
 
 def label_histogram(samples: Samples, codes: PartArray) -> Histogram:
-    """11 bins centred on tenths of the label range: zero is in the middle of one, not an edge of two."""
+    """Histogram of labels in 11 bins centred on tenths of the label range: zero is the centre of a bin."""
     low, high = samples.provenance.label_range
     step = (high - low) / _LABEL_STEPS
     edges: FloatArray = np.array([low + step * (k - 0.5) for k in range(_LABEL_STEPS + 2)])
@@ -102,7 +102,7 @@ def label_histogram(samples: Samples, codes: PartArray) -> Histogram:
 def count_lengths(
     codes: PartArray, scans: Mapping[Modality, StreamScan]
 ) -> tuple[tuple[Lengths, ...], dict[Modality, Histogram]]:
-    """Lengths by modality and part, and their histograms; samples without the modality are counted apart."""
+    """Return lengths by modality and part, and histograms; samples without the modality are counted separately."""
     rows, histograms = [], {}
     for modality in MODALITIES:
         scan = scans[modality]
@@ -131,7 +131,7 @@ def count_lengths(
 def count_modalities(
     samples: Samples, codes: PartArray, scans: Mapping[Modality, StreamScan]
 ) -> tuple[ModalityCounts, ...]:
-    """Width, gaps and replaced values of each modality, over the samples of the split."""
+    """Return width, gaps and replaced values of each modality, over the samples of the split."""
     rows = []
     for modality in MODALITIES:
         stream, scan, used = samples.streams[modality], scans[modality], codes > 0
@@ -155,7 +155,7 @@ def count_modalities(
 
 
 def count_words(samples: Samples, codes: PartArray) -> tuple[Vocabulary, ...]:
-    """Tokens by part, and how many of them train never has; empty where the text is values."""
+    """Count tokens by part, and the share of them unseen in train; empty if the text is values."""
     stream = samples.streams["text"]
     if stream.token_ids is None:
         return ()
@@ -172,14 +172,14 @@ def count_words(samples: Samples, codes: PartArray) -> tuple[Vocabulary, ...]:
 
 
 def unimodal_correlations(samples: Samples) -> dict[Modality, float]:
-    """Correlation of each modality's own label with the label, where there are such labels; 0 if one is constant."""
-    found: dict[Modality, float] = {}
-    for modality, own in samples.unimodal_labels.items():
-        pair = np.stack([own, samples.label]).astype(np.float64)
+    """Correlation of each unimodal label with the label, if the data set has such labels; 0 if one is constant."""
+    correlations: dict[Modality, float] = {}
+    for modality, unimodal in samples.unimodal_labels.items():
+        pair = np.stack([unimodal, samples.label]).astype(np.float64)
         spread = pair.std(axis=1)
         both = pair - pair.mean(axis=1, keepdims=True)
-        found[modality] = float((both[0] * both[1]).mean() / spread.prod()) if spread.min() > 1e-9 else 0.0
-    return found
+        correlations[modality] = float((both[0] * both[1]).mean() / spread.prod()) if spread.min() > 1e-9 else 0.0
+    return correlations
 
 
 def _by_part(codes: PartArray, classes: list[BoolArray]) -> dict[str, tuple[int, ...]]:

@@ -1,4 +1,4 @@
-"""`describe`: reads the values of a data set once and brings the tables together."""
+"""`describe`: reads the values of a data set once and returns all tables."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def describe(samples: Samples, split: str | None = None, *, probe: bool = True) 
     Args:
         samples: The data set.
         split: Named split; by default the first.
-        probe: Whether to ask every modality by itself (`probes`, and the warnings that follow from them).
+        probe: True: predict labels from each modality separately (`probes`, and the warnings that follow from them).
 
     Raises:
         InputError: for an unknown split.

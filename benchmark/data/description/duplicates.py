@@ -1,4 +1,4 @@
-"""What stands in more than one part of a split: videos, texts, features; and ids that are hardly different."""
+"""Duplicates: videos, texts and features in more than one part of a split, and ids that are nearly equal."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from benchmark.data.description.tables import USED_PARTS, Shared
 from benchmark.data.samples import PARTS, PartArray, Samples
 from protocols import MODALITIES, Modality
 
-#: Words from which equal texts with equal labels are no accident; "thank you" is said in many videos.
+#: Number of words from which equal texts with equal labels are suspicious; "thank you" is said in many videos.
 LONG_TEXT = 6
 _EXAMPLE = 60
 _CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]")
 
 
 def shared_content(samples: Samples, codes: PartArray, scans: Mapping[Modality, StreamScan]) -> tuple[Shared, ...]:
-    """Videos, texts and features that stand in two parts, a row a kind and pair of parts that share any.
+    """Find videos, texts and features that occur in two parts; one row for each kind and pair of parts that share any.
 
-    Texts are equal when their words are, whatever the case and the space between them; features when every value and
-    every gap is. Samples that lack a modality are not equal in it.
+    Texts are equal if their words are, regardless of case and spaces; features are equal if all values and gaps are.
+    Samples without a modality are not equal in it.
     """
     keys: dict[str, Sequence[object]] = {
         "video": samples.video_ids.tolist(),
         "text": [_words(text) for text in samples.raw_text.tolist()],
     }
     for modality in MODALITIES:
-        # without raw text the tokens or word vectors stand for it
+        # without raw text, tokens or word vectors are compared
         if modality != "text" or not any(keys["text"]):
             keys[modality] = scans[modality].digests
     label = samples.label.tolist()
@@ -49,17 +49,17 @@ def shared_content(samples: Samples, codes: PartArray, scans: Mapping[Modality, 
 
 
 def near_ids(samples: Samples) -> tuple[tuple[str, ...], ...]:
-    """Groups of ids that differ only in case, punctuation, width of characters or leading zeros."""
+    """Find groups of ids that differ only in case, punctuation, width of characters or leading zeros."""
     groups: defaultdict[str, list[str]] = defaultdict(list)
     for name in samples.ids.tolist():
         plain = re.sub(r"[\W_]+", "_", unicodedata.normalize("NFKC", name).casefold())
         groups[re.sub(r"(?<!\d)0+(?=\d)", "", plain)].append(name)
-    # where nothing but punctuation is left of an id, nothing can be said
+    # ids of punctuation only cannot be compared
     return tuple(tuple(group) for key, group in groups.items() if len(group) > 1 and key.strip("_"))
 
 
 def word_count(text: str) -> int:
-    """Words of a text; of Chinese and Japanese, characters."""
+    """Number of words of a text; for Chinese and Japanese, of characters."""
     return len(_CHINESE.findall(text)) + len(_CHINESE.sub(" ", text).split())
 
 

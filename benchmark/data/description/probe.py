@@ -1,13 +1,13 @@
-"""What each modality says of the labels by itself, to a ridge regression.
+"""Probes: ridge regressions of the labels on each modality separately.
 
-Audio, vision and word vectors are summed up by mean and standard deviation over the observed positions (after the sign
-log that models get); token text by TF-IDF of its tokens and pairs. An encoder is not asked: its answer would depend on
-which one is installed, it would need torch, and the question here, what the words give at least, needs none. On
-CMU-MOSI the bag of words is about seven points of Acc-2 below a ridge on frozen MiniLM states.
+Audio, vision and word vectors are summarised by mean and standard deviation over the observed positions (after the
+signed logarithm that models get); token text by TF-IDF of its tokens and pairs. No encoder is used: results would
+depend on the installed one, it would need torch, and a lower bound of the words' information needs none. On CMU-MOSI
+the bag of words is about seven points of Acc-2 below a ridge on frozen MiniLM states.
 
-A probe sees the samples in which its modality was recorded. The penalty is chosen within train, each video predicted
-from the others; the test part is only predicted. Beside that each part is asked by itself, again each video from the
-others (`train_corr`, `test_corr`): features made with the labels of one part betray themselves there.
+A probe uses the samples in which its modality was recorded. The penalty is chosen within train, each video predicted
+from the others; the test part is only predicted. In addition, each part is predicted within itself, again each video
+from the others (`train_corr`, `test_corr`), which reveals features made with the labels of one part.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmark.evaluation.statistics import draw_weights, interval
 from protocols import MODALITIES, Modality
 from protocols.layout import FloatArray
 
-#: Samples that train and test must have each, and videos: below that a probe says nothing.
+#: Smallest numbers of samples and of videos, in train and in test, for a probe.
 LEAST_SAMPLES, LEAST_VIDEOS = 20, 3
 _DRAWS = 2000
 _SEED = 0
@@ -39,10 +39,10 @@ class Answers:
     """Predictions of one probe, for the rules in `suspicion`.
 
     Attributes:
-        probe: Its row of the table.
-        test_rows, prediction: Samples of test, and what the fit on train says of each.
+        probe: The probe's row of the table.
+        test_rows, prediction: Samples of test, and the prediction of each by the fit on train.
         train_draws, test_draws, transfer_draws: Correlations within train, within test, and on test of the fit on
-            train, under the bootstrap over videos; none below 0.
+            train, under the bootstrap over videos; negative ones are set to 0.
     """
 
     probe: Probe
@@ -54,17 +54,17 @@ class Answers:
 
 
 def accuracy_metric(scale: Scale) -> str:
-    """The accuracy that is probed: Acc-2 Non0, or Acc-2 of CH-SIMS; empty where the range has no classes."""
+    """Name of the probed accuracy: Acc-2 Non0, or Acc-2 of CH-SIMS; empty if the range has no classes."""
     return f"acc2_{list(scale.binaries)[-1]}" if scale.binaries else ""
 
 
 def probe_modalities(samples: Samples, split: str, scans: Mapping[Modality, StreamScan]) -> list[Answers]:
-    """A probe of each modality, and of the constant; deterministic.
+    """Probe each modality, and the constant; deterministic.
 
     Args:
         samples: The data.
         split: Named split.
-        scans: Of each stream.
+        scans: Scan of each stream.
     """
     codes = samples.splits[split]
     train, test = codes == PARTS["train"], codes == PARTS["test"]
@@ -112,8 +112,8 @@ def _probe(
         return Answers(Probe(modality, words, 0, len(known), len(asked), reason="its features never change in train"))
     fit = fit_ridge(seen, label[known], videos[known])
     prediction = fit.predict(unseen)
-    own, _ = _scaled(columns[asked], columns[asked], is_text)
-    within = fit_ridge(own, label[asked], videos[asked]).left_out if own.shape[1] else np.zeros(len(asked))
+    scaled, _ = _scaled(columns[asked], columns[asked], is_text)
+    within = fit_ridge(scaled, label[asked], videos[asked]).left_out if scaled.shape[1] else np.zeros(len(asked))
     metric = accuracy_metric(scale)
     values, drawn = bootstrap(label[asked], prediction, videos[asked], scale)
     train_values, train_drawn = bootstrap(label[known], fit.left_out, videos[known], scale, "train")
@@ -131,7 +131,7 @@ def _probe(
         low=_defined(float(low)),
         high=_defined(float(high)),
         majority=majority_share(label[asked], scale),
-        # predicting each video from the others, a useless regression is wrong by design: below 0 says no more than 0
+        # a regression without information, predicting each video from the others, correlates negatively: 0 at least
         train_corr=max(train_values["corr"], 0.0),
         test_corr=max(test_values["corr"], 0.0),
     )
@@ -150,10 +150,10 @@ def _constant(label: FloatArray, known: IntArray, asked: IntArray, scale: Scale)
 
 
 def _scaled(fitted: FloatArray, applied: FloatArray, is_text: bool) -> tuple[FloatArray, FloatArray]:
-    """Columns in units of their deviation where they are fitted; those that never change there are left out."""
+    """Scale columns by their deviation in `fitted`; columns that are constant there are left out."""
     deviation = fitted.std(axis=0)
     kept = deviation > 1e-6
-    if is_text:  # rows of length 1 already: rare words must not weigh more
+    if is_text:  # rows have length 1: rare words must not weigh more
         return fitted[:, kept], applied[:, kept]
     mean = fitted[:, kept].mean(axis=0)
     scaled = [np.clip((x[:, kept] - mean) / deviation[kept], -10.0, 10.0) for x in (fitted, applied)]
@@ -168,9 +168,9 @@ def bootstrap(
     purpose: str = "test",
     draws: int = _DRAWS,
 ) -> tuple[dict[str, float], dict[str, FloatArray]]:
-    """Metrics of a prediction, and `(draws,)` of each when videos are drawn with replacement.
+    """Return metrics of a prediction, and `(draws,)` of each under resampling of videos with replacement.
 
-    Two predictions of the same samples get the same draws: their differences are paired.
+    Two predictions of the same samples get the same draws, so that their differences are paired.
     """
     metrics = metric_names(scale.label_range)
     order = np.argsort(videos, kind="stable")
@@ -183,7 +183,7 @@ def bootstrap(
 
 
 def majority_share(label: FloatArray, scale: Scale) -> float | None:
-    """Accuracy of always saying the larger class; None without classes, or a sample in either."""
+    """Accuracy of always predicting the larger class; None without classes, or without a sample in them."""
     if not scale.binaries:
         return None
     binary = list(scale.binaries.values())[-1]

@@ -1,7 +1,7 @@
-"""Ridge regression whose penalty is chosen, in closed form, by leaving out one group of samples after the other.
+"""Ridge regression whose penalty is chosen, in closed form, by leave-one-group-out prediction.
 
 For a linear smoother with hat matrix H the residuals of a group g, predicted from all other samples, are
-(I - H_gg)^-1 (y - H y)_g; no model is fitted again.
+(I - H_gg)^-1 (y - H y)_g, without fitting again.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import numpy as np
 
 from protocols.layout import FloatArray, IntArray
 
-#: Penalties that are tried, in units of the mean eigenvalue of the scatter matrix.
+#: Candidate penalties, in units of the mean eigenvalue of the scatter matrix.
 PENALTIES: FloatArray = np.logspace(-3, 4, 22)
 
 
@@ -23,8 +23,8 @@ class Ridge:
     Attributes:
         intercept: Mean of the labels.
         centre: `(D,)` mean of the columns.
-        weights: `(D,)`.
-        penalty: The one chosen, in units of the mean eigenvalue.
+        weights: `(D,)` coefficients.
+        penalty: Chosen penalty, in units of the mean eigenvalue.
         left_out: `(n,)` prediction of every training sample from the other groups.
     """
 
@@ -35,17 +35,18 @@ class Ridge:
     left_out: FloatArray
 
     def predict(self, columns: FloatArray) -> FloatArray:
-        """`(m,)` predictions for `(m, D)` columns."""
+        """Return predictions `(m,)` for columns `(m, D)`."""
         return self.intercept + (columns - self.centre) @ self.weights
 
 
 def fit_ridge(columns: FloatArray, label: FloatArray, groups: IntArray) -> Ridge:
-    """Fit; the penalty has the least squared error when every group is predicted from the others.
+    """Fit a ridge regression; the penalty has the least squared error of predicting every group from the others.
 
     Args:
         columns: `(n, D)`.
         label: `(n,)`.
-        groups: `(n,)` group of each sample, such as its video; with one group only, each sample is left out by itself.
+        groups: `(n,)` group of each sample, such as its video; with a single group, samples are left out
+            one by one.
     """
     n, width = columns.shape
     centre, intercept = columns.mean(axis=0), float(label.mean())
@@ -70,8 +71,8 @@ def fit_ridge(columns: FloatArray, label: FloatArray, groups: IntArray) -> Ridge
     left_out = np.empty_like(residual)
     order = np.argsort(groups, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
-        own = rotated[rows]
-        hat = np.einsum("id,ld,jd->lij", own, shrunk, own, optimize=True) + 1.0 / n
+        left = rotated[rows]
+        hat = np.einsum("id,ld,jd->lij", left, shrunk, left, optimize=True) + 1.0 / n
         kept = np.eye(len(rows)) - hat
         left_out[rows] = np.linalg.solve(kept, residual[rows].T[:, :, None])[:, :, 0].T
     best = int(np.argmin(np.square(left_out).sum(axis=0)))

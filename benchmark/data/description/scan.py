@@ -1,6 +1,6 @@
-"""One pass over the values of a stream, block by block: what probes, counts and the search for duplicates need.
+"""Scan of a stream in one pass, block by block, for probes, counts and the search for duplicates.
 
-Values of a large data set may be a memory map of many gigabytes; no more than a block of them is ever held.
+Values of a large data set may be a memory map of many gigabytes; at most one block is held in memory.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _BLOCK = 16_384  # positions: 10 MB of float64 at 74 features
 
 @dataclass(frozen=True, eq=False)
 class StreamScan:
-    """What one pass over a stream finds.
+    """Result of one pass over a stream.
 
     Attributes:
         lengths: `(n,)` positions of each sample.
-        seen: `(n,)` observed ones.
-        digests: n hashes of the content (values or tokens, and which are observed); empty where nothing is observed.
-        mean, deviation: `(n, D)` over the observed positions of each sample, of sign(x) log(1 + |x|), the scale that
-            models are given; zeros where nothing is observed. D is 0 for tokens.
+        seen: `(n,)` observed positions of each sample.
+        digests: n hashes of the content (values or tokens, and observed flags); empty if nothing is observed.
+        mean, deviation: `(n, D)` over the observed positions of each sample, of sign(x) log(1 + |x|), the scale of
+            model inputs; zeros if nothing is observed. D is 0 for tokens.
         largest: Largest absolute value, 0 for tokens.
         constant: Features with one value at all observed positions.
     """
@@ -43,12 +43,12 @@ class StreamScan:
 
     @property
     def recorded(self) -> BoolArray:
-        """`(n,)` whether the sample has an observed position."""
+        """`(n,)`: True if the sample has an observed position."""
         return self.seen > 0
 
 
 def scan_stream(stream: ModalityStream) -> StreamScan:
-    """Read a stream once."""
+    """Scan a stream."""
     offsets = stream.offsets
     n, width = len(offsets) - 1, stream.width
     seen = segment_sums(stream.observed, offsets)
@@ -74,7 +74,7 @@ def scan_stream(stream: ModalityStream) -> StreamScan:
         square[first:last] = np.add.reduceat(np.square(logs, out=logs), cuts[:-1], axis=0)
     count = np.maximum(seen, 1)[:, None]
     mean = total / count
-    # a single position has no deviation: what rounding leaves there must not look like one
+    # the deviation of a single position is exactly 0, without rounding error
     variance = np.where(count > 1, np.maximum(square / count - mean**2, 0.0), 0.0)
     spans = np.isfinite(low)
     largest = float(np.maximum(np.abs(low[spans]), np.abs(high[spans])).max(initial=0.0))
@@ -83,7 +83,7 @@ def scan_stream(stream: ModalityStream) -> StreamScan:
 
 
 def blocks(offsets: IntArray, positions: int) -> Iterator[tuple[int, int]]:
-    """Ranges of samples that own about so many positions together, and at least one sample."""
+    """Yield ranges of samples with about `positions` positions in total, and at least one sample."""
     first, n = 0, len(offsets) - 1
     while first < n:
         last = int(np.searchsorted(offsets, offsets[first] + positions, side="right")) - 1

@@ -1,4 +1,4 @@
-"""What a description of a data set holds: plain values in frozen records, ready for JSON."""
+"""Records of the description of a data set: plain values, ready for JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from protocols import Modality
 
-#: The parts that are described, in this order.
+#: The described parts, in this order.
 USED_PARTS = ("train", "valid", "test")
 
 
@@ -18,11 +18,11 @@ class PartCounts:
     """One part of one named split.
 
     Attributes:
-        split, part: Which.
-        samples, videos: How many.
+        split, part: Names of split and part.
+        samples, videos: Number of samples and of videos.
         negative, zero, positive: Samples by the sign of the label.
-        mean, deviation: Of the labels; None for an empty part.
-        constant_mae: MAE of always saying the training median; None where train or this part is empty.
+        mean, deviation: Mean and standard deviation of the labels; None for an empty part.
+        constant_mae: MAE of always predicting the training median; None if train or this part is empty.
     """
 
     split: str
@@ -39,10 +39,10 @@ class PartCounts:
 
 @dataclass(frozen=True)
 class ClassCounts:
-    """The classes behind one metric, such as the seven of Acc-7, and the samples of each by part.
+    """Classes of one metric, such as the seven of Acc-7, and the samples of each by part.
 
-    `metric` is the metric's name, `classes` the names of its classes, `counts` one tuple a part in their order. Samples
-    that the metric leaves out (label 0 under Non0) are in no class.
+    `metric` is the metric's name, `classes` the names of its classes, `counts` one tuple for each part, in their order.
+    Samples that the metric leaves out (label 0 under Non0) are in no class.
     """
 
     metric: str
@@ -53,7 +53,7 @@ class ClassCounts:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts by part between `edges`; the last bin holds its upper edge too."""
+    """Counts by part between `edges`; the last bin includes its upper edge."""
 
     edges: tuple[float, ...]
     counts: Mapping[str, tuple[int, ...]]
@@ -61,13 +61,13 @@ class Histogram:
 
 @dataclass(frozen=True)
 class Lengths:
-    """Positions of a modality in the samples of a part that have any of it observed.
+    """Lengths of a modality, in positions, over the samples of a part in which it was recorded.
 
     Attributes:
-        modality, part: Which.
+        modality, part: Names of modality and part.
         recorded, absent: Samples with and without an observed position.
-        least, lower, median, upper, most: Minimum, quartiles, maximum; None when none is recorded.
-        tail: The 95 % quantile.
+        least, lower, median, upper, most: Minimum, quartiles, maximum; None if no sample is recorded.
+        tail: 95 % quantile.
         mean: Mean.
     """
 
@@ -89,15 +89,15 @@ class ModalityCounts:
     """One modality over all samples of the split.
 
     Attributes:
-        modality: Which.
-        width: Features of a position; 0 for tokens.
-        positions: How many there are.
+        modality: Name of the modality.
+        width: Number of features of a position; 0 for tokens.
+        positions: Number of positions.
         gaps: Share of positions in natural gaps, in samples where the modality was recorded.
         gapped: Share of recorded samples with such a gap.
         absent: Share of samples without an observed position.
         replaced: Values replaced at import by reason (`nan`, `inf`, `overflow`), over the whole file.
         largest: Largest absolute value; None for tokens.
-        constant: Features that have one value at all observed positions.
+        constant: Number of features with one value at all observed positions.
     """
 
     modality: Modality
@@ -113,7 +113,7 @@ class ModalityCounts:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Token text of a part: observed tokens, distinct ones, shares that train never has, and of `[UNK]`."""
+    """Token text of a part: observed tokens, distinct ones, shares unseen in train, and share of `[UNK]`."""
 
     part: str
     tokens: int
@@ -124,17 +124,17 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Shared:
-    """What stands in two parts of a split.
+    """Content that occurs in two parts of a split.
 
     Attributes:
-        what: `video`, `text`, `audio`, `vision`: a video id, the same text, or the same features to the bit.
+        what: Kind: `video` (equal ids), `text` (equal texts), `audio` or `vision` (features equal to the bit).
         first, second: The parts.
         groups: Distinct values that occur in both.
-        samples: Samples of the second part that are concerned.
-        same_label: Groups that have a label in common in both parts.
-        alarming: Groups that are no accident: texts of at least `LONG_TEXT` words with a label in common; all groups
-            of anything else.
-        example: One of them.
+        samples: Number of concerned samples of the second part.
+        same_label: Number of groups with a common label in both parts.
+        alarming: Number of suspicious groups: texts of at least `LONG_TEXT` words with a common label; all groups of
+            other kinds.
+        example: Example of a group.
     """
 
     what: str
@@ -152,17 +152,17 @@ class Probe:
     """Ridge regression from one modality alone; see `benchmark.data.description.probe`.
 
     Attributes:
-        modality: Which, or `constant`: the training mean.
-        features: What the regression sees, in words.
-        columns: Of the regression.
+        modality: Name of the modality, or `constant`: the training median.
+        features: Input of the regression, in words.
+        columns: Number of columns of the regression.
         train, test: Samples in which the modality was recorded.
-        mae, corr, accuracy: On test, of the fit on train; accuracy is Acc-2 (Non0, or that of CH-SIMS), None where the
-            label range has no classes.
+        mae, corr, accuracy: Metrics on test of the fit on train; accuracy is Acc-2 (Non0, or that of CH-SIMS), None if
+            the label range has no classes.
         low, high: 95 % interval of the accuracy, over videos.
-        majority: Accuracy of always saying the larger class of the same test samples.
-        train_corr: Correlation within train, each video predicted from the others; 0 says no more than 0 or below.
-        test_corr: The same within test: what the features know of the labels, whatever train says.
-        reason: Why there is no result, or empty.
+        majority: Accuracy of always predicting the larger class of the same test samples.
+        train_corr: Correlation within train, each video predicted from the others; negative ones are set to 0.
+        test_corr: Correlation within test, likewise; independent of train.
+        reason: Reason for a missing result, or empty.
     """
 
     modality: str
@@ -183,28 +183,28 @@ class Probe:
 
 @dataclass(frozen=True)
 class Description:
-    """Everything that `describe` finds.
+    """Result of `describe`.
 
     Attributes:
-        name, split: What is described; `parts` has all named splits, the rest is of this one.
-        samples: In the whole data set.
-        source, sha256: Of the file it was imported from.
+        name, split: Data set and split; `parts` covers all named splits, everything else this one.
+        samples: Number of samples of the whole data set.
+        source, sha256: Name and hash of the imported file.
         official: Name of the published file with that sha256, or empty.
         label_range: Lowest and highest label.
         parts: Counts by split and part.
         classes: Counts by class and part.
         labels: Histogram of the labels, 11 bins centred on tenths of the label range.
-        lengths: By modality and part.
-        length_histograms: By modality.
+        lengths: Lengths by modality and part.
+        length_histograms: Histograms of lengths by modality.
         modalities: Widths, gaps, replaced values.
-        unimodal: Correlation of the unimodal labels with the label, where the data set has them.
-        vocabulary: Which one the token ids index; empty where the text is values.
-        vocabularies: What of it each part uses, for token text.
-        shared: What stands in more than one part.
+        unimodal: Correlation of the unimodal labels with the label, if the data set has them.
+        vocabulary: Vocabulary of the token ids; empty if the text is values.
+        vocabularies: Use of the vocabulary by each part, for token text.
+        shared: Content that occurs in more than one part.
         near_ids: Groups of ids that differ only in case, punctuation or leading zeros.
-        probes: One a modality, and the constant.
-        notes: Of the import.
-        warnings: What could spoil an evaluation, a line each.
+        probes: One probe for each modality, and the constant.
+        notes: Notes of the import.
+        warnings: Flaws that could invalidate an evaluation, one line each.
     """
 
     name: str
@@ -230,5 +230,5 @@ class Description:
     warnings: tuple[str, ...]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, for JSON; what is not defined is None, never NaN."""
+        """Return plain values, for JSON; undefined values are None, never NaN."""
         return dataclasses.asdict(self)

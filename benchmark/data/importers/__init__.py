@@ -1,4 +1,4 @@
-"""Importers: files as others publish them, into `Samples`; `import_file` finds out which layout a source has."""
+"""Importers of published files into `Samples`; `import_file` detects the layout of a source."""
 
 from benchmark.data.importers.detect import import_file, layout_of
 from benchmark.data.importers.options import ImportOptions

@@ -1,4 +1,4 @@
-"""Padded arrays into ragged streams: what all importers share."""
+"""Conversion of padded arrays into ragged streams, shared by all importers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocols import InputError
 
 
 def number_source(where: str, value: Any, dimensions: int) -> Source:
-    """Numbers with so many dimensions, left where they are; raises InputError that says what was found."""
+    """Check for numbers with `dimensions` axes, not copied; raises InputError with what was found."""
     if not isinstance(value, StreamedArray):
         return numbers(where, value, dimensions)
     _check_numbers(where, value, dimensions)
@@ -24,7 +24,7 @@ def number_source(where: str, value: Any, dimensions: int) -> Source:
 
 
 def numbers(where: str, value: Any, dimensions: int) -> npt.NDArray[Any]:
-    """An array of numbers with so many dimensions; raises InputError that says what was found."""
+    """Return an array of numbers with `dimensions` axes; raises InputError with what was found."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError, MemoryError) as error:
@@ -41,7 +41,7 @@ def _check_numbers(where: str, array: Source, dimensions: int) -> None:
 
 
 def whole_numbers(where: str, value: Any, dimensions: int, low: int, high: int) -> IntArray:
-    """An array of whole numbers from `low` to `high`, stored as any kind of number; raises InputError otherwise."""
+    """Return whole numbers from `low` to `high`, stored as any kind of number; raises InputError otherwise."""
     array = numbers(where, value, dimensions)
     bad = ~((array >= low) & (array <= high) & (array == np.floor(array)))
     if bad.any():
@@ -54,9 +54,9 @@ def whole_numbers(where: str, value: Any, dimensions: int, low: int, high: int) 
 
 
 def strings(where: str, value: Any, n: int) -> npt.NDArray[np.object_]:
-    """n strings; raises InputError that says what was found.
+    """Return n strings; raises InputError with what was found.
 
-    NUL characters and halves of surrogate pairs, which cannot be stored as text, become U+FFFD.
+    NUL characters and halves of surrogate pairs, which cannot be stored as text, are replaced by U+FFFD.
     """
     try:
         array = np.asarray(value)
@@ -71,17 +71,17 @@ def strings(where: str, value: Any, n: int) -> npt.NDArray[np.object_]:
 
 
 def clean_id(text: str) -> str:
-    """An id as it is known everywhere: without the blanks around it, which tables of fixed width add."""
+    """Return an id without the surrounding blanks that tables of fixed width add."""
     return text.strip()
 
 
 def identifiers(where: str | Callable[[int], str], value: Any, n: int) -> npt.NDArray[np.object_]:
-    """n ids of samples or videos as `clean_id` gives them; raises InputError for an empty one.
+    """Return n ids of samples or videos, cleaned by `clean_id`; raises InputError for an empty one.
 
     Args:
-        where: Names the array, or an entry of it, in errors.
+        where: Name of the array, or of an entry, for errors.
         value: A list or array of n strings.
-        n: Entries expected.
+        n: Expected number of entries.
     """
     name: Callable[[int], str] = (lambda i: f"{where}: entry {i}") if isinstance(where, str) else where
     ids = [clean_id(text) for text in strings(where if isinstance(where, str) else where(0), value, n).tolist()]
@@ -99,29 +99,29 @@ def _text(text: str) -> str:
 def value_stream(
     where: str, padded: Source, lengths: IntArray, observed: BoolArray | None, cleaning: Cleaning
 ) -> ModalityStream:
-    """Drop padding, clean values, mark gaps, block by block; see `StreamWriter.add`."""
+    """Make a stream: drop padding, clean values, mark gaps, block by block; see `StreamWriter.add`."""
     writer = StreamWriter(cleaning)
     writer.add(where, padded, lengths, observed=observed)
     return writer.stream()
 
 
 def absent_stream(n: int) -> ModalityStream:
-    """A modality that was recorded in none of n samples."""
+    """Make the stream of a modality that is missing in all n samples."""
     return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
 
 
 class StreamWriter:
-    """Makes one stream of the padded arrays of several parts, a block of samples at a time.
+    """Writer of one stream from the padded arrays of several parts, a block of samples at a time.
 
-    All-zero frames are gaps, known or not, as are frames of which cleaning left nothing. Not so a zero in features of
-    one column, which may well be a measurement. A sample without frames becomes one frame that is not observed.
+    All-zero frames are gaps, as are frames of which cleaning left no value. Exception: with a single feature column, a
+    zero may be a measurement and is kept. A sample without frames becomes one frame that is not observed.
 
     Args:
-        cleaning: Replaced values are counted here.
+        cleaning: Counter of replaced values.
 
     Attributes:
-        left_padded: Samples whose frames were found at the end of the padded array, see `add`.
-        beyond: Samples that have more frames than their length, see `add`.
+        left_padded: Number of samples whose frames were at the end of the padded array, see `add`.
+        beyond: Number of samples with more frames than their length, see `add`.
     """
 
     def __init__(self, cleaning: Cleaning) -> None:
@@ -144,23 +144,23 @@ class StreamWriter:
         """Append the samples of a part.
 
         Args:
-            where: Names the array in errors.
+            where: Name of the array, for errors.
             padded: `(n, T, D)`.
             lengths: `(n,)` valid frames, 0 where the modality was never recorded.
-            starts: `(n,)` first valid frame; None: the frames are at the start.
-            observed: `(n, T)`: False at known gaps; None where the file does not say.
-            check_padding: Look at what lies outside the lengths: where a sample has nothing but zeros in front of its
-                last `length` frames, and something in them that the first `length` lack, it was padded on the left, and
-                these are taken; other frames outside are left out and counted.
+            starts: `(n,)` first valid frame; None if frames begin at the start.
+            observed: `(n, T)`: False at known gaps; None if the file does not tell.
+            check_padding: Check the frames outside the lengths. If all frames before the last `length` ones are zero,
+                and these hold values that the first `length` do not, the sample was padded on the left, and the last
+                frames are used; other frames outside the length are dropped and counted.
 
         Raises:
-            InputError: when shapes and lengths do not belong together, or the disk is full.
+            InputError: If shapes and lengths do not match, or the disk is full.
         """
         n, steps, width = padded.shape
         if width < 1:
             raise InputError(f"{where}: has no feature column, found shape {padded.shape}")
         if lengths.shape != (n,):
-            raise InputError(f"{where}: expected {n} lengths, one a sample, found {len(lengths)}")
+            raise InputError(f"{where}: expected {n} lengths, one for each sample, found {len(lengths)}")
         first = np.zeros(n, np.int64) if starts is None else starts
         wrong = np.flatnonzero((lengths < 0) | (first + lengths > steps))
         if len(wrong):
@@ -185,7 +185,7 @@ class StreamWriter:
             done += len(block)
 
     def stream(self) -> ModalityStream:
-        """All samples added so far, as one stream; values may be mapped from a nameless file."""
+        """Return all added samples as one stream; values may be mapped from a nameless file."""
         if self._rows is None:
             raise ValueError("a stream needs at least one part")
         kept = np.concatenate(self._kept)
@@ -193,7 +193,7 @@ class StreamWriter:
         return ModalityStream(offsets, np.concatenate(self._seen), self._rows.array())
 
     def _where_frames_are(self, filled: BoolArray, lengths: IntArray) -> IntArray:
-        """The first valid frame of each sample, told by which frames `(n, T)` hold something."""
+        """Find the first valid frame of each sample from the flags `(n, T)` of frames that are not zero."""
         steps = filled.shape[1]
         column = np.arange(steps)[None, :]
         outside = (filled & (column >= lengths[:, None])).any(axis=1)
@@ -230,14 +230,14 @@ class StreamWriter:
 
 
 def filled_frames(padded: Source) -> BoolArray:
-    """Which frames `(n, T)` of a padded array `(n, T, D)` are not all zero."""
-    found = [np.any(block, axis=2) for block in blocks(padded)]
-    filled: BoolArray = np.concatenate(found) if found else np.zeros(padded.shape[:2], np.bool_)
+    """Flags `(n, T)` of the frames of a padded array `(n, T, D)` that are not all zero."""
+    flags = [np.any(block, axis=2) for block in blocks(padded)]
+    filled: BoolArray = np.concatenate(flags) if flags else np.zeros(padded.shape[:2], np.bool_)
     return filled
 
 
 def filled_span(filled: BoolArray) -> tuple[IntArray, IntArray]:
-    """Of flags `(n, T)`: the first that is set, and the one after the last; both 0 where none is."""
+    """Return, for flags `(n, T)`, the index of the first set one and that after the last; both 0 if none is set."""
     if not filled.shape[1]:
         return np.zeros(len(filled), np.int64), np.zeros(len(filled), np.int64)
     some = filled.any(axis=1)

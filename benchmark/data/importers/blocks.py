@@ -1,4 +1,4 @@
-"""Large arrays of a file, read a few samples at a time: an import never needs a padded array as a whole."""
+"""Large arrays of a file, read a few samples at a time, so that an import never holds a whole padded array."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ import numpy.typing as npt
 
 from protocols import InputError
 
-#: Bytes of the source read at a time (never less than one sample).
+#: Number of bytes read at a time (at least one sample).
 BLOCK_BYTES = 4 << 20
 
 
 class ByteStream(Protocol):
-    """What bytes are read from."""
+    """Source of bytes."""
 
     def read(self, size: int = -1, /) -> bytes:
-        """At most `size` bytes; none at the end."""
+        """Read at most `size` bytes; none at the end."""
 
 
 class StreamedArray:
-    """An array in C order whose bytes are read from a stream; a second pass over it opens the stream again.
+    """An array in C order whose bytes are read from a stream; every pass opens the stream again.
 
     Args:
-        where: Names the array in errors.
-        shape, dtype: Of the array.
-        open_stream: Opens the stream at the first byte of the array.
+        where: Name of the array, for errors.
+        shape, dtype: Shape and dtype of the array.
+        open_stream: Function that opens the stream at the first byte of the array.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class StreamedArray:
         return len(self.shape)
 
     def blocks(self) -> Iterator[npt.NDArray[Any]]:
-        """The array from first to last, some entries of the first axis at a time.
+        """Yield the array from first to last, some entries of the first axis at a time.
 
         Raises:
-            InputError: when the stream is damaged, or does not hold as many bytes as the shape needs.
+            InputError: If the stream is damaged, or has another number of bytes than the shape needs.
         """
         entry = int(np.prod(self.shape[1:], dtype=np.int64)) * self.dtype.itemsize
         with self._open() as stream:
@@ -91,7 +91,7 @@ class StreamedArray:
             return stream.read(size)
         except InputError:
             raise
-        except Exception as error:  # damaged bytes can make a decompressor raise anything
+        except Exception as error:  # damaged bytes can make a decompressor raise any error
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(f"{self.where}: cannot be read ({reason}); download the file again") from error
 
@@ -101,7 +101,7 @@ Source: TypeAlias = npt.NDArray[Any] | StreamedArray
 
 
 def blocks(source: Source) -> Iterator[npt.NDArray[Any]]:
-    """An array from first to last, about `BLOCK_BYTES` of the first axis at a time."""
+    """Yield an array from first to last, about `BLOCK_BYTES` of the first axis at a time."""
     if isinstance(source, StreamedArray):
         yield from source.blocks()
         return

@@ -31,11 +31,11 @@ _PAUSE = "sp"
 
 
 def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, source: Path) -> Samples:
-    """Samples of a set of `.csd` files; see `import_file`.
+    """Read a set of `.csd` files; see `import_file`.
 
     Args:
         files: The files and their sha256.
-        name: Of the data set.
+        name: Name of the data set.
         options: Split file, roles, label column.
         source: The folder, or the first of the files.
     """
@@ -105,7 +105,7 @@ def _values(
     modality: str,
     words: Spans | None,
 ) -> ModalityStream:
-    """The frames of each segment; a segment without any is one position that is not observed."""
+    """Make the stream of a modality; a segment without frames is one position that is not observed."""
     n = len(segments.ids)
     if file is None:
         notes.append(f"{modality}: no file, missing in every sample")
@@ -134,7 +134,7 @@ def _values(
 
 
 def _texts(reader: CsdReader, file: CsdFile, segments: Segments, notes: list[str]) -> tuple[list[str], Spans]:
-    """The words of each segment, joined by blanks, without the aligner's pauses; and when those of a video are said."""
+    """Return the words of each segment, joined by blanks, without the aligner's pauses, and the span of each video."""
     placed = place(reader, file, segments)
     check_fit("words", file, placed, segments, None, notes)
     texts = []

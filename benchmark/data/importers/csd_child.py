@@ -1,7 +1,7 @@
-"""Reads `.csd` files in a process of its own; run as a script by `csd_files`, never imported.
+"""Reader of `.csd` files in a separate process; run as a script by `csd_files`, never imported.
 
-HDF5 is a C library, and a damaged file can crash it or keep it busy for ever. Here it takes only this process along.
-Commands come as lines of JSON; answers are lines of JSON, each followed by the `bytes` of an array where it says so.
+HDF5 is a C library, and a damaged file can crash or hang it; then only this process is lost. Commands are lines of
+JSON; answers are lines of JSON, followed by an array if they have a number of `bytes`.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import h5py
 import numpy as np
 
 _LONGEST_WORD = 1000
-#: deflate packs at most 1032 to 1.
+#: Highest compression ratio of deflate, 1032 to 1, rounded up.
 _PACKED = 1100
 _SPARE = 1 << 20
 
 
 def _member(group: h5py.Group, name: str) -> Any:
-    # a link may point to another file, whose content would end up in the data set
+    # a link may point to another file, whose content would enter the data set
     if not isinstance(group.get(name, getlink=True), h5py.HardLink):
         raise ValueError(f"{name[:80]!r} is a link to another place; refused")
     return group[name]
@@ -30,23 +30,23 @@ def _member(group: h5py.Group, name: str) -> Any:
 def _group(parent: h5py.Group, name: str) -> h5py.Group:
     if name not in parent:
         raise ValueError(f"has no group {name[:80]!r}; found {', '.join(sorted(parent))[:120] or 'nothing'}")
-    found = _member(parent, name)
-    if not isinstance(found, h5py.Group):
-        raise ValueError(f"{name[:80]!r} is no group")
-    return found
+    group = _member(parent, name)
+    if not isinstance(group, h5py.Group):
+        raise ValueError(f"{name[:80]!r} is not a group")
+    return group
 
 
 def _dataset(parent: h5py.Group, name: str, where: str) -> h5py.Dataset:
     if name not in parent:
         raise ValueError(f"{where} has no {name}")
-    found = _member(parent, name)
-    if not isinstance(found, h5py.Dataset):
-        raise ValueError(f"{where}: {name} is no array")
-    if found.external or found.is_virtual:
+    dataset = _member(parent, name)
+    if not isinstance(dataset, h5py.Dataset):
+        raise ValueError(f"{where}: {name} is not an array")
+    if dataset.external or dataset.is_virtual:
         raise ValueError(f"{where}: {name} lies in another file; refused")
-    if found.size is None or found.size * found.dtype.itemsize > found.id.get_storage_size() * _PACKED + _SPARE:
-        raise ValueError(f"{where}: {name} is said to be {found.shape}, but the file does not hold as much")
-    return found
+    if dataset.size is None or dataset.size * dataset.dtype.itemsize > dataset.id.get_storage_size() * _PACKED + _SPARE:
+        raise ValueError(f"{where}: {name} is said to be {dataset.shape}, but the file does not hold as much")
+    return dataset
 
 
 def _root(file: h5py.File) -> tuple[str, h5py.Group]:
@@ -75,7 +75,7 @@ def _kind(dtype: np.dtype[Any]) -> str:
 
 
 def describe(file: h5py.File) -> dict[str, Any]:
-    """Name of the sequence, and for each entry its number of frames, their width, and whether they are text."""
+    """Return the name of the sequence, and for each entry its number of frames, their width and kind."""
     root, data = _root(file)
     entries = {}
     for key in data:
@@ -89,11 +89,11 @@ def describe(file: h5py.File) -> dict[str, Any]:
 
 
 def array(file: h5py.File, key: str, what: str) -> np.ndarray[Any, Any]:
-    """Features or intervals of one entry as a plain little-endian array."""
+    """Return features or intervals of one entry as a plain little-endian array."""
     where = f"entry {key[:80]!r}"
     features, intervals = _entry(_group(_root(file)[1], key), where)
-    found = features if what == "features" else intervals
-    content = found[()]
+    dataset = features if what == "features" else intervals
+    content = dataset[()]
     if content.dtype.kind == "O":
         words = [word if isinstance(word, bytes) else str(word).encode("utf-8", "replace") for word in content.flat]
         if max(map(len, words), default=0) > _LONGEST_WORD:
@@ -113,7 +113,7 @@ def _say(out: BinaryIO, answer: dict[str, Any], content: np.ndarray[Any, Any] | 
 
 def main() -> None:
     """Answer commands until standard input ends."""
-    # whatever a library prints must not get between the answers
+    # output printed by a library must not mix with the answers
     out = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     for line in sys.stdin.buffer:
@@ -124,9 +124,9 @@ def main() -> None:
                     _say(out, describe(file))
                     continue
                 for key in command["keys"]:
-                    found = array(file, key, command["what"])
-                    _say(out, {"dtype": found.dtype.str, "shape": found.shape, "bytes": found.nbytes}, found)
-        except Exception as error:  # noqa: BLE001 - damaged bytes can make the library raise anything
+                    content = array(file, key, command["what"])
+                    _say(out, {"dtype": content.dtype.str, "shape": content.shape, "bytes": content.nbytes}, content)
+        except Exception as error:  # noqa: BLE001 - damaged bytes can make the library raise any error
             _say(out, {"error": " ".join(str(error).split())[:240] or type(error).__name__})
 
 

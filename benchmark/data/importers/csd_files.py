@@ -1,4 +1,4 @@
-"""Computational sequences (`.csd`) of the CMU-MultimodalSDK, read through a process of their own.
+"""Computational sequences (`.csd`) of the CMU-MultimodalSDK, read by a separate process.
 
 A `.csd` is an HDF5 file with one group at its root, the name of the sequence, that holds `metadata` and
 `data/<entry>/{features (T, D), intervals (T, 2)}`; an entry is a video, or in aligned sequences a segment `video[3]`.
@@ -44,7 +44,7 @@ class CsdFile:
 
 
 class CsdReader:
-    """Reads `.csd` files; close it, or use it as a context manager."""
+    """Reader of `.csd` files; close it, or use it as a context manager."""
 
     def __init__(self, patience: float | None = None) -> None:
         self._patience = patience or PATIENCE
@@ -69,7 +69,7 @@ class CsdReader:
         process.wait()
 
     def open(self, path: Path) -> CsdFile:
-        """What a file holds, every entry checked; raises InputError when it is no computational sequence."""
+        """Read the header of a file and check every entry; raises InputError if it is not a computational sequence."""
         answer = next(self._ask(path, {"path": str(path.resolve())}, 1))[0]
         entries = {key: Entry(*values) for key, values in answer["entries"].items()}
         if not entries:
@@ -79,7 +79,7 @@ class CsdReader:
     def read(
         self, file: CsdFile, what: Literal["features", "intervals"], keys: Sequence[str]
     ) -> Iterator[tuple[str, npt.NDArray[Any]]]:
-        """Arrays of the entries `keys`, one by one: features `(T, D)`, or intervals `(T, 2)` in seconds."""
+        """Yield arrays of the entries `keys`: features `(T, D)`, or intervals `(T, 2)` in seconds."""
         if not keys:
             return
         command = {"path": str(file.path.resolve()), "what": what, "keys": list(keys)}
@@ -93,7 +93,7 @@ class CsdReader:
             raise RuntimeError("the reading process has no pipes")
         left, done = answers, False
         try:
-            with contextlib.suppress(OSError):  # it may have died: then it has nothing to say either
+            with contextlib.suppress(OSError):  # the process may have died, which reading its answer reveals
                 stdin.write(json.dumps(command).encode() + b"\n")
                 stdin.flush()
             while left:
@@ -105,7 +105,7 @@ class CsdReader:
                 done = not left
                 yield answer, raw
         finally:
-            if not done:  # answers nobody reads must not be taken for those to the next command
+            if not done:  # unread answers must not be taken for those to the next command
                 self.close()
 
     def _answer(self, path: Path, process: subprocess.Popen[bytes], stdout: Any) -> tuple[dict[str, Any], bytearray]:
@@ -130,13 +130,13 @@ class CsdReader:
         if not answer or filled < len(raw):
             how = f"takes longer than {self._patience:.0f} s" if late.is_set() else "ends the process"
             raise InputError(
-                f"{path}: is damaged: to read it as HDF5 {how}; download it again and compare its size with the source"
+                f"{path}: is damaged: reading it as HDF5 {how}; download it again and compare its size with the source"
             )
         return answer, raw
 
     def _start(self) -> subprocess.Popen[bytes]:
         script = Path(__file__).with_name("csd_child.py")
-        # isolated: neither the working folder nor the environment of the user can change what it imports
+        # isolated: neither the working folder nor the user's environment can change its imports
         self._process = subprocess.Popen(
             [sys.executable, "-I", str(script)],
             stdin=subprocess.PIPE,

@@ -1,12 +1,12 @@
-"""Whether a sequence fits the labels: the same keys, and the same clock.
+"""Check that a sequence fits the labels: equal keys, and the same clock.
 
-Where it does not, no segment holds a frame, which looks like a modality that was never recorded. Some of that is
-nature: the published sequences of CMU-MOSEI lack a few videos in a hundred, and 65 % of ICT-MMMO's reviews have no
-text. So less than a tenth is an error, and anything else a note.
+If it does not, no segment has a frame, which looks like a modality that was never recorded. Some gaps are genuine: the
+published sequences of CMU-MOSEI lack a few videos in a hundred, and 65 % of ICT-MMMO's reviews have no text. Coverage
+below a tenth is therefore an error, any other gap a note.
 
-A clock is known by when sequences end. All of a video but the labels are of one recording, and end with it: a sequence
-that ends, in the median video, at twice or half the time of the words has another clock. The labels may stop earlier,
-and count where there are no words to compare with, from a factor of ten: frames or milliseconds are beyond that.
+Clocks are compared by the ends of sequences. All sequences of a video except the labels end with the recording: one
+that ends, in the median video, at twice or half the time of the words has another clock. Labels may end earlier; they
+are the reference if there are no words, with a factor of ten, which frames and milliseconds exceed.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from benchmark.data.importers.csd_files import CsdFile
 from benchmark.data.importers.csd_segments import Placement, Segments
 from protocols import InputError
 
-#: Share of the videos, and of the segments, below which nothing is taken for nature.
+#: Share of the videos, and of the segments, below which missing entries are an error.
 _LEAST = 0.1
-#: Between the ends of a sequence and of the words, and of a sequence and of the labels.
+#: Largest ratio of the ends of a sequence and of the words, and of a sequence and of the labels.
 _OF_WORDS, _OF_LABELS = 2.0, 10.0
 _SHOWN = 3
 
-#: By video: first start and last end of its frames.
+#: First start and last end of the frames of each video.
 Spans = Mapping[str, tuple[float, float]]
 
 
@@ -36,12 +36,12 @@ def check_fit(
     """Raise InputError, which shows both kinds of keys or ranges, for a sequence that does not fit the labels.
 
     Args:
-        role: Of the sequence.
+        role: Role of the sequence.
         file: The sequence.
-        placed: Which of its frames each segment holds.
-        segments: The labels' segments.
-        words: When the text of each video starts and ends; None for the text itself.
-        notes: Told how many videos lack an entry.
+        placed: Frames of the sequence in each segment.
+        segments: Segments of the labels.
+        words: Start and end of the text of each video; None for the text itself.
+        notes: List that gets a note on the number of videos without an entry.
     """
     videos = list(dict.fromkeys(segments.videos))
     there = [video for video in videos if video in placed.spans]

@@ -1,4 +1,4 @@
-"""Which file of a CMU-SDK data set is what: labels, words, word vectors, audio or vision."""
+"""Roles of the files of a CMU-SDK data set: labels, words, word vectors, audio or vision."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from benchmark.data.importers.csd_files import CsdFile
 from protocols import InputError, unknown_name
 
-#: Roles; `ignore` is for files that are not to be read.
+#: Roles; `ignore` marks files that are not read.
 ROLES = ("labels", "words", "vectors", "audio", "vision", "ignore")
 
-# Names that the published sequences have at their root or in their file name; COAVAREP is how MOSI's spells it.
+# Names of published sequences, at their root or in their file name; COAVAREP is the spelling in MOSI's.
 _NAMES = {
     "labels": r"label|opinion|sentiment",
     "words": r"timestampedwords|^words?$|_words\b|transcript",
@@ -23,13 +23,13 @@ _NAMES = {
 
 
 def assign_roles(where: str, files: Sequence[CsdFile], use: Mapping[str, str]) -> dict[str, CsdFile]:
-    """The file for each role.
+    """Assign a file to each role.
 
-    A role is told from the name at the root of a sequence, else from its file name, else, for text, from its content.
-    `use` goes before: it maps a role to a file name or a root name; the value `none` leaves the role empty.
+    A role is recognised by the name at the root of a sequence, else by its file name, else, for text, by its content.
+    `use` has precedence: it maps a role to a file name or a root name; the value `none` leaves the role empty.
 
     Raises:
-        InputError: when a file has no recognisable role, a role has several files, or there are no labels; names them.
+        InputError: If the role of a file is not recognised, a role has several files, or there are no labels.
     """
     for role in use:
         if role not in ROLES:
@@ -37,16 +37,16 @@ def assign_roles(where: str, files: Sequence[CsdFile], use: Mapping[str, str]) -
     chosen = {role: _named(where, role, name, files) for role, name in use.items() if name.lower() != "none"}
     closed = {role for role, name in use.items() if name.lower() == "none"}
     taken = {file.path for file in chosen.values()}
-    found: dict[str, list[CsdFile]] = {}
+    by_role: dict[str, list[CsdFile]] = {}
     for file in files:
         if file.path not in taken:
-            found.setdefault(_role(file), []).append(file)
-    for role, candidates in found.items():
+            by_role.setdefault(_role(file), []).append(file)
+    for role, candidates in by_role.items():
         if role in ("ignore", *use, *closed):
             continue
         if role == "":
             raise InputError(
-                f"{where}: {_listed(candidates)}: neither name nor content tells its role; say it with "
+                f"{where}: {_listed(candidates)}: neither name nor content tells its role; state it with "
                 f"--use audio='{candidates[0].path.name}' (or {', '.join(r for r in ROLES if r != 'audio')})"
             )
         if len(candidates) > 1:

@@ -1,8 +1,8 @@
-"""Segments of a CMU-SDK data set, and the frames of its other sequences that belong to each.
+"""Segments of a CMU-SDK data set, and the frames of its other sequences in each.
 
-A frame belongs to the segment that holds the middle of the frame's interval: at a cut between two sentences it goes to
-one of them. The SDK's own `align` gives it to both, so that a sentence begins with the last word of the one before; it
-also drops frames whose interval has no length.
+A frame belongs to the segment that contains the middle of the frame's interval: at a cut between two sentences it is
+assigned to one of them. The SDK's `align` assigns it to both, so that a sentence begins with the last word of the one
+before; it also drops frames whose interval has length 0.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from benchmark.data.importers.csd_files import CsdFile, CsdReader
 from benchmark.data.samples import FloatArray, IntArray
 from protocols import InputError
 
-#: Seconds: shorter segments are left out, as the SDK does; and what two clocks may differ by.
+#: Smallest length of a segment in seconds (shorter ones are left out, as in the SDK), and tolerance of two clocks.
 _EPSILON = 1e-5
 
 
 @dataclass(frozen=True, eq=False)
 class Segments:
-    """The samples: ids `video[i]`, start and end in seconds, labels, and the key of each in the file of the labels."""
+    """Samples: ids `video[i]`, start and end in seconds, labels, and the key of each in the file of the labels."""
 
     ids: list[str]
     videos: list[str]
@@ -43,15 +43,15 @@ def _video(key: str) -> str:
 
 
 def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segments:
-    """The segments of a file of labels, by video and number.
+    """Read the segments of a file of labels, by video and number.
 
     Args:
-        reader: Reads the file.
-        file: Of the labels.
+        reader: Reader of the file.
+        file: File of the labels.
         wanted: Number of the label column, from 0; None for the only one, or MOSEI's sentiment.
 
     Raises:
-        InputError: for intervals that are no times, or columns of which none is known to be sentiment.
+        InputError: For invalid intervals, or if it is not known which column is sentiment.
     """
     column = _label_column(file, wanted)
     keys = sorted(file.entries, key=_in_order)
@@ -88,7 +88,7 @@ def read_segments(reader: CsdReader, file: CsdFile, wanted: str | None) -> Segme
 
 
 def _label_column(file: CsdFile, wanted: str | None) -> int:
-    """Sentiment is the only column, or the first of MOSEI's seven (the others are emotions)."""
+    """Return the column of sentiment: the only one, or the first of MOSEI's seven (the others are emotions)."""
     width = next(iter(file.entries.values())).width
     if wanted is not None:
         if not re.fullmatch(r"\d{1,6}", wanted) or int(wanted) >= width:
@@ -96,26 +96,26 @@ def _label_column(file: CsdFile, wanted: str | None) -> int:
         return int(wanted)
     if width != 1 and not (width == 7 and "label" in file.root.lower()):
         raise InputError(
-            f"{file.path}: the labels have {width} columns; say with --label-column N (from 0) which is sentiment"
+            f"{file.path}: the labels have {width} columns; state with --label-column N (from 0) which is sentiment"
         )
     return 0
 
 
 def _in_order(key: str) -> tuple[str, int, str]:
-    found = re.fullmatch(r"[^\[]*\[(\d{1,9})\].*", key, re.DOTALL)
-    return _video(key), int(found[1]) if found else -1, key
+    match = re.fullmatch(r"[^\[]*\[(\d{1,9})\].*", key, re.DOTALL)
+    return _video(key), int(match[1]) if match else -1, key
 
 
 @dataclass(frozen=True, eq=False)
 class Placement:
-    """Which frames of a sequence each segment holds, in the order of time.
+    """Frames of a sequence in each segment, in the order of time.
 
     Attributes:
-        keys: Entries that are read.
+        keys: Entries to read.
         entry, row: `(F,)`: the frames of all segments back to back, as index into `keys` and row of that entry.
-        cuts: `(n + 1,)`: segment i holds frames `cuts[i]:cuts[i + 1]`.
+        cuts: `(n + 1,)`: segment i has frames `cuts[i]:cuts[i + 1]`.
         spans: First start and last end of the frames of each video.
-        restarted: Two entries of a video that cover the same time, where most do: their clock starts at each segment.
+        restarted: Two entries of a video that cover the same time, if most do: their clock restarts at each segment.
     """
 
     keys: list[str]
@@ -127,7 +127,7 @@ class Placement:
 
 
 def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
-    """Which frames of a sequence each segment holds; raises InputError for intervals that are no times."""
+    """Assign the frames of a sequence to segments; raises InputError for invalid intervals."""
     videos = set(segments.videos)
     keys = [key for key in sorted(file.entries, key=_in_order) if _video(key) in videos]
     middle: list[npt.NDArray[np.float64]] = []
@@ -170,25 +170,25 @@ def place(reader: CsdReader, file: CsdFile, segments: Segments) -> Placement:
 
 
 def _restarted(bounds: Mapping[str, tuple[float, float]]) -> tuple[str, str] | None:
-    """Two neighbouring entries `video[i]` of a video that share half the time of one, where most neighbours do."""
+    """Find two neighbouring entries `video[i]` that overlap by half the length of one, if most neighbours do."""
     pairs = [(a, b) for a, b in itertools.pairwise(bounds) if "[" in a and "[" in b and _video(a) == _video(b)]
-    found = []
+    overlapping = []
     for a, b in pairs:
         shared = min(bounds[a][1], bounds[b][1]) - max(bounds[a][0], bounds[b][0])
         if shared > 0.5 * min(bounds[a][1] - bounds[a][0], bounds[b][1] - bounds[b][0]):
-            found.append((a, b))
-    return found[0] if 2 * len(found) > len(pairs) else None
+            overlapping.append((a, b))
+    return overlapping[0] if 2 * len(overlapping) > len(pairs) else None
 
 
 def _aligned(keys: Sequence[str], middle: Sequence[npt.NDArray[np.float64]], segments: Segments) -> bool:
-    """Whether the entries are the segments themselves: the same keys, and their frames within them.
+    """Return True if the entries are the segments: equal keys, and frames within them.
 
-    Sequences aligned to the words have keys of the same form, but there `video[3]` is a word.
+    In sequences aligned to words, keys have the same form, but `video[3]` is a word.
     """
     bounds = {key: (segments.start[i], segments.end[i]) for i, key in enumerate(segments.keys) if "[" in key}
-    found = [(bounds[key], times) for key, times in zip(keys, middle, strict=True) if key in bounds]
-    return bool(found) and all(
-        ((times >= low - _EPSILON) & (times <= high + _EPSILON)).all() for (low, high), times in found
+    matched = [(bounds[key], times) for key, times in zip(keys, middle, strict=True) if key in bounds]
+    return bool(matched) and all(
+        ((times >= low - _EPSILON) & (times <= high + _EPSILON)).all() for (low, high), times in matched
     )
 
 
@@ -203,7 +203,7 @@ def _pool(
 
 
 def frames_of(reader: CsdReader, file: CsdFile, placed: Placement, segments: Segments) -> Iterator[npt.NDArray[Any]]:
-    """The frames `(T, D)` of one segment after the other; entries of one video at a time are held."""
+    """Yield the frames `(T, D)` of each segment in order; entries of one video at a time are held in memory."""
     needed = sorted(set(placed.entry.tolist()))
     stream = zip(needed, reader.read(file, "features", [placed.keys[k] for k in needed]), strict=True)
     width = next(iter(file.entries.values())).width
@@ -226,5 +226,5 @@ def frames_of(reader: CsdReader, file: CsdFile, placed: Placement, segments: Seg
         for k in wanted:
             frames[entry == k] = held[k][row[entry == k]]
         yield frames
-    for _ in stream:  # nothing is left; the reader is told so
+    for _ in stream:  # exhaust the stream, so that the reader finishes
         continue

@@ -1,4 +1,4 @@
-"""Which importer a source is for: a file by its first bytes, a folder by what is in it."""
+"""Choice of the importer: for a file by its first bytes, for a folder by its content."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _KINDS = (
     "a feature pickle (MMSA, MISA, MulT), a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder of "
     "CMU-SDK .csd files, or a CSV of text and labels"
 )
-#: How a file of `torch.save` began before it was a zip archive.
+#: First bytes of a file of `torch.save` before it became a zip archive.
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-#: Characters of a message: names in a source may be of any length.
+#: Largest number of characters of a message, as names in a source may have any length.
 _LONGEST = 1500
-#: Which options the layouts know.
+#: Options of each layout.
 _OPTIONS = {
     "pickle": ("vocabulary", "map_labels"),
     "npz": ("split", "vocabulary", "map_labels"),
@@ -48,16 +48,17 @@ def import_file(
     """Read a source of a known layout.
 
     Args:
-        path: A feature pickle (MMSA, MISA, MulT) or a folder of one a part, an npz archive of the documented layout, a
-            folder of CMU-SDK `.csd` files (or one of several, see `ImportOptions.more`), or a CSV of text and labels.
-        name: How the data set will be called; says nothing of what is in it.
-        label_range: Lowest and highest label; see `meaning.settle_labels` for what counts without it.
+        path: A feature pickle (MMSA, MISA, MulT) or a folder of one for each part, an npz archive of the documented
+            layout, a folder of CMU-SDK `.csd` files (or one of several, see `ImportOptions.more`), or a CSV of text and
+            labels.
+        name: Name of the data set; does not affect how it is read.
+        label_range: Lowest and highest label; `meaning.settle_labels` states the rule without it.
         options: Choices that the source leaves open.
-        labelled: False for new samples, which are to be predicted: an npz archive or a CSV needs no labels and no split
-            then (what it has of them is not read), and an archive may lack every modality.
+        labelled: False for new samples, to be predicted: an npz archive or a CSV then needs no labels and no split
+            (existing ones are not read), and an archive may have no modality.
 
     Raises:
-        InputError: when the source is missing, of no known layout, damaged, or its content breaks a rule.
+        InputError: If the source is missing, of unknown layout or damaged, or its content breaks a rule.
     """
     options = options or ImportOptions()
     try:
@@ -66,7 +67,7 @@ def import_file(
             if option not in _OPTIONS[layout]:
                 known = ", ".join(_OPTIONS[layout]) or "none"
                 raise InputError(
-                    f"{path}: option {option} is not for this layout ({layout}), which knows: {known}; leave it out"
+                    f"{path}: option {option} is not for this layout ({layout}), which has: {known}; leave it out"
                 )
         samples = _read(path, layout, name, options, labelled)
         if labelled:
@@ -75,7 +76,7 @@ def import_file(
         notes = check_text(str(path), samples, labelled=labelled)
         if labelled:
             samples = _with_videos(samples)
-    except InputError as error:  # names and ids come from the source, and may hold anything
+    except InputError as error:  # names and ids come from the source and may contain any character
         raise InputError(_one_line(str(error))) from error
     except OSError as error:
         raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
@@ -101,7 +102,7 @@ def _read(
 
 
 def _with_videos(samples: Samples) -> Samples:
-    """Say how the videos are known, where the source did not give them."""
+    """Recognise videos in the ids if the source does not give them, and note their origin."""
     if samples.provenance.videos:
         return samples
     known, note = UNKNOWN, NO_VIDEOS
@@ -115,7 +116,7 @@ def _with_videos(samples: Samples) -> Samples:
 
 
 def layout_of(path: Path) -> str:
-    """`pickle`, `npz`, `csd` or `csv`; raises InputError that says what the source seems to be instead."""
+    """Return `pickle`, `npz`, `csd` or `csv`; raises InputError with the kind of any other source."""
     if path.is_dir():
         if _sequences(path):
             return "csd"
@@ -140,16 +141,16 @@ def layout_of(path: Path) -> str:
     if head.startswith(b"\x89HDF"):
         return "csd"
     if head.lstrip()[:1] == b"<":
-        raise InputError(f"{path}: is a web page, not a feature file; the download did not succeed, fetch it again")
+        raise InputError(f"{path}: is a web page, not a feature file; the download failed, download it again")
     if head.startswith(b"version https://git-lfs"):
         raise InputError(f"{path}: is a Git LFS pointer, not the file itself; fetch it with 'git lfs pull'")
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return "csv"  # whose reader says that it is UTF-16
-    kind = "of no known layout"
+        return "csv"  # whose reader reports UTF-16
+    kind = "of unknown layout"
     if head.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf", b"Rar!")):
         kind = "compressed (unpack it first)"
     elif not head.strip(b"\0"):
-        kind = "empty but for zeros (fetch it again)"
+        kind = "all zeros (download it again)"
     elif path.suffix.lower() in (".csv", ".tsv") or all(byte >= 32 or byte in b"\t\r\n" for byte in head):
         return "csv"
     raise InputError(f"{path}: is {kind}; expected {_KINDS}")

@@ -1,4 +1,4 @@
-"""Which layout of features a pickle, or a folder of `train.pkl`, `dev.pkl` and `test.pkl`, has.
+"""Layouts of features in a pickle, or in a folder of `train.pkl`, `dev.pkl` and `test.pkl`.
 
 | layout | a part is | read by |
 |---|---|---|
@@ -27,33 +27,33 @@ _PARTS = {PARTS[part]: part for part in ("train", "valid", "test")}
 
 
 def part_files(folder: Path) -> dict[str, Path]:
-    """The pickles of a folder that are called as parts are (`dev.pkl`), as `train`, `valid`, `test`.
+    """Return the pickles of a folder that are named like parts (`dev.pkl`), by `train`, `valid`, `test`.
 
     Raises:
-        InputError: when two are of one part.
+        InputError: If two pickles are of one part.
     """
-    found: dict[str, Path] = {}
+    by_part: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
         part = _PARTS.get(part_code(file.stem) or 0)
         if part is None or file.suffix.lower() not in _SUFFIXES or not file.is_file():
             continue
-        if part in found:
-            raise InputError(f"{folder}: {found[part].name} and {file.name} are both the {part} part; take one out")
-        found[part] = file
-    return found
+        if part in by_part:
+            raise InputError(f"{folder}: {by_part[part].name} and {file.name} are both the {part} part; remove one")
+        by_part[part] = file
+    return by_part
 
 
 def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_of: Callable[[Path], str]) -> Samples:
-    """Samples of one pickle, or of a folder with one a part; see `import_file`.
+    """Read one pickle, or a folder with one for each part; see `import_file`.
 
     Args:
         path: The file or folder.
-        name: Of the data set.
-        vocabulary: What token ids index, as an option says.
-        sha256_of: Gives the sha256 of a file.
+        name: Name of the data set.
+        vocabulary: Vocabulary of the token ids, if given as an option.
+        sha256_of: Function that returns the sha256 of a file.
 
     Raises:
-        InputError: when it is of no known layout, or its content breaks a rule.
+        InputError: If the layout is unknown, or the content breaks a rule.
     """
     if path.is_dir():
         files = part_files(path)
@@ -69,7 +69,7 @@ def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_o
         content = read_pickle(path)
     if isinstance(content, list | tuple):
         raise InputError(
-            f"{path}: is a list of {len(content)} entries, as one part of MISA's data is; name the folder that holds "
+            f"{path}: is a list of {len(content)} entries, like one part of MISA's data; name the folder that holds "
             "train.pkl, dev.pkl and test.pkl, or a pickle of a dict of the three lists"
         )
     if not isinstance(content, dict):
@@ -84,14 +84,14 @@ def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_o
 
 
 def _parts(path: Path, content: dict[Any, Any]) -> dict[str, Any]:
-    """The entries that are parts by any of their usual names, as `train`, `valid`, `test`."""
-    found: dict[str, Any] = {}
+    """Return the entries that have any of the usual names of parts, by `train`, `valid`, `test`."""
+    by_part: dict[str, Any] = {}
     names: dict[str, str] = {}
     for key, value in content.items():
         part = _PARTS.get(part_code(key) or 0) if isinstance(key, str) else None
         if part is None:
             continue
-        if part in found:
-            raise InputError(f"{path}: '{names[part]}' and '{key}' are both the {part} part; take one out")
-        found[part], names[part] = value, key
-    return found
+        if part in by_part:
+            raise InputError(f"{path}: '{names[part]}' and '{key}' are both the {part} part; remove one")
+        by_part[part], names[part] = value, key
+    return by_part

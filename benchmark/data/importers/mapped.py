@@ -1,4 +1,4 @@
-"""A file mapped into memory, as a pickle's reader needs it, and text in it that stands for bytes."""
+"""A file mapped into memory, as the reader of a pickle needs it, and text in it that encodes bytes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ _PIECE = 1 << 20
 
 
 class TooShort(EOFError):
-    """The file ends before what it announces; the message says how many bytes it has, and how many it needs."""
+    """Error for a file that is shorter than it announces; the message gives its size and the expected size."""
 
 
 class MappedFile:
-    """A file that is read from a map of it, and never asked for more than it has left.
+    """A file read from a memory map, never beyond its end.
 
-    A damaged size can thus not fill the memory. Pages of the map belong to the file: the system takes them back
-    whenever it needs them.
+    A damaged size can thus not fill the memory. Pages of the map belong to the file, so the system can reclaim them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,23 +34,23 @@ class MappedFile:
         """Check that `count` bytes are left.
 
         Raises:
-            TooShort: when they are not.
+            TooShort: If they are not.
         """
         if count > self.size - self._at:
             raise TooShort(f"it has {self.size} bytes, expected at least {self._at + count}")
 
     def view(self, count: int) -> memoryview:
-        """The next `count` bytes, not copied."""
+        """Return the next `count` bytes, not copied."""
         self.need(count)
         self._at += count
         return self._view[self._at - count : self._at]
 
     def read(self, count: int) -> bytes:
-        """The next `count` bytes."""
+        """Read the next `count` bytes."""
         return bytes(self.view(count))
 
     def readline(self) -> bytes:
-        """Bytes up to the next end of line, which is included."""
+        """Read bytes up to and including the next end of line."""
         end = self._map.find(b"\n", self._at)
         if end < 0:
             raise TooShort(f"it has {self.size} bytes, expected more")
@@ -59,10 +58,10 @@ class MappedFile:
 
 
 class LatinText:
-    """UTF-8 text whose characters stand for bytes, read as these bytes, piece by piece.
+    """UTF-8 text whose characters encode bytes, read as these bytes, piece by piece.
 
     Args:
-        view: The text as it is in the file.
+        view: The text's bytes in the file.
     """
 
     def __init__(self, view: memoryview) -> None:
@@ -80,10 +79,10 @@ class LatinText:
         return count
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes, none at the end; all that are left where `size` is negative.
+        """Read at most `size` bytes, none at the end; all remaining ones if `size` is negative.
 
         Raises:
-            ValueError: when the text is no UTF-8, or has a character that stands for no byte.
+            ValueError: If the text is not UTF-8, or a character does not encode a byte.
         """
         if size < 0:
             return b"".join(iter(lambda: self.read(_PIECE), b""))

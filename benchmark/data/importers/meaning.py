@@ -1,7 +1,7 @@
-"""What the numbers of a source mean: the range of its labels, and the vocabulary of its token ids.
+"""Meaning of the numbers of a source: the range of its labels, and the vocabulary of its token ids.
 
-One rule for every importer. What is said of them counts, in this order: an option, the file itself, a known sha256.
-Where nothing is said the values decide, and a note says so. The name of a data set never counts.
+One rule for every importer: an option has precedence, then the file's statement, then a known sha256. If there is none
+of these the values decide, with a note. The name of a data set is never used.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from protocols import InputError, unknown_name
 
 Range: TypeAlias = tuple[float, float]
 
-#: The label range of samples whose file says none: no label is within it, so that `settle_labels` must give one.
+#: Label range of samples whose file states none: no label is within it, so that `settle_labels` must set one.
 UNDECLARED: Range = (float("nan"), float("nan"))
-#: Labels that fill no more than this share of their range may be of another scale.
+#: Share of the label range at or below which labels may be of another scale.
 LITTLE = 0.5
-#: How a note begins that the reader must not miss.
+#: Prefix of important notes.
 WARNING = "warning: "
 _CHINESE = "bert-base-chinese"
 
@@ -32,9 +32,9 @@ class Published:
     """A published feature file.
 
     Attributes:
-        title: For a reader.
+        title: Title of the file.
         label_range: Lowest and highest label.
-        vocabulary: What its token ids index.
+        vocabulary: Vocabulary of its token ids.
     """
 
     title: str
@@ -42,7 +42,7 @@ class Published:
     vocabulary: str
 
 
-#: By sha256.
+#: Published files by sha256.
 OFFICIAL: dict[str, Published] = {
     "78e0f8b5ef8ff71558e7307848fc1fa929ecb078203f565ab22b9daab2e02524": Published(
         "MOSI unaligned_50", MOSI.label_range, DEFAULT_VOCABULARY
@@ -68,19 +68,19 @@ OFFICIAL: dict[str, Published] = {
 def settle_labels(
     where: str, samples: Samples, label_range: Range | None = None, map_labels: Range | None = None
 ) -> Samples:
-    """The samples with the range of their labels settled, mapped where that is wanted, and notes that say so.
+    """Set the label range of samples, map the labels if requested, and return the samples with notes on it.
 
     Args:
-        where: Names the source in errors.
-        samples: As an importer read them; `provenance.label_range` is what the file says, or `UNDECLARED`.
-        label_range: Lowest and highest label, as an option says.
+        where: Name of the source, for errors.
+        samples: Samples of an importer; `provenance.label_range` is the file's statement, or `UNDECLARED`.
+        label_range: Lowest and highest label, if given as an option.
         map_labels: Map the range linearly to this one.
 
     Raises:
-        InputError: for a range that is none, a label outside the range that was said, values that fit no range with
-            classes where none was said, or a mapping of a range that was not said.
+        InputError: For an invalid range, a label outside the stated range, values outside every range with classes if
+            none is stated, or a mapping of a range that is not stated.
     """
-    columns = {"label": samples.label, **{f"{m} label": own for m, own in samples.unimodal_labels.items()}}
+    columns = {"label": samples.label, **{f"{m} label": labels for m, labels in samples.unimodal_labels.items()}}
     known = OFFICIAL.get(samples.provenance.source_sha256)
     said = samples.provenance.label_range
     if label_range is not None:
@@ -118,7 +118,7 @@ def settle_labels(
 
 
 def little_filled(label: FloatArray, bounds: Range) -> str:
-    """That labels fill a small part of their range, in words; empty where they do not."""
+    """Return a warning if labels fill a small part of their range, else an empty text."""
     finite = label[np.isfinite(label)].astype(np.float64)
     low, high = bounds
     if not len(finite) or (share := float(np.ptp(finite)) / (high - low)) > LITTLE:
@@ -132,17 +132,17 @@ def little_filled(label: FloatArray, bounds: Range) -> str:
 def choose_vocabulary(
     where: str, declared: str | None, file: str | None, sha256: str, raw_text: Iterable[str]
 ) -> tuple[str, str]:
-    """The vocabulary of the token ids of a source, and a note on how it is known.
+    """Return the vocabulary of the token ids of a source, and a note on its origin.
 
     Args:
-        where: Names the source in errors.
-        declared: By option.
-        file: As the file says.
-        sha256: Of the file.
-        raw_text: The texts; empty where unknown.
+        where: Name of the source, for errors.
+        declared: Vocabulary given as an option.
+        file: Vocabulary stated by the file.
+        sha256: Hash of the file.
+        raw_text: The texts; empty if unknown.
 
     Raises:
-        InputError: for a vocabulary that the store does not have.
+        InputError: For a vocabulary unknown to the store.
     """
     for said, source in ((declared, "as --vocabulary says"), (file, "as the file says")):
         if said is not None:
@@ -150,15 +150,15 @@ def choose_vocabulary(
                 raise unknown_name(f"vocabulary of {where}", said, VOCABULARIES)
             return said, f"text: token ids of {said}, {source}"
     if sha256 in OFFICIAL:
-        found = OFFICIAL[sha256].vocabulary
-        return found, f"text: token ids of {found}, those of the published file"
+        published = OFFICIAL[sha256].vocabulary
+        return published, f"text: token ids of {published}, those of the published file"
     texts = [text for text in raw_text if text]
     chinese = sum(any("\u4e00" <= c <= "\u9fff" for c in text) for text in texts)
-    found = _CHINESE if 2 * chinese > len(texts) else DEFAULT_VOCABULARY
+    guess = _CHINESE if 2 * chinese > len(texts) else DEFAULT_VOCABULARY
     if not texts:
-        return found, f"{WARNING}no raw text: token ids are taken as those of {found}; --vocabulary says otherwise"
-    return found, (
-        f"text: token ids of {found}, as {chinese} of {len(texts)} texts have Chinese characters; --vocabulary says "
+        return guess, f"{WARNING}no raw text: token ids are taken as those of {guess}; --vocabulary says otherwise"
+    return guess, (
+        f"text: token ids of {guess}, as {chinese} of {len(texts)} texts have Chinese characters; --vocabulary says "
         "otherwise"
     )
 
@@ -193,7 +193,7 @@ def _check_within(where: str, samples: Samples, columns: Mapping[str, FloatArray
 
 
 def _outside(column: FloatArray, bounds: Range) -> BoolArray:
-    """`(n,)`: labels outside a range, to the precision in which they are kept; NaN is outside of none."""
+    """`(n,)`: flags of labels outside a range, at their stored precision; NaN is never outside."""
     low, high = np.float32(bounds[0]), np.float32(bounds[1])
     return (column < low) | (column > high)
 
@@ -214,6 +214,6 @@ def _mapped(column: FloatArray, bounds: Range, wanted: Range) -> FloatArray:
     (low, high), (least, most) = bounds, wanted
     share = (column.astype(np.float64) - low) / (high - low)
     mapped = least + share * (most - least)
-    # the middle of the range is kept as float32, and must become neutral to the last bit
+    # the middle of the range is stored as float32, and must map exactly to neutral
     mapped[np.abs(mapped) < 1e-6 * (most - least)] = 0.0
     return np.clip(mapped, least, most).astype(np.float32)

@@ -1,15 +1,15 @@
-"""Lists of utterances, the way the caches of MISA, MAG-BERT, BBFN and MMIM hold CMU-MOSI and CMU-MOSEI.
+"""Lists of utterances, the layout of the caches of CMU-MOSI and CMU-MOSEI by MISA, MAG-BERT, BBFN and MMIM.
 
 A part is a list of `(features, label, id)`, and features are one of
 
-* `(word ids, vision, audio, words)`: MISA. Pauses were taken out, and each utterance may have been standardised by
-  itself; one row of audio and vision a word.
+* `(word ids, vision, audio, words)`: MISA. Pauses were removed, and each utterance may have been standardised
+  separately; one row of audio and vision for each word.
 * `(words, vision, audio)`: MAG-BERT, the words as text.
-* `(word ids or nothing, vision, audio, words, vision length, audio length)`: BBFN and MMIM. Audio and vision have rates
-  of their own.
+* `(word ids or nothing, vision, audio, words, vision length, audio length)`: BBFN and MMIM. Audio and vision have
+  separate rates.
 
-A label is one number, or MOSEI's seven (sentiment first, then emotions). The text is made of the words, as that of a
-CSV; models that need audio and vision by words align them as they do those of any other data.
+A label is one number, or MOSEI's seven (sentiment first, then emotions). The text is tokenised
+from the words, as for a CSV; models that need audio and vision by words align them as for any other data.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from benchmark.data.importers.words import token_stream
 from benchmark.data.samples import PARTS, FloatArray, Provenance, Samples, StringArray
 from protocols import InputError, Modality
 
-#: A pause, as the aligner of the CMU-MultimodalSDK writes it.
+#: Mark of a pause by the aligner of the CMU-MultimodalSDK.
 _PAUSE = "sp"
-#: Utterances that are padded to one array at a time.
+#: Number of utterances padded to one array at a time.
 _AT_ONCE = 64
 #: Columns of MOSEI's labels: sentiment and six emotions.
 _MOSEI = 7
@@ -45,12 +45,12 @@ class _Utterances:
     """One part.
 
     Attributes:
-        where: File and part.
+        where: File and part, for errors.
         ids, raw_text: `(n,)`.
         label: `(n,)`.
         frames: By modality, n arrays `(T, D)`.
         words: Number of words of each.
-        emotions: Whether labels have further columns.
+        emotions: True if labels have further columns.
     """
 
     where: str
@@ -62,21 +62,21 @@ class _Utterances:
     emotions: bool
 
     def labels(self, name: str) -> FloatArray:
-        """The only labels."""
+        """Return the labels."""
         return self.label
 
 
 def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
-    """Samples of lists of utterances; see `import_file`.
+    """Read lists of utterances; see `import_file`.
 
     Args:
         path: The file or folder.
         content: The list of each part.
-        name: Of the data set.
-        sha256: Of the file, or of those of all files.
+        name: Name of the data set.
+        sha256: Hash of the file, or of the hashes of all files.
 
     Raises:
-        InputError: naming the part and the entry, when one is not as stated above; when there are no words.
+        InputError: With the part and the entry, for an entry of another form or without words.
     """
     notes: list[str] = []
     parts: dict[str, _Utterances] = {}
@@ -101,8 +101,8 @@ def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
             notes.append(f"{modality}: {gaps} positions are gaps (all-zero frames, or never recorded)")
         if _standardised(arrays):
             notes.append(
-                f"{modality}: each utterance was standardised by itself, as MISA's code does: it tells nothing of the "
-                "level, and an utterance of one frame is all zeros"
+                f"{modality}: each utterance was standardised separately, as in MISA's code: the level is lost, and an "
+                "utterance of one frame is all zeros"
             )
     apart = sum(
         words != len(frames)
@@ -110,7 +110,7 @@ def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
         for m in _FRAMES
         for words, frames in zip(p.words, p.frames[m], strict=True)
     )
-    notes.append("audio and vision have one row a word" if not apart else "audio and vision have rates of their own")
+    notes.append("audio and vision have one row for each word" if not apart else "audio and vision have separate rates")
     return Samples(
         name=name,
         ids=ids,
@@ -182,7 +182,7 @@ def _part(path: Path, part: str, entries: Any, notes: list[str]) -> _Utterances:
 
 
 def _words(at: str, features: Sequence[Any]) -> list[str]:
-    """The words as text: the fourth field, or the first where that is text."""
+    """Return the words as text: the fourth field, or the first if it is text."""
     words = features[3] if len(features) > 3 else features[0]
     if isinstance(words, np.ndarray):
         words = words.reshape(-1).tolist()
@@ -200,7 +200,7 @@ def _words(at: str, features: Sequence[Any]) -> list[str]:
 
 
 def _matrix(at: str, value: Any, length: Any) -> npt.NDArray[Any]:
-    """Frames `(T, D)`, cut at the length where one is given."""
+    """Return frames `(T, D)`, cut at the length if one is given."""
     array = _array(at, value)
     if not array.size and array.ndim < 2:
         return np.zeros((0, 0))
@@ -239,7 +239,7 @@ def _write(where: str, writer: StreamWriter, arrays: Sequence[npt.NDArray[Any]],
 
 
 def _standardised(arrays: Sequence[npt.NDArray[Any]]) -> bool:
-    """Whether the columns of most utterances have mean 0 and deviation 1, or are constant."""
+    """Return True if the columns of most utterances have mean 0 and deviation 1, or are constant."""
     judged = [a.astype(np.float64) for a in arrays[:200] if len(a) > 2 and not unusable(a).any()]
     if not judged:
         return False
@@ -252,7 +252,7 @@ def _standardised(arrays: Sequence[npt.NDArray[Any]]) -> bool:
 
 
 def _numbered(where: str, ids: StringArray, notes: list[str]) -> StringArray:
-    """Ids; where one is that of several utterances, as MMIM writes those of MOSEI, it is a video: they are numbered."""
+    """Return ids; if ids repeat, as in MMIM's files of MOSEI, they are of videos, and utterances are numbered."""
     times = Counter(ids.tolist())
     if max(times.values()) == 1:
         return ids
@@ -269,7 +269,7 @@ def _numbered(where: str, ids: StringArray, notes: list[str]) -> StringArray:
 
 
 def _plain(value: Any) -> Any:
-    """Text of an id; what is no text, number or bytes stays as it is."""
+    """Convert an id to text; objects other than text, numbers and bytes are unchanged."""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(-1)[0]
     return value if isinstance(value, str | bytes) else str(value)

@@ -1,4 +1,4 @@
-"""Feature pickles of the MMSA layout, the way CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2 are published.
+"""Feature pickles of the MMSA layout, in which CMU-MOSI, CMU-MOSEI, CH-SIMS and CH-SIMS v2 are published.
 
 A dict of `train`, `valid`, `test`, each a dict of `raw_text`, `text_bert` (n, 3, L: token ids, attention mask, segment
 ids), `audio` and `vision` (n, T, D), `audio_lengths`, `vision_lengths`, `id`, and `regression_labels`, for CH-SIMS also
@@ -12,12 +12,12 @@ ids), `audio` and `vision` (n, T, D), `audio_lengths`, `vision_lengths`, `id`, a
 | SIMS `unaligned_39.pkl` | 1368 / 456 / 457 | 39 | 400 x 33 | 55 x 709 |
 | SIMSv2 supervised (`ch-simsv2s`) | 2722 / 647 / 1034 | 50 | 925 x 25 | 232 x 177 |
 
-Aligned files have no lengths: one time axis, that of `text_bert`. What is all zero in audio and in vision before the
-first and after the last frame of either (padding, and the places of `[CLS]` and `[SEP]`) is dropped from both; what is
-zero in one of them in between is a gap. Files without lengths whose audio and vision differ in length are trimmed a
-modality at a time.
+Aligned files have no lengths, and one time axis, that of `text_bert`. Frames that are zero in both audio and vision,
+before the first and after the last frame of either (padding, and the places of `[CLS]` and `[SEP]`), are dropped from
+both; a zero frame of one of them in between is a gap. In files without lengths whose audio and vision differ in length,
+each modality is trimmed separately.
 
-CH-SIMS v2 comes as two files: the supervised one, which is read here, and an unsupervised one, which has no labels.
+CH-SIMS v2 has two files: a supervised one, which is read here, and an unsupervised one without labels.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _UNIMODAL: dict[str, Modality] = {"T": "text", "A": "audio", "V": "vision"}
 
 
 def read_mmsa(path: Path, content: Any, name: str, sha256: str, vocabulary: str | None) -> Samples:
-    """Samples of the content of an MMSA feature pickle; see `import_file`.
+    """Read the content of an MMSA feature pickle; see `import_file`.
 
-    Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
+    Large values are mapped from a nameless file in the data folder.
     """
     official = OFFICIAL.get(sha256)
     notes = [f"official file: {official.title}" if official else "not one of the published feature files"]
@@ -84,15 +84,15 @@ def _parts(path: Path, content: Any, notes: list[str]) -> dict[str, Part]:
     names = ("train", "valid", "test")
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected a dict of train, valid and test, found {type(content).__name__}")
-    found = ", ".join(map(str, content)) or "nothing"
+    fields = ", ".join(map(str, content)) or "nothing"
     absent = [part for part in names if not isinstance(content.get(part), dict)]
     if absent and any("mix" in str(key) or "unsup" in str(key) for key in content):
         raise InputError(
-            f"{path}: has no part '{absent[0]}', but {found}: the unsupervised file of CH-SIMS v2, or a mixture with "
+            f"{path}: has no part '{absent[0]}', but {fields}: the unsupervised file of CH-SIMS v2, or a mixture with "
             "it; import the supervised file (2722 / 647 / 1034 samples in train, valid and test)"
         )
     if absent:
-        raise InputError(f"{path}: has no part '{absent[0]}' (a dict of arrays); found {found}")
+        raise InputError(f"{path}: has no part '{absent[0]}' (a dict of arrays); found {fields}")
     others = [str(key) for key in content if key not in names]
     if others:
         notes.append(f"left out, as it is neither train, valid nor test: {', '.join(others)}")
@@ -102,7 +102,7 @@ def _parts(path: Path, content: Any, notes: list[str]) -> dict[str, Part]:
 def _frames(
     parts: dict[str, Part], cleaning: dict[Modality, Cleaning], notes: list[str]
 ) -> dict[Modality, ModalityStream]:
-    """Audio and vision of all parts, without padding."""
+    """Return audio and vision of all parts, without padding."""
     writers = {m: StreamWriter(c) for m, c in cleaning.items()}
     trimmed = 0
     for part in parts.values():
@@ -142,7 +142,7 @@ _Span = tuple[IntArray | None, IntArray]
 
 
 def _spans(part: Part) -> tuple[dict[Modality, _Span], int]:
-    """First frame (None: as the lengths say) and number of frames `(n,)`; how many samples have zeros in front."""
+    """Return first frame (None: given by lengths) and number of frames `(n,)`, and the number of padded fronts."""
     spans: dict[Modality, _Span] = {}
     filled: dict[Modality, BoolArray] = {}
     for modality in ("audio", "vision"):
@@ -152,13 +152,13 @@ def _spans(part: Part) -> tuple[dict[Modality, _Span], int]:
             filled[modality] = filled_frames(part.frames(modality))
     if len(filled) == 2 and filled["audio"].shape == filled["vision"].shape:
         start, stop = filled_span(filled["audio"] | filled["vision"])
-        # a modality without any frame is one position that is not observed, as everywhere
-        for modality, own in filled.items():
-            spans[modality] = start, np.where(own.any(axis=1), stop - start, 0)
+        # a modality without frames becomes one position that is not observed
+        for modality, flags in filled.items():
+            spans[modality] = start, np.where(flags.any(axis=1), stop - start, 0)
         return spans, int((start > 0).sum())
     in_front = np.zeros(part.n, np.bool_)
-    for modality, own in filled.items():
-        start, stop = filled_span(own)
+    for modality, flags in filled.items():
+        start, stop = filled_span(flags)
         spans[modality] = start, stop - start
         in_front |= start > 0
     return spans, int(in_front.sum())

@@ -27,10 +27,10 @@ class Part:
     Attributes:
         n: Number of samples.
         ids, raw_text: `(n,)`.
-        notes: What a reader should know of the text, a line each.
+        notes: Notes on the text, one line each.
 
     Raises:
-        InputError: naming the field, here and in every method.
+        InputError: With the field, here and in every method.
     """
 
     def __init__(self, where: str, content: dict[str, Any]) -> None:
@@ -55,7 +55,7 @@ class Part:
         if isinstance(values, np.ndarray) and values.ndim > 1 and values.size == len(values) > 1:
             raise InputError(
                 f"{self.where}: {name}: expected 1 dimensions, found shape {values.shape}, as of MulT's labels; write "
-                "one number a sample, with .reshape(-1)"
+                "one number for each sample, with .reshape(-1)"
             )
         array = numbers(f"{self.where}: {name}", values, 1)
         if name != "regression_labels" and len(array) != self.n:
@@ -64,7 +64,7 @@ class Part:
             return array.astype(np.float32)
 
     def tokens(self, vocabulary: str) -> ModalityStream:
-        """Content tokens: attended positions but for `[CLS]` and `[SEP]`."""
+        """Return content tokens: attended positions except `[CLS]` and `[SEP]`."""
         where = f"{self.where}: text_bert"
         array = numbers(where, self._field("text_bert"), 3)
         if array.shape[:2] != (self.n, 3):
@@ -84,12 +84,12 @@ class Part:
         return ModalityStream(offsets, observed, token_ids=tokens, vocabulary=vocabulary)
 
     def steps(self) -> dict[Modality, int]:
-        """Padded length of the text and of each modality whose positions start where its array does."""
-        found: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])} if self._text_in_place else {}
-        return found | {m: int(self.frames(m).shape[1]) for m in MODALITIES[1:] if self.has_lengths(m)}
+        """Return the padded length of the text and of each modality whose positions begin at the array's start."""
+        text: dict[Modality, int] = {"text": int(np.shape(self._field("text_bert"))[2])} if self._text_in_place else {}
+        return text | {m: int(self.frames(m).shape[1]) for m in MODALITIES[1:] if self.has_lengths(m)}
 
     def frames(self, modality: Modality) -> Source:
-        """Padded audio or vision `(n, T, D)`, left where it is."""
+        """Return padded audio or vision `(n, T, D)`, not copied."""
         where = f"{self.where}: {modality}"
         padded = number_source(where, self._field(modality), 3)
         if padded.shape[0] != self.n:
@@ -97,11 +97,11 @@ class Part:
         return padded
 
     def has_lengths(self, modality: Modality) -> bool:
-        """Whether the file says how many frames are valid."""
+        """Return True if the file gives the number of valid frames."""
         return self.content.get(f"{modality}_lengths") is not None
 
     def lengths(self, modality: Modality) -> IntArray:
-        """Valid frames `(n,)` as the file says."""
+        """Return the file's numbers of valid frames, `(n,)`."""
         name, steps = f"{modality}_lengths", self.frames(modality).shape[1]
         array = whole_numbers(f"{self.where}: {name}", self._field(name), 1, 0, steps)
         if len(array) != self.n:
@@ -109,7 +109,7 @@ class Part:
         return array
 
     def release(self, modality: Modality) -> None:
-        """Let go of the padded array."""
+        """Release the padded array."""
         self.content.pop(modality)
 
     def _field(self, name: str) -> Any:
@@ -119,7 +119,7 @@ class Part:
 
 
 def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStream:
-    """The token streams of all parts as one."""
+    """Join the token streams of all parts."""
     shifts = np.cumsum([0, *(len(s.observed) for s in streams)])
     offsets = [streams[0].offsets[:1]] + [s.offsets[1:] + shift for s, shift in zip(streams, shifts, strict=False)]
     return ModalityStream(
@@ -131,7 +131,7 @@ def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStrea
 
 
 class Named(Protocol):
-    """What tells the samples of a part apart."""
+    """Attributes that identify the samples of a part."""
 
     where: str
     ids: StringArray
@@ -142,7 +142,7 @@ class Named(Protocol):
 
 
 def unique_ids(path: Path, parts: Mapping[str, Named], notes: list[str]) -> tuple[StringArray, StringArray]:
-    """The ids of all samples and of their videos; where parts number anew, the part goes before both."""
+    """Return ids of all samples and of their videos; if ids repeat across parts, both get the part as prefix."""
     known: set[str] = set()
     where: dict[tuple[str, str, float], str] = {}
     repeat = False
@@ -155,16 +155,16 @@ def unique_ids(path: Path, parts: Mapping[str, Named], notes: list[str]) -> tupl
             if (sample, text, label) in where:
                 raise InputError(
                     f"{path}: sample '{sample}' is in {where[sample, text, label]} and in {name}, with the same text "
-                    "and label; take it out of one of them"
+                    "and label; remove it from one of them"
                 )
             repeat |= sample in known
             known.add(sample)
             where[sample, text, label] = name
     if repeat:
         notes.append("ids of different samples repeat across parts; the part was put before them")
-    own = np.concatenate([part.ids for part in parts.values()])
+    ids = np.concatenate([part.ids for part in parts.values()])
     prefix = np.concatenate(
         [np.full(len(part.ids), f"{name}/" if repeat else "", object) for name, part in parts.items()]
     )
-    videos = recognise_videos(own.tolist())
-    return prefix + own, prefix + (own if videos is None else videos)
+    videos = recognise_videos(ids.tolist())
+    return prefix + ids, prefix + (ids if videos is None else videos)

@@ -1,12 +1,12 @@
 """Feature pickles of MulT's layout: MOSI and MOSEI as word vectors, without text.
 
-A dict of `train`, `valid`, `test`, each a dict of `text` (n, L, 300: a vector a word), `audio` and `vision` (n, T, D),
+A dict of `train`, `valid`, `test`, each a dict of `text` (n, L, 300: word vectors), `audio` and `vision` (n, T, D),
 `labels` (n, 1, 1), and `id` (n, 3): video or utterance, start, end. All are padded on the left with zeros.
 
 | file | text, audio, vision |
 |---|---|
 | `mosi_data.pkl`, `mosei_senti_data.pkl` | 50 steps each, one axis of words |
-| `..._data_noalign.pkl` | each with a rate of its own |
+| `..._data_noalign.pkl` | separate rates |
 """
 
 from __future__ import annotations
@@ -57,11 +57,11 @@ class _Part:
             self.raw_text = strings(f"{where}: raw_text", content["raw_text"], self.n)
 
     def labels(self, name: str) -> FloatArray:
-        """The only labels."""
+        """Return the labels."""
         return self.label
 
     def frames(self, modality: Modality) -> Source:
-        """Padded `(n, T, D)`, left where it is."""
+        """Return the padded array `(n, T, D)`, not copied."""
         where = f"{self.where}: {modality}"
         padded = number_source(where, self._field(modality), 3)
         if padded.shape[0] != self.n:
@@ -78,10 +78,10 @@ class _Part:
         held = self._field("labels")
         array = np.asarray(held) if isinstance(held, np.ndarray | StreamedArray) else None
         if array is None or array.ndim not in (1, 2, 3) or array.size not in (len(array), _MOSEI * len(array)):
-            found = type(held).__name__ if array is None else f"shape {array.shape}"
+            actual = type(held).__name__ if array is None else f"shape {array.shape}"
             raise InputError(
                 f"{where}: expected (n, 1, 1), or MOSEI's {_MOSEI} columns, of which the first is sentiment; "
-                f"found {found}"
+                f"found {actual}"
             )
         with np.errstate(over="ignore"):
             plain: FloatArray = numbers(where, array.reshape(len(array), -1 if array.size else 1), 2)[:, 0].astype(
@@ -108,13 +108,13 @@ class _Part:
 
 
 def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
-    """Samples of the content of a pickle of MulT's layout; see `import_file`.
+    """Read the content of a pickle of MulT's layout; see `import_file`.
 
     Args:
         path: The file or folder.
         content: The dict of each part.
-        name: Of the data set.
-        sha256: Of the file, or of those of all files.
+        name: Name of the data set.
+        sha256: Hash of the file, or of the hashes of all files.
     """
     parts: dict[str, _Part] = {}
     for part in ("train", "valid", "test"):
@@ -152,18 +152,18 @@ def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
 def _streams(
     parts: Mapping[str, _Part], cleaning: Mapping[Modality, Cleaning], notes: list[str]
 ) -> dict[Modality, ModalityStream]:
-    """All modalities without their padding; where they share one axis of words, it is cut in one place for all."""
+    """Return all modalities without padding; if they share one axis of words, all are cut at the same places."""
     writers = {m: StreamWriter(cleaning[m]) for m in MODALITIES}
     moved = 0
     aligned = all(len({p.frames(m).shape[1] for m in MODALITIES}) == 1 for p in parts.values())
     for part in parts.values():
         filled = {m: filled_frames(part.frames(m)) for m in MODALITIES}
         whole = np.any([*filled.values()], axis=0) if aligned else None
-        for modality, own in filled.items():
-            start, stop = filled_span(own if whole is None else whole)
+        for modality, flags in filled.items():
+            start, stop = filled_span(flags if whole is None else whole)
             moved += int((start > 0).sum()) if whole is None or modality == "text" else 0
-            # a modality without any frame is one position that is not observed, as everywhere
-            lengths = np.where(own.any(axis=1), stop - start, 0)
+            # a modality without frames becomes one position that is not observed
+            lengths = np.where(flags.any(axis=1), stop - start, 0)
             writers[modality].add(f"{part.where}: {modality}", part.frames(modality), lengths, starts=start)
             part.content.pop(modality)
     notes.append(

@@ -1,12 +1,12 @@
 """npz archives: `id`, `label`, and of any modality `<modality>.values` (n, T, D).
 
 Optional: `<modality>.observed` (n, T), False at gaps; `<modality>.length` (n,): how many of the T steps are positions,
-0 where the sample lacks the modality (without it all are); `split.<name>` (without one videos are divided by a hash);
+0 if the sample has no such modality (without it, all are); `split.<name>` (without one, videos are split by a hash);
 `label_range` (2,), the lowest and the highest label; `raw_text`, `video_id`. Instead of `text.values` there may be
 `text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of the vocabulary that `text.vocabulary` names
 (see `meaning.choose_vocabulary`); zeros at the end of a text, which are `[PAD]`, do not count. Where neither is there,
-`raw_text` is tokenised. New samples need `id` only. Other names are refused: an array that nobody reads may be one that
-was meant to be read. No pickles inside; values are unpacked and read a few samples at a time.
+`raw_text` is tokenised. New samples need `id` only. Other names are refused, since an
+unread array may be a misspelt one. Pickles are refused; values are unpacked and read a few samples at a time.
 """
 
 from __future__ import annotations
@@ -57,12 +57,12 @@ _HEADERS = {
 }
 
 
-#: Arrays of an archive beside `split.<name>`.
+#: Arrays of an archive, in addition to `split.<name>`.
 _NAMES = (
     *("id", "label", "label_range", "raw_text", "video_id", "text.token_ids", "text.vocabulary"),
     *(f"{modality}.{what}" for modality in MODALITIES for what in ("values", "observed", "length")),
 )
-#: Arrays that say something of others, one of which must be there.
+#: Arrays that describe others, with the arrays of which one must exist.
 _BESIDE: dict[str, tuple[str, ...]] = {
     **{f"{m}.{what}": (f"{m}.values",) for m in MODALITIES[1:] for what in ("observed", "length")},
     **{f"text.{what}": ("text.values", "text.token_ids") for what in ("observed", "length")},
@@ -78,9 +78,9 @@ def read_npz(
     labelled: bool = True,
     split: Path | None = None,
 ) -> Samples:
-    """Samples of an npz archive; see `import_file`.
+    """Read an npz archive; see `import_file`.
 
-    Values that do not fit a small share of the memory are mapped from a nameless file in the data folder.
+    Large values are mapped from a nameless file in the data folder.
     """
     arrays = _members(path)
     _check_names(path, arrays, labelled)
@@ -133,7 +133,7 @@ def read_npz(
 
 
 def _members(path: Path) -> dict[str, Source]:
-    """The arrays by name: values as streams, all others read."""
+    """Return the arrays by name: values as streams, others read into memory."""
     try:
         with zipfile.ZipFile(path) as archive:
             infos = archive.infolist()
@@ -146,7 +146,7 @@ def _members(path: Path) -> dict[str, Source]:
             return {info.filename.removesuffix(".npy"): _member(path, archive, info) for info in infos}
     except InputError:
         raise
-    except Exception as error:  # damaged bytes can make the readers of zip and npy raise anything
+    except Exception as error:  # damaged bytes can make the readers of zip and npy raise any error
         reason = " ".join(str(error).split())[:160] or type(error).__name__
         raise InputError(f"{path}: not a readable npz archive of plain arrays ({reason}); download it again") from error
 
@@ -161,7 +161,7 @@ def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Sour
         if needed != info.file_size - start and not dtype.hasobject:
             raise ValueError(f"{info.filename} has {info.file_size - start} bytes, its shape {shape} needs {needed}")
         if fortran or dtype.hasobject:
-            file.seek(0)  # columns first: no sample lies in one piece
+            file.seek(0)  # Fortran order: samples are not contiguous
             whole: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
             return whole
 
@@ -183,7 +183,7 @@ def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any], int]
 
 
 def _check_names(path: Path, arrays: Collection[str], labelled: bool) -> None:
-    """Raise InputError that names every array that is unknown, or missing."""
+    """Raise InputError with every array that is unknown or missing."""
     faults = [f"has no array '{key}'" for key in (("id", "label") if labelled else ("id",)) if key not in arrays]
     if labelled and not any(_is_there(modality, arrays) for modality in MODALITIES):
         faults.append("has no modality (text.values, text.token_ids or raw_text; audio.values; vision.values)")
@@ -210,7 +210,7 @@ def _is_there(modality: Modality, arrays: Collection[str]) -> bool:
 
 
 def _stream(path: Path, modality: Modality, arrays: Mapping[str, Source], n: int, cleaning: Cleaning) -> ModalityStream:
-    """The values of a modality; one that is recorded nowhere where there are none."""
+    """Return the stream of a modality; without values, that of a modality that was never recorded."""
     if f"{modality}.values" not in arrays:
         return absent_stream(n)
     where = f"{path}: {modality}.values"
@@ -238,7 +238,7 @@ def _lengths(path: Path, modality: Modality, arrays: Mapping[str, Source], n: in
         return None
     lengths = whole_numbers(f"{path}: {key}", arrays[key], 1, 0, steps)
     if len(lengths) != n:
-        raise InputError(f"{path}: {key}: expected {n} lengths, one a sample, found {len(lengths)}")
+        raise InputError(f"{path}: {key}: expected {n} lengths, one for each sample, found {len(lengths)}")
     return lengths
 
 
@@ -250,7 +250,7 @@ def _text(
     sha256: str,
     vocabulary: str | None,
 ) -> tuple[ModalityStream, list[str]]:
-    """The text in the first form that is there (vectors, token ids, raw text), and notes on it."""
+    """Return the text in the first available form (vectors, token ids, raw text), and notes on it."""
     if vocabulary is not None and ("text.values" in arrays or "text.token_ids" not in arrays):
         raise InputError(f"{path}: its text is not token ids, which --vocabulary is about; leave it out")
     if "text.values" in arrays:
@@ -275,7 +275,7 @@ def _tokens(path: Path, arrays: Mapping[str, Source], n: int, vocabulary: str) -
         flags = "" if observed is None else f", {observed.shape}"
         raise InputError(f"{where}: expected ({n}, T), and text.observed ({n}, T); found {ids.shape}{flags}")
     lengths = _lengths(path, "text", arrays, n, ids.shape[1])
-    if lengths is None:  # [PAD] is no word: a text ends with its last other token
+    if lengths is None:  # [PAD] is not a word: a text ends with its last other token
         lengths = np.where(ids > 0, np.arange(1, ids.shape[1] + 1), 0).max(axis=1, initial=0)
     inside = np.arange(ids.shape[1])[None, :] < lengths[:, None]
     bad = np.argwhere(inside & np.isin(ids, (PAD, CLS, SEP)))

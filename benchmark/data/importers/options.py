@@ -1,4 +1,4 @@
-"""What an import can be told beside its source."""
+"""Options of an import."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """Choices that a source leaves open; a layout refuses those that it has no use for.
+    """Choices that a source leaves open; a layout refuses options that it does not use.
 
     Attributes:
         split: A file that assigns videos or samples to train, valid and test (`benchmark.data.importers.splits`).
-        use: Which `.csd` file has which role, as `{"vision": "CMU_MOSI_Visual_Facet_42.csd"}`, or `none`.
+        use: `.csd` file of each role, such as `{"vision": "CMU_MOSI_Visual_Facet_42.csd"}`, or `none`.
         label_column: The column of the labels: a name for a CSV, a number from 0 for a `.csd`.
         text_column: The column of the text of a CSV.
         more: Further `.csd` files of the same data set.
-        vocabulary: What the token ids of a pickle or an npz archive index, one of `VOCABULARIES`.
+        vocabulary: Vocabulary of the token ids of a pickle or an npz archive, one of `VOCABULARIES`.
         map_labels: Map the label range linearly to this one.
     """
 

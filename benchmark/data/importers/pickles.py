@@ -1,7 +1,7 @@
-"""Pickles from strangers: arrays, strings, numbers and containers, nothing else.
+"""Safe reader of untrusted pickles: arrays, strings, numbers and containers only.
 
-A pickle is a program. To admit NumPy's own reconstruction functions is not enough: they let a file clear the flags of
-the object dtype and so pass raw bytes off as pointers. Here every admitted name is answered by a function of this file,
+A pickle is a program. Allowing only NumPy's reconstruction functions would not be safe: they let a file clear the flags
+of the object dtype and so pass raw bytes as pointers. Here every allowed name is replaced by a function of this file,
 and arrays are built by `numpy.frombuffer` from a type code, a shape and bytes whose number is checked. The reader is
 the pure Python one: every opcode can be overridden, and a damaged number cannot make it fill the memory.
 
@@ -27,19 +27,19 @@ from benchmark.data.importers.blocks import Source, StreamedArray
 from benchmark.data.importers.mapped import LatinText, MappedFile, TooShort
 from protocols import InputError
 
-#: What to do with tensors.
+#: Advice for files with tensors.
 TENSORS = "turn each into an array with .numpy() and write the file again with pickle.dump"
 _MOST_DIMENSIONS = 32
-#: Bytes and text from this size on stay in the file until they are needed.
+#: Size from which bytes and text stay in the file until they are needed.
 _LARGE = 1 << 16
 
 
 class _Refused(pickle.UnpicklingError):
-    """The pickle asks for something that is not read, or describes an array that cannot be."""
+    """Error for a pickle that asks for a refused object or describes an impossible array."""
 
 
 class _TypeCode:
-    """What `numpy.dtype(...)` becomes: type code and byte order, resolved when an array needs it."""
+    """Replacement of `numpy.dtype(...)`: type code and byte order, resolved when an array needs it."""
 
     __slots__ = ("code", "order")
 
@@ -60,7 +60,7 @@ class _TypeCode:
 
 
 class _ArrayState:
-    """What `numpy...._reconstruct(...)` becomes: an array once its state has been set."""
+    """Replacement of `numpy...._reconstruct(...)`: an array once its state has been set."""
 
     __slots__ = ("array",)
 
@@ -75,13 +75,13 @@ class _ArrayState:
 
 
 class _Held:
-    """Large bytes or text that are still in the file.
+    """Large bytes or text that are kept in the file.
 
     Args:
-        file: Where they are.
-        view: Their bytes there.
-        kind: `bytes`; `latin1`: text as Python 2 wrote bytes; `utf8`: text; `encoded`: UTF-8 text that stands for the
-            bytes of its Latin-1 encoding.
+        file: File that holds them.
+        view: Their bytes in the file.
+        kind: `bytes`; `latin1`: bytes written as text by Python 2; `utf8`: text; `encoded`: UTF-8 text that encodes
+            bytes by Latin-1.
     """
 
     __slots__ = ("_size", "_value", "file", "kind", "view")
@@ -93,14 +93,14 @@ class _Held:
 
     @property
     def size(self) -> int:
-        """Number of bytes that they stand for."""
+        """Number of encoded bytes."""
         if self._size is None:
             self._size = LatinText(self.view).size() if self.kind in ("utf8", "encoded") else len(self.view)
         return self._size
 
     @property
     def value(self) -> bytes | str:
-        """As an object, made once."""
+        """Return the object, made once."""
         if self._value is None:
             if self.kind == "bytes":
                 self._value = bytes(self.view)
@@ -112,11 +112,11 @@ class _Held:
         return self._value  # type: ignore[no-any-return]
 
     def encoded(self) -> _Held:
-        """These characters as the bytes of their Latin-1 encoding; the text remains what it was."""
+        """Return these characters as the bytes of their Latin-1 encoding; the text is unchanged."""
         return _Held(self.file, self.view, "encoded")
 
     def array(self, dtype: np.dtype[Any], shape: tuple[int, ...], order: str) -> Source:
-        """The array of these bytes, whose number has been checked."""
+        """Return the array of these bytes, whose number has been checked."""
         if self.kind in ("bytes", "latin1"):
             return np.frombuffer(self.view, dtype).reshape(shape, order="F" if order == "F" else "C")
         where = f"{self.file.path}: an array of shape {shape}"
@@ -140,8 +140,8 @@ def _array(shape: Any, code: Any, order: str, raw: Any) -> Source:
         raw = raw.encode("latin-1")  # how Python 3 reads the bytes that Python 2 wrote
     held = raw.size if isinstance(raw, _Held) else len(raw) if isinstance(raw, bytes | bytearray) else -1
     if held != count * dtype.itemsize:
-        found = f"{held} bytes" if held >= 0 else "no bytes"
-        raise _Refused(f"has an array of shape {shape} and type {dtype} without as many bytes; found {found}")
+        actual = f"{held} bytes" if held >= 0 else "no bytes"
+        raise _Refused(f"has an array of shape {shape} and type {dtype} without as many bytes; found {actual}")
     if count and not dtype.itemsize:
         raise _Refused(f"has an array of shape {shape} whose entries have no size")
     if not count:
@@ -152,14 +152,14 @@ def _array(shape: Any, code: Any, order: str, raw: Any) -> Source:
 
 
 class _Marker:
-    """Stands for a class that is only ever passed as an argument."""
+    """Replacement of a class that is only passed as an argument."""
 
     __slots__ = ()
 
 
 def _dtype(code: Any, *_: Any) -> _TypeCode:
     if not isinstance(code, str) or len(code) > 16:
-        raise _Refused("has a dtype that is no plain type code; refused: only numbers and text are read")
+        raise _Refused("has a dtype that is not a plain type code; refused: only numbers and text are read")
     return _TypeCode(code)
 
 
@@ -196,10 +196,10 @@ def _bytes(kind: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _range(*arguments: Any) -> range:
-    found = range(*arguments)
-    if len(found) > 10**7:
-        raise _Refused(f"has a range of {len(found)} numbers; refused: at most 10 million")
-    return found
+    numbers = range(*arguments)
+    if len(numbers) > 10**7:
+        raise _Refused(f"has a range of {len(numbers)} numbers; refused: at most 10 million")
+    return numbers
 
 
 _ADMITTED: dict[tuple[str, str], Any] = {
@@ -234,7 +234,7 @@ class _ArrayUnpickler(pickle._Unpickler):
         self.file = file
 
     def find_class(self, module: str, name: str, /) -> Any:
-        """Answer the names of arrays and plain containers; refuse every other by name."""
+        """Return the replacement for the name of an array or plain container; refuse any other name."""
         try:
             return _ADMITTED["builtins" if module == "__builtin__" else module, name]
         except KeyError:
@@ -247,11 +247,11 @@ class _ArrayUnpickler(pickle._Unpickler):
         raise _Refused("asks for an object outside the file; refused: only arrays and builtins are read")
 
     def get_extension(self, code: int) -> None:
-        """Refuse names given by number: one that was used before would not pass `find_class`."""
+        """Refuse names given by number, since a name in the cache would bypass `find_class`."""
         raise _Refused(f"asks for extension {code}; refused: only arrays and builtins are read")
 
     def load_build(self) -> None:
-        """Set the state of arrays and type codes; the general rule sets attributes of anything, functions included."""
+        """Set the state of arrays and type codes only; the base class sets attributes of any object."""
         state = self.stack.pop()  # type: ignore[attr-defined]
         target = self.stack[-1]  # type: ignore[attr-defined]
         if not isinstance(target, _TypeCode | _ArrayState):
@@ -259,12 +259,12 @@ class _ArrayUnpickler(pickle._Unpickler):
         target.__setstate__(state)
 
     def load_frame(self) -> None:
-        """Frames only help those who read from pipes; copying them would copy the arrays that lie in them."""
+        """Skip frames: they only help readers of pipes, and copying them would copy the arrays within."""
         size = int.from_bytes(self.file.read(8), "little")
         self.file.need(size)
 
     def load_byte_array(self) -> None:
-        """Read first and allocate then; the general rule fills a buffer of whatever size the file names with zeros."""
+        """Read, then allocate; the base class first allocates a buffer of the size that the file names."""
         size = int.from_bytes(self.file.read(8), "little")
         self._push(size, "bytes", bytearray)
 
@@ -280,7 +280,7 @@ class _ArrayUnpickler(pickle._Unpickler):
 
 
 def _loader(count: int, kind: str, small: Callable[[bytes], Any]) -> Callable[[_ArrayUnpickler], None]:
-    """Reads an opcode that is followed by a length of `count` bytes and so many bytes of content."""
+    """Make the reader of an opcode that is followed by a length of `count` bytes and by content of that length."""
 
     def load(self: _ArrayUnpickler) -> None:
         size = int.from_bytes(self.file.read(count), "little")
@@ -303,13 +303,13 @@ _ArrayUnpickler.dispatch |= {
 
 
 def read_pickle(path: Path) -> Any:
-    """The content of a pickle made of arrays and plain containers.
+    """Read a pickle of arrays and plain containers.
 
-    Arrays are read-only. Large ones are views of the file, which must stay as it is while they are in use, or, under
-    protocol 2, a `StreamedArray` (`numpy.asarray` makes an array of it).
+    Arrays are read-only. Large ones are views of the file, which must not change while they are in use, or, under
+    protocol 2, a `StreamedArray` (`numpy.asarray` converts it).
 
     Raises:
-        InputError: when it asks for anything else (by name), is truncated, or is no pickle.
+        InputError: If it asks for anything else (by name), is truncated, or is not a pickle.
     """
     try:
         file = MappedFile(path)
@@ -322,24 +322,24 @@ def read_pickle(path: Path) -> Any:
         raise InputError(f"{path}: the pickle ends too early: {error}; it is truncated, download it again") from error
     except EOFError as error:
         raise InputError(f"{path}: the pickle ends too early; it is truncated, download it again") from error
-    except Exception as error:  # damaged bytes can make the reader raise anything
+    except Exception as error:  # damaged bytes can make the reader raise any error
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:160]}"
         raise InputError(f"{path}: not a readable pickle ({reason}); download it again") from error
 
 
 class _Plain:
-    """The same tree with arrays in place of their states.
+    """Converter of a tree that replaces states by arrays.
 
     Args:
-        most: Nodes that are visited at most. A pickle may name one list many times, in lists that it names many times
-            again, so that few bytes make a tree without end; an honest file has fewer nodes than bytes.
+        most: Largest number of visited nodes. A pickle may refer to one list many times, in lists that it again refers
+            to many times, so that few bytes make a huge tree; a regular file has fewer nodes than bytes.
     """
 
     def __init__(self, most: int) -> None:
         self._left = most
 
     def of(self, value: Any) -> Any:
-        """The tree below `value`."""
+        """Convert the tree below `value`."""
         self._left -= 1
         if self._left < 0:
             raise _Refused("repeats its parts without end; refused: it holds more values than bytes")

@@ -1,7 +1,7 @@
-"""Where the ragged values of an import wait until the store is written: in memory while few, else in a nameless file.
+"""Buffer of the ragged values of an import until the store is written: in memory, or, if large, in a nameless file.
 
-The file lies in the data folder, on the disk that will take the store (the system's folder for temporary files is
-memory on many machines). It has no name, so that it vanishes with the process, however that ends.
+The file is in the data folder, on the disk of the future store (the system's folder for temporary files is memory on
+many machines). It has no name, so that it is removed with the process, however that ends.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from benchmark.data.home import data_home
 from benchmark.data.samples import FloatArray
 from protocols import InputError
 
-#: Values of one stream that stay in memory.
+#: Largest number of values of one stream that stay in memory.
 MEMORY_BYTES = 8 << 20
 
 
 class RowScratch:
-    """Rows `(K, D)` of float32 collected one block after the other, then read as one array."""
+    """Rows `(K, D)` of float32, collected block by block, then read as one array."""
 
     def __init__(self, width: int) -> None:
         self.width = width
@@ -34,7 +34,7 @@ class RowScratch:
         """Add rows `(K, D)`.
 
         Raises:
-            InputError: when the disk is full, or the data folder cannot be written.
+            InputError: If the disk is full, or the data folder cannot be written.
         """
         self.rows += len(block)
         self._blocks.append(block)
@@ -43,7 +43,7 @@ class RowScratch:
             self._spill()
 
     def array(self) -> FloatArray:
-        """All rows, read-only: in memory, or mapped from the file. Nothing can be added afterwards."""
+        """Return all rows, read-only: in memory, or mapped from the file. No row can be added afterwards."""
         result: npt.NDArray[np.float32]
         if self._file is None:
             result = np.concatenate(self._blocks) if self._blocks else np.zeros((0, self.width), np.float32)
@@ -55,7 +55,7 @@ class RowScratch:
             result = np.memmap(self._file, np.float32, "r", shape=(self.rows, self.width))
         except OSError as error:
             raise _unwritable(error) from error
-        self._file.close()  # the mapping keeps what is in it
+        self._file.close()  # the mapping keeps the content
         return result
 
     def _spill(self) -> None:

@@ -1,4 +1,4 @@
-"""Splits that a source does not bring itself: from a file, or by hash.
+"""Splits for sources without one: from a file, or by hash.
 
 A split file is a CSV of two columns (a video or sample id, and its part; a header is optional) or a JSON object, either
 `{"train": [ids], "valid": [ids], "test": [ids]}` or `{"id": "part"}`. Keys such as `standard_train_fold`, as the
@@ -31,7 +31,7 @@ _SHARES = {"train": 0.7, "valid": 0.1}
 
 
 def part_code(word: str) -> int | None:
-    """The code of a part by any of its usual names (`dev`, `val`, ...); None for a word that is none."""
+    """Return the code of a part by any of its usual names (`dev`, `val`, ...); None for any other word."""
     return _CODES.get(word.strip().lower())
 
 
@@ -41,13 +41,13 @@ def hashed_split(video_ids: StringArray) -> PartArray:
     No video is in two parts. Every part gets at least one.
 
     Raises:
-        InputError: when there are fewer than three videos.
+        InputError: If there are fewer than three videos.
     """
     videos = sorted(set(video_ids.tolist()))
     if len(videos) < 3:
         raise InputError(
             f"has {len(videos)} video{'s' * (len(videos) != 1)} and no split; three or more can be split by video, "
-            "else say with --split FILE which samples are train, valid and test"
+            "else state with --split FILE which samples are train, valid and test"
         )
     ranked = sorted(videos, key=lambda video: hashlib.sha256(f"sentibench split 1\n{video}".encode()).digest())
     valid = max(1, round(len(videos) * _SHARES["valid"]))
@@ -62,7 +62,7 @@ def hashed_split(video_ids: StringArray) -> PartArray:
 def choose_split(
     where: str, ids: StringArray, video_ids: StringArray, file: Path | None
 ) -> tuple[dict[str, PartArray], list[str]]:
-    """The split of a source without one, and notes on it: that of `file`, else `hashed`."""
+    """Return the split of a source without one, and notes on it: that of `file`, else `hashed`."""
     if file is None:
         try:
             codes = hashed_split(video_ids)
@@ -73,13 +73,13 @@ def choose_split(
         )
         return {"hashed": codes}, [note]
     assigned = read_split_file(file)
-    own = [assigned.get(sample, assigned.get(video)) for sample, video in zip(ids, video_ids, strict=True)]
-    codes = np.array([PARTS["unused"] if code is None else code for code in own], dtype=np.uint8)
+    found = [assigned.get(sample, assigned.get(video)) for sample, video in zip(ids, video_ids, strict=True)]
+    codes = np.array([PARTS["unused"] if code is None else code for code in found], dtype=np.uint8)
     check_parts(f"{where}: {file}", codes)
     stem = file.stem
     title = stem if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", stem) else "given"
     notes = [f"split '{title}': as {file.name} assigns videos or samples"]
-    unnamed, spare = own.count(None), len(assigned.keys() - set(ids.tolist()) - set(video_ids.tolist()))
+    unnamed, spare = found.count(None), len(assigned.keys() - set(ids.tolist()) - set(video_ids.tolist()))
     if unnamed:
         notes.append(f"{unnamed} samples are in no part of {file.name} and are not used")
     if spare:
@@ -95,10 +95,10 @@ def check_parts(where: str, codes: PartArray) -> None:
 
 
 def read_split_file(path: Path) -> dict[str, int]:
-    """Part codes by video or sample id.
+    """Read part codes by video or sample id.
 
     Raises:
-        InputError: when the file cannot be read, a part is unknown, or an id is in two parts.
+        InputError: If the file cannot be read, a part is unknown, or an id is in two parts.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")

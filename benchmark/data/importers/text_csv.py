@@ -1,9 +1,8 @@
-"""A CSV of texts and labels, such as the `label.csv` that MMSA ships with its data sets.
+"""A CSV of texts and labels, such as the `label.csv` of MMSA's data sets.
 
 Columns, in any order and case: `text` and `label` are required; `id` (or `video_id` and `clip_id`), `video_id`, `split`
 (or `mode`: train, valid, test), `label_text`, `label_audio`, `label_vision` (or `label_T`, `_A`, `_V`) are optional.
-UTF-8; comma, semicolon or tab; every line is accounted for (`csv_records`). There is no audio and no vision: both are
-missing by nature.
+UTF-8; comma, semicolon or tab; every line is accounted for (`csv_records`). Audio and vision are missing.
 """
 
 from __future__ import annotations
@@ -47,14 +46,14 @@ def read_csv(
     options: ImportOptions,
     labelled: bool = True,
 ) -> Samples:
-    """Samples of a CSV of texts and labels; see `import_file`.
+    """Read a CSV of texts and labels; see `import_file`.
 
     Args:
         path: The file.
-        name: Of the data set.
-        sha256: Of the file.
+        name: Name of the data set.
+        sha256: Hash of the file.
         options: Split file, text and label column.
-        labelled: False for new samples: of the columns, text and ids alone are read.
+        labelled: False for new samples: only text and ids are read.
     """
     table = _Table(path, options, ("text", "label") if labelled else ("text",))
     n = len(table)
@@ -98,17 +97,17 @@ def read_csv(
 
 
 def _streams(path: Path, texts: StringArray) -> tuple[dict[Modality, ModalityStream], list[str]]:
-    """Token ids of the texts, nothing else, and notes on them."""
+    """Return token ids of the texts, with audio and vision missing, and notes on them."""
     text, notes = token_stream(str(path), texts.tolist())
     absent = absent_stream(len(texts))
     return {"text": text, "audio": absent, "vision": absent}, notes
 
 
 class _Table:
-    """The cells as text, and which column has which role.
+    """Cells as text, and the column of each role.
 
     Attributes:
-        separator: Between cells.
+        separator: Separator of cells.
         columns: The header.
         heads: Columns by role.
     """
@@ -120,33 +119,33 @@ class _Table:
         self.separator, self.columns = _header(path, "".join(lines[head : head + 1]))
         self.heads = _roles(path, self.columns, options, required)
         number = self.columns.index(self.heads["label"]) if "label" in required else None
-        found = list(read_records(path, lines, head + 1, self.separator, len(self.columns), number))
-        if not found:
+        records = list(read_records(path, lines, head + 1, self.separator, len(self.columns), number))
+        if not records:
             raise InputError(f"{path}: has a header and no row; expected a row for each sample")
-        self._lines, self._records = zip(*found, strict=True)
+        self._lines, self._records = zip(*records, strict=True)
 
     def __len__(self) -> int:
         return len(self._records)
 
     def column(self, role: str) -> StringArray:
-        """Cells of the column with a role, as given."""
+        """Return the cells of the column with a role, unchanged."""
         at = self.columns.index(self.heads[role])
         return np.array([cells[at] for cells in self._records], dtype=object)
 
     def filled(self, role: str) -> bool:
-        """Whether any cell of the column has content: MMSA ships empty columns of unimodal labels."""
+        """Return True if any cell of the column has content: MMSA's files have empty columns of unimodal labels."""
         return any(cell.strip() for cell in self.column(role).tolist())
 
     def line(self, row: int) -> int:
-        """The line in which a row begins, counted from 1."""
+        """Return the first line of a row, counted from 1."""
         return int(self._lines[row])
 
     def at(self, row: int, role: str) -> str:
-        """Names a cell."""
+        """Return the name of a cell, for errors."""
         return f"{self.path}: line {self.line(row)}, column {self.heads[role]}"
 
     def numbers(self, role: str) -> FloatArray:
-        """Cells of a column as numbers; with semicolons between columns, decimal commas are understood."""
+        """Return the cells of a column as numbers; decimal commas are accepted if semicolons separate columns."""
         values = np.empty(len(self), dtype=np.float64)
         for row, cell in enumerate(self.column(role).tolist()):
             value = read_number(cell.replace(",", ".") if self.separator == ";" else cell)
@@ -157,7 +156,7 @@ class _Table:
             return values.astype(np.float32)
 
     def key(self, role: str) -> StringArray:
-        """Cells of a column of ids; raises InputError for an empty one."""
+        """Return the cells of a column of ids; raises InputError for an empty one."""
         return identifiers(lambda row: self.at(row, role), self.column(role), len(self))
 
 
@@ -178,7 +177,7 @@ def _decoded(path: Path) -> str:
 
 
 def _header(path: Path, line: str) -> tuple[str, list[str]]:
-    """The separator that cuts the header into most known columns, and the columns."""
+    """Return the separator that gives the most known columns of the header, and the columns."""
     best: tuple[int, int, str, list[str]] | None = None
     known = {name for names in _NAMES.values() for name in names}
     for rank, separator in enumerate(_SEPARATORS):
@@ -203,9 +202,9 @@ def _roles(path: Path, heads: Sequence[str], options: ImportOptions, required: S
         raise InputError(f"{path}: the header has column {twice!r:.60} twice; rename one")
     roles = {}
     for role, names in _NAMES.items():
-        found = [heads[lower.index(name)] for name in names if name in lower]
-        if found:
-            roles[role] = found[0]
+        matching = [heads[lower.index(name)] for name in names if name in lower]
+        if matching:
+            roles[role] = matching[0]
     for role, wanted in (("text", options.text_column), ("label", options.label_column)):
         if wanted is not None:
             if wanted not in heads:
@@ -220,7 +219,7 @@ def _roles(path: Path, heads: Sequence[str], options: ImportOptions, required: S
 
 
 def _ids(table: _Table) -> tuple[StringArray, StringArray, list[str]]:
-    """Video ids, sample ids, and notes on them."""
+    """Return video ids, sample ids, and notes on them."""
     notes = []
     videos = table.key("video_id") if "video_id" in table.heads else None
     if "id" in table.heads:

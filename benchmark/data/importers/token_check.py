@@ -1,9 +1,9 @@
-"""Token ids that a source brings are believed only where they agree with their frame, their mask and the raw text.
+"""Check of the token ids of a source against their frame, their mask and the raw text.
 
 A text of `bert-base-uncased` or `bert-base-chinese` is `[CLS] tokens [SEP]`, 101 ... 102, padded with 0 on the right.
-Other tokenizers write other frames, and other vocabularies other ids: read as if they were one of these two, they are a
-text of words that nobody said. Damage that concerns a few texts is named by its sample; what only a look at many texts
-can tell (another vocabulary, rows in another order) is refused where most of them disagree.
+Other tokenizers write other frames, and other vocabularies other ids: read as one of these two, they are texts of wrong
+words. Damage of a few texts is reported with the sample; errors that only many texts reveal (another vocabulary, rows
+in another order) are refused if most of them disagree.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from benchmark.data.samples import DEFAULT_VOCABULARY, PARTS, VOCABULARIES, Bool
 from protocols import InputError
 
 PAD, UNK, CLS, SEP = 0, 100, 101, 102
-#: Content tokens of one text: what encoders such as BERT read at most (512), less `[CLS]` and `[SEP]`.
+#: Largest number of content tokens of a text: the limit of encoders such as BERT (512), less `[CLS]` and `[SEP]`.
 MOST_TOKENS = 510
 _ROWS = ("token ids", "attention mask", "segment ids")
-#: Texts of a part that are compared with their token ids.
+#: Number of texts of a part that are compared with their token ids.
 _COMPARED = 200
-#: Tokens of all compared texts below which nothing is concluded.
+#: Smallest number of tokens, over all compared texts, for a conclusion.
 _FEWEST = 10
-#: Ids that a tokenizer never gives: `[unused]` entries, from first to last.
+#: Ids that a tokenizer never produces: `[unused]` entries, from first to last.
 _UNUSED = {"bert-base-uncased": ((1, 99), (104, 998)), "bert-base-chinese": ((1, 99),)}
-#: Ids of characters beyond ASCII, of Chinese above all, which a text in ASCII never has.
+#: Ids of characters beyond ASCII, mostly Chinese, which do not occur in ASCII text.
 _BEYOND_ASCII = {"bert-base-uncased": ((1067, 1995), (29_644, 30_521)), "bert-base-chinese": ((671, 7900),)}
-#: First and last token of a text, and padding, as the tokenizers of other models write them.
+#: First and last token of a text, and padding, by tokenizers of other models.
 _FRAMES = {
     (0, 2): "as a tokenizer of RoBERTa does (0 ... 2, padding 1)",
     (1, 2): "as a tokenizer of DeBERTa or ERNIE does (1 ... 2)",
@@ -47,13 +47,13 @@ _FRAMES = {
 
 @dataclass(frozen=True, eq=False)
 class FramedTexts:
-    """The texts of `text_bert`.
+    """Texts of `text_bert`.
 
     Attributes:
         ids: `(n, L)` token ids.
         content: `(n, L)`: attended positions that are neither `[CLS]` nor `[SEP]`.
-        left_padded: Texts whose padding stands in front.
-        notes: What a reader should know, a line each.
+        left_padded: Number of texts padded on the left.
+        notes: Notes for readers, one line each.
     """
 
     ids: IntArray
@@ -66,14 +66,14 @@ def framed_texts(where: str, array: npt.NDArray[Any], vocabulary: str, samples: 
     """Check `text_bert` and find its content tokens.
 
     Args:
-        where: Names the array in errors.
+        where: Name of the array, for errors.
         array: `(n, 3, L)` numbers: token ids, attention mask, segment ids.
         vocabulary: One of `samples.VOCABULARIES`.
         samples: `(n,)` ids of the samples, for errors.
 
     Raises:
-        InputError: when rows are in another order, mask or segments are not 0 and 1, the mask has holes or attends to
-            nothing, a text is not `[CLS] ... [SEP]`, an id is not in the vocabulary, a text is too long, or most tokens
+        InputError: If rows are in another order, mask or segments are not 0 and 1, the mask has holes or is all
+            zero, a text is not `[CLS] ... [SEP]`, an id is not in the vocabulary, a text is too long, or most tokens
             are unknown.
     """
     _check_order(where, array)
@@ -104,7 +104,7 @@ def framed_texts(where: str, array: npt.NDArray[Any], vocabulary: str, samples: 
             f"{array[sample, 0, at]:g} in sample '{samples[sample]}'; they are of another vocabulary"
         )
     ids = whole_numbers(f"{where}, token ids of {vocabulary}", array[:, 0], 2, 0, largest)
-    # position by position: the length of the mask is never searched for, so a text may fill all positions
+    # position by position, without searching for the end of the mask, so that a text may fill all positions
     content = mask & (ids != CLS) & (ids != SEP)
     check_lengths(where, content.sum(axis=1), samples)
     unknown, tokens = int((content & (ids == UNK)).sum()), int(content.sum())
@@ -129,7 +129,7 @@ def check_lengths(where: str, lengths: IntArray, samples: StringArray) -> None:
     """Raise InputError for the first of n texts with more than `MOST_TOKENS` content tokens.
 
     Args:
-        where: Names the array.
+        where: Name of the array.
         lengths: `(n,)` content tokens.
         samples: `(n,)` ids.
     """
@@ -142,7 +142,7 @@ def check_lengths(where: str, lengths: IntArray, samples: StringArray) -> None:
 
 
 def _check_order(where: str, array: npt.NDArray[Any]) -> None:
-    """Raise InputError where another row than the first holds texts, or the mask is not the second."""
+    """Raise InputError if the first row does not hold the token ids, or the second not the mask."""
     if not array.size:
         raise InputError(f"{where}: has no token, found shape {array.shape}")
     begins = [_first_filled(array[:, row]) for row in range(3)]
@@ -151,10 +151,10 @@ def _check_order(where: str, array: npt.NDArray[Any]) -> None:
         return
     others = [row for row in range(3) if row != with_ids[0]]
     masks = [row for row in others if 2 * (begins[row] == 1).sum() > len(array)]
-    found = [with_ids[0], masks[0] if len(masks) == 1 else others[0]]
-    found.append(next(row for row in others if row != found[1]))
-    if found != [0, 1, 2]:
-        rows = ", ".join(_ROWS[found.index(row)] for row in range(3))
+    order = [with_ids[0], masks[0] if len(masks) == 1 else others[0]]
+    order.append(next(row for row in others if row != order[1]))
+    if order != [0, 1, 2]:
+        rows = ", ".join(_ROWS[order.index(row)] for row in range(3))
         attends = "" if array[:, 1].any() else "the row of the attention mask is 0 everywhere: "
         raise InputError(
             f"{where}: {attends}the three rows of a text seem to be {rows}; expected {', '.join(_ROWS)}; put them in "
@@ -163,13 +163,13 @@ def _check_order(where: str, array: npt.NDArray[Any]) -> None:
 
 
 def _first_filled(row: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Of `(n, L)`: the first number of each that is not 0, else 0."""
-    found: npt.NDArray[Any] = row[np.arange(len(row)), np.argmax(row != 0, axis=1)]
-    return found
+    """Return the first number of each row of `(n, L)` that is not 0, else 0."""
+    first: npt.NDArray[Any] = row[np.arange(len(row)), np.argmax(row != 0, axis=1)]
+    return first
 
 
 def _attended(mask: BoolArray) -> tuple[BoolArray, IntArray, IntArray]:
-    """Of flags `(n, L)`: whether any is set, the first and the last that is."""
+    """Return, for flags `(n, L)`, True where any is set, and the index of the first and the last set one."""
     some: BoolArray = np.any(mask, axis=1)
     return some, np.argmax(mask, axis=1), mask.shape[1] - 1 - np.argmax(mask[:, ::-1], axis=1)
 
@@ -177,7 +177,7 @@ def _attended(mask: BoolArray) -> tuple[BoolArray, IntArray, IntArray]:
 def _check_frame(
     where: str, row: npt.NDArray[Any], some: BoolArray, first: IntArray, last: IntArray, samples: StringArray
 ) -> int:
-    """Raise InputError unless texts are `[CLS] ... [SEP]`; how many fill all positions and lack the `[SEP]`."""
+    """Raise InputError unless texts are `[CLS] ... [SEP]`; return the number of full ones without `[SEP]`."""
     every = np.arange(len(row))
     begin, end = row[every, first], row[every, last]
     full = (first == 0) & (last == row.shape[1] - 1)
@@ -193,20 +193,20 @@ def _check_frame(
         (lacks_begin, begin, "begins with {:g}, expected [CLS] (101)"),
         (lacks_end, end, "ends with {:g} where its attention mask ends, expected [SEP] (102)"),
     )
-    for lacks, found, what in faults:
+    for lacks, tokens, what in faults:
         bad = np.flatnonzero(lacks)
         if len(bad):
             raise InputError(
-                f"{where}: the text of sample '{samples[bad[0]]}' {what.format(found[bad[0]])}; {len(bad)} of "
+                f"{where}: the text of sample '{samples[bad[0]]}' {what.format(tokens[bad[0]])}; {len(bad)} of "
                 f"{int(some.sum())} texts do, so ids and mask do not belong together"
             )
     return int((some & full & (end != SEP)).sum())
 
 
 def _tokenizer_of(begin: npt.NDArray[Any], end: npt.NDArray[Any]) -> str:
-    """Whose frame most texts have, as a clause of a message; empty where it is of no known tokenizer."""
+    """Return the tokenizer whose frame most texts have, as a clause of a message; empty if unknown."""
     for (first, last), what in _FRAMES.items():
-        # a text that was cut has no end
+        # a text that was cut has no end token
         if 2 * (begin == first).sum() > len(begin) and 2 * ((end == last) | (begin == first)).sum() > len(end):
             if not (end == last).any():
                 continue
@@ -220,12 +220,12 @@ def check_text(where: str, samples: Samples, *, labelled: bool) -> tuple[str, ..
     """Check the token ids of a data set against its parts and its raw text; returns notes.
 
     Args:
-        where: Names the source.
-        samples: Of any importer; text that is values is not looked at.
-        labelled: False for new samples, which may lack their text.
+        where: Name of the source.
+        samples: Samples of any importer; text that is values is not checked.
+        labelled: False for new samples, whose text may be missing.
 
     Raises:
-        InputError: when a part has no text, or most texts of one contradict their token ids.
+        InputError: If a part has no text, or most of its texts contradict their token ids.
     """
     stream = samples.streams["text"]
     if stream.token_ids is None:
@@ -255,7 +255,7 @@ def _check_parts(where: str, samples: Samples, lengths: IntArray) -> None:
     for split, codes in samples.splits.items():
         for part in ("train", "valid", "test"):
             rows = codes == PARTS[part]
-            # texts whose raw text is empty, where others have some, are truly missing
+            # a text whose raw text is empty, while others have some, is missing
             if not lengths[rows].any() and (told[rows].any() or not told.any()):
                 raise InputError(
                     f"{where}: no text of the {part} part (split '{split}') has a token, though other parts have "
@@ -265,7 +265,7 @@ def _check_parts(where: str, samples: Samples, lengths: IntArray) -> None:
 
 @dataclass(frozen=True)
 class _Text:
-    """One text: its sample, what it says, its token ids, and how many of them there are with gaps."""
+    """One text: its sample, raw text, token ids, and number of token ids including gaps."""
 
     sample: str
     raw: str
@@ -294,8 +294,8 @@ def _check_group(where: str, samples: Samples, rows: IntArray, longest: int, not
             notes.append("raw_text: the same words for most samples; token ids cannot be compared with it")
         return
     pieces = _pieces() if vocabulary == DEFAULT_VOCABULARY else ()
-    found = ((text, _by_pieces(text, pieces) if pieces else _by_count(text)) for text in told)
-    verdicts = [(text, verdict) for text, verdict in found if verdict is not None]
+    compared = ((text, _by_pieces(text, pieces) if pieces else _by_count(text)) for text in told)
+    verdicts = [(text, verdict) for text, verdict in compared if verdict is not None]
     against = [(text, verdict) for text, verdict in verdicts if verdict.against]
     if sum(verdict.weight for _, verdict in verdicts) >= _FEWEST and 2 * len(against) > len(verdicts):
         text, verdict = against[0]
@@ -312,13 +312,13 @@ def _texts(samples: Samples, rows: IntArray, longest: int) -> Iterator[_Text]:
     for row in rows:
         span = slice(stream.offsets[row], stream.offsets[row + 1])
         seen = stream.observed[span]
-        # a text as long as the longest may have been cut, and one with gaps lacks tokens
+        # a text as long as the longest may have been cut, and one with gaps has too few tokens
         whole = bool(seen.all()) and len(seen) < longest
         yield _Text(str(samples.ids[row]), str(samples.raw_text[row]), stream.token_ids[span][seen], whole)
 
 
 def _impossible(text: _Text, vocabulary: str) -> int | None:
-    """An id that no text has, or none in ASCII where this one is; None where there is none."""
+    """Return an id that cannot occur in any text, or not in this ASCII text; None without such an id."""
     ranges = _UNUSED[vocabulary]
     if text.raw.strip() and text.raw.isascii():
         ranges += _BEYOND_ASCII[vocabulary]
@@ -327,7 +327,7 @@ def _impossible(text: _Text, vocabulary: str) -> int | None:
 
 
 def _alike(texts: Sequence[_Text]) -> bool:
-    """Whether most texts share most of their words: a name of a text or a placeholder, not what was said."""
+    """Return True if most texts share most of their words, as names or placeholders do, unlike transcripts."""
     words = [frozenset(re.findall(r"[^\W\d_]+", text.raw.lower())) for text in texts]
     if len(words) < 2:
         return not any(words)
@@ -337,7 +337,7 @@ def _alike(texts: Sequence[_Text]) -> bool:
 
 @dataclass(frozen=True)
 class _Verdict:
-    """Whether token ids contradict a text, how many tokens say so, and how a message shows them."""
+    """Result of comparing token ids with a text: contradiction or not, number of tokens, and their form in messages."""
 
     against: bool
     weight: int
@@ -345,28 +345,28 @@ class _Verdict:
 
 
 def _by_pieces(text: _Text, pieces: Sequence[str]) -> _Verdict | None:
-    """Most word pieces of three letters and more occur in the text that they were cut from."""
-    own = [piece for i in text.ids.tolist() if i > SEP and len(piece := pieces[i].removeprefix("##")) > 2]
-    if not own:
+    """Compare by word pieces: most pieces of three letters or more occur in their text."""
+    long = [piece for i in text.ids.tolist() if i > SEP and len(piece := pieces[i].removeprefix("##")) > 2]
+    if not long:
         return None
     plain = "".join(c for c in unicodedata.normalize("NFD", text.raw.lower()) if unicodedata.category(c) != "Mn")
-    return _Verdict(2 * sum(piece in plain for piece in own) < len(own), len(own), _quoted(" ".join(own)))
+    return _Verdict(2 * sum(piece in plain for piece in long) < len(long), len(long), _quoted(" ".join(long)))
 
 
 def _by_count(text: _Text) -> _Verdict | None:
-    """BERT's tokenizers give a word, and a Chinese character, one token or more, and none without a character."""
+    """Compare by counts: BERT's tokenizers give every word, and every Chinese character, at least one token."""
     if not text.whole:
         return None
     words = "".join(f" {c} " if "\u4e00" <= c <= "\u9fff" else c for c in text.raw).split()
     fewest, most, count = len(words), sum(map(len, words)), len(text.ids)
-    # a fifth of tolerance: marks of laughter and the like may be in one of them alone
+    # tolerance of a fifth: marks such as laughter may occur in only one of them
     against = 5 * count < 4 * fewest or 4 * count > 5 * most
     return _Verdict(against, count, f"{count} tokens (expected {fewest} to {most})")
 
 
 @lru_cache(maxsize=1)
 def _pieces() -> tuple[str, ...]:
-    """The word pieces of `bert-base-uncased` by id, from the packaged encoder; empty where it is not installed."""
+    """Word pieces of `bert-base-uncased` by id, from the packaged encoder; empty if it is not installed."""
     folder = packaged_folder()
     try:
         pieces = tuple((folder / "vocab.txt").read_text(encoding="utf-8").split("\n")) if folder else ()

@@ -1,7 +1,7 @@
-"""Which video an utterance is of, told by its id: utterances of one video are not independent.
+"""Recognition of an utterance's video in its id: utterances of one video are not independent.
 
 The field writes `VIDEO$_$3`, `video_0001/0003`, `VIDEO[3]`, `dia125_utt3`, `dia_200_utt_6`, `video_0023_0011` and, in
-the names of clips, `VIDEO_3`. The last may mean anything, so it counts only where the groups look like videos: ten or
+the names of clips, `VIDEO_3`. The last is ambiguous and counts only if the groups look like videos: ten or
 more, two utterances each on average, and none with a quarter of the data set.
 """
 
@@ -16,10 +16,10 @@ import numpy as np
 from benchmark.data.importers.splits import part_code
 from benchmark.data.samples import StringArray
 
-#: What `Provenance.videos` says, and the note where nothing is known.
+#: Values of `Provenance.videos`, and the note for unknown videos.
 GIVEN, RECOGNISED, UNKNOWN = "given", "recognised", "unknown"
 NO_VIDEOS = "videos are not known: each sample counts as a video of its own, and intervals treat samples as independent"
-#: A pattern counts where it fits so many of the ids.
+#: Share of the ids that a pattern must fit.
 _FITTING = 0.95
 _LEAST_VIDEOS, _LEAST_UTTERANCES, _LARGEST = 10, 2.0, 0.25
 _CERTAIN = tuple(
@@ -38,17 +38,17 @@ _BARE = re.compile(r"(.+)_\d{1,9}", re.DOTALL)
 
 
 def recognise_videos(ids: Sequence[str]) -> StringArray | None:
-    """Videos `(n,)` of the samples `ids`; None where the ids do not tell.
+    """Return the videos `(n,)` of the samples `ids`; None if they are not recognised.
 
-    A pattern counts where it fits 95 % of the ids and there are two videos or more that are not all names of parts; a
-    sample whose id it does not fit is a video of its own. Bare numbers, as in `video_0023_0011`, count only where a
-    video has several utterances.
+    A pattern counts if it fits 95 % of the ids and there are two videos or more that are not all names of parts; a
+    sample whose id it does not fit is a separate video. Plain numbers, as in `video_0023_0011`, count only if a video
+    has several utterances.
     """
     for pattern in (*_CERTAIN, _NUMBERED, _BARE):
-        found = [pattern.fullmatch(sample) for sample in ids]
-        if sum(match is not None for match in found) < _FITTING * len(ids):
+        matches = [pattern.fullmatch(sample) for sample in ids]
+        if sum(match is not None for match in matches) < _FITTING * len(ids):
             continue
-        videos = [match[1] if match else sample for match, sample in zip(found, ids, strict=True)]
+        videos = [match[1] if match else sample for match, sample in zip(matches, ids, strict=True)]
         count = Counter(videos)
         if len(count) < 2 or all(part_code(video) is not None for video in count):
             continue

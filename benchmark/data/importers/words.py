@@ -1,4 +1,4 @@
-"""Raw text into the token ids of the store: the vocabulary of `bert-base-uncased`, without `[CLS]` and `[SEP]`."""
+"""Tokenisation of raw text for the store: ids of `bert-base-uncased`, without `[CLS]` and `[SEP]`."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ _UNK = 100
 _BATCH = 1000
 #: Content tokens kept of one text, as in the MMSA files (50 with `[CLS]` and `[SEP]`).
 MAX_TOKENS = 48
-#: The note on token ids that no source brought.
+#: Note on token ids made from raw text.
 MADE = "text is token ids of bert-base-uncased, made from the words"
 
 
 def token_stream(where: str, texts: Sequence[str]) -> tuple[ModalityStream, list[str]]:
-    """Content tokens of n texts, and notes on what was cut or unknown.
+    """Return content tokens of n texts, and notes on cut texts and unknown tokens.
 
     A text without tokens is one `[UNK]` that is not observed. The tokenizer is that of the packaged encoder `minilm`,
     which has the vocabulary of `bert-base-uncased`; no network is used.
 
     Args:
-        where: Names the source in errors.
+        where: Name of the source, for errors.
         texts: n raw texts.
 
     Raises:
-        InputError: when the tokenizer is not installed.
+        InputError: If the tokenizer is not installed.
     """
     try:
         tokenizer = _tokenizer()

@@ -1,10 +1,10 @@
 """The embedded data set `synthetic` and its oracle. Numpy only; the rest of `benchmark` imports it from here.
 
 Sentences come from a grammar (`grammar`, `sentences`) and their sentiment is composed of the words (`composition`);
-audio and vision (`streams`) show in noisy events part of what is said and how it is said; the label (`labels`) is a
-monotone function of both and of a part that nobody can observe. All of it is discrete or Gaussian, so that the oracle
-(`text_likelihood`, `stream_likelihood`, `oracle`) can sum over everything unknown, and so that it is known which
-positions tell something (`evidence`).
+audio and vision (`streams`) carry, in noisy events, part of the text's sentiment and the tones of voice and face; the
+label (`labels`) is a monotone function of these and of an unobservable part. All variables are discrete or Gaussian, so
+that the oracle (`text_likelihood`, `stream_likelihood`, `oracle`) can sum over all unknowns, and the information of
+each position is known (`evidence`).
 """
 
 from benchmark.data.synthetic.config import SIZES, VERSION, SyntheticConfig, parse_synthetic
@@ -26,5 +26,5 @@ __all__ = [
 
 
 def is_synthetic(name: str) -> bool:
-    """Whether `name` asks for generated data: `synthetic`, or `synthetic:` with options."""
+    """Return True for the name of generated data: `synthetic`, or `synthetic:` with options."""
     return name.strip().partition(":")[0].strip() == SyntheticConfig.NAME

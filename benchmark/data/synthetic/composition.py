@@ -1,8 +1,8 @@
-"""How the sentiment of a sentence is composed of its words.
+"""Composition of the sentiment of a sentence from its words.
 
-A sentiment word has one of six levels. What stands before it (nothing, an intensifier, a diminisher, a negation) turns
-the level into the value of the clause; one or two clauses give the sentiment of the sentence. All is counted in small
-whole units, so that the oracle can sum over every reading of a sentence without an error.
+A sentiment word has one of six levels. The words before it (none, an intensifier, a diminisher, a negation) turn the
+level into the value of the clause; one or two clauses give the sentiment of the sentence. Values are small whole
+numbers, so that the oracle can sum exactly over every reading of a sentence.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ KINDS: tuple[Kind, ...] = ("none", "one", "but", "and")
 #: Levels of sentiment words: strong, middling, weak, of either sign.
 LEVELS = (-3, -2, -1, 1, 2, 3)
 
-# Value of a clause with a positive word of level 1, 2, 3 in half units (6 is +3.0). Negation turns the sign and takes
-# off strength: "not amazing" is milder than "bad"; "not very good" is milder still.
+# Value of a clause with a positive word of level 1, 2, 3 in half units (6 is +3.0). Negation inverts the sign and
+# reduces the strength: "not amazing" is milder than "bad"; "not very good" is even milder.
 _VALUE: dict[Pattern, tuple[int, int, int]] = {
     "plain": (2, 4, 5),
     "very": (3, 5, 6),
@@ -40,18 +40,18 @@ TEXT_GRID: FloatArray = np.arange(-TEXT_MAX, TEXT_MAX + 1) / 4.0
 
 KIND_PROBABILITY: dict[Kind, float] = {"none": 0.04, "one": 0.62, "but": 0.18, "and": 0.16}
 
-#: How often the second clause has the opposite sign of the first.
+#: Probability that the second clause has the opposite sign of the first.
 OPPOSITE: dict[Kind, float] = {"but": 0.8, "and": 0.1}
 
 
 def clause_value(level: int, pattern: Pattern) -> int:
-    """Value of a clause in half units, -6 to 6 and never 0: its sign is its polarity."""
+    """Return the value of a clause in half units, -6 to 6 and never 0; the sign is the polarity."""
     value = _VALUE[pattern][abs(level) - 1]
     return value if level > 0 else -value
 
 
 def sentence_value(kind: Kind, first: int = 0, second: int = 0) -> int:
-    """Sentiment of a sentence in quarter units, -12 to 12.
+    """Return the sentiment of a sentence in quarter units, -12 to 12.
 
     Args:
         kind: No clause (neutral), one, or two joined by `but` (the second weighs thrice the first) or `and`.
@@ -64,7 +64,7 @@ def sentence_value(kind: Kind, first: int = 0, second: int = 0) -> int:
         return 2 * first
     if kind == "and":
         return first + second
-    doubled = first + 3 * second  # halves go the way of the second clause
+    doubled = first + 3 * second  # halves are rounded towards the second clause
     return (doubled + 1) // 2 if second > 0 else -((1 - doubled) // 2)
 
 

@@ -1,4 +1,4 @@
-"""What can be chosen about the synthetic data, and how it is written as text.
+"""Options of the synthetic data, and their form as text.
 
 >>> parse_synthetic("synthetic:size=tiny,seed=3")
 SyntheticConfig(seed=3, size='tiny', samples=None, max_length=45)
@@ -14,10 +14,10 @@ from typing import ClassVar
 
 from protocols import InputError, read_whole, unknown_name
 
-#: Rises whenever the same options would give other samples.
+#: Version number, raised whenever equal options would give other samples.
 VERSION = 1
 
-#: By size: samples of train / valid / test; `mosi` has CMU-MOSI's.
+#: Samples of train / valid / test by size; `mosi` has those of CMU-MOSI.
 SIZES: dict[str, tuple[int, int, int]] = {
     "tiny": (240, 60, 120),
     "small": (640, 120, 340),
@@ -32,9 +32,9 @@ class SyntheticConfig:
     """Options of the generator. The samples are a pure function of them.
 
     Attributes:
-        seed: From 0 on; another seed gives other samples of the same distribution.
+        seed: Seed of the samples, from 0; the distribution is the same for all seeds.
         size: `tiny` (tests, demonstrations), `small` or `mosi` (1284 / 229 / 686).
-        samples: Samples of train / valid / test, instead of those of `size`.
+        samples: Numbers of samples of train / valid / test, in place of those of `size`.
         max_length: Longest sentence in words, from 12 to 120; longer ones are drawn again.
     """
 
@@ -78,7 +78,7 @@ def parse_synthetic(text: str) -> SyntheticConfig:
     `samples` is written as train-valid-test, such as `samples=100-20-50`.
 
     Raises:
-        InputError: naming the option that is unknown, written twice, or out of range.
+        InputError: For an option that is unknown, given twice, or out of range.
     """
     name, colon, rest = text.strip().partition(":")
     if name.strip() != SyntheticConfig.NAME or (colon and not rest.strip()):

@@ -1,4 +1,4 @@
-"""Which positions of generated samples tell something: known here, because the generator is.
+"""Evidence: the information of each position of generated samples about the label, known from the generator.
 
 >>> config = parse_synthetic("synthetic:size=tiny")
 >>> told = evidence(config)
@@ -25,33 +25,33 @@ _POSITIONS = 4096  # variants at a time: bounds the memory
 
 
 def evidence(config: SyntheticConfig) -> dict[Modality, FloatArray]:
-    """How much every position says about the label, beyond what the rest of its own modality says.
+    """Return the information of every position about the label, beyond the rest of its modality.
 
     The evidence of a position is the information that is lost when it alone is erased: the Kullback-Leibler divergence
     KL(p(label | modality) || p(label | modality without the position)), in nats, of the exact posteriors of the oracle
-    that is given this modality only. It is a realised amount, of the words that were said and the frames that were
-    seen, not an average over what might have stood there. It is 0 for what tells nothing (filler, frames between
-    events, natural gaps) and never negative. Positions that say the same twice have little each: in
-    "did not like" the form of the verb gives the negation away, in "was not good" nothing does.
+    given only this modality. It is a realised amount, for the actual words and frames, not an average over
+    alternatives. It is 0 for positions without information (filler, frames between events, natural gaps) and never
+    negative. Redundant positions have little evidence: in "did not like" the form of the verb implies the negation, in
+    "was not good" no other word does.
 
     About ten seconds for CMU-MOSI's size.
 
     Args:
-        config: Of the samples; positions are those of `generate(config)`.
+        config: Options of the samples; positions are those of `generate(config)`.
 
     Returns:
         By modality `(P,)` float64, aligned with `offsets` and `observed` of the stream.
     """
     samples = generate(config)
-    found: dict[Modality, FloatArray] = {"text": _of_words(samples.streams["text"])}
+    by_modality: dict[Modality, FloatArray] = {"text": _of_words(samples.streams["text"])}
     for k, signature in enumerate(SIGNATURES):
-        found[signature.sensor] = _of_frames(signature, samples.streams[signature.sensor], k)
-    return found
+        by_modality[signature.sensor] = _of_frames(signature, samples.streams[signature.sensor], k)
+    return by_modality
 
 
 def _of_words(stream: ModalityStream) -> FloatArray:
     tokens = stream.token_ids
-    if tokens is None:  # the generator's text is tokens always
+    if tokens is None:  # the generator's text always is tokens
         return np.zeros(len(stream.observed))
     meaning = tone_probability()
     labels = np.einsum("vf,tvfy->ty", meaning, label_given_meaning())
@@ -59,7 +59,7 @@ def _of_words(stream: ModalityStream) -> FloatArray:
     lengths = np.diff(stream.offsets)
     result = np.zeros(len(tokens))
     owner = np.repeat(np.arange(len(lengths)), lengths)
-    # every sentence once for each of its words, without it; sentences of like length go together
+    # every sentence once for each of its words, without that word; sentences of equal length together
     order = np.argsort(lengths[owner], kind="stable")
     for start in range(0, len(order), _POSITIONS):
         erased = order[start : start + _POSITIONS]
@@ -74,7 +74,7 @@ def _of_words(stream: ModalityStream) -> FloatArray:
 
 
 def _of_frames(signature: Signature, stream: ModalityStream, sensor: int) -> FloatArray:
-    if stream.values is None:  # the generator's sensors are values always
+    if stream.values is None:  # the generator's sensors always are values
         return np.zeros(len(stream.observed))
     prior = sentence_prior()[:, None] * tone_probability().sum(axis=1 - sensor)
     other = tone_probability() / tone_probability().sum(axis=1 - sensor, keepdims=True)
@@ -88,7 +88,7 @@ def _of_frames(signature: Signature, stream: ModalityStream, sensor: int) -> Flo
     for positions, sample, without in leave_one_out_likelihood(signature, coordinates, stream.observed, stream.offsets):
         rest = _normalised(without.reshape(len(without), -1) @ labels)
         result[positions] = _divergence(posterior[sample], rest)
-    result[~stream.observed] = 0.0  # but for rounding it is
+    result[~stream.observed] = 0.0  # up to rounding it already is
     return result
 
 
@@ -98,7 +98,7 @@ def _normalised(rows: FloatArray) -> FloatArray:
 
 
 def _divergence(first: FloatArray, second: FloatArray) -> FloatArray:
-    """`(n,)` KL divergence of rows, in nats; what rounding leaves below 0 is 0."""
+    """KL divergence of rows in nats, `(n,)`; negative rounding errors are set to 0."""
     ratio = np.where(first > 0.0, first / np.where(second > 0.0, second, 1.0), 1.0)
     divergence: FloatArray = np.maximum((first * np.log(ratio)).sum(axis=1), 0.0)
     return divergence

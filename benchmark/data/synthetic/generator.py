@@ -1,4 +1,4 @@
-"""Makes the samples: videos with a topic and a speaker, their sentences, streams and labels."""
+"""Generator of the samples: videos with a topic and a speaker, their sentences, streams and labels."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from protocols.layout import FloatArray, IntArray
 
 #: The named split.
 SPLIT = "official"
-# CMU-MOSI: 2,199 utterances in 93 videos of quite different length.
+# CMU-MOSI: 2,199 utterances in 93 videos of very different length.
 _UTTERANCES_PER_VIDEO = 2199 / 93
 _VIDEO_SIZE_SHAPE = 7.0
 
@@ -47,8 +47,8 @@ def generate(config: SyntheticConfig) -> Samples:
     text = np.array([s.value for s in sentences]) / 4.0
     voice, face = draw_tones(len(video), meaning_random)
     shared = VIDEO_SPREAD * meaning_random.standard_normal(len(topic))
-    own = UTTERANCE_SPREAD * meaning_random.standard_normal(len(video))
-    label = LABELS[label_index(text + voice + face + shared[video] + own)].astype(np.float32)
+    single = UTTERANCE_SPREAD * meaning_random.standard_normal(len(video))
+    label = LABELS[label_index(text + voice + face + shared[video] + single)].astype(np.float32)
 
     words = np.array([len(s.words) for s in sentences], dtype=np.int64)
     streams: dict[Modality, ModalityStream] = {"text": _text_stream(sentences, words)}
@@ -80,12 +80,12 @@ def generate(config: SyntheticConfig) -> Samples:
 
 
 def source_of(config: SyntheticConfig) -> str:
-    """What `Provenance.source` says: the generator, its version and its options."""
+    """Return the text of `Provenance.source`: the generator, its version and its options."""
     return f"sentibench generator version {VERSION}, {config}"
 
 
 def _videos(config: SyntheticConfig, random: np.random.Generator) -> tuple[IntArray, IntArray]:
-    """`(n,)` part and `(n,)` video of every sample; no video crosses a part."""
+    """Draw part `(n,)` and video `(n,)` of every sample; every video is in one part."""
     parts, videos = [], []
     first = 0
     for name, count in zip(("train", "valid", "test"), config.counts, strict=True):

@@ -1,4 +1,4 @@
-"""The grammar: words by class, frames of clauses, neutral filler, and how probable each is.
+"""The grammar: words by class, frames of clauses, neutral filler, and their probabilities.
 
 A symbol is either a word or the name of a class in capitals. Sentiment classes have words by level; all others are
 uniform over their words. Every word is one token of the `bert-base-uncased` vocabulary.
@@ -22,7 +22,7 @@ from benchmark.data.synthetic.composition import (
 )
 from protocols.layout import FloatArray
 
-#: What a video is about: the nouns of its sentences. No noun occurs anywhere else in the grammar.
+#: Topics of videos: the nouns of their sentences. Nouns do not occur elsewhere in the grammar.
 TOPICS: dict[str, tuple[str, ...]] = {
     "film": ("film", "movie", "plot", "ending", "cast", "script", "soundtrack"),
     "phone": ("phone", "camera", "screen", "battery", "keyboard", "design"),
@@ -35,7 +35,7 @@ TOPICS: dict[str, tuple[str, ...]] = {
 }
 NOUNS = frozenset(noun for nouns in TOPICS.values() for noun in nouns)
 
-#: Classes whose words are uniform; NOUN is filled by the topic.
+#: Classes whose words are equally likely; the topic gives the words of NOUN.
 CLASSES: dict[str, tuple[str, ...]] = {
     "DAY": ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"),
     "MONTH": ("january", "february", "march", "april", "june", "july", "august", "october", "november", "december"),
@@ -91,7 +91,7 @@ LEVEL_PROBABILITY: FloatArray = np.array([0.19, 0.25, 0.13, 0.11, 0.18, 0.14])
 
 _PATTERN_WEIGHT: dict[Pattern, float] = {"plain": 0.58, "very": 0.2, "slightly": 0.1, "not": 0.09, "not_very": 0.03}
 
-# How a pattern reads around a word of each class.
+# Words of a pattern around a word of each class.
 _READS: dict[str, dict[Pattern, str]] = {
     "ADJECTIVE": {
         "plain": "ADJECTIVE",
@@ -149,7 +149,7 @@ FILLERS: tuple[tuple[str, float], ...] = (
     ("we drove into the city with my PERSON in MONTH", 0.7),
 )
 
-#: How many fillers stand in a gap: a mixture of geometric counts (weight, chance of one more), so that some ramble.
+#: Number of fillers in a gap: a mixture of geometric distributions (weight, probability of one more).
 GAPS: tuple[tuple[float, float], ...] = ((0.62, 0.12), (0.28, 0.5), (0.1, 0.76))
 
 
@@ -159,9 +159,9 @@ class Clause:
 
     Attributes:
         symbols: Words and classes, in order.
-        slot: Where the sentiment word stands in `symbols`.
-        pattern: What the word's surroundings do to its level.
-        probability: Of this way among all.
+        slot: Index of the sentiment word in `symbols`.
+        pattern: Effect of the word's surroundings on its level.
+        probability: Probability among all ways.
     """
 
     symbols: tuple[str, ...]
@@ -177,21 +177,21 @@ class Clause:
 
 @cache
 def clauses() -> tuple[Clause, ...]:
-    """Every way to build a clause; probabilities sum to 1."""
-    found: list[tuple[tuple[str, ...], str, Pattern, float]] = []
+    """Return every way to build a clause; probabilities sum to 1."""
+    ways: list[tuple[tuple[str, ...], str, Pattern, float]] = []
     for frame, classes, weight in _FRAMES:
         for name in classes:
             share = {"THING": _THING_SHARE, "ADJECTIVE": 1.0 - _THING_SHARE}.get(name, 1.0) if len(classes) > 1 else 1.0
             for pattern, reads in _READS[name].items():
                 symbols = tuple(frame.replace("*", reads).split())
-                found.append((symbols, name, pattern, weight * share * _PATTERN_WEIGHT[pattern]))
-    total = sum(weight for *_, weight in found)
-    return tuple(Clause(s, s.index(name), pattern, weight / total) for s, name, pattern, weight in found)
+                ways.append((symbols, name, pattern, weight * share * _PATTERN_WEIGHT[pattern]))
+    total = sum(weight for *_, weight in ways)
+    return tuple(Clause(s, s.index(name), pattern, weight / total) for s, name, pattern, weight in ways)
 
 
 @cache
 def fillers() -> tuple[tuple[tuple[str, ...], float], ...]:
-    """The neutral phrases as symbols, with probabilities that sum to 1."""
+    """Return the neutral phrases as symbols, with probabilities that sum to 1."""
     total = sum(weight for _, weight in FILLERS)
     return tuple((tuple(text.split()), weight / total) for text, weight in FILLERS)
 
@@ -214,7 +214,7 @@ def sentence_prior() -> FloatArray:
 
 
 def words() -> tuple[str, ...]:
-    """Every word that the grammar can say, sorted."""
+    """Return every word of the grammar, sorted."""
     said = set(NOUNS)
     for group in CLASSES.values():
         said.update(group)

@@ -1,6 +1,6 @@
-"""From what was meant to the label: the sum of what is said, tone of voice, tone of face, and what nobody observes.
+"""Labels: a function of the sum of the text's sentiment, the tones of voice and face, and an unobservable part.
 
-The label is a monotone function of that sum, chosen so that labels are distributed as in CMU-MOSI.
+The function is monotone and chosen so that labels are distributed as in CMU-MOSI.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ _POSITIVE = (28, 28, 28, 27, 26, 29, 34, 36, 39, 41, 35, 24, 16, 11, 6)
 #: Probability of each label.
 LABEL_PROBABILITY: FloatArray = np.array(_NEGATIVE + _ZERO + _POSITIVE) / sum(_NEGATIVE + _ZERO + _POSITIVE)
 
-# Tone of voice and tone of face are sums of fair coins, of which they share some: correlated, by 1/3, and not the same.
+# Tone of voice and tone of face are sums of fair coins, of which they share some: their correlation is 1/3.
 _SHARED_COINS, _OWN_COINS = 2, 4
 _COINS = _SHARED_COINS + _OWN_COINS
 
-#: The possible tones of voice, in the units of the text's sentiment: how something is said; audio alone shows it.
+#: The possible tones of voice, in the units of the text's sentiment; only audio shows them.
 VOICE_GRID: FloatArray = 0.65 * (np.arange(_COINS + 1, dtype=np.float64) - _COINS / 2)
-#: The possible tones of face; vision alone shows it.
+#: The possible tones of face; only vision shows them.
 FACE_GRID: FloatArray = 0.55 * (np.arange(_COINS + 1, dtype=np.float64) - _COINS / 2)
 
-#: Standard deviations of what no modality shows: shared by the utterances of a video, and of each utterance.
+#: Standard deviations of the unobservable part: shared by the utterances of a video, and for each utterance.
 VIDEO_SPREAD, UTTERANCE_SPREAD = 0.33, 0.28
 _SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
 
@@ -44,14 +44,14 @@ _SPREAD = math.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)
 def tone_probability() -> FloatArray:
     """`(7, 7)`: probability of each tone of voice and of face; independent of the words."""
     joint = np.zeros((_COINS + 1, _COINS + 1))
-    own = _binomial(_OWN_COINS)
+    separate = _binomial(_OWN_COINS)
     for shared, p in enumerate(_binomial(_SHARED_COINS)):
-        joint[shared : shared + _OWN_COINS + 1, shared : shared + _OWN_COINS + 1] += p * np.outer(own, own)
+        joint[shared : shared + _OWN_COINS + 1, shared : shared + _OWN_COINS + 1] += p * np.outer(separate, separate)
     return joint
 
 
 def draw_tones(n: int, random: np.random.Generator) -> tuple[FloatArray, FloatArray]:
-    """`(n,)` tones of voice and `(n,)` of face."""
+    """Draw tones of voice and of face, both `(n,)`."""
     shared = random.integers(0, 2, (n, _SHARED_COINS)).sum(axis=1)
     voice, face = (shared + random.integers(0, 2, (n, _OWN_COINS)).sum(axis=1) for _ in range(2))
     return VOICE_GRID[voice], FACE_GRID[face]
@@ -59,7 +59,7 @@ def draw_tones(n: int, random: np.random.Generator) -> tuple[FloatArray, FloatAr
 
 @cache
 def thresholds() -> FloatArray:
-    """`(30,)`: where the sum passes from one label to the next, by bisection on its distribution."""
+    """`(30,)`: thresholds of the sum between neighbouring labels, by bisection on its distribution."""
     centres, inverse = np.unique(_meaning().ravel().round(9), return_inverse=True)
     joint = sentence_prior()[:, None, None] * tone_probability()
     weight = np.bincount(inverse, weights=joint.ravel())
@@ -69,13 +69,13 @@ def thresholds() -> FloatArray:
         middle = (low + high) / 2.0
         below = _normal_cdf((middle[:, None] - centres) / _SPREAD) @ weight < target
         low, high = np.where(below, middle, low), np.where(below, high, middle)
-    found: FloatArray = (low + high) / 2.0
-    return found
+    between: FloatArray = (low + high) / 2.0
+    return between
 
 
 @cache
 def label_given_meaning() -> FloatArray:
-    """`(25, 7, 7, 31)`: probability of each label given text, voice and face, the unobservable summed out."""
+    """`(25, 7, 7, 31)`: probability of each label given text, voice and face, summed over the unobservable part."""
     centres, inverse = np.unique(_meaning().round(9), return_inverse=True)
     passed = _normal_cdf((thresholds() - centres[:, None]) / _SPREAD)
     ends = np.zeros((len(centres), 1))

@@ -1,7 +1,7 @@
-"""The best possible prediction: what the generator's own distribution says of the label, given what is observed.
+"""The best possible prediction: the generator's posterior of the label, given the observed values.
 
-Gaps must not depend on values, and values that are left must be right (`Scenario.ignorable`): that something went would
-otherwise tell of it, which the posterior does not know.
+Gaps must not depend on values, and the remaining values must be correct (`Scenario.ignorable`): otherwise a gap carries
+information that the posterior does not use.
 
 >>> config = parse_synthetic("synthetic:size=tiny")
 >>> samples = generate(config)
@@ -26,14 +26,14 @@ from benchmark.data.synthetic.text_likelihood import text_likelihood
 from protocols import MODALITIES, InputError, Masks, Modality
 from protocols.layout import BoolArray, FloatArray, IntArray
 
-#: What rounding may do to the posterior mean (features are stored in steps of 1/1024 as float32): the largest shift
+#: Allowance for rounding of the posterior mean (features are stored in steps of 1/1024 as float32): the largest shift
 #: measured over 8,796 samples was 0.0014. The sums over sentences, events, tones and labels are exact.
 ERROR = 0.005
 
 
 @dataclass(frozen=True, eq=False)
 class OraclePrediction:
-    """The posterior of the label of n samples.
+    """Posterior of the label of n samples.
 
     Attributes:
         sample_ids: Ids of the samples, in the order of the masks' layout.
@@ -69,26 +69,26 @@ class OraclePrediction:
 
 
 def oracle(samples: Samples, masks: Masks, config: SyntheticConfig) -> OraclePrediction:
-    """The posterior of the label, given the words and frames that the masks leave.
+    """Return the posterior of the label, given the words and frames that the masks leave.
 
-    Knows the generator, not the latents of any sample. It is told which positions are erased, of which a model sees as
-    much: `[UNK]` and zero vectors. It takes one sample at a time, as a model does.
+    It uses the generator's distribution, not the latent variables of any sample. It knows the erased positions, which a
+    model recognises by `[UNK]` and zero vectors. It predicts each sample separately, as a model does.
 
     Args:
-        samples: As made by `generate(config)`, perhaps stored and read back.
-        masks: Of some of the samples, named by the ids of their layout.
-        config: What the samples were made with.
+        samples: Samples of `generate(config)`, possibly stored and read back.
+        masks: Masks of some of the samples, identified by the ids of their layout.
+        config: Options of the samples.
 
     Returns:
-        One row a sample of the masks' layout.
+        One row for each sample of the masks' layout.
 
     Raises:
-        InputError: if the samples are not of this configuration, or the masks not of these samples.
+        InputError: If the samples are not of this configuration, or the masks not of these samples.
     """
     if samples.provenance.source != source_of(config):
         raise InputError(
             f"oracle: samples come from '{samples.provenance.source}', expected '{source_of(config)}'; "
-            "the best prediction is known for generated data only, give its own configuration"
+            "the best prediction is known for generated data only, give the configuration of the samples"
         )
     rows = _rows(samples, masks)
     text = _select(samples.streams["text"], "text", rows, masks)
@@ -108,7 +108,7 @@ def oracle(samples: Samples, masks: Masks, config: SyntheticConfig) -> OraclePre
 
 
 def _rows(samples: Samples, masks: Masks) -> IntArray:
-    """Rows of the samples that the masks are of."""
+    """Return the rows of the masked samples."""
     by_id = {name: i for i, name in enumerate(samples.ids.tolist())}
     unknown = next((name for name in masks.layout.sample_ids if name not in by_id), None)
     if unknown is not None:
@@ -127,7 +127,7 @@ def _rows(samples: Samples, masks: Masks) -> IntArray:
 
 
 def _select(stream: ModalityStream, modality: Modality, rows: IntArray, masks: Masks) -> ModalityStream:
-    """The stream of some samples, observed where it was and the masks left it."""
+    """Select samples of a stream; positions are observed if the stream and the masks have them observed."""
     offsets = masks.layout.offsets[modality]
     shift = np.repeat(stream.offsets[rows] - offsets[:-1], np.diff(offsets))
     where = np.arange(offsets[-1]) + shift

@@ -1,4 +1,4 @@
-"""Draws sentences from the grammar."""
+"""Drawing of sentences from the grammar."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from protocols.layout import FloatArray
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence and what it says.
+    """A sentence and its sentiment.
 
     Attributes:
         words: The words, each one token.
@@ -42,7 +42,7 @@ class Sentence:
 
 
 class Speaker:
-    """Draws sentences about one topic.
+    """Speaker of sentences about one topic.
 
     Args:
         topic: One of `TOPICS`.

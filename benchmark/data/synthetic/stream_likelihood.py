@@ -1,7 +1,7 @@
-"""How probable the observed frames are for every sentiment of the text and tone, wherever the events lie.
+"""Likelihood of the observed frames for every sentiment of the text and tone, marginalised over the places of events.
 
 The forward algorithm of a hidden Markov model whose states are background, onset, apex and offset. An unobserved frame
-says nothing, but time passes in it. Backward as well, it says what each frame adds to the others.
+has no emission, but a transition. With the backward algorithm it gives the contribution of each frame.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from benchmark.data.synthetic.composition import TEXT_GRID
 from benchmark.data.synthetic.streams import APEX_STAYS, HEIGHTS, Signature
 from protocols.layout import BoolArray, FloatArray, IntArray
 
-_FRAMES = 4096  # at a time in leave_one_out_likelihood: some 60 MB
+_FRAMES = 4096  # frames at a time in leave_one_out_likelihood: some 60 MB
 
 
 def stream_likelihood(
     signature: Signature, coordinates: FloatArray, observed: BoolArray, offsets: IntArray
 ) -> FloatArray:
-    """Likelihood of the frames of each stream.
+    """Compute the likelihood of the frames of each stream.
 
     Args:
         signature: The sensor.
         coordinates: `(P, 2)` signature coordinates of the frames; not read where not observed.
-        observed: `(P,)` whether the frame is observed.
+        observed: `(P,)` True where the frame is observed.
         offsets: `(n + 1,)` stream i owns frames `offsets[i]:offsets[i + 1]`.
 
     Returns:
-        `(n, 25, 7)`, by `TEXT_GRID` and the sensor's tones; each stream's up to a factor of its own, largest value 1.
+        `(n, 25, 7)`, by `TEXT_GRID` and the sensor's tones; each stream is scaled to a largest value of 1.
     """
     evidence = signature.text_gain * TEXT_GRID[:, None] + signature.tone_gain * signature.tone_grid
     levels, where = np.unique(evidence, return_inverse=True)
     lengths = np.diff(offsets)
-    # frames after the last one observed say nothing: each stream is read up to there
+    # frames after the last observed one carry no information: each stream is read up to that one
     position = np.arange(len(observed)) - np.repeat(offsets[:-1], lengths)
     read = np.zeros(len(lengths), dtype=np.int64)
     np.maximum.at(read, np.repeat(np.arange(len(lengths)), lengths), np.where(observed, position + 1, 0))
@@ -71,17 +71,17 @@ def stream_likelihood(
 def leave_one_out_likelihood(
     signature: Signature, coordinates: FloatArray, observed: BoolArray, offsets: IntArray
 ) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
-    """Likelihood of each stream without one of its frames, for every frame, by the forward-backward algorithm.
+    """Compute the likelihood of each stream without each one of its frames, by the forward-backward algorithm.
 
     Args:
         signature: The sensor.
         coordinates: `(P, 2)` signature coordinates of the frames; not read where not observed.
-        observed: `(P,)` whether the frame is observed.
+        observed: `(P,)` True where the frame is observed.
         offsets: `(n + 1,)` stream i owns frames `offsets[i]:offsets[i + 1]`.
 
     Yields:
-        Frames `(m,)`, the stream of each `(m,)`, and what `stream_likelihood` says of that stream when the frame is not
-        observed, `(m, 25, 7)`. Every frame comes once.
+        Frames `(m,)`, the stream of each `(m,)`, and the result of `stream_likelihood` for that stream if the frame is
+        not observed, `(m, 25, 7)`. Every frame occurs once.
     """
     evidence = signature.text_gain * TEXT_GRID[:, None] + signature.tone_gain * signature.tone_grid
     levels, where = np.unique(evidence, return_inverse=True)
@@ -95,7 +95,7 @@ def leave_one_out_likelihood(
         inside = np.arange(steps) < lengths[rows, None]
         frames = np.where(inside, offsets[rows, None] + np.arange(steps), offsets[rows, None])
         seen = (inside & observed[frames])[:, :, None, None]
-        # by stream, step, level and state: background, onset, apex, offset; the ratio of what is not observed is 1
+        # by stream, step, level and state: background, onset, apex, offset; the ratio of an unobserved frame is 1
         emission = np.ones((len(rows), steps, len(levels), 4))
         flat = coordinates[frames].reshape(-1, 2)
         low, high = (_ratio(signature, flat, levels, h).reshape(len(rows), steps, -1) for h in HEIGHTS[:2])
@@ -113,7 +113,7 @@ def leave_one_out_likelihood(
             before[:, k] = state @ step
             state = before[:, k] * emission[:, k]
             state /= state.max(axis=(1, 2), keepdims=True)
-        after = np.ones_like(state)  # how probable the frames after a step are, given its state
+        after = np.ones_like(state)  # probability of the frames after a step, given its state
         back = step.transpose(0, 2, 1)
         for k in reversed(range(steps)):
             before[:, k] *= after

@@ -1,9 +1,9 @@
-"""Audio and vision: what a frame holds, where the events lie, how long the streams are.
+"""Audio and vision: content of frames, places of events, lengths of streams.
 
 A frame has hidden coordinates that a fixed rotation and scale turn into features. Coordinate 0 marks events;
-coordinate 1 carries, within events, a weighted sum of what is said (redundant with the text) and how it is said (the
-tone of voice in audio, of the face in vision); both have white noise of variance 1. The other coordinates belong to the
-speaker and drift slowly; they tell nothing of the sentiment.
+coordinate 1 carries, within events, a weighted sum of the text's sentiment (redundant with the text) and of the tone
+(of voice in audio, of the face in vision); both have white noise of variance 1. The other coordinates describe the
+speaker and drift slowly; they carry no information about the sentiment.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ Sensor: TypeAlias = Literal["audio", "vision"]
 
 #: Height of the signature in the frames of an event: onset, apex (which may last), offset.
 HEIGHTS = (0.6, 1.0, 0.6)
-#: Chance that the apex lasts one more frame.
+#: Probability that the apex lasts one more frame.
 APEX_STAYS = 0.65
-#: Features are stored in steps of this size, so that they are the same on every platform.
+#: Step of stored features, so that they are equal on every platform.
 STEP = 1.0 / 1024.0
 _DRIFT = 0.8  # correlation of neighbouring frames in the speaker's coordinates
 _DRIFT_SPREAD, _SPEAKER_SPREAD = 0.6, 0.5
@@ -31,11 +31,11 @@ _DRIFT_SPREAD, _SPEAKER_SPREAD = 0.6, 0.5
 
 @dataclass(frozen=True)
 class Signature:
-    """How one sensor shows the sentiment.
+    """Signature of the sentiment in one sensor.
 
     Attributes:
         sensor: Audio or vision.
-        width: Features of a frame.
+        width: Number of features of a frame.
         marker: Height of the mark of an event, in standard deviations of the noise.
         text_gain: Height in coordinate 1 for a text sentiment of 1.
         tone_gain: Height in coordinate 1 for a tone of 1.
@@ -72,11 +72,11 @@ class Signature:
         return tuple(f"{self.sensor}_{i}" for i in range(self.width))
 
     def event_rate(self, frames: IntArray) -> FloatArray:
-        """Chance that an event starts at a background frame of a stream of so many frames."""
+        """Probability that an event starts at a background frame, by the number of frames of the stream."""
         return np.minimum(self.events / frames, 0.25)
 
     def signature_coordinates(self, values: FloatArray) -> FloatArray:
-        """`(P, 2)`: the coordinates of `(P, D)` features that hold the signature."""
+        """`(P, 2)`: coordinates of `(P, D)` features with the signature."""
         return (values / _scale(self.width)) @ _rotation(self.width)[:, :2]
 
     def features(self, coordinates: FloatArray) -> FloatArray:
@@ -148,7 +148,7 @@ def draw_features(
         lengths: `(n,)` frames of each stream.
         text: `(n,)` sentiment of the words.
         tone: `(n,)` tone of voice or of face.
-        video: `(n,)` number of the video: its speaker shifts the coordinates that tell nothing.
+        video: `(n,)` number of the video, whose speaker shifts the uninformative coordinates.
         random: Source of random numbers; advances.
     """
     owner = np.repeat(np.arange(len(lengths)), lengths)
@@ -164,7 +164,7 @@ def draw_features(
 
 
 def draw_observed(signature: Signature, lengths: IntArray, random: np.random.Generator) -> BoolArray:
-    """`(P,)`: False in natural gaps (a face that is not found): one to three runs, or the whole stream."""
+    """`(P,)`: False in natural gaps (such as an undetected face): one to three runs, or the whole stream."""
     observed = np.ones(int(lengths.sum()), dtype=np.bool_)
     start = 0
     for frames in lengths.tolist():

@@ -1,4 +1,4 @@
-"""How probable the observed words are for every sentiment of the sentence, summed over all that the erased ones can be.
+"""Likelihood of the observed words for every sentiment of the sentence, summed over all possible erased words.
 
 The sum over readings is exact: spans of words are scored as fillers and as clauses of every value, and the spans are
 joined along the sentence, as a sum-product over a regular grammar.
@@ -47,15 +47,15 @@ def text_likelihood(token_ids: IntArray, observed: BoolArray, offsets: IntArray)
 
     Args:
         token_ids: `(P,)` content tokens of all sentences, back to back.
-        observed: `(P,)` False where the word is erased; its id is then not read.
-        offsets: `(n + 1,)` sentence i owns positions `offsets[i]:offsets[i + 1]`.
+        observed: `(P,)` False where the word is erased; its id is then ignored.
+        offsets: `(n + 1,)` sentence i has positions `offsets[i]:offsets[i + 1]`.
 
     Returns:
-        `(n, 25)`, by `TEXT_GRID`: P(sentiment, observed words, length), each row up to a factor of its own (nouns are
-        certain given the topic, hence constant).
+        `(n, 25)`, by `TEXT_GRID`: P(sentiment, observed words, length), each row up to a constant factor (nouns are
+        certain given the topic).
 
     Raises:
-        InputError: when a sentence cannot have come from the grammar.
+        InputError: If a sentence cannot come from the grammar.
     """
     local = _local_index(token_ids, observed)
     lengths = np.diff(offsets)
@@ -86,20 +86,20 @@ def _local_index(token_ids: IntArray, observed: BoolArray) -> IntArray:
     for word, i in _word_index().items():
         by_id[TOKEN_ID[word]] = i
     local = by_id[np.clip(token_ids, 0, len(by_id) - 1)]
-    local[token_ids >= len(by_id)] = _PADDING  # no word of the grammar: matches nothing
+    local[token_ids >= len(by_id)] = _PADDING  # not a word of the grammar: matches nothing
     local[~observed] = _ERASED
     return local
 
 
 class _Matches:
-    """Probability of each word of a table under a symbol: 1 where erased, 0 at padding; computed once a symbol."""
+    """Probability of each word of a table under a symbol: 1 where erased, 0 at padding; cached by symbol."""
 
     def __init__(self, table: IntArray) -> None:
         self._table = table
         self._known: dict[str, FloatArray] = {}
 
     def symbol(self, symbol: str) -> FloatArray:
-        """`(n, T)`: of a word, or of a uniform class."""
+        """Probabilities of a word, or of a uniform class, `(n, T)`."""
         if symbol not in self._known:
             if symbol == "NOUN":
                 self._known[symbol] = self._of(tuple(NOUNS), 1.0)
@@ -109,7 +109,7 @@ class _Matches:
         return self._known[symbol]
 
     def levels(self, name: str) -> FloatArray:
-        """`(n, T, 6)`: of a sentiment word of each level, times the probability of the level."""
+        """Probabilities of a sentiment word of each level, times that of the level, `(n, T, 6)`."""
         groups = [SENTIMENT[name][level] for level in LEVELS]
         return np.stack([self._of(g, 1.0 / len(g)) for g in groups], axis=2) * LEVEL_PROBABILITY
 

@@ -1,4 +1,4 @@
-"""The words of the grammar as token ids of the `bert-base-uncased` vocabulary: one token a word, so position = word."""
+"""The words of the grammar as token ids of the `bert-base-uncased` vocabulary: a word is one token, so one position."""
 
 from __future__ import annotations
 
@@ -33,5 +33,5 @@ went=2253 whole=2878 wife=2564 wine=4511 with=2007 wonder=4687 wonderful=6919 wo
 yet=2664 you=2017
 """
 
-#: Token id of every word that the grammar can say.
+#: Token id of every word of the grammar.
 TOKEN_ID: dict[str, int] = {word: int(number) for word, number in (entry.split("=") for entry in _TABLE.split())}

@@ -39,7 +39,7 @@ def test_data_sets_are_found_by_name(tmp_path: Path, own_home: Path) -> None:
     assert verify_store(find_store("mosi")).ok
     with pytest.raises(InputError, match=r"did you mean mosi.*sentibench data import"):
         read_store(find_store("mosy"))
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         import_data("mosi", source)
     before = store_path("mosi").read_bytes()
     source.write_bytes(source.read_bytes()[:500])

@@ -150,7 +150,7 @@ def test_mosei_takes_sentiment_from_seven_labels(tmp_path: Path) -> None:
     np.testing.assert_array_equal(import_csd(tmp_path / "a", content).label, expected)
     assert (import_csd(tmp_path / "b", content, label_column="3").label == 2.5).all()
     content["CMU_MOSEI_Labels.csd"] = "labels", {k: (f[:, :5], t) for k, (f, t) in labels.items()}
-    with pytest.raises(InputError, match="5 columns; say with --label-column N"):
+    with pytest.raises(InputError, match="5 columns; state with --label-column N"):
         import_csd(tmp_path / "c", content)
     with pytest.raises(InputError, match="label column '9'; expected a number from 0 to 4"):
         import_file(tmp_path / "c", "mosi", None, ImportOptions(label_column="9"))

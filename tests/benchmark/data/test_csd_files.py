@@ -122,7 +122,7 @@ def test_a_crash_or_a_hang_of_the_library_is_an_error_of_the_file(
         process = reader._process
         assert process is not None
         os.kill(process.pid, getattr(signal, how))
-        with pytest.raises(InputError, match=f"is damaged: to read it as HDF5 {says}"):
+        with pytest.raises(InputError, match=f"is damaged: reading it as HDF5 {says}"):
             list(reader.read(file, "features", list(file.entries)))
         assert process.poll() is not None
         assert reader.open(folder / AUDIO).entries == file.entries  # the next file gets a process of its own

@@ -40,7 +40,7 @@ def test_every_word_frame_and_label_comes_through(tmp_path: Path, fields: int, l
             assert seen.all()
     notes = samples.provenance.notes
     assert (
-        "audio and vision have rates of their own" if fields == 6 else "audio and vision have one row a word"
+        "audio and vision have separate rates" if fields == 6 else "audio and vision have one row for each word"
     ) in notes
     assert any("labels have 7 columns" in note for note in notes) == (7 in label)
     write_store(samples, tmp_path / "toy.h5")
@@ -104,7 +104,7 @@ def test_utterances_that_were_standardised_each_are_named(tmp_path: Path, standa
                 if standardised:
                     array[:] = (array - array.mean(0)) / (array.std(0) + 1e-6)
     notes = import_pickle(tmp_path, content).provenance.notes
-    assert any("audio: each utterance was standardised by itself" in note for note in notes) == standardised
+    assert any("audio: each utterance was standardised separately" in note for note in notes) == standardised
 
 
 def test_ids_that_are_videos_are_numbered(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from benchmark.data.samples import ModalityStream, Samples
 from benchmark.data.synthetic import SyntheticConfig, generate
 from tests.samples import make_samples
 
-ALARM = ("alone reaches", "tells more than the words", "knows the labels")
+ALARM = ("alone reaches", "predicts better than the words", "knows the labels")
 
 
 def alarms(samples: Samples) -> list[str]:
@@ -139,7 +139,7 @@ def test_clean_features_raise_no_alarm(clean: Samples) -> None:
 def test_an_extractor_that_saw_all_labels_is_found(clean: Samples) -> None:
     found = alarms(leaky(clean, "vision", (1, 2, 3)))
     assert any("vision alone reaches a test Acc-2" in line for line in found)
-    assert any("vision alone" in line and "more than the words" in line for line in found)
+    assert any("vision alone" in line and "better than the words" in line for line in found)
     assert all(line.startswith("vision") for line in found)
     assert any("alone reaches" in line for line in alarms(make_samples(n=120)))  # made of labels and noise
 

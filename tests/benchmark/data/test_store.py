@@ -168,7 +168,7 @@ def _change_stream(modality: Any, **changes: Any) -> Any:
         (_change("ids", lambda x: x.astype(str)), "ids is an array of <U1, expected object"),
         (_change("unimodal_labels", lambda x: {"audio": x["audio"][:2]}), "audio label has 2 entries, expected 3"),
         (_change("unimodal_labels", lambda x: {"audio": x["audio"] * 4}), "audio label of sample 'a' is -4, outside"),
-        (_change("unimodal_labels", lambda x: {"smell": x["audio"]}), "labels of 'smell', which is no modality"),
+        (_change("unimodal_labels", lambda x: {"smell": x["audio"]}), "labels of 'smell', which is not a modality"),
         (_change("splits", lambda x: {"official": x["official"].astype(int)}), "split 'official' must hold"),
         (_change("splits", lambda x: {"new": np.array([1, 3, 3], np.uint8)}), "split 'new' has no valid sample"),
         (_change_stream("audio", values=np.zeros((6, 3))), "audio values must be .6, D. float32, found float64"),

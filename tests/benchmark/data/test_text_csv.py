@@ -204,7 +204,7 @@ FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
         (HEAD + FINE.replace("b,y", "b,y,too,many"), "line 3: has 6 cells, expected 4, as in the header"),
         (HEAD + FINE.replace("b,y,0,valid", "b,y,0"), "line 3: has 3 cells, expected 4"),
         (HEAD + FINE.replace("\n", ",more\n"), "line 2: has 5 cells, expected 4, as in the header"),
-        (HEAD + FINE.replace("b,y", 'b,"y'), "line 3: a quote is opened that nothing closes"),
+        (HEAD + FINE.replace("b,y", 'b,"y'), "line 3: a quote is opened and never closed"),
         (HEAD + FINE.replace("b,y", 'b,"y" z'), "line 3: text after the closing quote"),
         (HEAD.replace("text", '"text') + FINE, "its header cannot be read"),
         (HEAD + FINE.replace("b,y", "b,\0"), "line 3: has a NUL byte"),
