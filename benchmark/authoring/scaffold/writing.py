@@ -49,7 +49,7 @@ def new_model(name: str, out: Path | None = None, *, force: bool = False) -> Pat
     if not path.parent.is_dir():
         raise InputError(f"{path}: there is no folder {path.parent}; make it first, or give another --out")
     if path.exists() and not force:
-        raise InputError(f"{path}: is there already; give --force to replace it, or --out for another file")
+        raise InputError(f"{path}: already exists; give --force to replace it, or --out to choose another file")
     _check_is_free(model_name(name))
     _write(path, text, replace=force)
     return path
@@ -92,7 +92,7 @@ def _check_is_free(name: str) -> None:
         known = model_class(name)
     except InputError:
         return
-    raise InputError(f"model '{name}' is there already ({known.__module__}); choose another name")
+    raise InputError(f"model '{name}' already exists ({known.__module__}); choose another name")
 
 
 def _check_hides_nothing(path: Path) -> None:

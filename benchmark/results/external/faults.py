@@ -179,7 +179,7 @@ def check_duplicates(
     return faults.add(
         twice,
         lambda i: (
-            f"{describe(i)} is there already, in {faults._unit} {faults.number(_first(codes, i, among))}; keep one of "
+            f"{describe(i)} already occurs in {faults._unit} {faults.number(_first(codes, i, among))}; keep one of "
             "the two"
         ),
     )

@@ -29,7 +29,7 @@ def write_template(path: Path, rows: pd.DataFrame | External) -> int:
         How many there are.
 
     Raises:
-        InputError: if the path is there already, does not end in .csv, cannot be written, or nothing lacks.
+        InputError: if the path exists, does not end in .csv or cannot be written, or if no row is missing.
     """
     if isinstance(rows, External):
         if rows.absent.empty:
@@ -40,7 +40,7 @@ def write_template(path: Path, rows: pd.DataFrame | External) -> int:
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path}: a template is written as CSV; give a name that ends in .csv")
     if path.exists():
-        raise InputError(f"{path}: is there already; name a new file, lest predictions be lost")
+        raise InputError(f"{path}: already exists; choose another file so that no predictions are overwritten")
     table = rows
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

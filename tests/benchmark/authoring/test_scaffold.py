@@ -24,7 +24,7 @@ from benchmark.authoring.scaffold import model_name, new_model, render_model
 from protocols import InputError
 from tests.benchmark.cli.test_cli import write_npz
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTION = ROOT / "tests" / "example_distribution"
 QUICK = ["--dataset", "toy", "--epochs", "1", "--seeds", "1", "--workers", "1"]
 
@@ -127,8 +127,8 @@ def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "out", "says"),
     [
-        ("lnln", "mine.py", "is there already"),
-        ("senti_ifusion", "mine.py", "is there already"),
+        ("lnln", "mine.py", "already exists"),
+        ("senti_ifusion", "mine.py", "already exists"),
         ("mine", "mine.txt", "ends in .py"),
         ("mine", "nowhere/mine.py", "no folder"),
         ("mine", "numpy.py", "would hide"),

@@ -58,7 +58,7 @@ def test_all_faults_are_told_at_once_each_with_its_number_of_rows(toy_set: Evalu
     kinds = {says.partition(":")[2].split("'")[0].strip() for _, says in FAULTS}
     assert len(lines) >= len(kinds) - 4
     assert any("seed is '1.5'" in line and "and 2 more rows" in line for line in lines)
-    (twice,) = [line for line in lines if "is there already" in line]
+    (twice,) = [line for line in lines if "already occurs" in line]
     assert f"line {len(table)} (and 1 more row)" in twice
     assert "in line 52; keep one" in twice
     with pytest.raises(InputError, match=f"the first of {len(lines)} faults"):
