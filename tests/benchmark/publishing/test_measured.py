@@ -28,7 +28,7 @@ from benchmark.study.study import Study, make_study
 from protocols import InputError
 from tests.samples import make_samples
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DEMO = ROOT / "results" / "measured" / "demo"
 
 

@@ -178,7 +178,7 @@ def test_scratch_of_a_killed_run_is_swept_up_and_that_of_a_living_one_is_not(tmp
         "    (folder / 'epoch-1.safetensors').write_bytes(b'x')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    root = Path(__file__).resolve().parents[2]
+    root = Path(__file__).resolve().parents[3]
     killed = subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=root, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(scratch(tmp_path)) == 1

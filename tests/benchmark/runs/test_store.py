@@ -182,7 +182,7 @@ def test_a_run_set_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
-    path = Path(__file__).resolve().parents[2] / "results" / "run.schema.json"
+    path = Path(__file__).resolve().parents[3] / "results" / "run.schema.json"
     assert json.loads(path.read_text()) == RunRecord.model_json_schema()
 
 

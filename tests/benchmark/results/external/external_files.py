@@ -10,7 +10,7 @@ import pandas as pd
 from benchmark.results.external import EvaluationSet, External, template
 from protocols import get_protocol
 
-DEMO = Path(__file__).parents[2] / "results" / "measured" / "demo"
+DEMO = Path(__file__).parents[4] / "results" / "measured" / "demo"
 PROTOCOLS = (get_protocol("complete"), get_protocol("inter-drop"))
 
 
