@@ -73,7 +73,7 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
     if truth.ndim != 1 or len(truth) == 0:
         raise InputError(f"label has shape {truth.shape}, expected (n,) with at least one sample")
     if cells.ndim != 2 or cells.shape[1] != len(truth):
-        raise InputError(f"predictions have shape {cells.shape}, expected (cells, {len(truth)}), one a label")
+        raise InputError(f"predictions have shape {cells.shape}, expected (cells, {len(truth)}), one per label")
     for name, values in (("label", truth[None, :]), ("prediction", cells)):
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
@@ -85,7 +85,7 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
 def constant_predictions(
     predictions: FloatArray, split_of: npt.NDArray[np.object_] | None = None
 ) -> npt.NDArray[np.bool_]:
-    """`(C,)`: whether the predictions of a cell are constant, so that they have no correlation.
+    """Find cells with constant predictions, which have no correlation; `(C,)` bool.
 
     Args:
         predictions: `(C, n)`.
@@ -113,7 +113,7 @@ def sums_by_cluster(
     scale: Scale,
     split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, FloatArray]:
-    """What every metric needs to know of each cluster.
+    """Sum over each cluster what the metrics are computed from.
 
     Args:
         label: `(n,)`, samples of a cluster side by side.
@@ -132,7 +132,7 @@ def sums_by_cluster(
         return result
 
     def distances(predicted: FloatArray, suffix: str) -> None:
-        """What MAE and Corr need."""
+        """Sum what MAE and Corr are computed from."""
         x = _standardised(predicted, constant_predictions(predicted, split_of))
         sums[f"error{suffix}"] = total(np.abs(predicted - truth))
         sums[f"x{suffix}"], sums[f"xx{suffix}"], sums[f"xy{suffix}"] = total(x), total(x * x), total(x * y)
@@ -162,7 +162,7 @@ def sums_by_cluster(
 
 
 def values_from_sums(sums: Sums, scale: Scale, metrics: tuple[str, ...] | None = None) -> dict[str, FloatArray]:
-    """Every metric from sums over samples, whatever their (broadcastable) shape.
+    """Compute every metric from sums over samples of any (broadcastable) shape.
 
     A class metric without any sample left (all labels 0 under Non0) is NaN; a correlation that is not defined is 0.
     """
@@ -196,7 +196,7 @@ def score_cells(
     label_range: tuple[float, float] = (-3.0, 3.0),
     split_of: npt.NDArray[np.object_] | None = None,
 ) -> pd.DataFrame:
-    """All metrics of many cells at full precision.
+    """Compute all metrics of many cells at full precision.
 
     Args:
         label: `(n,)`.
@@ -205,7 +205,7 @@ def score_cells(
         split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
-        C rows; a column a metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
+        C rows; a column per metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
         correlation, so `corr` is 0 by definition. Non0 metrics are NaN where every label is 0.
 
     Raises:
@@ -229,17 +229,19 @@ def score_cells(
 def score(
     label: npt.ArrayLike, prediction: npt.ArrayLike, label_range: tuple[float, float] = (-3.0, 3.0)
 ) -> dict[str, float]:
-    """All metrics of one prediction `(n,)`: see `score_cells`."""
+    """Compute all metrics of one prediction `(n,)`: see `score_cells`."""
     row = score_cells(label, np.atleast_2d(np.asarray(prediction, dtype=np.float64)), label_range).iloc[0]
     return {name: float(row[name]) for name in metric_names(label_range)}
 
 
 def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[int, int]:
-    """True (positive, negative) counts behind an F1 such as `f1_non0`."""
+    """Return the true (positive, negative) counts behind an F1 such as `f1_non0`."""
     binaries = scale_of(label_range).binaries
     suffix = f1_name.partition("_")[2]
     if not f1_name.startswith("f1_") or suffix not in binaries:
-        raise InputError(f"'{f1_name}' is no F1 of this label range; known: {', '.join('f1_' + b for b in binaries)}")
+        raise InputError(
+            f"'{f1_name}' is not an F1 of this label range; known: {', '.join('f1_' + b for b in binaries)}"
+        )
     truth = np.asarray(label, dtype=np.float64)
     binary = binaries[suffix]
     if binary.kept is not None:
@@ -251,7 +253,7 @@ def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, f
 def f1_is_possible(
     acc: float, f1: float, class_counts: tuple[int, int], rounding: float = 5e-5, *, averaged: bool = True
 ) -> bool:
-    """Whether this weighted F1 lies between the smallest and the largest of all confusion matrices with this accuracy.
+    """Check that this weighted F1 lies between the smallest and largest of all confusion matrices with this accuracy.
 
     Args:
         acc: Two-class accuracy, 0..1.
@@ -280,14 +282,14 @@ def f1_is_possible(
 
 
 def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFrame:
-    """How well integrity is estimated, by modality.
+    """Measure the error of estimated integrity, by modality.
 
     Args:
         true: `(n, 3)` realised integrity of text, audio, vision, 0..1.
         predicted: `(n, 3)` as a model estimates it.
 
     Returns:
-        One row a modality with `mae`, `spearman` (0 where undefined) and `constant` (truth or estimate is constant).
+        One row per modality with `mae`, `spearman` (0 where undefined) and `constant` (truth or estimate is constant).
     """
     from scipy.stats import spearmanr
 
@@ -333,7 +335,7 @@ def _ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray
 
 
 def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:
-    """F1 of both classes weighted by the true class counts; an F1 of 0 / 0 is 0, as in scikit-learn."""
+    """Compute the F1 of both classes weighted by the true class counts; an F1 of 0 / 0 is 0, as in scikit-learn."""
     neither = n - true - said + both
     f1_positive = _ratio(2 * both, true + said, 0.0)
     f1_negative = _ratio(2 * neither, 2 * n - true - said, 0.0)
@@ -341,7 +343,7 @@ def _weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatA
 
 
 def _macro_f1(classes: Sequence[Sequence[FloatArray]]) -> FloatArray:
-    """The mean F1 of classes of (true, said, both) counts; one that is neither true nor said anywhere has none."""
+    """Average the F1 of classes with (true, said, both) counts; those neither true nor predicted are left out."""
     total = sum(_ratio(2 * both, true + said, 0.0) for true, said, both in classes)
     return _ratio(
         np.asarray(total), np.asarray(sum((true + said > 0).astype(np.float64) for true, said, _ in classes)), np.nan
@@ -350,13 +352,13 @@ def _macro_f1(classes: Sequence[Sequence[FloatArray]]) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class _F1Range:
-    """Weighted F1 by the number of correct samples, `(n + 1,)` each.
+    """Range of the weighted F1 by the number of correct samples, `(n + 1,)` each.
 
     Attributes:
-        smallest: Of all confusion matrices.
-        largest: Of all confusion matrices.
-        smallest_mean: Of means of several confusion matrices: the greatest convex minorant of `smallest`.
-        largest_mean: The least concave majorant of `largest`.
+        smallest: Smallest of all confusion matrices.
+        largest: Largest of all confusion matrices.
+        smallest_mean: Smallest mean of several confusion matrices: the greatest convex minorant of `smallest`.
+        largest_mean: Largest mean: the least concave majorant of `largest`.
     """
 
     smallest: FloatArray
@@ -384,7 +386,7 @@ def _f1_range(positive: int, negative: int) -> _F1Range:
 
 
 def _concave_majorant(values: FloatArray) -> FloatArray:
-    """`(k,)`: the least concave function above `(k,)` values at 0, 1, ..."""
+    """Return the least concave function above `(k,)` values at 0, 1, ...; `(k,)`."""
     corners: list[int] = []
     for i in range(len(values)):  # Andrew's monotone chain, upper side
         while len(corners) > 1:

@@ -1,4 +1,4 @@
-"""The metrics by name, and the bins behind them for each label range.
+"""Metrics by name, and their bins for each label range.
 
 >>> METRICS["acc7"].heading, METRICS["acc7"].format(0.3514)
 ('Acc-7 ↑', '35.14')
@@ -21,16 +21,16 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Metric:
-    """How a metric is named and printed.
+    """Name and printed form of a metric.
 
     Attributes:
-        name: Key, as `acc2_non0`.
-        title: For a reader, as `Acc-2 Non0`.
+        name: Name for machines, such as `acc2_non0`.
+        title: Name for readers, such as `Acc-2 Non0`.
         higher_is_better: Direction.
-        perfect: The value of a perfect prediction.
-        percent: Whether it is a share that is printed in per cent.
-        definition: One line.
-        usual: Whether tables of many metrics show it unasked; all others have it in their files alone.
+        perfect: Value of a perfect prediction.
+        percent: True for a share that is printed in per cent.
+        definition: Definition, one line.
+        usual: True if tables of many metrics show it by default; others are in their files only.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """The direction as a symbol."""
+        """Direction as a symbol."""
         return "↑" if self.higher_is_better else "↓"
 
     @property
@@ -52,7 +52,7 @@ class Metric:
         return f"{self.title} {self.arrow}"
 
     def format(self, value: float, decimals: int | None = None) -> str:
-        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. What rounds to 0 has no sign."""
+        """Format a value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. A rounded 0 has no sign."""
         if not np.isfinite(value):
             return "n/a"
         digits = (2 if self.percent else 3) if decimals is None else decimals
@@ -60,7 +60,7 @@ class Metric:
 
 
 def with_sign(text: str) -> str:
-    """A printed difference, with a plus where what is printed is above 0."""
+    """Format a difference, with a plus if the printed number is above 0."""
     return f"+{text}" if float(text) > 0 else text
 
 
@@ -111,7 +111,7 @@ METRICS: dict[str, Metric] = {
 
 @dataclass(frozen=True)
 class Binary:
-    """A split into two classes: `kept` says which samples take part, by label; `positive` which class a value is."""
+    """Split into two classes: `kept` selects samples by label; `positive` gives the class of a value."""
 
     positive: Callable[[FloatArray], npt.NDArray[np.bool_]]
     kept: Callable[[FloatArray], npt.NDArray[np.bool_]] | None = None
@@ -119,15 +119,15 @@ class Binary:
 
 @dataclass(frozen=True)
 class Scale:
-    """The bins of one label range.
+    """Bins of one label range.
 
     Attributes:
-        name: For a reader.
+        name: Name for readers.
         label_range: Lowest and highest label.
-        classes: By metric: the function that bins labels and predictions; the metric is the share of equal bins.
-        binaries: By suffix: the split behind `acc2_<suffix>` and `f1_<suffix>`.
-        macro: By metric: the entry of `classes` whose bins it takes, and their codes; the metric is the macro-F1.
-        clipped: Whether the field clips predictions to the label range before MAE and Corr: `mae_clipped`,
+        classes: Functions that bin labels and predictions, by metric; the metric is the share of equal bins.
+        binaries: Splits behind `acc2_<suffix>` and `f1_<suffix>`, by suffix.
+        macro: Entries of `classes` and their codes, by metric; the metric is the macro-F1.
+        clipped: True if the field clips predictions to the label range before MAE and Corr: `mae_clipped`,
             `corr_clipped`.
         metrics: Names of all metrics in the order of a table.
     """
@@ -174,32 +174,32 @@ SIMS = Scale(
 
 
 def scale_of(label_range: tuple[float, float]) -> Scale:
-    """The scale whose labels have this range: any other than [-3, 3] and [-1, 1] has no classes, MAE and Corr alone.
+    """Return the scale of a label range; any other than [-3, 3] and [-1, 1] has no classes, only MAE and Corr.
 
     Raises:
-        InputError: for a range that is none.
+        InputError: for a range whose ends are not in order.
     """
     low, high = label_range
     for scale in (MOSI, SIMS):
         if (low, high) == scale.label_range:
             return scale
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InputError(f"label range [{low:g}, {high:g}] is none; expected the lowest and the highest label")
+        raise InputError(f"label range [{low:g}, {high:g}] is not a range; expected the lowest and the highest label")
     return Scale(f"labels from {low:g} to {high:g}", (low, high), {}, {}, {}, False, ("mae", "corr"))
 
 
 def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
-    """Names of the metrics that are defined for labels of this range, in the order of a table."""
+    """Return the names of the metrics that are defined for labels of this range, in the order of a table."""
     return scale_of(label_range).metrics
 
 
 def usual_metrics(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
-    """Those of `metric_names` that tables of many metrics show unasked."""
+    """Return those of `metric_names` that tables of many metrics show by default."""
     return tuple(name for name in metric_names(label_range) if METRICS[name].usual)
 
 
 def without_classes(label_range: tuple[float, float]) -> list[str]:
-    """What labels of a range without classes lack, a line; none where the range has classes."""
+    """Explain which metrics a range without classes does not have, in a line; empty for a range with classes."""
     if scale_of(label_range).classes:
         return []
     low, high = label_range

@@ -27,7 +27,7 @@ _SUBSETS = "available"
 
 
 def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric under every scenario: rows are models, columns the ticks of the axis in order, then the mean.
+    """Make a table of one metric under every scenario: rows are models, columns the ticks of the axis, then the mean.
 
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
@@ -44,14 +44,14 @@ def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def has_subsets(results: ProtocolResults) -> bool:
-    """Whether the protocol's scenarios are subsets of modalities."""
+    """Return True if the protocol's scenarios are subsets of modalities."""
     return bool(results.points["axis"].eq(_SUBSETS).all()) and not results.points["axis2"].any()
 
 
 def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric under every subset of available modalities: columns {t}, {a}, {v}, {t,a} ... and the means.
+    """Make a table of one metric under every subset of modalities: columns {t}, {a}, {v}, {t,a} ... and the means.
 
-    The literature averages over all seven subsets or over the six incomplete ones; each has a column of its own.
+    The literature averages over all seven subsets or over the six incomplete ones; each mean has its own column.
 
     Raises:
         InputError: for a protocol of other scenarios, or a metric that labels of this range do not have.
@@ -72,14 +72,14 @@ def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def has_grid(results: ProtocolResults) -> bool:
-    """Whether the protocol's scenarios lie on a grid of two numeric axes."""
+    """Return True if the protocol's scenarios lie on a grid of two numeric axes."""
     return len(_on_grid(results)) > 0
 
 
 def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric on a grid of two rates: a block of models for each value of the first, a column for the second's.
+    """Make a table of one metric on a grid of two rates: a block of models per value of the first, a column per second.
 
-    Models are compared within a block; a point that lies off the grid is left to the table of scenarios.
+    Models are compared within a block; points off the grid appear only in the table of scenarios.
 
     Raises:
         InputError: for a protocol without a second axis, or a metric that labels of this range do not have.
@@ -135,7 +135,7 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def _on_grid(results: ProtocolResults) -> dict[tuple[float, float], str]:
-    """Scenarios by their place; empty where the protocol has no second axis, or points share a place."""
+    """Return scenarios by their place; empty if the protocol has no second axis, or points share a place."""
     points = results.points[results.points["axis2"].ne("") & results.points["x"].notna() & results.points["y"].notna()]
     places = {
         (float(x), float(y)): str(scenario)
@@ -153,7 +153,7 @@ def _table(
     along: str,
     extra: Mapping[str, tuple[str, Sequence[str]]] | None = None,
 ) -> Table:
-    """Rows are models, columns the scenarios and the mean over them; `extra` are further means."""
+    """Make a table with models as rows and scenarios as columns, then their mean; `extra` are further means."""
     means = {"mean": ("of all" if extra else "Mean", results.scenarios), **(extra or {})}
     groups = {scenario: (scenario,) for scenario in results.scenarios} | {n: own for n, (_, own) in means.items()}
     accuracy = metric.replace("f1_", "acc2_")

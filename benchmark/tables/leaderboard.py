@@ -1,4 +1,4 @@
-"""Leaderboards: one row a model, sorted by mean MAE over a protocol's scenarios.
+"""Leaderboards: one row per model, sorted by mean MAE over a protocol's scenarios.
 
 Every metric is computed for one (model, seed, scenario) at full precision, then averaged over the scenarios, then over
 the seeds. A model with a hole in its grid gets no aggregate.
@@ -36,23 +36,23 @@ from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 
-#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
+#: Columns in the CSV only, to keep the leaderboard readable; the same holds for metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
-#: What of its costs stands in a leaderboard; the table of costs has the rest.
+#: Costs shown in a leaderboard; the table of costs has the others.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
 
 
 def leaderboard(
     panel: Panel, protocol: str | None = None, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> Table:
-    """The leaderboard of one protocol.
+    """Make the leaderboard of one protocol.
 
     Args:
         panel: Predictions on one data set, of any number of models.
-        protocol: Name; None when the panel has only one.
-        draws: Bootstrap draws behind intervals and ranks.
-        level: Of the intervals, and of telling models apart.
-        seed: Of the draws.
+        protocol: Name of the protocol; None if the panel has only one.
+        draws: Number of bootstrap draws behind intervals and ranks.
+        level: Confidence level of the intervals, ranks and bold.
+        seed: Seed of the draws.
 
     Raises:
         InputError: if the panel has no such protocol, or nothing was evaluated under it.
@@ -61,7 +61,7 @@ def leaderboard(
 
 
 def summary_tables(panel: Panel, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0) -> dict[str, Table]:
-    """The leaderboard of every protocol of the panel, in order."""
+    """Make the leaderboard of every protocol of the panel, in order."""
     return {name: leaderboard(panel, name, draws=draws, level=level, seed=seed) for name in protocol_names(panel)}
 
 
@@ -74,7 +74,7 @@ def per_scenario(
     level: float = 0.95,
     seed: int = 0,
 ) -> Table:
-    """One metric under every scenario of a protocol: see `scenarios_table`.
+    """Make a table of one metric under every scenario of a protocol: see `scenarios_table`.
 
     Raises:
         InputError: if the panel has no such protocol, or its label range no such metric.
@@ -84,7 +84,7 @@ def per_scenario(
 
 
 def leaderboard_table(results: ProtocolResults) -> Table:
-    """Rank, every metric with its interval (shown for MAE, in the CSV for all), spread over seeds, and costs.
+    """Make a table of rank, every metric with its interval (shown for MAE, in the CSV for all), seed spread and costs.
 
     Raises:
         InputError: if nothing was evaluated under the protocol.

@@ -18,7 +18,7 @@ from benchmark.tables.leaderboard import leaderboard
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 
-DEMO = Path(__file__).parents[2] / "results" / "measured" / "demo"
+DEMO = Path(__file__).parents[3] / "results" / "measured" / "demo"
 DRAWS = 300
 
 
@@ -191,10 +191,10 @@ def test_what_one_of_them_lacks_is_left_out_and_said(panel: Panel) -> None:
     found = between(holed, "lnln", "mult", metrics=["mae"])
     assert found.rows["protocol"].tolist() == ["complete", "intra-random"]
     (line,) = found.left_out
-    assert line.startswith("inter-drop: mult lacks 1 cell, such as seed 1 under drop(rate=0.3)")
+    assert line.startswith("inter-drop: mult: 1 cell missing, such as seed 1 under drop(rate=0.3)")
     assert "sentibench run again.yaml" in line
     assert len(between(holed, "lnln", "mult", "inter-drop", by_scenario=True).rows) == 9
-    with pytest.raises(InputError, match="cannot be compared; inter-drop: mult lacks"):
+    with pytest.raises(InputError, match="cannot be compared; inter-drop: mult: 1 cell missing"):
         between(holed, "lnln", "mult", "inter-drop")
     gone = without(panel, model="mult", scenario="complete")
     with pytest.raises(InputError, match="mult was not evaluated under it"):
