@@ -160,7 +160,7 @@ class ProtocolResults:
 
     @cached_property
     def rates(self) -> tuple[float, ...] | None:
-        """Where the scenarios lie on the protocol's one numeric axis; None when it has no such axis."""
+        """Positions of the scenarios on the protocol's one numeric axis; None without such an axis."""
         axes = self.points["axis"].unique().tolist()
         rates = self.points["x"].to_numpy(dtype=np.float64)
         one = len(axes) == 1 and axes != [""] and not self.points["axis2"].any()

@@ -34,12 +34,12 @@ _COLUMNS = (
 
 
 def plottable(panel: Panel, protocol: str) -> bool:
-    """Whether a protocol is a set of curves: numeric axes, each with at least two different values."""
+    """Return True if a protocol is a set of curves: numeric axes, each with at least two different values."""
     return on_axes(protocol_points(panel, protocol))
 
 
 def on_axes(points: pd.DataFrame) -> bool:
-    """Whether points (as `Panel.points`, of one protocol) lie on numeric axes, at least two different ones on each."""
+    """Return True if points (as `Panel.points`, of one protocol) have numeric axes, at least two values on each."""
     x = points["x"].to_numpy(np.float64)
     placed = np.isfinite(x).all() and (points["axis"] != "").all() and (points["axis2"] == "").all()
     values = points.groupby("axis", sort=False)["x"]
@@ -47,7 +47,7 @@ def on_axes(points: pd.DataFrame) -> bool:
 
 
 def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """The metrics of a figure: MAE, Acc-5 and F1 without neutral samples, or their like on another scale."""
+    """Return the metrics of a figure: MAE, Acc-5 and F1 without neutral samples, or their equivalents."""
     known = metric_names(label_range)
     return tuple(m for m in ("mae", "acc5", "f1_non0", "acc5_sims", "f1_sims") if m in known)
 
@@ -61,14 +61,14 @@ def curve_data(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What the figure shows.
+    """Compute the data of the figure.
 
     Returns:
-        One row a (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
+        One row per (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
         (of the protocol, from easy to hard), `scenario`, `mean` (over seeds; shares, not per cent), `low`, `high` (of
-        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (what the
-        interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed` (the model is told
-        at test time what is missing; the legend says so).
+        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (limits of
+        the interval; `hole`: a seed is missing here, so there is no value), `mask_informed` (the model reads the
+        masks at test time; marked in the legend).
 
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.
@@ -81,7 +81,7 @@ def curve_data(
 
 
 def read_curve_data(path: Path | str) -> pd.DataFrame:
-    """The CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
+    """Read the CSV beside a figure, as `curve_data` made it; a model may even be called `NA`."""
     return read_table(path, NUMBERS)
 
 
@@ -92,7 +92,7 @@ def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:
 
 @figure(columns=_COLUMNS, numbers=NUMBERS, maker="curve_data", check=_check_models)
 def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """Curves over the rates of a protocol, a panel a metric and axis."""
+    """Curves over the rates of a protocol, a panel per metric and axis."""
     metrics = list(dict.fromkeys(data["metric"].astype(str)))
     axes = list(dict.fromkeys(data["axis"].astype(str)))
     order = best_first(data, metrics[0])

@@ -1,4 +1,4 @@
-"""How a protocol is shown: curves over a numeric axis, a grid over two, a heat map of whatever else."""
+"""Layout of a protocol: curves over a numeric axis, a grid over two, a heat map of other points."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from typing import Any
 
 
 def views(points: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
-    """The charts of a protocol, each with the positions of its points.
+    """Return the charts of a protocol, each with the positions of its points.
 
     Args:
         points: Rows of `Panel.points` of one protocol, in order.
 
     Returns:
         `{"kind": "curve", "axis", "points"}`, ordered by x, for every axis with at least two different numbers and no
-        second axis; `{"kind": "grid", "axis", "axis2", "points"}` where points lie on two numeric axes; then
-        `{"kind": "map", "axis", "points"}` for what is left of a protocol of more than one point. Every point is in
-        one view, but for a protocol of a single point, which has none.
+        second axis; `{"kind": "grid", "axis", "axis2", "points"}` for points on two numeric axes; then
+        `{"kind": "map", "axis", "points"}` for the remaining points, if the protocol has more than one point. Every
+        point is in one view, except for a protocol of a single point, which has none.
     """
     if len(points) < 2:
         return []

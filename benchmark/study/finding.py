@@ -47,7 +47,7 @@ def find_runs(reference: str, root: Path, *, seed: int | None = None, dataset: s
 def _of_id(reference: str, root: Path) -> Path:
     if not _ID.fullmatch(reference):
         raise InputError(
-            f"'{reference}' is no run: expected a run's folder, four or more digits of its id, or STUDY:MODEL (runs "
+            f"'{reference}' is not a run: expected a run's folder, four or more digits of its id, or STUDY:MODEL (runs "
             f"are looked for under {root}; --out names another folder)"
         )
     store = RunStore(root)

@@ -23,7 +23,7 @@ _COLUMNS = (
 
 
 def count(setup: Setup, folder: Path, formats: Sequence[str]) -> tuple[list[Table], list[Path]]:
-    """The statistics table, and for `distributions` the figures of every data set."""
+    """Make the statistics table, and for `distributions` the figures of every data set."""
     described = [
         (name, published, describe(load_samples(name.partition("/")[0]), name.partition("/")[2] or None, probe=False))
         for name, published in setup.data

@@ -29,7 +29,7 @@ def test_the_command_writes_a_whole_file_or_none(
     source = write_npz(studies.samples["toy"], studies.test_rows("toy"), tmp_path / "new.npz", lacking=["vision"])
     output = tmp_path / "out" / "predictions.csv"
     code, _, err = call(capsys, str(folder), str(source), "--output", str(output))
-    assert (code, "there is no folder" in err) == (2, True)
+    assert (code, "does not exist; create it first" in err) == (2, True)
     output.parent.mkdir()
     code, out, err = call(capsys, str(folder), str(source), "--output", str(output))
     assert (code, out) == (0, "")

@@ -57,7 +57,7 @@ def test_the_files_name_every_data_set(toys: tuple[str, str], tmp_path: Path) ->
     assert usage(outcome.plan, outcome.folder).startswith("sentibench run --dataset toy --dataset toy-two ")
 
 
-def test_only_the_first_data_set_and_seed_say_that_a_trial_is_hopeless(toys: tuple[str, str], tmp_path: Path) -> None:
+def test_only_the_first_data_set_and_seed_can_end_a_trial_early(toys: tuple[str, str], tmp_path: Path) -> None:
     space = '{"optimisation.learning_rate": Interval(1e-5, 0.1, log=True)}'
     given: dict[str, Any] = {"optimisation": {"epochs": 12, "batch_size": 16, "patience": 12, "learning_rate": 0.02}}
     workers = Counting()
