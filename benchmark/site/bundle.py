@@ -33,15 +33,14 @@ Oracles: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Panel]]]
 _SELECTIONS = {
     VALID: {
         "title": "validation",
-        "text": "One checkpoint a run, chosen by validation MAE under the training regime, serves all metrics "
+        "text": "One checkpoint per run, chosen by validation MAE under the training regime, serves all metrics "
         "and all scenarios. The test split is not read before training has ended.",
         "honest": True,
     },
     TEST_ORACLE: {
         "title": "test oracle",
-        "text": "For each run, metric and protocol, the epoch that is best on the test set itself. No one could have "
-        "chosen it honestly: read these numbers only beside papers that selected so, and as a measure of what that is "
-        "worth.",
+        "text": "For each run, metric and protocol, the epoch that is best on the test set itself. It cannot be "
+        "chosen honestly: compare these numbers only with papers that selected in this way, as a measure of the effect.",
         "honest": False,
     },
 }
