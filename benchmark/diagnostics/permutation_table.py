@@ -144,7 +144,7 @@ def _by_point(data: pd.DataFrame, subject: str, protocol: str) -> Table:
     caption = (
         f"{_sizes(data)} With the model's own estimates of integrity, and what changes when they are shuffled among "
         "the test samples or replaced by the true integrity; |ΔI|: by how much shuffling changes a score. Differences "
-        "are paired, over videos and seeds. Bold: the interval leaves out 0 (every point for itself, not corrected)."
+        "are paired, over videos and seeds. Bold: the interval leaves out 0 (every point separately, not corrected)."
     )
     return Table(f"Integrity permutation under {protocol}: {subject}", tuple(columns), tuple(made), (), caption)
 

@@ -41,7 +41,7 @@ def check(folder: Path) -> list[str]:
         One line per difference; empty if there are none.
 
     Raises:
-        InputError: if the folder is no measured study, or needs a data set that is not available.
+        InputError: if the folder is not a measured study, or needs a data set that is not available.
     """
     manifest = read_manifest(folder)
     found = _files(folder, manifest)

@@ -83,7 +83,7 @@ def test_a_filled_copy_is_picked_up(folder: Path) -> None:
         ({"protocol": "", "point": ""}, "say in note what was missing"),
         ({"point": "rate=0.3"}, "point 'rate=0.3': protocol 'complete' has no such point"),
         ({"protocol": "intra-random", "point": "rate=x"}, "'x' is not a number"),
-        ({"protocol": "intra-random", "point": "0.3"}, "point '0.3' is none"),
+        ({"protocol": "intra-random", "point": "0.3"}, "point '0.3' is unknown"),
         ({"protocol": "inter-subsets", "point": "mean 0..0.9"}, "no such stretch"),
         ({"selection": "test"}, "selection is 'test'"),
         ({"aggregation": "best"}, "aggregation is 'best'"),
