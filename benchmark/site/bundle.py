@@ -40,7 +40,7 @@ _SELECTIONS = {
     TEST_ORACLE: {
         "title": "test oracle",
         "text": "For each run, metric and protocol, the epoch that is best on the test set itself. It cannot be "
-        "chosen honestly: compare these numbers only with papers that selected in this way, as a measure of the effect.",
+        "chosen honestly: compare these numbers only with papers that selected so, as a measure of the effect.",
         "honest": False,
     },
 }

@@ -113,7 +113,7 @@ def test_the_gain_is_taken_training_by_training() -> None:
         (("toy", "toy"), "'toy' and 'toy' are the same data"),
         (("toy", "toy/official"), "'toy' and 'toy/official' are the same data"),
         (("toy", "toy-two", "copy"), "'toy' and 'copy' are the same data"),
-        (("synthetic:size=tiny", "synthetic:seed=0,size=tiny"), "are the same data; name it once"),
+        (("synthetic:size=tiny", "synthetic:seed=0,size=tiny"), "are the same data; list it once"),
     ],
 )
 def test_data_that_would_leak_or_count_twice_is_refused(tmp_path: Path, datasets: tuple[str, ...], says: str) -> None:
