@@ -129,13 +129,13 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
-            owner = Optimisation if where.startswith("optimisation.") else cls
-            raise unknown_name(
-                f"config field of model '{name}'", where.rsplit(".", 1)[-1], owner.model_fields
-            ) from None
-        fault = f"{first['msg']}; found {first['input']!r}"
-        field = f", config field '{where}'" if where else ""  # no field if several do not fit together
-        raise InputError(f"model '{name}'{field}: {fault}") from None
+            fields = [*cls.model_fields, *(f"optimisation.{field}" for field in Optimisation.model_fields)]
+            if where.startswith("optimisation."):
+                fields = list(Optimisation.model_fields)
+            raise unknown_name(f"config field of model '{name}'", where.rsplit(".", 1)[-1], fields) from None
+        found = f"{first['msg']}; found {first['input']!r}"
+        field = f", config field '{where}'" if where else ""  # none where several fields do not fit together
+        raise InputError(f"model '{name}'{field}: {found}") from None
 
 
 def create(name: str, spec: InputSpec, config: Mapping[str, object] | ModelConfig | None = None) -> SentimentModel:

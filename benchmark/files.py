@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, names that every file system takes, checksums."""
+"""Files: written whole or not at all, names valid on every file system, checksums."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file beside its place and rename it into it, so that a reader never sees half a file.
 
     Args:
-        path: Where the file goes.
-        write: Given a path with the same suffix; writes the content there.
+        path: Path of the file.
+        write: Function that writes the content to a given path with the same suffix.
 
     Raises:
-        InputError: when the file cannot be written.
+        InputError: if the file cannot be written.
     """
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}{path.suffix}")
     try:
@@ -40,11 +40,11 @@ def replace_text(path: Path, text: str) -> Path:
 
 
 def safe_name(name: str) -> str:
-    """A name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
+    """Make a name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
     return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"
 
 
 def sha256_of(path: Path) -> str:
-    """sha256 of a file's content, in hexadecimal."""
+    """Return the sha256 of a file's content, in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,1 +1,1 @@
-"""Help for authors of models: a conformance kit and a file to start from."""
+"""Tools for authors of models: a conformance kit, and a file to start from."""

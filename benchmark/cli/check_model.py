@@ -1,4 +1,4 @@
-"""`sentibench models check`: whether models keep what every model must keep, and what they cost."""
+"""`sentibench models check`: check models against the contract of all models, and measure their cost."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ _MARKS = {"passed": "[green]✓[/]", "failed": "[bold red]✗[/]", "skipped": "[
 
 @click.command("check")
 @click.argument("names", nargs=-1, metavar="NAME|FILE...")
-@click.option("--all", "every", is_flag=True, help="Check every model that can be found.")
-@click.option("--only", multiple=True, metavar="CHECK", help="Only this check. Several: repeat.")
+@click.option("--all", "every", is_flag=True, help="Check every available model.")
+@click.option("--only", multiple=True, metavar="CHECK", help="Run only this check. Several: repeat.")
 @click.option(
     "--seconds",
     type=NumberRange(min=1),
     default=40.0,
     show_default=True,
-    help="Time that learning sixteen samples by heart may take.",
+    help="Time limit for overfitting sixteen samples, in seconds.",
 )
-@click.option("--traceback", is_flag=True, help="Show where in the model an error was raised.")
+@click.option("--traceback", is_flag=True, help="Show the traceback of an error within the model.")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
-@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Write JSON to this file as well.")
+@click.option("--out", type=click.Path(path_type=Path, dir_okay=False), help="Also write JSON to this file.")
 def check_models(
     names: tuple[str, ...],
     every: bool,
@@ -56,7 +56,7 @@ def check_models(
     from protocols import InputError
 
     if out is not None and not out.resolve().parent.is_dir():
-        raise InputError(f"--out: there is no folder {out.resolve().parent}; make it first")
+        raise InputError(f"--out: folder {out.resolve().parent} does not exist; create it first")
     load_plugins(plugins)
     console = Console(stderr=as_json, highlight=False)
     chosen = _chosen(names, every)
@@ -80,7 +80,7 @@ def check_models(
     if failed and not as_json:
         first = failed[0]
         console.print(
-            f"look further: sentibench models check {first.model} --only {first.failed[0].name} --traceback",
+            f"details: sentibench models check {first.model} --only {first.failed[0].name} --traceback",
             style="dim",
             soft_wrap=True,
         )
@@ -88,7 +88,7 @@ def check_models(
 
 
 def _chosen(names: tuple[str, ...], every: bool) -> list[str]:
-    """The models meant: by name, by file, or all; each once, in the order given."""
+    """Return the names of the chosen models: by name, by file, or all; each once, in the given order."""
     from baselines import model_class, models
     from protocols import InputError, load_plugin
 
@@ -112,12 +112,12 @@ def _chosen(names: tuple[str, ...], every: bool) -> list[str]:
 
 
 def _teller(status: Status | None, model: str) -> Callable[[str], None]:
-    """What shows the check that is being made, where there is a terminal to show it on."""
+    """Return a function that shows the name of the current check, on a terminal."""
     return lambda check: status.update(f"{model}: {check}") if status else None
 
 
 def _show(console: Console, report: ConformanceReport, *, full: bool, traceback: bool) -> None:
-    """A line a check, or a line for a model and one for each check that failed."""
+    """Print one line per check, or one line for the model and one per failed check."""
     from rich.table import Table
 
     if full:
@@ -144,11 +144,11 @@ def _show(console: Console, report: ConformanceReport, *, full: bool, traceback:
 
 
 def _text(result: CheckResult) -> str:
-    """The property; what was found where it does not hold, or why it was not asked."""
+    """Return the checked property, with the finding of a failed check; or the reason why a check was skipped."""
     if result.status == "passed":
         return _escaped(result.statement)
     if result.status == "skipped":
-        return f"[dim]not asked: {_escaped(result.detail)}[/]"
+        return f"[dim]skipped: {_escaped(result.detail)}[/]"
     return f"{_escaped(result.statement)}\n[red]{_escaped(result.detail)}[/]"
 
 
@@ -159,14 +159,14 @@ def _escaped(text: str) -> str:
 
 
 def _cost_text(cost: Cost) -> str:
-    """What a model costs, in four lines."""
+    """Return the cost of a model, in four lines."""
     return (
         f"  parameters           {cost.parameters:,}, text encoder excluded\n"
         f"  operations a sample  {_flops(cost.flops_per_sample)} to predict, "
         f"{_flops(cost.training_flops_per_sample)} to train\n"
         f"  a batch of 32        {cost.train_step_ms:.0f} ms to train, {cost.predict_ms:.0f} ms to predict "
         f"({cost.threads} thread{'s' if cost.threads > 1 else ''})\n"
-        f"  peak in training     {cost.peak_memory_mb:.1f} MiB, {cost.memory_per_sample_mb:.2f} MiB more a sample"
+        f"  peak in training     {cost.peak_memory_mb:.1f} MiB, {cost.memory_per_sample_mb:.2f} MiB more per sample"
     )
 
 

@@ -1,4 +1,4 @@
-"""`sentibench compare`: whether two models really differ."""
+"""`sentibench compare`: test whether two models differ."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmark.cli.options import OUT, Number, Whole
 if TYPE_CHECKING:
     from benchmark.tables.comparison import Comparison
 
-#: More verdicts than this are counted, not listed.
+#: Maximum number of verdicts that are listed; more are only counted.
 _LISTED = 8
 
 
@@ -21,13 +21,22 @@ _LISTED = 8
 @click.argument("a")
 @click.argument("b")
 @OUT
-@click.option("--study", help="Name of a study under --out, a study file, or a folder of a measured study.")
-@click.option("--dataset", help="Where the study has several: mosi, or mosi/official.")
-@click.option("--protocol", "protocols", multiple=True, help="Only this protocol. Several: repeat.")
-@click.option("--metric", "metrics", multiple=True, help="Such as f1_non0, or all. Several: repeat.")
-@click.option("--by-scenario", is_flag=True, help="Every scenario for itself, instead of the mean over a protocol.")
-@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of all intervals and verdicts together.")
-@click.option("--draws", type=Whole(min=2), default=2000, show_default=True, help="Bootstrap draws.")
+@click.option(
+    "--study",
+    help="Name of a study under --out, a study file, or the folder of a measured study. Default: the one run last.",
+)
+@click.option("--dataset", help="Data set, if the study has several: mosi, or mosi/official.")
+@click.option("--protocol", "protocols", multiple=True, help="Compare under this protocol only. Several: repeat.")
+@click.option("--metric", "metrics", multiple=True, help="Metric, such as f1_non0, or all. Several: repeat.")
+@click.option("--by-scenario", is_flag=True, help="Compare scenario by scenario instead of by protocol mean.")
+@click.option(
+    "--level",
+    type=Number(),
+    default=0.95,
+    show_default=True,
+    help="Confidence level of all intervals and verdicts together.",
+)
+@click.option("--draws", type=Whole(min=2), default=2000, show_default=True, help="Number of bootstrap draws.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def compare(
     a: str,
@@ -42,10 +51,10 @@ def compare(
     draws: int,
     as_json: bool,
 ) -> None:
-    """Test whether models A and B of a study (by default the one that was run last) differ.
+    """Test whether models A and B of a study (default: the one run last) differ.
 
     A and B are names of rows, the first digits of a run's id, or STUDY:MODEL to compare two studies on the same data.
-    Without --metric: MAE, and every usual metric where one protocol is named. Intervals and verdicts are corrected for
+    Default metrics: MAE, and every usual metric if one protocol is named. Intervals and verdicts are corrected for
     the number of questions (Bonferroni): fewer questions leave more power.
     """
     from benchmark.results.comparing import compare as compare_rows

@@ -1,4 +1,4 @@
-"""`sentibench data`: import, list, verify, describe."""
+"""`sentibench data`: import, list, verify and describe data sets."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import Number, load_plugins, plugin_option
+from benchmark.cli.options import Commands, Number, load_plugins, plugin_option
 
 
-@click.group()
+@click.group(cls=Commands)
 def data() -> None:
     """Import, list, verify and describe data sets."""
 
@@ -18,14 +18,14 @@ def data() -> None:
 @data.command("import")
 @click.argument("name")
 @click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--force", is_flag=True, help="Replace a data set of that name.")
+@click.option("--force", is_flag=True, help="Replace an existing data set of that name.")
 @click.option(
     "--label-range",
     nargs=2,
     type=Number(),
     metavar="LOW HIGH",
-    help="Lowest and highest label. Default: as the file says, or its checksum; else the smaller of -1 to 1 and -3 to "
-    "3 that holds all labels. Any other range must be said.",
+    help="Lowest and highest label. Default: from the file or its checksum; else the smaller of -1 to 1 and -3 to 3 "
+    "that contains all labels. Any other range must be given.",
 )
 @click.option(
     "--map-labels",
@@ -33,30 +33,33 @@ def data() -> None:
     type=Number(),
     metavar="LOW HIGH",
     help="Map the label range linearly to this one: -3 3 (or -1 1, for the bins of CH-SIMS) gives labels from 1 to 5 "
-    "accuracies and F1; without it they have MAE and Corr.",
+    "accuracies and F1; without it they have only MAE and Corr.",
 )
 @click.option(
     "--vocabulary",
     metavar="NAME",
-    help="MMSA pickle, npz: what the token ids index, bert-base-uncased or bert-base-chinese. Default: as the file "
-    "says, or its checksum; else by the writing of most raw texts.",
+    help="MMSA pickle, npz: vocabulary of the token ids, bert-base-uncased or bert-base-chinese. Default: from the "
+    "file or its checksum; else by the script of most raw texts.",
 )
 @click.option(
     "--split",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="npz, csd, CSV: which videos are train, valid, test (CSV 'video,part', or JSON). Default: hashed, by video.",
+    help="npz, csd, CSV: file with the part (train, valid, test) of each video (CSV 'video,part', or JSON). Default: "
+    "by a hash of the video.",
 )
 @click.option(
     "--use",
     metavar="ROLE=FILE",
     multiple=True,
-    help="csd: the file for labels, words, vectors, audio or vision (or 'none'), where names do not tell.",
+    help="csd: file of the labels, words, vectors, audio or vision (or 'none'), if names do not show it; repeatable.",
 )
 @click.option(
-    "--label-column", metavar="COLUMN", help="csd: number of the label column, from 0. CSV: its name. Default: label."
+    "--label-column",
+    metavar="COLUMN",
+    help="csd: number of the label column, from 0. CSV: name of the label column (default: label).",
 )
-@click.option("--text-column", metavar="NAME", help="CSV: the column of the text. Default: text.")
+@click.option("--text-column", metavar="NAME", help="CSV: name of the text column. Default: text.")
 def import_(
     name: str,
     paths: tuple[Path, ...],
@@ -72,9 +75,9 @@ def import_(
     """Import PATH as the data set NAME.
 
     PATH is a feature pickle (MMSA, MISA, MulT) or a folder of train.pkl, dev.pkl and test.pkl, an npz archive, a folder
-    of CMU-SDK .csd files (or the files), or a CSV of text and labels. NAME is free: it says nothing of what is in the
-    data. Videos are those that the source names, or that its ids tell (dia125_utt3, VIDEO[3]). What has to be guessed
-    is said; what nobody would read, such as an unknown array, is refused.
+    of CMU-SDK .csd files (or the files), or a CSV of text and labels. NAME can be chosen freely: nothing is derived
+    from it. Videos are those named by the source, or by its ids (dia125_utt3, VIDEO[3]). Every guess is printed;
+    anything that would be ignored, such as an unknown array, is refused.
     """
     from benchmark.data.catalog import import_data
     from benchmark.data.importers import ImportOptions
@@ -94,7 +97,7 @@ def import_(
 
 
 def _roles(use: tuple[str, ...]) -> dict[str, str]:
-    """ROLE=FILE arguments by role."""
+    """Read ROLE=FILE arguments into files by role; raises InputError."""
     from protocols import InputError
 
     roles: dict[str, str] = {}
@@ -110,7 +113,7 @@ def _roles(use: tuple[str, ...]) -> dict[str, str]:
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(plugins: tuple[str, ...], as_json: bool) -> None:
-    """List the data sets that are there."""
+    """List the available data sets."""
     from rich.console import Console
     from rich.table import Table
 
@@ -139,13 +142,13 @@ def list_(plugins: tuple[str, ...], as_json: bool) -> None:
 @data.command("verify")
 @click.argument("names", nargs=-1)
 def verify(names: tuple[str, ...]) -> int:
-    """Check that stores hold what was imported (all of them, or those named); exit code 1 if one does not."""
+    """Check that stores are unchanged since their import (all, or those named); exit code 1 if one has changed."""
     from benchmark.data.catalog import find_store, store_files
     from benchmark.data.store import verify_store
 
     paths = [find_store(name) for name in names] or store_files()
     if not paths:
-        click.echo("no data set yet; import one with: sentibench data import NAME FILE")
+        click.echo("no data sets; import one with: sentibench data import NAME FILE")
         return 0
     good = True
     for path in paths:
@@ -160,13 +163,15 @@ def verify(names: tuple[str, ...]) -> int:
 @click.argument("name", metavar="NAME[/SPLIT]")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
-    "--figures", type=click.Path(path_type=Path, file_okay=False), help="Draw labels and lengths into this folder."
+    "--figures",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write figures of labels and lengths to this folder.",
 )
-@click.option("--probe/--no-probe", default=True, help="Whether to ask every modality by itself (default: yes).")
+@click.option("--probe/--no-probe", default=True, help="Predict labels from each modality separately.")
 def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> None:
-    """Describe a data set: parts, classes, lengths, gaps, what parts share, and what each modality tells by itself.
+    """Describe a data set: parts, classes, lengths, gaps, overlap of parts, and how well each modality predicts alone.
 
-    Warnings about what could spoil an evaluation come last.
+    Warnings about threats to an evaluation come last.
     """
     from rich.console import Console
 

@@ -1,4 +1,4 @@
-"""How the terminal shows a description of a data set: compact tables, histograms as small bars, warnings last."""
+"""Descriptions of data sets on a terminal: compact tables, histograms as small bars, warnings last."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _WIDEST = 120
 
 
 def bars(counts: Sequence[int]) -> str:
-    """Counts as bars of eight heights, the largest full; a count of 0 is blank, any other shows.
+    """Draw counts as bars of eight heights, the largest full; only a count of 0 is blank.
 
     >>> bars((0, 1, 5, 10))
     ' ▁▄█'
@@ -29,7 +29,7 @@ def bars(counts: Sequence[int]) -> str:
 
 
 def show(description: Description, console: Console) -> None:
-    """Print a description, no wider than 120 columns and fit for 80."""
+    """Print a description, at most 120 columns wide and readable in 80."""
     if console.width > _WIDEST:
         console.width = _WIDEST
     console.print(_head(description), highlight=False)
@@ -42,7 +42,7 @@ def show(description: Description, console: Console) -> None:
         ("Modalities", _modalities(description)),
         (f"Words, tokens of {description.vocabulary}", _words(description)),
         ("In more than one part", _shared(description)),
-        ("Each modality by itself: ridge regression, test part", _probes(description)),
+        ("Each modality separately: ridge regression, test part", _probes(description)),
     ):
         if table is not None:
             console.print()
@@ -73,7 +73,7 @@ def _head(d: Description) -> Text:
     if d.sha256:
         text.append(f"; {kind}", style="dim")
     for note in d.notes:
-        # said above already, from the checksum
+        # already printed above, from the checksum
         if not note.startswith(("official file", "not one of the published")):
             text.append(f"\n{note}", style="dim")
     return text
@@ -87,7 +87,7 @@ def _table(*headers: str, left: int = 1) -> Table:
 
 
 def _parts(d: Description) -> Table:
-    signs = ("neg.", "zero", "pos.") if d.classes else ()  # what is neutral in another range, nobody said
+    signs = ("neg.", "zero", "pos.") if d.classes else ()  # in another range, the neutral label is unknown
     table = _table("", "samples", "videos", *signs, "mean", "sd", "const. MAE")
     table.add_column("labels", no_wrap=True)
     for p in d.parts:
@@ -185,7 +185,7 @@ def _shared(d: Description) -> Table | Text:
 
 
 def _cut(text: str, width: int = 26) -> str:
-    """What fits beside the numbers on 80 columns."""
+    """Shorten a text to the space beside the numbers on 80 columns."""
     return text if len(text) <= width else text[: width - 1] + "…"
 
 

@@ -1,4 +1,4 @@
-"""`sentibench doctor`: what this machine has."""
+"""`sentibench doctor`: show versions, device, data sets and text encoder of this machine."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def doctor(as_json: bool) -> None:
-    """Show versions, device, threads, and the data sets and text encoder that are found."""
+    """Show versions, device and threads, and the available data sets and text encoder."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text

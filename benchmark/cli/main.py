@@ -12,28 +12,29 @@ from contextlib import contextmanager
 
 import click
 
-from protocols import InputError
+from benchmark.cli.options import Commands
+from protocols import InputError, unknown_name
 
-#: Verb -> (module that holds it, help for the list). Modules are imported when their verb is used.
+#: Verb -> (its module, its line in the list of commands). Modules are imported when their verb is used.
 _VERBS = {
-    "run": ("benchmark.cli.run", "Train and evaluate a study; what is there already is not done again."),
+    "run": ("benchmark.cli.run", "Train and evaluate a study; finished runs are reused."),
     "tune": ("benchmark.cli.tune", "Search a model's hyper-parameters on validation data."),
-    "report": ("benchmark.cli.report", "Tables of a study."),
-    "plot": ("benchmark.cli.plot", "Figures of a study."),
-    "site": ("benchmark.cli.site", "An interactive page of a study, in one file."),
-    "compare": ("benchmark.cli.compare", "Whether two models really differ: a paired test."),
-    "score": ("benchmark.cli.score", "Rate predictions that were made elsewhere."),
-    "predict": ("benchmark.cli.predict", "A trained run on new samples, whatever modalities they have."),
-    "reproduce": ("benchmark.cli.reproduce", "A table or figure of a paper, reported beside measured."),
+    "report": ("benchmark.cli.report", "Print and write the tables of a study."),
+    "plot": ("benchmark.cli.plot", "Draw the figures of a study."),
+    "site": ("benchmark.cli.site", "Write an interactive page of a study, in one file."),
+    "compare": ("benchmark.cli.compare", "Test whether two models differ (paired)."),
+    "score": ("benchmark.cli.score", "Evaluate predictions that were made elsewhere."),
+    "predict": ("benchmark.cli.predict", "Predict new samples with a trained run."),
+    "reproduce": ("benchmark.cli.reproduce", "Rebuild a table or figure of a paper: reported beside measured."),
     "data": ("benchmark.cli.data", "Import, list, verify and describe data sets."),
-    "models": ("benchmark.cli.models", "List the models."),
+    "models": ("benchmark.cli.models", "List, check and create models."),
     "protocols": ("benchmark.cli.protocols", "List, show and export protocols."),
-    "doctor": ("benchmark.cli.doctor", "Versions, device, data and encoder found."),
+    "doctor": ("benchmark.cli.doctor", "Show versions, device, data sets and text encoder."),
 }
 
 
-class _LazyGroup(click.Group):
-    """Imports a verb's module only when it is called, so that `--help` is instant."""
+class _LazyGroup(Commands):
+    """Group that imports a verb's module only when it is called, so that `--help` is instant."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_VERBS)
@@ -49,7 +50,10 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, text) for name, (_, text) in _VERBS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
+)
 @click.version_option(package_name="sentibench", prog_name="sentibench")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def sentibench(debug: bool) -> None:
@@ -62,7 +66,7 @@ class Terminated(KeyboardInterrupt):
 
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """Within it, SIGTERM raises `Terminated`, so that workers are ended and files closed; a second one is ignored."""
+    """Context in which SIGTERM raises `Terminated`, so that workers end and files are closed; a second is ignored."""
 
     def terminate(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)
@@ -79,7 +83,7 @@ def _terminable() -> Iterator[None]:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Entry point: runs a verb; bad input is one line on standard error and exit code 2."""
+    """Run a verb (entry point); bad input is one line on standard error and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     try:
@@ -91,19 +95,29 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _fail(" ".join(error.format_message().split()) + hint)
+        _fail(" ".join(_usage_text(error, context).split()) + hint)
     except InputError as error:
         if debug:
             traceback.print_exc()
         _fail(" ".join(str(error).split()))
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ or error  # click hides an interrupt behind an abort
-        click.echo("sentibench: interrupted; run the same command again to go on", err=True)
+        click.echo("sentibench: interrupted; run the same command again to continue", err=True)
         sys.exit(143 if isinstance(cause, Terminated) else 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage_text(error: click.ClickException, context: click.Context | None) -> str:
+    """Text of a usage error; for an unknown option, with the nearest options of the command."""
+    if context is None or not isinstance(error, click.NoSuchOption):
+        return error.format_message()
+    options = (p for p in context.command.get_params(context) if isinstance(p, click.Option))
+    return str(
+        unknown_name("option", error.option_name, [name for o in options for name in (*o.opts, *o.secondary_opts)])
+    )
 
 
 def _fail(message: str) -> None:

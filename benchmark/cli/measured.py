@@ -1,4 +1,4 @@
-"""What `sentibench report` does with folders of measured studies: `--check`, `--publish`, `--refresh`."""
+"""Folders of measured studies: `--check`, `--publish` and `--refresh` of `sentibench report`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def check_measured(folder: Path, *, as_json: bool = False) -> int:
-    """Recompute every number of a folder and print what differs; 1 when anything does."""
+    """Recompute every number of a folder and print the differences; returns 1 if there are any, else 0."""
     from benchmark.publishing.measured import check
     from benchmark.results.measured import read_manifest
 
@@ -40,7 +40,7 @@ def publish_measured(results: StudyResults, folder: Path, *, draws: int = 2000, 
 
 
 def refresh_measured(folder: Path) -> int:
-    """Make the tables of a folder anew from its own predictions."""
+    """Rebuild the tables of a folder from its own predictions."""
     from benchmark.publishing.measured import refresh
 
     return _written(folder, refresh(folder))

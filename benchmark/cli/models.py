@@ -1,4 +1,4 @@
-"""`sentibench models`: which models there are."""
+"""`sentibench models`: list, check and create models."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from benchmark.cli.check_model import check_models
 from benchmark.cli.new_model import new_model
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import Commands, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from baselines import ModelInfo
 
 
-@click.group()
+@click.group(cls=Commands)
 def models() -> None:
-    """List the models."""
+    """List, check and create models."""
 
 
 models.add_command(new_model)
@@ -29,10 +29,10 @@ models.add_command(check_models)
 
 @models.command("list")
 @plugin_option
-@click.option("--variants", is_flag=True, help="Also the ablations of models.")
+@click.option("--variants", is_flag=True, help="Also list the ablations of models.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None:
-    """List every model that can be found: paper, what it reads, what it needs, its size."""
+    """List every available model: paper, modalities it reads, requirements, number of parameters."""
     from dataclasses import asdict
 
     from rich.console import Console
@@ -52,9 +52,9 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
     console = Console(markup=False)
     own = [(n, _short(i), _reads(i), _needs(i), f"{s:,}") for n, i, s in rows if not i.variant_of]
     console.print(_table(("model", "paper", "reads", "needs"), own), "")
-    if variants:  # by themselves: their names are long, and they read and need what their model does
+    if variants:  # a separate table: names are long, and variants read and need the same as their model
         others = [(n, _short(i), f"{s:,}") for n, i, s in rows if i.variant_of]
-        console.print(_table(("variant", "what is different"), others), "")
+        console.print(_table(("variant", "difference"), others), "")
     console.print(
         "parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded; "
         "titles, links and differences from the papers: --json",
@@ -63,7 +63,7 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
 
 
 def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    """The columns, and the parameters as the last; the first is a name, which is typed and stays in one piece."""
+    """Make a table of the columns and, last, the parameters; the first column is a name and is never wrapped."""
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
@@ -85,7 +85,7 @@ def _needs(info: ModelInfo) -> str:
 
 
 def _short(info: ModelInfo) -> str:
-    """`LNLN (NeurIPS 2024)`: the name and where it was published."""
+    """`LNLN (NeurIPS 2024)`: name and venue of publication."""
     where = info.paper.rpartition("(")[2].rstrip(")") if info.paper.endswith(")") else ""
     known = not where or where in info.title or info.variant_of
     return info.title if known else f"{info.title} ({where})"

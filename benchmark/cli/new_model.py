@@ -1,4 +1,4 @@
-"""`sentibench models new`: a model to start from, as one file."""
+"""`sentibench models new`: write a small model to start from, as one file."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import click
 
 @click.command("new")
 @click.argument("name")
-@click.option("--out", type=click.Path(path_type=Path), help="The file, or a folder; default: NAME.py here.")
-@click.option("--force", is_flag=True, help="Replace the file if it is there.")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="File or folder to write to. Default: NAME.py in the current folder."
+)
+@click.option("--force", is_flag=True, help="Replace an existing file.")
 def new_model(name: str, out: Path | None, force: bool) -> None:
-    """Write NAME.py: a small model that trains as it is, with a comment at each place where yours goes."""
+    """Write NAME.py: a small model that trains as it is, with a comment at each place to change."""
     from benchmark.authoring.scaffold import model_name
     from benchmark.authoring.scaffold import new_model as write
 

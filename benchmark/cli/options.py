@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from protocols import read_number, read_whole
+from protocols import read_number, read_whole, unknown_name
 
 if TYPE_CHECKING:
     from benchmark.runs.executors import Executor
@@ -17,21 +17,34 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 
+class Commands(click.Group):
+    """Group of commands that suggests the nearest of them for an unknown one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the name and command that arguments begin with; raises InputError for an unknown name."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
+            raise unknown_name("command", name, self.list_commands(ctx), hint=f"(see {ctx.command_path} --help)")
+        return super().resolve_command(ctx, args)
+
+
 class Whole(click.IntRange):
-    """A whole number in plain digits: `1_0` is a typing error and not 10."""
+    """Whole number in plain digits: `1_0` is a typing error and not 10."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; fails as click's own types do."""
+        """Return the number; fails as click's own types do."""
         if isinstance(value, str) and read_whole(value) is None:
             self.fail(f"{value!r} is not a valid integer.", param, ctx)
         return super().convert(value, param, ctx)
 
 
 class Number(click.types.FloatParamType):
-    """A decimal number in plain digits: `1_0` is a typing error and not 10."""
+    """Decimal number in plain digits: `1_0` is a typing error and not 10."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The number; fails as click's own types do."""
+        """Return the number; fails as click's own types do."""
         if isinstance(value, str) and read_number(value) is None:
             self.fail(f"{value!r} is not a valid number.", param, ctx)
         return super().convert(value, param, ctx)
@@ -42,8 +55,8 @@ class NumberRange(Number, click.FloatRange):
 
 
 def plugin_option(command: F) -> F:
-    """`--plugin FILE`, any number of times, as `plugins`."""
-    text = "A Python file that registers models, mechanisms, protocols or data sets."
+    """Add `--plugin FILE`, any number of times, as `plugins`."""
+    text = "Python file that registers models, mechanisms, protocols or data sets. Several: repeat."
     return click.option("--plugin", "plugins", multiple=True, type=click.Path(), help=text)(command)
 
 
@@ -62,14 +75,14 @@ def executor_options(command: F) -> F:
     """Add `--workers`, `--device`, `--timeout` and `--executor`, which `chosen_executor` reads."""
     for option in (
         click.option("--executor", default="local", show_default=True,
-                     help="Where runs are executed: local (worker processes), inline (this process, for debuggers), or "
-                     "the name of one that is installed."),
+                     help="Executor of the runs: local (worker processes), inline (this process, for debuggers), or "
+                     "the name of an installed one."),
         click.option("--timeout", callback=_seconds, metavar="DURATION",
-                     help="End a run that takes longer, such as 90 (seconds), 30m or 2h, and file it as failed; "
-                     "default: no limit."),
-        click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1."),
+                     help="Time limit of a run, such as 90 (seconds), 30m or 2h; a run that takes longer is ended and "
+                     "filed as failed. Default: no limit."),
+        click.option("--device", default="cpu", show_default=True, help="Device: cpu, cuda or cuda:1."),
         click.option("--workers", type=click.IntRange(min=1),
-                     help="Number of worker processes; default: one a core, or one with an accelerator."),
+                     help="Number of worker processes. Default: one per core, or one with an accelerator."),
     ):  # fmt: skip
         command = option(command)
     return command
@@ -93,12 +106,12 @@ def load_plugins(plugins: Iterable[str]) -> None:
 
 
 def split_list(text: str | None) -> list[str]:
-    """`a, b` as a list."""
+    """Split `a, b` into a list."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def read_seeds(text: str | None) -> int | list[int] | None:
-    """`5` for five seeds, `0,3` for these; raises InputError for anything else."""
+    """Read `5` as five seeds and `0,3` as these two; raises InputError for anything else."""
     from protocols import InputError
 
     if text is None:
@@ -115,7 +128,7 @@ def read_seeds(text: str | None) -> int | list[int] | None:
 
 
 def check_device(device: str) -> None:
-    """Raises InputError for a device that is not there."""
+    """Raise InputError for an unknown or unavailable device."""
     import torch
 
     from protocols import InputError
@@ -123,9 +136,9 @@ def check_device(device: str) -> None:
     try:
         found = torch.device(device)
     except RuntimeError:
-        raise InputError(f"--device: '{device}' is none; write cpu, cuda or cuda:1") from None
+        raise InputError(f"--device: unknown device '{device}'; expected cpu, cuda or cuda:1") from None
     if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device: no CUDA device is available here; leave the option out to run on the processor")
+        raise InputError("--device: no CUDA device is available; leave the option out to run on the processor")
 
 
 OUT_DEFAULT = Path("results/runs")

@@ -1,4 +1,4 @@
-"""`sentibench plot`: the figures of a study that was run, and the diagnostics of one of its models."""
+"""`sentibench plot`: draw the figures of a study, or the diagnostics of a trained model."""
 
 from __future__ import annotations
 
@@ -12,14 +12,18 @@ import click
 from benchmark.cli.options import OUT, Whole, check_device, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
-#: What is examined unless said otherwise: everything at once, whole modalities, positions.
+#: Default protocols of the diagnostics: everything at once, whole modalities, positions.
 _EXAMINED = ("uncertain", "inter-drop", "intra-random")
 _FORMATS = ("png", "pdf", "svg")
-#: Kinds of this project, as `benchmark.figures.kinds` has them, which is not imported for `--help`.
+#: Kinds of figures of this project, as in `benchmark.figures.kinds`, which is not imported for `--help`.
 KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integrity")
 
 _format_option = click.option(
-    "--format", "formats", multiple=True, type=click.Choice(_FORMATS), help="Repeatable; default: all."
+    "--format",
+    "formats",
+    multiple=True,
+    type=click.Choice(_FORMATS),
+    help="File format. Several: repeat. Default: all.",
 )
 
 
@@ -42,13 +46,23 @@ class _Plot(click.Command):
     "kinds",
     multiple=True,
     metavar="NAME",
-    help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin; all that apply by default. Several: repeat.",
+    help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin. Several: repeat. Default: all that apply.",
 )
-@click.option("--protocol", help="Only this one (cost, ranks and calibration are then over it).")
-@click.option("--metric", "metrics", multiple=True, help="As in `sentibench report`, such as mae or acc5; repeatable.")
-@click.option("--models", help="Shown in full, others grey or left out: `senti-ifusion,lnln`. Default: all of a few.")
-@click.option("--scenario", help="Of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
-@click.option("--width", type=click.Choice(("column", "text")), default="text", help="3.4 or 7 inches; default: text.")
+@click.option("--protocol", help="Draw this protocol only (cost, ranks and calibration are then over it).")
+@click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    help="Metric, as in `sentibench report`, such as mae or acc5. Several: repeat.",
+)
+@click.option(
+    "--models",
+    help="Models to emphasise, such as senti-ifusion,lnln; others are grey or left out. Default: all of a few.",
+)
+@click.option("--scenario", help="Scenario of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
+@click.option(
+    "--width", type=click.Choice(("column", "text")), default="text", show_default=True, help="Width: 3.4 or 7 inches."
+)
 @_format_option
 def plot(
     study: str | None,
@@ -61,7 +75,7 @@ def plot(
     width: str,
     formats: tuple[str, ...],
 ) -> None:
-    """Draw the figures of STUDY (by default the one that was run last), each with the CSV it is drawn from.
+    """Draw the figures of STUDY (default: the one run last), each with the CSV it is drawn from.
 
     'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
     """
@@ -89,13 +103,19 @@ def plot(
     "--protocol",
     "protocols",
     multiple=True,
-    help=f"A protocol, or a scenario such as 'drop(rate=0.5)'; repeatable. Default: {', '.join(_EXAMINED)}.",
+    help=f"Protocol, or a scenario such as 'drop(rate=0.5)'. Several: repeat. Default: {', '.join(_EXAMINED)}.",
 )
-@click.option("--seed", type=Whole(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
-@click.option("--dataset", help="Of STUDY:MODEL, the runs on this data set: NAME, NAME/SPLIT, NAME/fold*.")
-@click.option("--permutations", type=Whole(min=1), default=20, show_default=True, help="Shufflings of the scores.")
-@click.option("--by-point", is_flag=True, help="Print the tables of every protocol, point by point, as well.")
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option("--seed", type=Whole(min=0), help="Use only the run of STUDY:MODEL with this seed.")
+@click.option("--dataset", help="Use only the runs of STUDY:MODEL on this data set: NAME, NAME/SPLIT or NAME/fold*.")
+@click.option(
+    "--permutations",
+    type=Whole(min=1),
+    default=20,
+    show_default=True,
+    help="Number of random permutations of the scores.",
+)
+@click.option("--by-point", is_flag=True, help="Also print the tables of every protocol point by point.")
+@click.option("--device", default="cpu", show_default=True, help="Device: cpu, cuda or cuda:1.")
 @plugin_option
 @_format_option
 def diagnostics(
@@ -114,12 +134,12 @@ def diagnostics(
 
     RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged.
 
-    Integrity permutation: what gets worse when the estimated integrity is shuffled among the samples (if nothing does,
-    the estimates are decoration), and what the true one would give. Recovery: how far completed features are from
-    those of the complete input, relative to leaving the gap, token by token and in what the shared sentiment head reads
-    in them. Calibration of the estimates. Which modality leads.
+    Integrity permutation: loss when the estimated integrity is shuffled among the samples (no loss means that the model
+    does not use the estimates), and gain with the true integrity. Recovery: distance of completed features from those
+    of the complete input, relative to leaving the gap, token by token and in the output of the shared sentiment head.
+    Calibration of the estimates. Share of samples that each modality leads.
 
-    Tables and figures go into diagnostics/ in the run's folder or, of STUDY:MODEL, in the study's.
+    Tables and figures go into diagnostics/ in the folder of the run or, for STUDY:MODEL, of the study.
     """
     check_device(device)
     from rich.console import Console
@@ -141,12 +161,12 @@ def diagnostics(
         show(table, console, caption=True)
     for line in written.absent:
         click.echo(f"left out: {line}", err=True)
-    click.echo(f"\n{written.folder}/ ({len(written.files)} files; diagnostics.md has every table, point by point too)")
+    click.echo(f"\n{written.folder}/ ({len(written.files)} files; diagnostics.md has every table, also point by point)")
 
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar of scenarios with the time left, on a terminal; told (done, total)."""
+    """Show a bar of scenarios with the time left, on a terminal; yields a function of (done, total)."""
     from rich.console import Console
     from rich.progress import Progress
 

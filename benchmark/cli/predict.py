@@ -1,4 +1,4 @@
-"""`sentibench predict`: a trained run on new samples."""
+"""`sentibench predict`: predict new samples with a trained run."""
 
 from __future__ import annotations
 
@@ -26,14 +26,15 @@ if TYPE_CHECKING:
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
     default=Path("-"),
-    help="CSV of the predictions; '-', the default, is standard output.",
+    show_default=True,
+    help="CSV file of the predictions; '-' is standard output.",
 )
-@click.option("--seed", type=Whole(min=0), help="Of STUDY:MODEL, the run with this seed alone.")
-@click.option("--dataset", help="Of STUDY:MODEL, the runs trained on this data set (NAME or NAME/SPLIT).")
+@click.option("--seed", type=Whole(min=0), help="Use only the run of STUDY:MODEL with this seed.")
+@click.option("--dataset", help="Use only the runs of STUDY:MODEL on this data set (NAME or NAME/SPLIT).")
 @OUT
-@click.option("--device", default="cpu", show_default=True, help="cpu, cuda or cuda:1.")
+@click.option("--device", default="cpu", show_default=True, help="Device: cpu, cuda or cuda:1.")
 @plugin_option
-@click.option("--json", "as_json", is_flag=True, help="JSON instead of CSV.")
+@click.option("--json", "as_json", is_flag=True, help="Write JSON instead of CSV.")
 def predict(
     run: str,
     samples: Path,
@@ -47,13 +48,13 @@ def predict(
 ) -> None:
     """Predict the sentiment of new SAMPLES with a trained RUN.
 
-    RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged:
-    column prediction_sd says how far they lie apart. (Leaderboards rate single runs; --seed chooses one.)
+    RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged;
+    column prediction_sd holds their standard deviation. (Leaderboards evaluate single runs; --seed chooses one.)
 
     SAMPLES is an npz archive or a CSV, as 'sentibench data import' reads them, without labels and with any modality
-    missing: altogether, in some samples, or in places.
+    missing: entirely, in some samples, or in places.
 
-    Predictions are on the scale of the labels, and not clipped.
+    Predictions are on the scale of the labels and are not clipped.
     """
     check_device(device)
     from benchmark.files import replace_text
@@ -62,7 +63,7 @@ def predict(
     from protocols import InputError
 
     if not output.parent.is_dir():
-        raise InputError(f"--output {output}: there is no folder {output.parent}; make it first")
+        raise InputError(f"--output {output}: folder {output.parent} does not exist; create it first")
     load_plugins(plugins)
     folders = find_runs(run, out, seed=seed, dataset=dataset)
     given = read_new_samples(samples)
@@ -81,7 +82,7 @@ def predict(
 
 @contextmanager
 def _progress() -> Iterator[Callable[[int, int], None]]:
-    """A bar with the time left, on a terminal; told (done, total)."""
+    """Show a bar with the time left, on a terminal; yields a function of (done, total)."""
     from rich.console import Console
     from rich.progress import Progress
 
@@ -92,7 +93,7 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 
 
 def _counts(table: pd.DataFrame) -> str:
-    """How many samples have which modalities, the most frequent first."""
+    """Count samples by the modalities they have, the most frequent first."""
     return ", ".join(f"{count} with {what}" for what, count in table["available"].value_counts().items())
 
 
@@ -105,7 +106,7 @@ def _title(runs: Sequence[TrainedRun]) -> str:
 
 
 def _notes(table: pd.DataFrame, cleaning: Mapping[str, Mapping[str, int]], run: TrainedRun) -> list[str]:
-    """What a user may have overlooked: values that were replaced, and samples of which the model can read nothing."""
+    """Return notes on replaced values, and on samples in which the model can read nothing."""
     notes = []
     for modality, counts in cleaning.items():
         if any(counts.values()):
@@ -115,8 +116,8 @@ def _notes(table: pd.DataFrame, cleaning: Mapping[str, Mapping[str, int]], run: 
     blind = int((~table["available"].map(lambda has: any(m in has.split("+") for m in read))).sum())
     if blind and read:
         notes.append(
-            f"model '{run.spec.model}' reads {', '.join(read)}, and {blind} of {len(table)} samples have none of it: "
-            "what it predicts for them is a guess"
+            f"model '{run.spec.model}' reads {', '.join(read)}, and {blind} of {len(table)} samples have none of them: "
+            "their predictions are guesses"
         )
     return notes
 

@@ -1,4 +1,4 @@
-"""What a study shows while it runs: its matrix of models and seeds being filled in, and the time left."""
+"""Display of a running study: the matrix of models and seeds, filled in as runs end, and the time left."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ if TYPE_CHECKING:
     from benchmark.study.plan import Plan
 
 
-#: Seconds between two lines where there is no terminal.
+#: Seconds between two lines without a terminal.
 MINUTE = 60.0
 #: Share of training in the work of a run, for estimates of the time left.
 _TRAINING = 0.9
 
 
 class MinuteLines:
-    """A line a minute where there is no terminal: what is running, and an estimate of the time left.
+    """Prints one line per minute without a terminal: the current runs, and an estimate of the time left.
 
     Attributes:
         share: Share of all work that is done, from 0 to 1.
 
     Args:
-        console: Where to print; nothing is printed on a terminal.
+        console: Console to print to; nothing is printed on a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -53,23 +53,23 @@ class MinuteLines:
         self._thread = threading.Thread(target=self._print, daemon=True)
 
     def start(self) -> None:
-        """Begin to print, unless on a terminal."""
+        """Start printing, unless on a terminal."""
         if not self._console.is_terminal:
             self._thread.start()
 
     def stop(self) -> None:
-        """Print no more."""
+        """Stop printing."""
         self._stopped.set()
 
     def event(self, name: str, event: Event) -> None:
-        """Note what a run or training is doing."""
+        """Record an event of a run or training."""
         if event.phase == "end":
             self._running.pop(name, None)
         else:
             self._running[name] = event, time.monotonic()
 
     def line(self) -> str:
-        """Return the line: time left, what is running, and which of it has been silent for a minute."""
+        """Return the line: time left, current runs, and for how long a run has reported nothing, from a minute on."""
         now, texts = time.monotonic(), []
         for name, (event, said) in self._running.copy().items():
             silent = f" (silent for {now - said:.0f} s)" if now - said >= MINUTE else ""
@@ -84,13 +84,13 @@ class MinuteLines:
 
 
 class StudyDisplay:
-    """Shows a study on a terminal as a live matrix of validation MAE, elsewhere as one line a finished run and one a
+    """Shows a study as a live matrix of validation MAE on a terminal, else as one line per finished run and per
     minute.
 
     Args:
         plan: The study.
-        todo: Positions of the runs that will be done; the others are there already.
-        console: Where to print.
+        todo: Positions of the runs to do; the others are finished.
+        console: Console to print to.
     """
 
     def __init__(self, plan: Plan, todo: Sequence[int], console: Console) -> None:
@@ -123,7 +123,7 @@ class StudyDisplay:
         self._live.stop()
 
     def event(self, number: int, event: Event) -> None:
-        """Show what a run is doing."""
+        """Show an event of a run."""
         share = event.done / max(event.total, 1)
         if event.phase == "start":
             self._cells[number] = Text("start", style="yellow")
@@ -149,7 +149,7 @@ class StudyDisplay:
             self._cells[number] = Text("failed", style="bold red")
             line = f"failed: {record.error}"
         else:
-            # never of the test part: who develops a model would choose by it; the report of the study shows it
+            # never the test error: developers of a model would select by it; the report of the study shows it
             mae = f" {record.valid_mae:.3f}" if record.valid_mae is not None else ""
             self._cells[number] = Text(f"✓{mae}", style="green")
             chosen = f"validation MAE{mae} after {record.epochs} epochs, " if mae else ""

@@ -1,4 +1,4 @@
-"""`sentibench protocols`: what can be missing, drawn and exported."""
+"""`sentibench protocols`: list, show and export protocols."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import load_plugins, plugin_option
+from benchmark.cli.options import Commands, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _SHADES = " ░▒▓█"
 
 
-@click.group()
+@click.group(cls=Commands)
 def protocols() -> None:
     """List, show and export protocols."""
 
@@ -58,7 +58,7 @@ def list_protocols(plugins: tuple[str, ...], as_json: bool) -> None:
         rule = " ".join((cls.__doc__ or "").split("\n\n")[0].split())
         table.add_row(cls.kind, name, rule, cls.known_from)
     console.print("", table)
-    table = _table("training regime", "drawn anew every epoch")
+    table = _table("training regime", "drawn again every epoch")
     for name, text in {**regimes(), **PARAMETRISED}.items():
         table.add_row(name, text)
     console.print("", table)
@@ -66,10 +66,12 @@ def list_protocols(plugins: tuple[str, ...], as_json: bool) -> None:
 
 @protocols.command("show")
 @click.argument("name")
-@click.option("--dataset", help="Draw on its samples (NAME or NAME/SPLIT) instead of an example of varied lengths.")
-@click.option("--part", default="test", show_default=True, help="train, valid or test.")
-@click.option("--sample", help="Id of the sample to draw; by default one of middle length.")
-@click.option("--figure", type=click.Path(path_type=Path), help="Write a PNG, PDF or SVG.")
+@click.option(
+    "--dataset", help="Data set whose samples are used (NAME or NAME/SPLIT). Default: examples of varied lengths."
+)
+@click.option("--part", default="test", show_default=True, help="Part of the data set: train, valid or test.")
+@click.option("--sample", help="Id of the sample to draw. Default: one of median length.")
+@click.option("--figure", type=click.Path(path_type=Path), help="Also draw a figure into this PNG, PDF or SVG file.")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def show_protocol(
@@ -81,7 +83,7 @@ def show_protocol(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Draw a protocol, or a scenario's text: realised rates by modality, and an example of what is left."""
+    """Show a protocol or the text of a scenario: realised rates by modality, and what remains of an example."""
     from protocols import MODALITIES, get_protocol
     from protocols.survey import example_layout, survey
 
@@ -113,10 +115,10 @@ def show_protocol(
 
 @protocols.command("export")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--dataset", required=True, help="NAME or NAME/SPLIT.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The .npz file to write.")
-@click.option("--part", default="test", show_default=True, help="train, valid or test.")
-@click.option("--replicate", default=0, show_default=True, help="Which repetition of the draw.")
+@click.option("--dataset", required=True, help="Data set: NAME or NAME/SPLIT.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write (.npz).")
+@click.option("--part", default="test", show_default=True, help="Part of the data set: train, valid or test.")
+@click.option("--replicate", default=0, show_default=True, help="Number of the replicate of the draw, from 0.")
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sha256 of every mask as JSON.")
 def export_protocol(
@@ -128,7 +130,7 @@ def export_protocol(
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write every mask of protocols (or scenarios) for other code: <scenario>|<modality> in an npz file."""
+    """Write every mask of protocols or scenarios for other code: arrays <scenario>|<modality> in an npz file."""
     from protocols import export_masks, get_protocol
 
     load_plugins(plugins)
@@ -216,7 +218,7 @@ def _spoils(seen: Survey) -> bool:
 
 
 def _strip(seen: Survey, point: PointSurvey, column: int, width: int) -> Text:
-    """Samples as shades, or the positions of the example, long ones in equal stretches."""
+    """Draw samples as shades, or the positions of the example, with long sequences cut into equal stretches."""
     import numpy as np
     from rich.text import Text
 

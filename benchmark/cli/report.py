@@ -1,4 +1,4 @@
-"""`sentibench report`: the tables of a study that was run."""
+"""`sentibench report`: write and print the tables of a study."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from benchmark.publishing.tables import Entry
     from benchmark.results.study_results import StudyResults
 
-#: Tables of this project, as `benchmark.tables.kinds` has them, which is not imported for `--help`.
+#: Kinds of tables of this project, as in `benchmark.tables.kinds`, which is not imported for `--help`.
 TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism")
 _FORMATS = ("markdown", "csv", "latex", "html")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -34,18 +34,35 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     metavar="NAME",
     help=f"Table to print: {', '.join(TABLES)}, or one of a plugin. Several: repeat.",
 )
-@click.option("--protocol", "protocols", multiple=True, help="Only under this protocol. Several: repeat.")
-@click.option("--metric", default="mae", show_default=True, help="Of the tables that show one, such as f1_non0.")
-@click.option("--against", default="best", show_default=True, help="Whom pairs compares with: best, all, or a model.")
-@click.option("--at", help="optimism: choose epochs at this rate of the protocol, such as 0.5; default: at its mean.")
-@click.option("--columns", help="Comma-separated names of columns (those of the CSV), or all.")
+@click.option("--protocol", "protocols", multiple=True, help="Print only the tables of this protocol. Several: repeat.")
+@click.option(
+    "--metric", default="mae", show_default=True, help="Metric of the tables that show only one, such as f1_non0."
+)
+@click.option(
+    "--against", default="best", show_default=True, help="Baseline of the pairs table: best, all, or a model name."
+)
+@click.option("--at", help="optimism: rate of the protocol at which epochs are chosen, such as 0.5. Default: its mean.")
+@click.option("--columns", help="Columns to print: comma-separated names as in the CSV, or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
-@click.option("--level", type=Number(), default=0.95, show_default=True, help="Of intervals, ranks and bold.")
-@click.option("--draws", type=Whole(min=1), default=2000, show_default=True, help="Bootstrap draws.")
-@click.option("--with-reported", is_flag=True, help="Published numbers below a rule in leaderboards, faults marked.")
-@click.option("--publish", "published", type=_FOLDER, help="Write a FOLDER to commit, predictions included.")
-@click.option("--check", "checked", type=_FOLDER, help="Recompute every number of such a FOLDER from its predictions.")
-@click.option("--refresh", "refreshed", type=_FOLDER, help="Make the tables of such a FOLDER anew.")
+@click.option(
+    "--level", type=Number(), default=0.95, show_default=True, help="Confidence level of intervals, ranks and bold."
+)
+@click.option("--draws", type=Whole(min=1), default=2000, show_default=True, help="Number of bootstrap draws.")
+@click.option(
+    "--with-reported",
+    is_flag=True,
+    help="Add published numbers to leaderboards, below a rule, with known faults marked.",
+)
+@click.option(
+    "--publish",
+    "published",
+    type=_FOLDER,
+    help="Write tables and predictions into a FOLDER that can be committed and checked.",
+)
+@click.option(
+    "--check", "checked", type=_FOLDER, help="Recompute every number of a published FOLDER from its predictions."
+)
+@click.option("--refresh", "refreshed", type=_FOLDER, help="Rebuild the tables of a published FOLDER.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def report(
     study: str | None,
@@ -65,7 +82,7 @@ def report(
     refreshed: Path | None,
     as_json: bool,
 ) -> int:
-    """Write the tables of STUDY (by default the one that was run last) and print those asked for.
+    """Write the tables of STUDY (default: the one run last) and print the chosen ones.
 
     Every table is written to OUT/studies/NAME/tables as Markdown, CSV, LaTeX and HTML. LaTeX needs the packages
     booktabs, ulem (normalem) and fontenc (T1).
@@ -110,7 +127,7 @@ def report(
 
 
 def show_results(results: StudyResults, console: Console) -> None:
-    """Write the tables of a study and the curves it has, and print its leaderboards."""
+    """Write the tables and figures of a study, and print its leaderboards."""
     from benchmark.publishing.figures import plot as draw
     from benchmark.publishing.tables import report as write
 
@@ -150,11 +167,11 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     for entry in entries:
         every = [column.name for column in entry.table.columns]
         given = every if columns == "all" else split_list(columns)
-        # what another data set of the study has, and this one has not, is left out here
+        # a column that only another data set of the study has is left out here
         wanted = [name for name in given if name in every or name not in known]
         if given and not wanted:
             continue
-        first = next(column.name for column in entry.table.columns if column.align == "left")  # whose the row is
+        first = next(column.name for column in entry.table.columns if column.align == "left")  # names the row
         names = wanted if not wanted or first in wanted else [first, *wanted]
         chosen.append(replace(entry, table=entry.table.only(names)))
     return chosen
@@ -178,12 +195,12 @@ def _print(entries: list[Entry], console: Console, *, all_columns: bool = False,
         show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption)
     if not caption:
         bold = dict.fromkeys(entry.table.bold for entry in entries if entry.table.bold)
-        console.print(f"\n{' '.join([*bold, 'The files say what every number is.'])}", style="dim")
+        console.print(f"\n{' '.join([*bold, 'The files explain every number.'])}", style="dim")
     show_remedies((entry.table for entry in entries), console)
 
 
 def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None:
-    """The files a person opens; of the tables' own folder, only where it is."""
+    """Print the paths of files that a person opens, and the folder of the tables with the number of its files."""
     folders: dict[Path, int] = {}
     console.print()
     for path in files:

@@ -1,4 +1,4 @@
-"""`sentibench reproduce`: tables and figures of papers, reported beside measured."""
+"""`sentibench reproduce`: rebuild tables and figures of papers, reported beside measured."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 @click.command()
 @click.argument("name", default="list", metavar="[NAME|list]")
 @OUT
-@click.option("--no-run", is_flag=True, help="Show what is there and say what is missing; train nothing.")
-@click.option("--dataset", help="Measure on this data set instead, such as synthetic:size=tiny; tables say so.")
-@click.option("--models", help="Comma-separated names, instead of the table's own.")
-@click.option("--seeds", help="How many (5), or which (0,3,7).")
-@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
+@click.option("--no-run", is_flag=True, help="Show existing results and list missing runs; train nothing.")
+@click.option("--dataset", help="Measure on this data set instead, such as synthetic:size=tiny; the tables note it.")
+@click.option("--models", help="Comma-separated names. Default: the models of the table.")
+@click.option("--seeds", help="Number of seeds (5), or a list (0,3,7).")
+@click.option("--epochs", type=Whole(min=0), help="Maximum number of epochs, for every model.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print all tables in this format.")
 @executor_options
 @plugin_option
@@ -58,9 +58,9 @@ def reproduce(
     executor: str,
     plugins: tuple[str, ...],
 ) -> int:
-    """Run what is missing of a paper's table or figure and show reported beside measured; `list` shows which there are.
+    """Run the missing runs of a paper's table or figure and show reported beside measured; `list` lists these.
 
-    Runs are filed under --out like those of any study, so they are not done twice.
+    Runs are filed under --out like those of any study, so finished runs are reused.
     """
     from rich.console import Console
 
@@ -93,7 +93,7 @@ def reproduce(
         said = dict.fromkeys(
             text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
         )
-        for text in filter(None, said):  # what is about all tables is said once
+        for text in filter(None, said):  # a text about all tables is printed once
             say(text, console)
         for path in made.files:
             console.print(str(path), style="dim", markup=False, highlight=False, soft_wrap=True)
@@ -108,7 +108,7 @@ def _ablation_command(study: str, out: Path) -> str:
 
 
 def _run(setup: Setup, out: Path, console: Console, executor: Executor[int, RunRecord], device: str) -> int:
-    """Run what is missing; returns how many runs failed."""
+    """Run the missing runs; returns the number of failed ones."""
     from benchmark.cli.progress import StudyDisplay
     from benchmark.study.running import pending
     from benchmark.study.running import run as run_study
@@ -135,27 +135,27 @@ def _list(out: Path, console: Console) -> None:
 
     states = {name: need.state for name, need in NEEDS.items()}
     table = RichTable(box=None, pad_edge=False, header_style="bold")
-    for column in ("name", "shows", "printed in", "data (at hand)", "runs missing"):
+    for column in ("name", "shows", "printed in", "data (available)", "runs missing"):
         table.add_column(
             column,
             justify="right" if column == "runs missing" else "left",
             overflow="fold",
-            no_wrap=column == "name",  # it is typed: it stays in one piece
+            no_wrap=column == "name",  # names are typed by users: keep them in one piece
         )
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         for item in ITEMS.values():
             data = ", ".join(f"{d} ({states[d]})" for d in item.datasets)
             missing = "-"
-            with contextlib.suppress(InputError):  # no data at hand: the column before says so
+            with contextlib.suppress(InputError):  # no data available: the previous column says so
                 plan = prepare_item(item.name).plan
                 missing = "none needed" if plan is None else f"{len(pending(plan, out))} of {len(plan.runs)}"
             table.add_row(item.name, item.shows, item.paper, data, missing)
     console.print(table)
     console.print(
-        "data: yes = the published file, another file = a store of this name from another source", style="dim"
+        "data: yes = the published file; another file = a store of this name from another source", style="dim"
     )
     console.print(
-        f"runs are looked for in {out}; missing on the data at hand",
+        f"runs missing: those not in {out}, for the available data",
         style="dim",
         markup=False,
         highlight=False,

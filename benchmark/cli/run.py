@@ -1,4 +1,4 @@
-"""`sentibench run`: a study from a file or from options."""
+"""`sentibench run`: run a study given by a file or by options."""
 
 from __future__ import annotations
 
@@ -23,27 +23,32 @@ from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options,
 @click.option("--models", help="Comma-separated names; see 'sentibench models list'.")
 @click.option("--protocols", help="Comma-separated names; see 'sentibench protocols list'.")
 @click.option(
-    "--scenario", "scenarios", multiple=True, help="A scenario's text, such as 'drop(rate=0.5)'. Several: repeat."
+    "--scenario", "scenarios", multiple=True, help="Text of a scenario, such as 'drop(rate=0.5)'. Several: repeat."
 )
-@click.option("--seeds", help="How many (5), or which (0,3,7).")
-@click.option("--regime", help="Training regime: uncertain, complete, or a scenario's text.")
+@click.option("--seeds", help="Number of seeds (5), or a list (0,3,7).")
+@click.option("--regime", help="Training regime: uncertain, complete, or the text of a scenario.")
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
-@click.option("--epochs", type=Whole(min=0), help="Most epochs, for every model.")
+@click.option("--epochs", type=Whole(min=0), help="Maximum number of epochs, for every model.")
 @click.option("--patience", type=Whole(min=1), help="Epochs without improvement before training ends.")
 @click.option("--name", help="Name of the study: its tables and figures go to OUT/studies/NAME.")
-@click.option("--plugin", "plugins", multiple=True, help="A Python file that registers models. Several: repeat.")
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    help="Python file that registers models, mechanisms, protocols or data sets. Several: repeat.",
+)
 @click.option(
     "--optimism",
     is_flag=True,
-    help="Evaluate every epoch on the test set as well, once training has ended, to know what selecting there would be "
-    "worth. Results stay the same; runs made without it are trained again. Costs one more evaluation an epoch, and the "
-    "weights of all epochs on disk while a run lasts: the demo (7 models, 3 seeds) takes about twice as long, needs up "
-    "to 200 MB a worker meanwhile, no more memory, and leaves 2 MB.",
+    help="Also evaluate every epoch on the test set after training, to measure how much selecting epochs there would "
+    "flatter a model. Results stay the same; runs made without it are trained again. Costs one more evaluation per "
+    "epoch, and disk space for the weights of all epochs during a run: the demo (7 models, 3 seeds) takes about twice "
+    "as long, needs up to 200 MB of disk per worker meanwhile, no more memory, and leaves 2 MB.",
 )
 @OUT
 @executor_options
-@click.option("--dry-run", is_flag=True, help="Print what would be done.")
+@click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def run(
     study: str | None,
@@ -68,10 +73,10 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Run STUDY (a YAML file, or a study that ships with the suite: demo) or what the options say.
+    """Run STUDY (a YAML file, or a study that ships with the suite: demo) or the study that the options describe.
 
-    Options replace fields of the file. Runs that are there already are not done again, so the same command goes on
-    after an interruption, and a longer list of seeds, models or protocols adds only what is new.
+    Options replace fields of the file. Finished runs are reused: the same command continues after an interruption, and
+    a longer list of seeds, models or protocols adds only the new runs.
     """
     from rich.console import Console
 
@@ -108,9 +113,9 @@ def run(
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         plan = prepare(resolved)
         todo = pending(plan, out)
-    there = len(plan.runs) - len(todo)
+    finished = len(plan.runs) - len(todo)
     if not as_json:
-        shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {there} there already, {len(todo)} to do"
+        shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {finished} finished, {len(todo)} to do"
         console.print(f"study [bold]{resolved.name}[/]: {shape}", highlight=False, soft_wrap=True)
         for data, bounds in {Reference.parse(r.dataset).name: r.label_range for r in plan.runs}.items():
             for line in without_classes(bounds):

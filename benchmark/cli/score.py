@@ -1,4 +1,4 @@
-"""`sentibench score`: predictions that were made elsewhere."""
+"""`sentibench score`: evaluate predictions that were made elsewhere."""
 
 from __future__ import annotations
 
@@ -20,15 +20,22 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 
 @click.command()
 @click.argument("predictions", required=False, type=click.Path(path_type=Path))
-@click.option("--dataset", help="Whose test samples: mosi, mosi/official, mmmo/fold*. With --beside: the study's.")
-@click.option("--protocols", help="Comma-separated names. With --beside: the study's.")
-@click.option("--scenario", "scenarios", multiple=True, help="A scenario's text, such as 'drop(rate=0.5)'.")
-@click.option("--name", default="", help="Of the row; default: the name of the file.")
-@click.option("--beside", help="Put the row into the leaderboards of this study: a name, a file, or a measured folder.")
+@click.option(
+    "--dataset",
+    help="Data set of the test samples: mosi, mosi/official, mmmo/fold*. Default with --beside: the study's.",
+)
+@click.option("--protocols", help="Comma-separated names. Default with --beside: the study's.")
+@click.option(
+    "--scenario", "scenarios", multiple=True, help="Text of a scenario, such as 'drop(rate=0.5)'. Several: repeat."
+)
+@click.option("--name", default="", show_default=False, help="Name of the row. Default: the name of the file.")
+@click.option("--beside", help="Add the row to the leaderboards of this study: a name, a file, or a measured folder.")
 @OUT
-@click.option("--template", type=click.Path(path_type=Path), help="Write what is to be predicted as CSV, and stop.")
-@click.option("--seeds", default="1", show_default=True, help="Of the template: how many (3), or which (0,1,2).")
-@click.option("--encoder", help="Text encoder whose tokens the masks were drawn on, for a column masks_sha256.")
+@click.option("--template", type=click.Path(path_type=Path), help="Write the rows to predict as CSV, and stop.")
+@click.option("--seeds", default="1", show_default=True, help="Seeds of the template: number (3) or list (0,1,2).")
+@click.option(
+    "--encoder", help="Text encoder whose tokens the masks were drawn on; checked against the column masks_sha256."
+)
 @plugin_option
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the leaderboards in this format.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -47,11 +54,11 @@ def score(
     form: str | None,
     as_json: bool,
 ) -> int:
-    """Rate PREDICTIONS, a CSV or parquet file with columns sample_id, scenario, seed, prediction.
+    """Evaluate PREDICTIONS, a CSV or parquet file with columns sample_id, scenario, seed, prediction.
 
-    Columns model (several in one file) and masks_sha256 (to make sure of the masks) may be there, too.
-    A scenario is given by its text or its fingerprint. To know what to predict, write the masks with 'sentibench
-    protocols export' and the rows with --template; with PREDICTIONS, --template writes the rows that these lack.
+    Optional columns: model (several models in one file) and masks_sha256 (to verify the masks). A scenario is given by
+    its text or its fingerprint. 'sentibench protocols export' writes the masks to predict under and --template the rows
+    to fill in; with PREDICTIONS, --template writes the rows that are missing from them.
     """
     from benchmark.publishing.tables import Entry
     from benchmark.results.external import template as make_template
@@ -67,7 +74,7 @@ def score(
     task = scoring_task(out, dataset=dataset, protocols=asked, beside=beside)
     if predictions is None:
         if template is None:
-            raise InputError("give a file of predictions, or --template FILE for the rows that it must have")
+            raise InputError("give a file of predictions, or --template FILE to write the rows that it must have")
         wanted = read_seeds(seeds) or 1
         numbers = list(range(wanted)) if isinstance(wanted, int) else wanted
         count = write_template(template, make_template(task.samples, task.protocols, numbers))

@@ -1,4 +1,4 @@
-"""`sentibench site`: an interactive page of a study, in one file."""
+"""`sentibench site`: write an interactive page of a study, in one file."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from benchmark.cli.options import OUT
 @click.argument("names", nargs=-1, metavar="[STUDY] PAGE")
 @OUT
 def site(names: tuple[str, ...], out: Path) -> None:
-    """Write the interactive page of STUDY (by default the one that was run last) to the file PAGE.
+    """Write the interactive page of STUDY (default: the one run last) to the file PAGE.
 
-    PAGE is one HTML file with all data in it; it opens without a server and without a network.
+    PAGE is one HTML file that contains all data; it opens without a server or network.
     """
     from rich.console import Console
     from rich.progress import Progress

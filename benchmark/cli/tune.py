@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from benchmark.tuning.space import Fields
     from benchmark.tuning.trials import Trial
 
-#: Trials that the table at the end shows.
+#: Number of trials in the table at the end.
 SHOWN = 5
 
 
@@ -31,32 +31,36 @@ SHOWN = 5
 @click.argument("model")
 @click.option(
     "--dataset", "datasets", multiple=True, required=True,
-    help="Data set, one split of it: mosi, mosi/official, synthetic. Several, to judge every trial on all: repeat.",
+    help="Data set, with one split: mosi, mosi/official, synthetic. Several, to judge every trial on all: repeat.",
 )  # fmt: skip
-@click.option("--regime", default="uncertain", show_default=True, help="Training regime, also of the validation.")
-@click.option("--budget", type=Whole(min=1), default=20, show_default=True, help="Trials altogether.")
+@click.option("--regime", default="uncertain", show_default=True, help="Training regime, also used for validation.")
+@click.option("--budget", type=Whole(min=1), default=20, show_default=True, help="Total number of trials.")
 @click.option(
     "--folds", type=Whole(min=2),
-    help="Judge by cross-validation within the training and validation videos, where the validation part is small; "
-    "what a fold leaves out also chooses the epoch of its training.",
+    help="Number of folds: judge by cross-validation within the training and validation videos, for a small validation "
+    "part; the videos left out of a fold also choose the epoch of its training. Default: no folds.",
 )  # fmt: skip
-@click.option("--seeds", default="3", show_default=True, help="Of a trial, on each data set: number (3) or list (0,3).")
+@click.option(
+    "--seeds", default="3", show_default=True, help="Seeds of a trial on each data set: number (3) or list (0,3)."
+)
 @click.option("--encoder", help="Text encoder: minilm, a Hugging Face name, or a folder.")
 @click.option("--finetune", is_flag=True, help="Train the text encoder with the model.")
 @click.option(
-    "--epochs", help="Most epochs of a training; several: to choose among, the first to begin with: 25,6,12.",
+    "--epochs", help="Maximum number of epochs; several, such as 25,6,12, are searched, starting with the first.",
 )  # fmt: skip
-@click.option("--fields", help="Vary these fields only, of those that --dry-run shows: learning_rate,epochs.")
+@click.option("--fields", help="Vary only these of the fields that --dry-run shows, such as learning_rate,epochs.")
 @click.option("--patience", type=Whole(min=1), help="Epochs without improvement before training ends.")
 @click.option(
-    "--config", type=click.Path(path_type=Path, dir_okay=False), help="Settings to begin with, as 'best.yaml' has them."
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of the first trial's settings, such as a 'best.yaml'.",
 )
 @click.option(
     "--no-prune", is_flag=True,
-    help="Train hopeless trials to their end: those whose first training is worse than the median of finished ones, or "
-    "than all of them where there are several folds or data sets.",
+    help="Do not end trials early; otherwise a trial ends if its first training is worse than the median of finished "
+    "ones or, with several folds or data sets, than all of them.",
 )  # fmt: skip
-@click.option("--seed", "search_seed", type=Whole(min=0), default=0, show_default=True, help="Of the search.")
+@click.option("--seed", "search_seed", type=Whole(min=0), default=0, show_default=True, help="Seed of the search.")
 @plugin_option
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), default=Path("results/tuning"), show_default=True,
@@ -92,8 +96,8 @@ def tune(
     """Search the hyper-parameters of MODEL on the validation part of one or more data sets.
 
     The first trial has the model's own settings, or those of --config; each is judged by the mean validation MAE over
-    all data sets, folds and seeds. The same command goes on after an interruption, and with a larger budget where it
-    ended. The test part is never read.
+    all data sets, folds and seeds. The same command continues after an interruption; with a larger budget, it extends
+    the search. The test part is never read.
     """
     from benchmark.cli.options import chosen_executor, read_seeds, split_list
     from benchmark.study.settings_file import read_tuned
@@ -129,8 +133,8 @@ def tune(
         _show_space(plan, out, budget, todo, as_json, console)
         return 0
     if not as_json:
-        there = budget - len(todo)
-        shape = f"{budget} trials x {plan.shape}, {there} trials there already, {len(todo)} to do"
+        finished = budget - len(todo)
+        shape = f"{budget} trials x {plan.shape}, {finished} trials finished, {len(todo)} to do"
         console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False, soft_wrap=True)
     with TuningDisplay(plan, todo, console) as display:
         outcome = search(plan, out, budget, pool, device, display.event, display.trial)
@@ -147,7 +151,7 @@ def tune(
 
 
 def _read_epochs(text: str | None) -> tuple[int, ...]:
-    """`25` or `25,6,12`; raises InputError for anything else."""
+    """Read `25` or `25,6,12`; raises InputError for anything else."""
     from benchmark.cli.options import split_list
     from protocols import InputError, read_whole
 
@@ -158,12 +162,12 @@ def _read_epochs(text: str | None) -> tuple[int, ...]:
 
 
 class TuningDisplay:
-    """One line a trial that ends, and on a terminal what is being trained and the time left.
+    """Prints one line per finished trial and, on a terminal, the current trainings and the time left.
 
     Args:
         plan: The search.
-        todo: Numbers of the trials that will be done.
-        console: Where to print.
+        todo: Numbers of the trials to do.
+        console: Console to print to.
     """
 
     def __init__(self, plan: TuningPlan, todo: Sequence[int], console: Console) -> None:
@@ -188,7 +192,7 @@ class TuningDisplay:
         self._progress.stop()
 
     def event(self, which: tuple[int, Key], event: Event) -> None:
-        """Show what a training is doing."""
+        """Show an event of a training."""
         trial, (dataset, seed) = which
         share = 1.0 if event.phase == "end" else event.done / max(event.total, 1)
         self._running.setdefault(trial, {})[dataset, seed] = share
@@ -239,7 +243,7 @@ def _show_space(plan: TuningPlan, out: Path, budget: int, todo: list[int], as_js
     for name, search in plan.space.items():
         table.add_row(name, str(plan.first[name]), describe(search))
     console.print(table)
-    shape = f"{budget} trials x {plan.shape}, {budget - len(todo)} trials there already, {len(todo)} to do"
+    shape = f"{budget} trials x {plan.shape}, {budget - len(todo)} trials finished, {len(todo)} to do"
     console.print(f"{shape}; in {folder}", highlight=False, soft_wrap=True)
 
 
@@ -263,8 +267,8 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
         table.add_row(name, value, shown, _settings(trial.fields))
     console.print(table)
     console.print(
-        "gain: by how much validation MAE is below that of trial 0, which has the settings that the search began with, "
-        "training by training; the search chose on this very data, so expect less on other data",
+        "gain: decrease of validation MAE from trial 0, which has the initial settings, training by training; the "
+        "search chose on the same data, so expect a smaller gain on other data",
         style="dim",
         highlight=False,
     )
@@ -278,7 +282,7 @@ def _show_best(outcome: TuningOutcome, console: Console) -> None:
 
 
 def _content(outcome: TuningOutcome) -> dict[str, Any]:
-    """The outcome for machines."""
+    """Return the outcome as a record for JSON."""
     from benchmark.tuning.files import trial_row, usage
 
     return {

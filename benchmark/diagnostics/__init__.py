@@ -1,8 +1,8 @@
-"""What models say and do besides the sentiment.
+"""Diagnostics of what models predict beside the sentiment.
 
-`read_diagnostics` reads what the runs of a study have on file: estimated integrity and the modality that leads.
-`examine` asks a trained Senti-iFusion again under masks: what its integrity estimates are worth, and what its
-completion recovers. `write_diagnostics` makes tables and figures of that.
+`read_diagnostics` reads the stored diagnostics of a study's runs: estimated integrity and dominant modality.
+`examine` runs a trained Senti-iFusion again under masks: the value of its integrity estimates, and how much its
+completion recovers. `write_diagnostics` writes tables and figures of these.
 """
 
 from benchmark.diagnostics.choosing import runs_to_examine

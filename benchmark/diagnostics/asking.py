@@ -1,4 +1,4 @@
-"""One trained Senti-iFusion under one scenario: predictions with other integrity scores, and distances of features."""
+"""Predictions of a trained Senti-iFusion under one scenario, with other integrity scores, and distances of features."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What a run answers under a scenario, for the n test samples in their order.
+    """Answers of a run under a scenario, for the n test samples in their order.
 
     Attributes:
         own: `(n,)` predictions with the model's own scores.
         observed: `(n, 3)` true integrity.
-        lost: `(n, 3)`: share of what the complete sample has that the scenario took; 0 where it has nothing.
+        lost: `(n, 3)`: share of the complete sample that the scenario erased; 0 for an absent modality.
         left: `(n, 3)`: distance of H to H* at feature level.
         completed: `(n, 3)`: distance of C to H* at feature level.
         constant: `(n, 3)`: distance to H* of its mean over the samples that have the modality.
-        left_meaning: `(n, 3)`: how far what the shared sentiment head reads in H is from what it reads in H*, in units
-            of the label; None where the model has no such head.
-        completed_meaning: `(n, 3)`: the same of C; None likewise.
-        change: By how much shuffling changes a score: mean absolute difference.
-        estimated: `(n, 3)` estimated integrity; None where the model estimates none.
-        dominant: `(n,)`: the modality that leads; None where none is chosen.
-        shuffled: `(permutations, n)` predictions with shuffled scores; None where the model weighs by no integrity.
-        true: `(n,)` predictions with the true scores; None likewise.
+        left_meaning: `(n, 3)`: distance between the outputs of the shared sentiment head for H and for H*, in units
+            of the label; None if the model has no such head.
+        completed_meaning: `(n, 3)`: the same of C; None in the same case.
+        change: Change of a score by shuffling: mean absolute difference.
+        estimated: `(n, 3)` estimated integrity; None if the model estimates none.
+        dominant: `(n,)` dominant modality; None if the model has none.
+        shuffled: `(permutations, n)` predictions with shuffled scores; None if the model does not weight by integrity.
+        true: `(n,)` predictions with the true scores; None in the same case.
     """
 
     own: FloatArray
@@ -61,7 +61,7 @@ class Asked:
 
 @torch.inference_mode()
 def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
-    """H*, `(n, 3, K, d)` on the run's device: the tokens of a part before anything is erased."""
+    """Return H*, `(n, 3, K, d)` on the run's device: the tokens of a part before anything is erased."""
     model = _model(run)
     tokens: list[Tensor] = []
     order: list[Tensor] = []
@@ -80,18 +80,18 @@ def ask(
     permutations: int,
     rng: np.random.Generator,
 ) -> Asked:
-    """Ask a run about its test part under a scenario.
+    """Compute the answers of a run on its test part under a scenario.
 
     Args:
-        run: Of a Senti-iFusion.
+        run: Run of a Senti-iFusion.
         part: The test part under the masks of the scenario.
         whole: `(n, 3)`: integrity of the samples before anything is erased.
-        target: From `complete_view`.
-        permutations: How often scores are shuffled among the samples.
-        rng: Draws the permutations.
+        target: Features from `complete_view`.
+        permutations: Number of times that scores are shuffled among the samples.
+        rng: Generator of the permutations.
 
     Raises:
-        InputError: when an answer is not finite.
+        InputError: if an answer is not finite.
     """
     model = _model(run)
     semantic = model.semantic if model.config.semantic_validation else None
@@ -152,7 +152,7 @@ def ask(
 
 
 def joined(asked: Sequence[Asked]) -> Asked:
-    """The answers of the folds of a family, one after the other."""
+    """Join the answers of the folds of a family."""
     if len(asked) == 1:
         return asked[0]
     sizes = [len(one.own) for one in asked]
@@ -171,7 +171,7 @@ def joined(asked: Sequence[Asked]) -> Asked:
 def _with_scores(
     model: SentiIFusion, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]
 ) -> FloatArray:
-    """`(len(scores), n)`: predictions weighted by integrity `(n, 3)` from outside."""
+    """Predict with integrity `(n, 3)` from outside as weights; `(len(scores), n)`."""
     result = torch.zeros(len(scores), len(part))
     with _encoding_once(model):
         for rows in batches:
@@ -184,9 +184,9 @@ def _with_scores(
 
 @contextmanager
 def _encoding_once(model: SentiIFusion) -> Iterator[None]:
-    """Within, a batch is encoded once, however often it is asked about: half of the work.
+    """Context in which a batch is encoded once, however often it is predicted: half of the work.
 
-    An integrity from outside weighs what encoders and estimator find; it does not enter them.
+    Integrity from outside replaces the weights only; it does not enter encoders and estimator.
     """
     modules = [module for module in (model.encoders, model.estimator) if module is not None]
     for module in modules:
@@ -199,7 +199,7 @@ def _encoding_once(model: SentiIFusion) -> Iterator[None]:
 
 
 def _remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """The same function, which keeps its answer for the batch it was last given."""
+    """Return the same function, which keeps its result for the last batch."""
     known: list[Any] = [None, None]
 
     def answer(batch: Batch, *others: Any) -> Any:
@@ -212,7 +212,7 @@ def _remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
 
 def _model(run: TrainedRun) -> SentiIFusion:
     if not isinstance(run.model, SentiIFusion):
-        raise InputError(f"{run.folder}: model '{run.spec.model}' is no Senti-iFusion; name a run of one")
+        raise InputError(f"{run.folder}: model '{run.spec.model}' is not a Senti-iFusion; name a run of one")
     return run.model.eval()
 
 

@@ -1,4 +1,4 @@
-"""Which runs are examined together, and where what comes of it is written."""
+"""Runs that are examined together, and the folder of the results."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from protocols import InputError
 def runs_to_examine(
     reference: str, root: Path, *, seed: int | None = None, dataset: str | None = None
 ) -> tuple[list[Path], Path, str | None]:
-    """The folders of the runs that `reference` names.
+    """Find the folders of the runs that `reference` names.
 
     Args:
-        reference: As `benchmark.prediction.predict.find_runs` reads it: a run's folder, its id, or `STUDY:model`.
+        reference: Reference as in `benchmark.prediction.predict.find_runs`: a run's folder, its id, or `STUDY:model`.
         root: Folder of the run store.
-        seed: Of `STUDY:model`, this seed only.
-        dataset: Of `STUDY:model`, the runs on this data set; a family such as `mmmo/fold*` is examined as one.
+        seed: Use only this seed of `STUDY:model`.
+        dataset: Use only the runs of `STUDY:model` on this data set; a family such as `mmmo/fold*` is examined as one.
 
     Returns:
-        The folders; where results go, `diagnostics` in the study's folder or in the run's; and how the study labels
-        the model (None outside a study).
+        The folders; the folder of the results, `diagnostics` in the study's or the run's folder; and the study's label
+        of the model (None outside a study).
 
     Raises:
-        InputError: when there is no such run, or `reference` may mean several (they are listed).
+        InputError: if there is no such run, or `reference` matches several (they are listed).
     """
     if ":" not in reference or Path(reference).is_dir():
         folders = find_runs(reference, root, seed=seed, dataset=dataset)
@@ -38,10 +38,10 @@ def runs_to_examine(
 
 
 def _places(study: Path, label: str, dataset: str | None) -> list[str | None]:
-    """Where the runs of a model of a study are to be looked for: a family of splits member by member.
+    """Return the references to the runs of a model of a study: for a family of splits, one per member.
 
-    Without `dataset` that is the family which the model was trained on alone, if there is one; otherwise `find_runs`
-    decides, and says so where there is no such study.
+    Without `dataset` this is the only family on which the model was trained, if there is one; otherwise `find_runs`
+    decides, and reports a missing study.
     """
     if not study.is_file() or (dataset is not None and "*" not in dataset):
         return [dataset]

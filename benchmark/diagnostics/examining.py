@@ -1,4 +1,4 @@
-"""A trained Senti-iFusion asked again under masks, with other integrity scores, and compared with the complete input.
+"""Examination of a trained Senti-iFusion: other integrity scores, and comparison with the complete input.
 
 >>> runs = [open_run(folder) for folder in find_runs("demo:senti-ifusion", Path("results/runs"))]
 >>> found = examine(runs, ["inter-drop", "random_positions(rate=0.5)"])
@@ -27,31 +27,31 @@ from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
 from senti_ifusion.model import SentiIFusion
 
-#: Shufflings of the integrity scores.
+#: Number of times that the integrity scores are shuffled.
 PERMUTATIONS = 20
-#: Told how many of all (run, scenario) pairs are examined.
+#: Function of (examined, total) numbers of (run, scenario) pairs.
 Progress: TypeAlias = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, eq=False)
 class Examination:
-    """What a trained model answers under the scenarios of some protocols.
+    """Answers of a trained model under the scenarios of some protocols.
 
     Attributes:
         model: Name of the model.
         dataset: Name of the data set.
         split: Named split, or the pattern of a pooled family, whose samples are called `fold0/ID` here.
         regime: Training regime.
-        seeds: Of the runs.
-        points: As `Panel.points`.
-        answers: Its predictions with its own integrity scores, shuffled ones and the true ones. None for a model that
-            weighs by no integrity.
-        statements: As `Diagnostics.table`: estimated and true integrity, and the modality that leads.
-        recovery: One row a (`depth`, `seed`, `scenario`, `sample_id`, `modality`) that lost something: `video_id`,
+        seeds: Seeds of the runs.
+        points: As in `Panel.points`.
+        answers: Predictions with its own integrity scores, shuffled ones and the true ones. None for a model that does
+            not weight by integrity.
+        statements: As in `Diagnostics.table`: estimated and true integrity, and the dominant modality.
+        recovery: One row per (`depth`, `seed`, `scenario`, `sample_id`, `modality`) with a loss: `video_id`,
             `lost` (share of what the complete sample has, above 0), `left` (distance of the incomplete features H to
             H*, those of the complete input), `completed` (of the completed ones C). Depth `feature` is
-            `senti_ifusion.losses.distance`, and so is `constant`, of the mean of H* in the place of C; `semantic` is
-            the absolute difference between what the sentiment head of `SemanticValidation` reads in them, in units of
+            `senti_ifusion.losses.distance`, and so is `constant`, for the mean of H* in place of C; `semantic` is
+            the absolute difference between outputs of the sentiment head of `SemanticValidation`, in units of
             the label, and has no rows for a model without that head.
     """
 
@@ -80,23 +80,23 @@ def examine(
     name: str | None = None,
     progress: Progress | None = None,
 ) -> Examination:
-    """Ask a trained Senti-iFusion again on its test part.
+    """Examine a trained Senti-iFusion on its test part.
 
     Under every scenario the model predicts with its own integrity scores, with those scores shuffled among the test
     samples (the three of a sample stay together), and with the true ones. Only the scores are exchanged
-    (`SentiIFusion.predict`); weights and inputs stay as they are. What completion recovers is measured against the
+    (`SentiIFusion.predict`); weights and inputs stay as they are. The completion is compared with the
     features of the complete input, H*, which the same encoders give, at the two depths at which training validates it.
 
     Args:
-        runs: Opened runs of one model: its seeds; of a family of folds, every fold of every seed.
+        runs: Opened runs of one model: its seeds or, for a family of folds, every fold of every seed.
         protocols: Names, protocols, or texts of scenarios.
-        permutations: How often the scores are shuffled.
-        seed: Of the shuffling, which depends on it, the run's seed, split and scenario only.
-        name: What to call the model; by default as it is registered.
-        progress: Told after every scenario of a run.
+        permutations: Number of times that the scores are shuffled.
+        seed: Seed of the shuffling, which depends on it and on the run's seed, split and scenario only.
+        name: Name of the model; default: its registered name.
+        progress: Function called after every scenario of a run.
 
     Raises:
-        InputError: for a model that is no Senti-iFusion, runs that are not seeds of one model, an unknown protocol, or
+        InputError: for a model other than Senti-iFusion, runs that are not seeds of one model, an unknown protocol, or
             predictions that are not finite.
     """
     if permutations < 1:
@@ -108,7 +108,7 @@ def examine(
     scenarios = list(dict.fromkeys(s for plan in plans for s in plan.scenarios))
     first = next(iter(groups.values()))
     found: dict[tuple[int, str], list[Asked]] = defaultdict(list)
-    for i in range(len(first)):  # fold by fold, so that all seeds of one are shown the same batches
+    for i in range(len(first)):  # fold by fold, so that all seeds of one fold get the same batches
         members = {number: group[i] for number, group in groups.items()}
         complete = _shown(members, None)
         targets = {number: complete_view(run, complete[number]) for number, run in members.items()}
@@ -148,7 +148,7 @@ def examine(
 
 
 def _by_seed(runs: Sequence[TrainedRun]) -> dict[int, list[TrainedRun]]:
-    """The runs by seed, the splits of each in one order; raises InputError unless they are one model's."""
+    """Group the runs by seed, the splits of each in one order; raises InputError unless they are one model's."""
     if not runs:
         raise InputError("no run was given; name at least one")
     first = runs[0].spec
@@ -156,13 +156,13 @@ def _by_seed(runs: Sequence[TrainedRun]) -> dict[int, list[TrainedRun]]:
     for run in runs:
         if not isinstance(run.model, SentiIFusion):
             raise InputError(
-                f"{run.folder}: model '{run.spec.model}' is no Senti-iFusion, whose integrity estimates and completion "
-                "are examined here; name a run of senti-ifusion or of a variant"
+                f"{run.folder}: model '{run.spec.model}' is not a Senti-iFusion, whose integrity estimates and "
+                "completion are examined here; name a run of senti-ifusion or of a variant"
             )
         if run.spec.model_copy(update={"seed": first.seed, "split": first.split}) != first:
             raise InputError(
                 f"{run.folder}: is not {first.title} with another seed or fold (model, settings or data differ); "
-                "examine it by itself"
+                "examine it separately"
             )
         groups[run.spec.seed].append(run)
     for members in groups.values():
@@ -179,7 +179,7 @@ def _by_seed(runs: Sequence[TrainedRun]) -> dict[int, list[TrainedRun]]:
 
 
 def _shown(members: Mapping[int, TrainedRun], scenario: Scenario | None) -> dict[int, MaskedPart]:
-    """By seed, the test part under a scenario (None: as it is); made once for seeds that share the text's states."""
+    """Return, by seed, the test part under a scenario (None: as it is); made once for seeds that share text states."""
     first = next(iter(members.values()))
     masks = None if scenario is None else scenario.masks(first.dataset, "test")  # replicate 0, as in every evaluation
     shared = first.masked_part(masks)
@@ -187,7 +187,7 @@ def _shown(members: Mapping[int, TrainedRun], scenario: Scenario | None) -> dict
 
 
 def _pattern(splits: Sequence[str]) -> str:
-    """`fold*` of `fold0`, `fold1` ..."""
+    """Return `fold*` for `fold0`, `fold1` ..."""
     same = 0
     while len({split[: same + 1] for split in splits}) == 1:
         same += 1

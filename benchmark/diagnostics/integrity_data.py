@@ -1,6 +1,6 @@
-"""How well models know what is missing, as tables: calibration of estimated integrity, its error, and who leads.
+"""Integrity estimates as tables: calibration, error, and dominant modality.
 
-Reads the table of `benchmark.diagnostics.Diagnostics`, a row a (model, seed, scenario, sample).
+Reads the table of `benchmark.diagnostics.Diagnostics`, a row per (model, seed, scenario, sample).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _OBSERVED = [f"observed_{m}" for m in MODALITIES]
 
 
 def seed_ranks(table: pd.DataFrame) -> dict[str, float]:
-    """Spearman's correlation of estimated and true integrity, by modality: of each seed over all that it was asked,
-    averaged over seeds; NaN where a seed has none, as truth or estimate is constant or unknown.
+    """Compute Spearman's correlation of estimated and true integrity, by modality: of each seed over all its samples,
+    averaged over seeds; NaN if a seed has none, as truth or estimate is constant or unknown.
     """
     if table[_ESTIMATED].isna().to_numpy().any():
         return dict.fromkeys(MODALITIES, np.nan)
@@ -54,20 +54,20 @@ def seed_ranks(table: pd.DataFrame) -> dict[str, float]:
 
 
 def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
-    """Estimated against true integrity.
+    """Compare estimated with true integrity.
 
     Args:
-        table: From `benchmark.diagnostics`.
-        points: Those of `Panel.points` whose scenarios are to be taken together, such as a protocol's.
+        table: Table from `benchmark.diagnostics`.
+        points: Rows of `Panel.points` whose scenarios are pooled, such as a protocol's.
 
     Returns:
-        One row a (model, modality, bin of true integrity): `bin` (0: all is missing, 1 to 10: tenths of what lies
+        One row per (model, modality, bin of true integrity): `bin` (0: all is missing, 1 to 10: tenths of what lies
         between, 11: nothing is missing; empty bins are left out), `samples` (predictions of all seeds and scenarios),
         `observed` and `estimated` (means), `low`, `high` (10th and 90th percentile of the estimates), and for the
         modality as a whole `mae`, `spearman` (`seed_ranks`), `scenarios`, `seeds`.
 
     Raises:
-        InputError: when no model estimates integrity under these scenarios.
+        InputError: if no model estimates integrity under these scenarios.
     """
     scenarios = set(points["scenario"])
     own = table[table["scenario"].isin(scenarios)].dropna(subset=[*_ESTIMATED, *_OBSERVED])
@@ -104,22 +104,22 @@ def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
 def decay_data(
     table: pd.DataFrame, points: pd.DataFrame, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """The error of estimated integrity and the share of samples that each modality leads, along an axis.
+    """Compute the error of estimated integrity and the share of samples that each modality leads, along an axis.
 
     Args:
-        table: From `benchmark.diagnostics`.
-        points: Those of a protocol with numeric axes, as `Panel.points`.
-        draws: Bootstrap draws.
-        level: Of the intervals.
-        seed: Of the draws.
+        table: Table from `benchmark.diagnostics`.
+        points: Points of a protocol with numeric axes, as in `Panel.points`.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        One row a (model, quantity, modality, point): `quantity` is `error` (mean absolute error of the estimate) or
+        One row per (model, quantity, modality, point): `quantity` is `error` (mean absolute error of the estimate) or
         `dominant` (share of samples that the modality leads), `axis`, `x`, `order`, `scenario`, `mean` (over seeds),
         `low`, `high` (over videos and seeds), `seeds`, `level`, `flag` (as `confidence_intervals`).
 
     Raises:
-        InputError: when no model says anything under these scenarios, or a sample lacks under one of them.
+        InputError: if no model provides diagnostics under these scenarios, or a sample is missing under one of them.
     """
     known = set(table["scenario"])
     scenarios = [str(s) for s in points["scenario"] if s in known]
@@ -147,14 +147,14 @@ def decay_data(
 
 
 def _bins(truth: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """0 for nothing, 11 for everything, tenths between."""
+    """Return the bin of a share: 0 for nothing, 11 for everything, tenths between."""
     inner = 1 + np.minimum((truth * _BINS).astype(np.int64), _BINS - 1)
     result: npt.NDArray[np.int64] = np.where(truth <= 0, 0, np.where(truth >= 1, _BINS + 1, inner))
     return result
 
 
 def _intervals(own: pd.DataFrame, scenarios: list[str], draws: int, level: float, seed: int) -> pd.DataFrame:
-    """Mean of `value` over samples, then seeds, with intervals."""
+    """Average `value` over samples, then seeds, with intervals."""
     by_model = {str(model): part for model, part in own.groupby("model")}
     estimates = sample_means(by_model, draws=draws, seed=seed)
     found = confidence_intervals(estimates, {s: (s,) for s in scenarios}, level=level)

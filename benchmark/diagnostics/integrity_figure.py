@@ -1,4 +1,4 @@
-"""How well models know what is missing, as figures: calibration, error along an axis, and which modality leads."""
+"""Integrity estimates as figures: calibration, error along an axis, and dominant modality."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from benchmark.results.statements import Diagnostics
 from benchmark.words import plural
 from protocols import MODALITIES
 
-#: Rows of panels by default: one a model.
+#: Number of rows of panels by default: one per model.
 _LIMIT = 4
 
 
 @figure(columns=CALIBRATION_COLUMNS, numbers=CALIBRATION_NUMBERS, maker="calibration_data")
 def plot_calibration(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """Estimated against true integrity, a panel a modality.
+    """Draw estimated against true integrity, a panel per modality.
 
     By default up to four models are shown, a row each."""
     order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
@@ -95,7 +95,7 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
 
 @figure(columns=DECAY_COLUMNS, numbers=DECAY_NUMBERS, maker="decay_data")
 def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """Error of the estimates, and the share of samples each modality leads.
+    """Draw the error of the estimates, and the share of samples that each modality leads.
 
     By default up to four models are shown, a row each; a protocol with several axes has a row for each of them."""
     order = emphasised(list(dict.fromkeys(data["model"].astype(str))), models, limit=_LIMIT)
@@ -170,7 +170,7 @@ def _error(ax: Axes, own: pd.DataFrame) -> None:
 
 
 def _areas(ax: Axes, own: pd.DataFrame) -> None:
-    """Shares on top of each other: text at the bottom, then audio, then vision."""
+    """Draw shares on top of each other: text at the bottom, then audio, then vision."""
     points = own.drop_duplicates("order").sort_values("order")["order"]
     shares = own.pivot(index="modality", columns="order", values="mean").reindex(index=list(MODALITIES), columns=points)
     x = own.drop_duplicates("order").sort_values("order")["x"].to_numpy(np.float64)

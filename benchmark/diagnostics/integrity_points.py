@@ -1,4 +1,4 @@
-"""Estimated integrity and the modality that leads, by modality and scenario, as a table."""
+"""Estimated integrity and dominant modality, by modality and scenario, as a table."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ _SCORES = ("mae", "leads")
 def integrity_points(
     statements: pd.DataFrame, points: pd.DataFrame, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """How well one model knows what is missing, and which modality it lets lead.
+    """Compare the integrity estimates and the dominant modality of one model with the truth.
 
     Args:
-        statements: As `benchmark.diagnostics.Diagnostics.table`, of one model.
-        points: As `Panel.points`.
-        draws: Bootstrap draws.
-        level: Of the intervals.
-        seed: Of the draws.
+        statements: As in `benchmark.diagnostics.Diagnostics.table`, for one model.
+        points: As in `Panel.points`.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        One row a (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the
+        One row per (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the
         point's place; `true` (mean integrity); `mae` of the estimate and `spearman` (see `metrics`; of each seed,
         over samples and, for all points, over these, then averaged; NaN where truth or estimate is constant); `leads`,
         the share of samples that the modality leads; `_low` and `_high` over videos and seeds; `seeds`, `samples`,
-        `videos`, `level`, `flag`. NaN for what the model does not say.
+        `videos`, `level`, `flag`. NaN for quantities that the model does not provide.
 
     Raises:
-        InputError: when the model says neither under these scenarios.
+        InputError: if the model provides neither under these scenarios.
     """
     scenarios = [str(s) for s in dict.fromkeys(points["scenario"])]
     own = statements[statements["scenario"].isin(scenarios)]
@@ -73,7 +73,7 @@ def integrity_points(
 
 
 def _measured(own: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """By kind and modality: what is averaged over samples."""
+    """Return the quantities that are averaged over samples, by kind and modality."""
     keys = ["seed", "scenario", "sample_id", "video_id"]
     for column, modality in enumerate(MODALITIES):
         off = (own[f"integrity_{modality}"] - own[f"observed_{modality}"]).abs()

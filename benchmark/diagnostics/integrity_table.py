@@ -1,4 +1,4 @@
-"""Calibration of estimated integrity, and which modality leads, as tables for readers."""
+"""Calibration of estimated integrity, and dominant modality, as tables for readers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from protocols import MODALITIES
 
 
 def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
-    """Error and rank correlation of estimated integrity, by modality.
+    """Make a table of the error and rank correlation of estimated integrity, by modality.
 
     Args:
-        data: From `integrity_points`.
-        subject: What was examined, for the title.
-        protocol: None: a row a protocol; else every point of this protocol.
+        data: Data from `integrity_points`.
+        subject: Examined model and data, for the title.
+        protocol: None for a row per protocol; else every point of this protocol.
 
     Raises:
-        InputError: for a protocol that is not there.
+        InputError: for an unknown protocol.
     """
     level = float(data["level"].iloc[0])
     first, rows = table_rows(data, protocol)
@@ -50,15 +50,15 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
 
 
 def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
-    """How often each modality leads the fusion, beside its mean true integrity.
+    """Make a table of the share of samples that each modality leads, beside its mean true integrity.
 
     Args:
-        data: From `integrity_points`.
-        subject: What was examined, for the title.
-        protocol: None: a row a protocol; else every point of this protocol.
+        data: Data from `integrity_points`.
+        subject: Examined model and data, for the title.
+        protocol: None for a row per protocol; else every point of this protocol.
 
     Raises:
-        InputError: for a protocol that is not there.
+        InputError: for an unknown protocol.
     """
     level = float(data["level"].iloc[0])
     first, rows = table_rows(data, protocol)

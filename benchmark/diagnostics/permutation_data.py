@@ -1,7 +1,7 @@
-"""Integrity permutation as a table: what gets worse when a model is given other samples' integrity, or the true one.
+"""Integrity permutation as a table: change of the metrics with other samples' integrity, or the true one.
 
-Answers are those of one trained model whose integrity scores were exchanged at test time; nothing is trained again. If
-nothing gets worse when the scores of the test samples are shuffled, the scores are decoration.
+Predictions are those of one trained model whose integrity scores were exchanged at test time; nothing is trained again.
+If no metric gets worse when the scores of the test samples are shuffled, the model does not use them.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, compare, confidence_intervals, holm, resample
 from protocols import InputError, unknown_name
 
-#: Which integrity the model was given: its own estimate, those of other samples, the true one.
+#: Integrity given to the model: its own estimate, those of other samples, the true one.
 OWN, SHUFFLED, TRUE = "own", "shuffled", "true"
 GIVEN = (OWN, SHUFFLED, TRUE)
 PERMUTATION_COLUMNS = (
@@ -34,17 +34,17 @@ PERMUTATION_NUMBERS = (
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Predictions of one model, given one integrity or another, on n test samples.
+    """Predictions of one model with different integrity scores, on n test samples.
 
     Attributes:
-        sample_ids: `(n,)`.
-        video_ids: `(n,)`: clusters of the bootstrap.
-        label: `(n,)`.
+        sample_ids: `(n,)` str.
+        video_ids: `(n,)` str: clusters of the bootstrap.
+        label: `(n,)` labels.
         label_range: Lowest and highest label.
-        cells: One row a cell: `given` (`own`, `true`, `shuffled`), `permutation` (which one; 0 for the others), `seed`,
-            `scenario`; row i belongs to `predictions[i]`.
-        predictions: `(cells, n)`.
-        changes: One row a (`seed`, `scenario`): `change`, by how much shuffling changes a score, as a mean absolute
+        cells: One row per cell: `given` (`own`, `true`, `shuffled`), `permutation` (its number; 0 for the others),
+            `seed`, `scenario`; row i belongs to `predictions[i]`.
+        predictions: `(cells, n)` predictions.
+        changes: One row per (`seed`, `scenario`): `change`, the change of a score by shuffling, as a mean absolute
             difference over samples, modalities and permutations.
     """
 
@@ -58,7 +58,7 @@ class Answers:
 
 
 def permutation_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """MAE, Acc-5 and Acc-7, or their like on another scale."""
+    """Return MAE, Acc-5 and Acc-7, or their equivalents on another scale."""
     known = metric_names(label_range)
     return tuple(m for m in ("mae", "acc5", "acc7", "acc5_sims", "acc3_sims") if m in known)
 
@@ -72,29 +72,29 @@ def permutation_data(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What the model's own estimates are worth.
+    """Compute the effect of shuffled and of true integrity on the metrics.
 
     A metric of `shuffled` is the mean of the metric over the permutations (not the metric of a mean prediction).
     Differences are paired: the same samples, videos and seeds in every draw (`evaluation.statistics.compare`).
 
     Args:
-        answers: From `benchmark.diagnostics.examine`.
-        points: As `Panel.points`, of the protocols that were examined.
-        metrics: By default `permutation_metrics`.
-        draws: Bootstrap draws.
-        level: Of the intervals.
-        seed: Of the draws.
+        answers: Answers from `benchmark.diagnostics.examine`.
+        points: As in `Panel.points`, of the examined protocols.
+        metrics: Names of metrics; default: `permutation_metrics`.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        One row a (protocol, point, metric, `given`), and one with an empty `scenario` for the mean over the protocol:
-        the point's place, `value` with `low`, `high` (over videos and seeds); of all but `own` the `difference` to it
-        (`shuffled` minus own: above 0 is worse for MAE, better for an accuracy) with `difference_low`,
+        One row per (protocol, point, metric, `given`), and one with an empty `scenario` for the mean over the protocol:
+        the point's position, `value` with `low`, `high` (over videos and seeds); of all but `own` the `difference` to
+        it (`shuffled` minus own: above 0 is worse for MAE, better for an accuracy) with `difference_low`,
         `difference_high`, `p`, and over the means of all protocols and metrics `p_holm`; `change` (see `Answers`);
         `as_good`, the number of `permutations` whose metric is at least as good as with the own estimates; `seeds`,
         `samples`, `videos`, `level`, `flag` (see `compare`).
 
     Raises:
-        InputError: for an unknown metric, or answers that lack one of the three or a scenario.
+        InputError: for an unknown metric, or answers in which one of the three or a scenario is missing.
     """
     names = tuple(metrics or permutation_metrics(answers.label_range))
     for name in names:
@@ -144,7 +144,7 @@ def permutation_data(
 
 
 def _resampled(answers: Answers, metrics: Sequence[str], draws: int, seed: int) -> dict[str, Estimates]:
-    """Estimates of `own`, `true`, `shuffled 0`, `shuffled 1` ..."""
+    """Return the estimates of `own`, `true`, `shuffled 0`, `shuffled 1` ..."""
     cells = answers.cells
     names = cells["given"].where(cells["given"] != SHUFFLED, SHUFFLED + " " + cells["permutation"].astype(str))
     return resample(
@@ -170,7 +170,7 @@ def _as_good(own: Estimates, shuffles: Sequence[Estimates], metric: str, scenari
 def _difference(
     together: Mapping[str, Estimates], given: str, metric: str, scenarios: Sequence[str], level: float
 ) -> dict[str, object]:
-    """To the model's own estimates."""
+    """Compute the differences to the model's own estimates."""
     if given == OWN:
         return dict.fromkeys(("difference", "difference_low", "difference_high", "p"), np.nan)
     found = compare(together[given], together[OWN], metric, scenarios, level=level)

@@ -38,16 +38,16 @@ def plot_permutation(
     """Write `permutation_data` as CSV and the figure: a metric against the rate, and the paired differences.
 
     Args:
-        data: From `permutation_data`, the rows of one protocol.
+        data: Rows of one protocol from `permutation_data`.
         out: Path without ending; the folder must exist.
-        title: Above the figure.
-        metric: What is drawn.
-        width: Inches.
-        formats: Of the figure.
-        note: Below the figure, before what the bands are.
+        title: Title above the figure.
+        metric: Metric to draw.
+        width: Width in inches.
+        formats: Formats of the figure.
+        note: Text below the figure, before the explanation of the bands.
 
     Raises:
-        InputError: as `write_figure`, for an unknown metric, and where no point lies on a numeric axis.
+        InputError: as `write_figure`, for an unknown metric, or if no point lies on a numeric axis.
     """
     if "metric" in data and metric not in set(data["metric"]):
         raise unknown_name("metric of the permutation", metric, list(dict.fromkeys(data["metric"])))
@@ -75,7 +75,7 @@ def _draw(data: pd.DataFrame, metric: str, title: str, width: float, note: str) 
     unit = " (%)" if kind.percent else ""
     sides = {"value": f"{kind.heading}{unit}", "difference": f"{kind.title}{unit}, minus own"}
     wide = width >= 5
-    beside = len(panels) == 1 or not wide  # the two sides beside each other, a row a panel
+    beside = len(panels) == 1 or not wide  # the two sides beside each other, one row per panel
     shape = (len(panels), 2) if beside else (2, len(panels))
     seeds, level = int(lines["seeds"].max()), float(lines["level"].iloc[0])
     meaning = (

@@ -1,4 +1,4 @@
-"""Integrity permutation as a table for readers, which says plainly whether the scores are of any use."""
+"""Integrity permutation as a table for readers, with a verdict on the use of the scores."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from benchmark.tables.cells import level_text, number, probability, ratio, signe
 from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from benchmark.words import listed, plural, sample_sizes
 
-#: Shuffling that changes a score by less than this on average cannot show whether scores are used.
+#: Mean change of a score below which shuffling cannot show whether scores are used.
 CHANGED = 0.02
 
 
 def permutation_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
-    """What a model's integrity estimates are worth.
+    """Make the table of an integrity permutation.
 
     Args:
-        data: From `permutation_data`.
-        subject: What was examined, for the title, such as `senti-ifusion on mosi/official`.
-        protocol: None: a row a protocol and metric, and the verdict below; else every point of this protocol.
+        data: Data from `permutation_data`.
+        subject: Examined model and data, for the title, such as `senti-ifusion on mosi/official`.
+        protocol: None for a row per protocol and metric, with the verdict below; else every point of this protocol.
 
     Raises:
-        InputError: for a protocol that is not there.
+        InputError: for an unknown protocol.
     """
     return _summary(data, subject) if protocol is None else _by_point(data, subject, protocol)
 
 
 def verdicts(data: pd.DataFrame) -> list[str]:
-    """Of every protocol, in a sentence: what gets worse when the scores are shuffled.
+    """State for every protocol, in a sentence, which metrics get worse when the scores are shuffled.
 
-    Worse beyond chance is what the paired test says after Holm's correction, for another draw of videos and seeds. What
-    is worse in every single shuffling is used by these very runs on these samples, be it by little.
+    Significantly worse is a result of the paired test after Holm's correction, for another draw of videos and seeds. A
+    metric worse in every single shuffling shows that these runs use the scores on these samples, even if little.
     """
     lines = []
     means = data[(data["scenario"] == "") & (data["given"] == SHUFFLED)]
@@ -144,7 +144,7 @@ def _by_point(data: pd.DataFrame, subject: str, protocol: str) -> Table:
     caption = (
         f"{_sizes(data)} With the model's own estimates of integrity, and what changes when they are shuffled among "
         "the test samples or replaced by the true integrity; |ΔI|: by how much shuffling changes a score. Differences "
-        "are paired, over videos and seeds. Bold: the interval leaves out 0 (every point for itself, not corrected)."
+        "are paired, over videos and seeds. Bold: the interval leaves out 0 (every point separately, not corrected)."
     )
     return Table(f"Integrity permutation under {protocol}: {subject}", tuple(columns), tuple(made), (), caption)
 
@@ -154,7 +154,7 @@ def _row(part: pd.DataFrame, metric: str, given: str) -> pd.Series:
 
 
 def _difference(row: pd.Series) -> Cell:
-    """With its sign, and bold where the interval leaves out 0."""
+    """Format a number with its sign, bold if the interval leaves out 0."""
     metric, low, high = str(row["metric"]), float(row["difference_low"]), float(row["difference_high"])
     cell = signed(number(metric, float(row["difference"]), low, high))
     return replace(cell, bold=bool(low > 0 or high < 0))

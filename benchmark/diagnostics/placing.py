@@ -1,4 +1,4 @@
-"""Where scenarios lie: the axis of a curve, panels for what does not fit on one axis, the rows of a table."""
+"""Positions of scenarios: the axis of a curve, panels for points off one axis, the rows of a table."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pandas as pd
 from benchmark.tables.table import Column
 from protocols import unknown_name
 
-#: Columns of `Panel.points` that say where a point lies.
+#: Columns of `Panel.points` with the position of a point.
 PLACE = ("axis", "x", "axis2", "y", "tick", "order")
-#: The order of a row that is over all points of a protocol: after them.
+#: Order of a row over all points of a protocol: after them.
 LAST = 1_000_000
 
 
 def place_of(points: pd.DataFrame, scenario: str) -> dict[str, object]:
-    """The place of a scenario of one protocol; of the empty one, that of a mean over all points."""
+    """Return the position of a scenario of one protocol; for an empty scenario, that of a mean over all points."""
     if not scenario:
         return dict(zip(PLACE, ("", np.nan, "", np.nan, "all", LAST), strict=True))
     row = points[points["scenario"] == scenario].iloc[0]
@@ -23,7 +23,7 @@ def place_of(points: pd.DataFrame, scenario: str) -> dict[str, object]:
 
 
 def along_axes(data: pd.DataFrame) -> pd.DataFrame:
-    """The rows that lie on a numeric axis, with where they are drawn.
+    """Return the rows that lie on a numeric axis, with their position in a figure.
 
     Args:
         data: Rows of one protocol with the columns of `PLACE`.
@@ -47,17 +47,17 @@ def along_axes(data: pd.DataFrame) -> pd.DataFrame:
 
 
 def table_rows(data: pd.DataFrame, protocol: str | None) -> tuple[Column, list[tuple[str, pd.DataFrame, bool]]]:
-    """What the rows of a table are: the protocols, or the points of one protocol and all of them.
+    """Return the rows of a table: the protocols, or the points of one protocol and all of them.
 
     Args:
         data: Rows with `protocol`, `scenario` (empty: all points) and the columns of `PLACE`.
-        protocol: None for a row a protocol.
+        protocol: None for a row per protocol.
 
     Returns:
-        The column that names the rows; for each row its name, its part of the data, and whether a rule stands above.
+        The column that names the rows; for each row its name, its part of the data, and True for a rule above.
 
     Raises:
-        InputError: for a protocol that is not there.
+        InputError: for an unknown protocol.
     """
     if protocol is None:
         whole = data[data["scenario"] == ""]
@@ -78,6 +78,6 @@ def _groups(data: pd.DataFrame, column: str) -> list[tuple[object, pd.DataFrame]
 
 
 def skipped(data: pd.DataFrame, drawn: pd.DataFrame) -> str:
-    """What a figure leaves to the table, as a sentence; empty when it shows all."""
+    """State, in a sentence, which points a figure leaves to the table; empty if it shows all."""
     absent = [str(s) for s in dict.fromkeys(data["scenario"]) if s and s not in set(drawn["scenario"])]
     return f"Not shown: {', '.join(absent)}." if absent else ""

@@ -1,4 +1,4 @@
-"""Recovery error as a table: how far completed features are from complete ones, relative to leaving the gap."""
+"""Recovery error as a table: distance of completed features from complete ones, relative to leaving the gap."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from benchmark.evaluation.statistics.precision import quantity
 from benchmark.evaluation.statistics.resampling import SEED_DRAWS
 from protocols import MODALITIES, InputError
 
-#: How deep features are compared: token by token, or by what the model's shared sentiment head reads in them. Between
-#: the two, what the best constant in the place of every completed feature would reach token by token.
+#: How deep features are compared: token by token, or by the output of the model's shared sentiment head. Between
+#: the two, the error of the best constant in place of every completed feature, token by token.
 FEATURE, CONSTANT, SEMANTIC = "feature", "constant", "semantic"
 DEPTHS = (FEATURE, CONSTANT, SEMANTIC)
-#: What a sample lost of a modality: a part, all of it, or either.
+#: Extent of the loss of a modality: a part, all of it, or either.
 EXTENTS = ("part", "whole", "any")
 RECOVERY_COLUMNS = (
     "protocol", "scenario", *PLACE, "depth", "modality", "lost", "samples", "left", "completed", "ratio", "low",
@@ -27,40 +27,40 @@ RECOVERY_COLUMNS = (
 RECOVERY_NUMBERS = (
     "x", "y", "order", "samples", "left", "completed", "ratio", "low", "high", "seeds", "videos", "level",
 )  # fmt: skip
-#: A ratio over fewer videos has no interval: drawing them again says little.
+#: Minimum number of videos for the interval of a ratio.
 FEWEST_VIDEOS = 5
 
 
 def recovery_data(
     recovery: pd.DataFrame, points: pd.DataFrame, *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> pd.DataFrame:
-    """The distance of completed features to those of the complete input, relative to that of incomplete ones.
+    """Compute the distance of completed features to those of the complete input, relative to that of incomplete ones.
 
-    At both depths: between tokens (`feature`), and between what the shared sentiment head reads in them (`semantic`);
-    and, as a reference, of the mean complete features instead of completed ones (`constant`): who does not get below it
-    has not used what is left of the sample.
-    The ratio of a seed is one of sums over all (scenario, sample) pairs that enter. Seeds have features of their own,
-    in which distances have no common unit, so that their ratios are averaged, not their distances (by the geometric
-    mean: a half and twice make one). Below 1 completion helps; 1 is as good as leaving the gap.
+    At both depths: between tokens (`feature`), and between outputs of the shared sentiment head (`semantic`);
+    and, as a reference, of the mean complete features instead of completed ones (`constant`): a completion that is not
+    below it does not use the rest of the sample.
+    The ratio of a seed is one of sums over all (scenario, sample) pairs. Every seed has its own features,
+    whose distances have no common unit, so their ratios are averaged, not their distances (by the geometric
+    mean: 0.5 and 2 average to 1). Below 1 completion helps; 1 is as good as leaving the gap.
 
     Args:
-        recovery: From `benchmark.diagnostics.examine`: a row a (depth, seed, scenario, sample, modality) that lost
-            something.
-        points: As `Panel.points`, of the protocols that were examined.
-        draws: Bootstrap draws.
-        level: Of the intervals.
-        seed: Of the draws.
+        recovery: Rows from `benchmark.diagnostics.examine`, one per (depth, seed, scenario, sample, modality) with a
+            loss.
+        points: As in `Panel.points`, of the examined protocols.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Returns:
-        One row a (protocol, point, depth, modality, extent), and one with an empty `scenario` for all points of the
-        protocol: the point's place; `depth` (of `DEPTHS`, those that there are); `lost` (`part` of the modality, the
-        `whole` of it, or `any` of the two); `samples` that lost so much (under each scenario counted anew), `left` and
+        One row per (protocol, point, depth, modality, extent), and one with an empty `scenario` for all points of the
+        protocol: the point's position; `depth` (existing ones of `DEPTHS`); `lost` (`part` of the modality, the
+        `whole` of it, or `any` of the two); `samples` with that loss (counted under each scenario), `left` and
         `completed` (mean distances), `ratio` with `low`, `high` (over videos and seeds; NaN over fewer than 5 videos),
-        `seeds`, `videos`, `level`, `flag` (what the interval leaves out, or why there is none). Where no sample lost so
-        much there is no row.
+        `seeds`, `videos`, `level`, `flag` (limits of the interval, or why there is none). Without any sample with that
+        loss there is no row.
 
     Raises:
-        InputError: when nothing was lost under any scenario.
+        InputError: if nothing was lost under any scenario.
     """
     known = recovery[recovery["scenario"].isin(set(points["scenario"]))]
     if known.empty:
@@ -93,7 +93,7 @@ def recovery_data(
 
 
 def _groups(points: pd.DataFrame, there: set[str]) -> list[tuple[str, list[str]]]:
-    """Every scenario by itself, then all of the protocol, where anything was lost."""
+    """Yield every scenario separately, then all of the protocol, if anything was lost."""
     scenarios = [str(s) for s in points["scenario"] if s in there]
     return [*((s, [s]) for s in scenarios), *([("", scenarios)] if scenarios else [])]
 
@@ -104,12 +104,12 @@ def _sizes(here: pd.DataFrame) -> dict[str, object]:
     return {"samples": len(here) // seeds, "seeds": seeds, "videos": int(here["video_id"].nunique()), **means}
 
 
-#: The one scenario of the estimates of a ratio.
+#: Name of the only scenario in the estimates of a ratio.
 _KEY = ("",)
 
 
 def _log_ratios(here: pd.DataFrame, videos: list[str], weights: FloatArray) -> Estimates:
-    """The logarithm of every seed's ratio; draws as those of `benchmark.evaluation.statistics.resample`."""
+    """Compute the logarithm of every seed's ratio; draws as in `benchmark.evaluation.statistics.resample`."""
     sums = here.groupby(["seed", "video_id"])[["completed", "left"]].sum()
     seeds = tuple(int(number) for number in sums.index.get_level_values("seed").unique())
     wide = {kind: sums[kind].unstack("video_id").reindex(columns=videos).fillna(0.0) for kind in ("completed", "left")}

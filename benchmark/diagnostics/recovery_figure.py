@@ -22,7 +22,7 @@ from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
 from benchmark.words import plural
 from protocols import MODALITIES, InputError
 
-#: Of the logarithmic axis: half the distance is as far from 1 as twice.
+#: Ticks of the logarithmic axis: half the distance is as far from 1 as twice.
 _TICKS = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20, 50, 100)
 _FEW_TICKS = (0.001, 0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 1000)
 _HEADS = {"part": "a part of the modality lost", "whole": "all of the modality lost"}
@@ -37,22 +37,22 @@ def plot_recovery(
     formats: Sequence[str] = FORMATS,
     note: str = "",
 ) -> list[Path]:
-    """Write `recovery_data` as CSV and the figure: the ratio against the rate, a line a modality; without constants.
+    """Write `recovery_data` as CSV and the figure: the ratio against the rate, a line per modality; without constants.
 
-    Samples that lost a part of a modality and those that lost all of it have panels of their own, and so has each
+    Samples that lost a part of a modality and those that lost all of it have separate panels, and so has each
     depth. A grid of two rates has a panel for each value of the first, too many for one figure of both depths: it has
-    a figure a depth, whose file names end in `-feature` and `-semantic`.
+    a figure per depth, whose file names end in `-feature` and `-semantic`.
 
     Args:
-        data: From `recovery_data`, the rows of one protocol.
+        data: Rows of one protocol from `recovery_data`.
         out: Path without ending; the folder must exist.
-        title: Above the figure.
-        width: Inches.
-        formats: Of the figure.
-        note: Below the figure, before what the bands are.
+        title: Title above the figure.
+        width: Width in inches.
+        formats: Formats of the figure.
+        note: Text below the figure, before the explanation of the bands.
 
     Raises:
-        InputError: as `write_figure`, and where no point lies on a numeric axis.
+        InputError: as `write_figure`, or if no point lies on a numeric axis.
     """
     data = data[data["depth"] != CONSTANT] if "depth" in data else data
     if "axis" in data and along_axes(_lines(data)).empty:
@@ -144,14 +144,14 @@ def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
 
 
 def _arranged(there: Mapping[str, Sequence[str]], wide: bool) -> tuple[str, str]:
-    """What the rows of panels are, and what the columns; the third has one value."""
+    """Return the contents of rows and of columns of panels; the third has one value."""
     if len(there["panel"]) > 1:
         return ("lost", "panel") if wide else ("panel", "lost")
     return ("depth", "lost") if len(there["lost"]) > 1 else ("lost", "depth")
 
 
 def _limits(lines: pd.DataFrame) -> tuple[float, float]:
-    """All ratios; of the bands no more than half or twice as much, or one wide band would flatten every line."""
+    """Return the range of all ratios, with bands cut at half and twice that range: wide ones would flatten lines."""
     ratios = lines["ratio"].to_numpy(np.float64)
     lowest, highest = min(float(ratios.min()), GOAL), max(float(ratios.max()), 1.0)
     low, high = float(np.nanmin([*lines["low"], lowest])), float(np.nanmax([*lines["high"], highest]))

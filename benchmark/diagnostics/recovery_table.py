@@ -12,7 +12,7 @@ from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from benchmark.words import plural
 from protocols import MODALITIES
 
-#: At most this: three tenths of what separates incomplete features from complete ones are recovered.
+#: Goal of the ratio: at most this, three tenths of the distance from incomplete to complete features are recovered.
 GOAL = 0.7
 _HEADS = {"part": "a part lost", "whole": "all lost"}
 _DISTANCES = {
@@ -23,17 +23,17 @@ _DISTANCES = {
 
 
 def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
-    """The distance of completed features to those of the complete input, relative to that of incomplete ones.
+    """Make a table of the distance of completed features to complete ones, relative to that of incomplete ones.
 
-    A row a depth, those of one protocol or point below each other.
+    One row per depth, those of one protocol or point below each other.
 
     Args:
-        data: From `recovery_data`.
-        subject: What was examined, for the title.
-        protocol: None: the protocols; else every point of this protocol.
+        data: Data from `recovery_data`.
+        subject: Examined model and data, for the title.
+        protocol: None for all protocols; else every point of this protocol.
 
     Raises:
-        InputError: for a protocol that is not there.
+        InputError: for an unknown protocol.
     """
     level = float(data["level"].iloc[0])
     first, rows = table_rows(data, protocol)
@@ -71,13 +71,13 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
 
 
 def depths_of(data: pd.DataFrame) -> list[str]:
-    """The depths that there are, in their order."""
+    """Return the existing depths, in their order."""
     there = set(data["depth"])
     return [depth for depth in DEPTHS if depth in there]
 
 
 def depth_caption(data: pd.DataFrame) -> str:
-    """What distance each depth of `recovery_data` is, as a sentence."""
+    """Explain the distance at each depth of `recovery_data`, as a sentence."""
     said = "; ".join(_DISTANCES[depth] for depth in depths_of(data))
     return f"{said[0].upper()}{said[1:]}."
 

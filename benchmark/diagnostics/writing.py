@@ -1,4 +1,4 @@
-"""Tables and figures of an examination, written into a folder: what `sentibench plot diagnostics` does."""
+"""Writing of an examination's tables and figures into a folder, as in `sentibench plot diagnostics`."""
 
 from __future__ import annotations
 
@@ -30,14 +30,14 @@ from protocols import InputError
 
 @dataclass(frozen=True)
 class Written:
-    """What was made.
+    """Written tables and figures.
 
     Attributes:
-        folder: Where it is.
-        tables: Over all protocols: permutation, recovery, calibration, dominance, those of them that there are.
-        by_point: The same of every protocol, point by point.
-        files: Everything written.
-        absent: Why a diagnostic is not there, a line each.
+        folder: Folder of the files.
+        tables: Over all protocols: permutation, recovery, calibration, dominance, as far as they exist.
+        by_point: The same for every protocol, point by point.
+        files: Written files.
+        absent: Reasons for missing diagnostics, a line each.
     """
 
     folder: Path
@@ -61,11 +61,11 @@ def write_diagnostics(
     the tables for readers; each figure has the CSV that it is drawn from beside it.
 
     Args:
-        found: From `examine`.
-        folder: Made when it is not there.
-        formats: Of the figures: png, pdf, svg.
-        draws: Bootstrap draws.
-        level: Of the intervals.
+        found: Examination from `examine`.
+        folder: Folder to write to; made if missing.
+        formats: Formats of the figures: png, pdf, svg.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
 
     Raises:
         InputError: for an unknown format, or a file that cannot be written.
@@ -74,7 +74,7 @@ def write_diagnostics(
     made: dict[str, pd.DataFrame] = {}
     absent = []
     if found.answers is None:
-        absent.append(f"permutation: {found.model} weighs by no integrity")
+        absent.append(f"permutation: {found.model} does not weight by integrity")
     else:
         made["permutation"] = permutation_data(found.answers, found.points, draws=draws, level=level)
     for name, make, source in (

@@ -1,1 +1,1 @@
-"""From predictions to numbers: scales, metrics, panels, statistics. Sees arrays and tables only."""
+"""Scales, metrics, panels and statistics: predictions in, numbers out. Sees arrays and tables only."""

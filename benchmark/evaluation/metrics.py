@@ -75,7 +75,7 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
     if truth.ndim != 1 or len(truth) == 0:
         raise InputError(f"label has shape {truth.shape}, expected (n,) with at least one sample")
     if cells.ndim != 2 or cells.shape[1] != len(truth):
-        raise InputError(f"predictions have shape {cells.shape}, expected (cells, {len(truth)}), one a label")
+        raise InputError(f"predictions have shape {cells.shape}, expected (cells, {len(truth)}), one per label")
     for name, values in (("label", truth[None, :]), ("prediction", cells)):
         if not np.isfinite(values).all():
             row, column = np.argwhere(~np.isfinite(values))[0]
@@ -87,7 +87,7 @@ def check_predictions(label: npt.ArrayLike, predictions: npt.ArrayLike) -> tuple
 def constant_predictions(
     predictions: FloatArray, split_of: npt.NDArray[np.object_] | None = None
 ) -> npt.NDArray[np.bool_]:
-    """`(C,)`: whether the predictions of a cell are constant, so that they have no correlation.
+    """Find cells with constant predictions, which have no correlation; `(C,)` bool.
 
     Args:
         predictions: `(C, n)`.
@@ -177,7 +177,7 @@ def score_cells(
     label_range: tuple[float, float] = (-3.0, 3.0),
     split_of: npt.NDArray[np.object_] | None = None,
 ) -> pd.DataFrame:
-    """All metrics of many cells at full precision.
+    """Compute all metrics of many cells at full precision.
 
     Args:
         label: `(n,)`.
@@ -186,7 +186,7 @@ def score_cells(
         split_of: `(n,)`: see `constant_predictions`.
 
     Returns:
-        C rows; a column a metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
+        C rows; a column per metric (shares between 0 and 1, not per cent) and `constant`: the predictions have no
         correlation, so `corr` is 0 by definition. Non0 metrics are NaN where every label is 0.
 
     Raises:
@@ -210,17 +210,19 @@ def score_cells(
 def score(
     label: npt.ArrayLike, prediction: npt.ArrayLike, label_range: tuple[float, float] = (-3.0, 3.0)
 ) -> dict[str, float]:
-    """All metrics of one prediction `(n,)`: see `score_cells`."""
+    """Compute all metrics of one prediction `(n,)`: see `score_cells`."""
     row = score_cells(label, np.atleast_2d(np.asarray(prediction, dtype=np.float64)), label_range).iloc[0]
     return {str(name): float(row[name]) for name in row.index if name != "constant"}
 
 
 def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[int, int]:
-    """True (positive, negative) counts behind an F1 such as `f1_non0`."""
+    """Return the true (positive, negative) counts behind an F1 such as `f1_non0`."""
     binaries = scale_of(label_range).binaries
     suffix = f1_name.partition("_")[2]
     if not f1_name.startswith("f1_") or suffix not in binaries:
-        raise InputError(f"'{f1_name}' is no F1 of this label range; known: {', '.join('f1_' + b for b in binaries)}")
+        raise InputError(
+            f"'{f1_name}' is not an F1 of this label range; known: {', '.join('f1_' + b for b in binaries)}"
+        )
     truth = np.asarray(label, dtype=np.float64)
     binary = binaries[suffix]
     if binary.kept is not None:
@@ -232,7 +234,7 @@ def class_counts(label: npt.ArrayLike, f1_name: str, label_range: tuple[float, f
 def f1_is_possible(
     acc: float, f1: float, class_counts: tuple[int, int], rounding: float = 5e-5, *, averaged: bool = True
 ) -> bool:
-    """Whether this weighted F1 lies between the smallest and the largest of all confusion matrices with this accuracy.
+    """Check that this weighted F1 lies between the smallest and largest of all confusion matrices with this accuracy.
 
     Args:
         acc: Two-class accuracy, 0..1.
@@ -261,14 +263,14 @@ def f1_is_possible(
 
 
 def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFrame:
-    """How well integrity is estimated, by modality.
+    """Measure the error of estimated integrity, by modality.
 
     Args:
         true: `(n, 3)` realised integrity of text, audio, vision, 0..1.
         predicted: `(n, 3)` as a model estimates it.
 
     Returns:
-        One row a modality with `mae`, `spearman` (0 where undefined) and `constant` (truth or estimate is constant).
+        One row per modality with `mae`, `spearman` (0 where undefined) and `constant` (truth or estimate is constant).
     """
     from scipy.stats import spearmanr
 
@@ -301,13 +303,13 @@ def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatAr
 
 @dataclass(frozen=True, eq=False)
 class _F1Range:
-    """Weighted F1 by the number of correct samples, `(n + 1,)` each.
+    """Range of the weighted F1 by the number of correct samples, `(n + 1,)` each.
 
     Attributes:
-        smallest: Of all confusion matrices.
-        largest: Of all confusion matrices.
-        smallest_mean: Of means of several confusion matrices: the greatest convex minorant of `smallest`.
-        largest_mean: The least concave majorant of `largest`.
+        smallest: Smallest of all confusion matrices.
+        largest: Largest of all confusion matrices.
+        smallest_mean: Smallest mean of several confusion matrices: the greatest convex minorant of `smallest`.
+        largest_mean: Largest mean: the least concave majorant of `largest`.
     """
 
     smallest: FloatArray
@@ -335,7 +337,7 @@ def _f1_range(positive: int, negative: int) -> _F1Range:
 
 
 def _concave_majorant(values: FloatArray) -> FloatArray:
-    """`(k,)`: the least concave function above `(k,)` values at 0, 1, ..."""
+    """Return the least concave function above `(k,)` values at 0, 1, ...; `(k,)`."""
     corners: list[int] = []
     for i in range(len(values)):  # Andrew's monotone chain, upper side
         while len(corners) > 1:

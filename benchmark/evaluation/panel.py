@@ -1,6 +1,6 @@
-"""The table that everything after evaluation reads: predictions of every cell on one test set.
+"""Panel: predictions of every cell on one test set, the input of metrics, statistics, tables and figures.
 
-Arrays and tables only. `results.from_runs` fills it from runs; metrics, statistics, tables and figures read it.
+Arrays and tables only. `results.from_runs` fills it from runs.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, resample
 from protocols import InputError, unknown_name
 
-#: Draws of one panel beyond this size are not kept: every table then resamples its own scenarios.
+#: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
 
 
 @dataclass(frozen=True)
 class Gap:
-    """Something a study asked for that is not there.
+    """Missing part of a study's results.
 
     Attributes:
         model: Name of the row.
         seed: Seed.
         split: Split of a pooled family; empty where there is only one.
         reason: `not run`, `failed (...)` or `not evaluated`.
-        scenarios: What lacks; all that was asked for when there is no run.
-        command: What fills it, to be typed as it stands.
+        scenarios: Missing scenarios; all that the study asks for if there is no run.
+        command: Command that fills the gap, ready to be typed.
     """
 
     model: str
@@ -49,11 +49,11 @@ class Gap:
 
 @dataclass(frozen=True)
 class Bound:
-    """What no model is believed to reach.
+    """Lower bound of the error that any model is believed to reach.
 
     Attributes:
         mae: Mean absolute error on the test part, in units of the label.
-        source: What the number is, with whose it is.
+        source: Description of the number, with its source.
     """
 
     mae: float
@@ -71,28 +71,28 @@ class Panel:
         sample_ids: `(n,)` str.
         video_ids: `(n,)` str: clusters of the bootstrap.
         label: `(n,)` float64.
-        cells: One row a cell with columns `model` (str), `seed` (int), `scenario` (str, as `protocols.parse` reads it);
-            row i belongs to `predictions[i]`.
+        cells: One row per cell, with columns `model` (str), `seed` (int), `scenario` (str, as `protocols.parse` reads
+            it); row i belongs to `predictions[i]`.
         predictions: `(cells, n)` float64, finite.
-        points: The protocols asked for: columns `protocol`, `scenario`, `order` (int); `axis` (str: the axis on which
-            this point lies, empty when there is none; points of one protocol may lie on different axes), `x` (float,
-            NaN when not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
-            (str: how to write where it lies).
-        runs: One row a (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
+        points: Points of the chosen protocols: columns `protocol`, `scenario`, `order` (int); `axis` (str: the axis of
+            this point, empty if there is none; points of one protocol may lie on different axes), `x` (float,
+            NaN if not a number); `axis2`, `y` (the same for the second axis of a grid, else empty and NaN); `tick`
+            (str: label of the position).
+        runs: One row per (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
             `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
             scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
             unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
-        mask_informed: Models that were told the true integrity at test time: tables say so beside the name.
-        external: Models whose predictions were made elsewhere and read from a file: tables say so beside the name.
-        missing: What is absent from the grid, failed or not run.
+        mask_informed: Models that read the true integrity at test time; tables mark them.
+        external: Models whose predictions were made elsewhere and read from a file; tables mark them.
+        missing: Gaps of the grid: failed, not run or not evaluated.
         label_range: Lowest and highest label.
-        videos: How the videos are known: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
+        videos: Origin of the video ids: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
             was not recorded.
-        settings: By model, where its settings come from; without those that have what they are registered with.
-        notes: What every table made of it must say.
-        bound: An MAE that no model is believed to reach on these data; None where none is known.
-        selection: How the checkpoints were chosen: `valid`, of which alone results are made, or `test-oracle`.
-        split_of: `(n,)` str: the split whose test part a sample is in, where several are pooled; None for one.
+        settings: Origin of the settings by model, without models that have their registered settings.
+        notes: Notes that every table made from the panel prints.
+        bound: An MAE that no model is believed to reach on these data; None if none is known.
+        selection: Rule that chose the checkpoints: `valid`, the only one for results, or `test-oracle`.
+        split_of: `(n,)` str: split whose test part contains the sample, for a pooled family; None for a single split.
     """
 
     dataset: str
@@ -121,11 +121,11 @@ class Panel:
 
     @property
     def pooled(self) -> bool:
-        """Whether the samples are the test parts of a family of splits."""
+        """True if the samples are the test parts of a family of splits."""
         return any(sign in self.split for sign in "*?[")
 
     def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:
-        """The metrics as given; raises InputError for one that is not defined on the panel's labels."""
+        """Return the given metrics; raises InputError for one that is not defined on the panel's labels."""
         known = metric_names(self.label_range)
         for name in names:
             if name not in known:
@@ -142,14 +142,14 @@ class Panel:
         seed: int = 0,
         paired_seeds: bool = False,
     ) -> dict[str, Estimates]:
-        """Values and bootstrap draws of every model on some scenarios; models without any of them are left out.
+        """Return values and bootstrap draws of every model on some scenarios; models without any of them are left out.
 
         All scenarios are resampled once and kept, for all tables and figures, unless their draws are too many to keep.
 
         Args:
-            scenarios: Their texts.
-            metrics: Names; all of the label range by default.
-            draws: Bootstrap draws.
+            scenarios: Texts of scenarios.
+            metrics: Names of metrics; default: all of the label range.
+            draws: Number of bootstrap draws.
             seed: Seed of the draws.
             paired_seeds: As for `statistics.resample`.
 

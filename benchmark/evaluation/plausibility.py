@@ -1,4 +1,4 @@
-"""Models that are too good to be true: better than the best possible, or than a bound declared with its source."""
+"""Implausible models: better than the best possible prediction, or than a bound declared with its source."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def implausible(
     *,
     level: float = 0.95,
 ) -> dict[str, str]:
-    """Models whose mean MAE is beyond chance below what is possible, and what to say of each.
+    """Find models whose mean MAE is significantly below the possible, and describe each.
 
-    Each is compared with the oracle in pairs, on the scenarios that both have, by `compare`, with Holm's correction
-    over the models. With a bound, the upper end of its interval is below it.
+    Each is compared with the oracle in pairs, on their common scenarios, by `compare`, with Holm's correction
+    over the models. With a bound, the upper end of the model's interval is below it.
 
     Args:
-        estimates: By model, on the draws of one call of `resample`; with the oracle where there is one.
+        estimates: Estimates by model, on the draws of one call of `resample`; with the oracle if there is one.
         oracle: Name of the best possible prediction.
-        bound: An MAE that no model is believed to reach; None where none is known.
-        scenarios: Their texts.
-        level: Of the interval and of the comparisons.
+        bound: MAE that no model is believed to reach; None if none is known.
+        scenarios: Texts of scenarios.
+        level: Confidence level of the interval and of the comparisons.
     """
     found: dict[str, str] = {}
     best = estimates.get(oracle)

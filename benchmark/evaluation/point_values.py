@@ -1,4 +1,4 @@
-"""The values of all models at every point of a protocol: what curves and heat maps are drawn from."""
+"""Values of all models at every point of a protocol: the data of curves and heat maps."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.words import counted
 
 PLACE = ("axis", "x", "axis2", "y", "tick", "order")
 VALUE = ("mean", "low", "high", "sd", "seeds", "level", "flag", "mask_informed")
-#: The columns that hold numbers.
+#: Columns with numbers.
 NUMBERS = ("x", "y", "order", "mean", "low", "high", "sd", "seeds", "level")
 
 
@@ -28,14 +28,14 @@ def point_values(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Values with intervals.
+    """Compute values with intervals at every point of a protocol.
 
     Returns:
-        One row a (metric, model, point), in the order of `metrics`, then the name, then the protocol: `model`,
+        One row per (metric, model, point), in the order of `metrics`, then the name, then the protocol: `model`,
         `metric`, the point's `axis`, `x`, `axis2`, `y`, `tick`, `order` (as `Panel.points`), `scenario`, `mean` (over
         seeds; shares, not per cent), `low`, `high` (of the interval, over videos and seeds), `sd` (over seeds),
-        `seeds`, `level` (of the interval), `flag` (what the interval leaves out; `hole`: a seed is missing here and
-        there is no value), `mask_informed` (the model is told at test time what is missing).
+        `seeds`, `level` (of the interval), `flag` (limits of the interval; `hole`: a seed is missing here, so
+        there is no value), `mask_informed` (the model reads the masks at test time).
 
     Raises:
         InputError: for an unknown protocol or metric, or a protocol without evaluated cells.
@@ -58,21 +58,21 @@ def point_values(
 
 
 def best_first(data: pd.DataFrame, metric: str) -> list[str]:
-    """The models by their mean over the points, models without values last; ties by name."""
+    """Order the models by their mean over the points, models without values last; ties by name."""
     own = data[data["metric"] == metric]
     means = own.groupby(own["model"].astype(str))["mean"].mean()
     return [str(m) for m in means.sort_values(ascending=not METRICS[metric].higher_is_better, kind="stable").index]
 
 
 def labels_of(data: pd.DataFrame) -> dict[str, str]:
-    """The models' names for a reader; those that are told what is missing are said to be so."""
+    """Return the models' names for readers, with a mark on those that read the masks."""
     informed = set(data.loc[data["mask_informed"].astype(bool), "model"].astype(str))
     names = dict.fromkeys(data["model"].astype(str))
     return {name: f"{name} (mask-informed)" if name in informed else name for name in names}
 
 
 def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
-    """What the intervals of a table are, and what they leave out, as sentences."""
+    """Explain the intervals of a table, and what they leave out, in sentences."""
     level = float(data["level"].iloc[0])
     seeds = sorted({int(n) for n in data["seeds"]})
     text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % interval over videos and seeds"
@@ -88,5 +88,5 @@ def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
 
 
 def _some(names: Sequence[str]) -> str:
-    """A list that stays short."""
+    """Shorten a list for a sentence."""
     return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"

@@ -1,4 +1,4 @@
-"""What every table and figure asks of a panel first: the points of a protocol, and its models' estimates."""
+"""Points of a protocol and estimates of its models: the common input of tables and figures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from benchmark.evaluation.statistics import DRAWS, Estimates
 from benchmark.words import counted, plural, sample_sizes
 from protocols import InputError, get_protocol, unknown_name
 
-#: A row that is computed from the generator of synthetic data: the bound, not a contestant.
+#: Model that is computed from the generator of synthetic data: a bound, not ranked.
 ORACLE = "oracle"
-#: The row that predicts the training median: the floor.
+#: Model that predicts the training median: the floor.
 CONSTANT = "constant"
 
 
 def protocol_names(panel: Panel) -> list[str]:
-    """Protocols of a panel, in order."""
+    """Return the protocols of a panel, in order."""
     return [str(name) for name in dict.fromkeys(panel.points["protocol"])]
 
 
@@ -34,11 +34,11 @@ def protocols_called(name: str, known: Sequence[str]) -> list[str]:
 
 
 def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
-    """The points of one protocol in order: columns of `Panel.points`.
+    """Return the points of one protocol in order: columns of `Panel.points`.
 
     Args:
         panel: The predictions.
-        protocol: Name, with or without version; None when the panel has only one.
+        protocol: Name, with or without version; None if the panel has only one.
 
     Raises:
         InputError: if the panel has no such protocol, or several and none was named.
@@ -63,14 +63,14 @@ def shape_of(panel: Panel, protocol: str | None = None) -> ProtocolShape:
 
 
 def constant_cells(panel: Panel, scenarios: Sequence[str]) -> frozenset[tuple[str, str]]:
-    """(model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
+    """Find (model, scenario) pairs in which the predictions of some seed are constant (`constant_predictions`)."""
     rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
     there = panel.cells.iloc[rows[constant_predictions(panel.predictions[rows], panel.split_of)]]
     return frozenset((str(m), str(s)) for m, s in zip(there["model"], there["scenario"], strict=True))
 
 
 def _add_models(models: Sequence[str], all_models: Sequence[str]) -> str:
-    """How a study whose file is not known gets more models."""
+    """Return the command that adds models to a study whose file is not known."""
     return f"`sentibench run STUDY --models {','.join((*all_models, *models))}`"
 
 
@@ -80,18 +80,18 @@ def _no_oracle(at: str | None) -> Mapping[str, Panel]:
 
 @dataclass(frozen=True, eq=False)
 class ProtocolResults:
-    """The results of one protocol: what a table is made of. Bootstrap draws are made once for all of its tables.
+    """Results of one protocol, from which tables are made. Bootstrap draws are made once for all of its tables.
 
     Attributes:
         panel: Predictions on one data set.
         protocol: Name.
         points: The protocol's points in order: columns of `Panel.points`.
         draws: Bootstrap draws.
-        level: Of intervals, and of telling models apart.
-        seed: Of the draws.
-        add_models: Says, given names of models and those that the study has, what adds the former to it.
-        test_oracle: By metric, the predictions of the epochs that are best on the test set, chosen at a point of the
-            protocol (None: by its mean); empty where no epoch was evaluated there. They are no results.
+        level: Confidence level of intervals, ranks and bold.
+        seed: Seed of the draws.
+        add_models: Function of names of models and of those in the study; returns the command that adds the former.
+        test_oracle: Predictions of the epochs that are best on the test set, by metric, chosen at a point of the
+            protocol (None: by its mean); empty where no epoch was evaluated there. They are not results.
     """
 
     panel: Panel
@@ -115,19 +115,19 @@ class ProtocolResults:
         add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models,
         test_oracle: Callable[[str | None], Mapping[str, Panel]] = _no_oracle,
     ) -> ProtocolResults:
-        """The results of a protocol of a panel.
+        """Prepare the results of a protocol of a panel.
 
         Args:
             panel: Predictions on one data set, of any number of models.
-            protocol: Name, with or without version; None when the panel has only one.
+            protocol: Name, with or without version; None if the panel has only one.
             draws: Bootstrap draws.
-            level: Of intervals, and of telling models apart.
-            seed: Of the draws.
+            level: Confidence level of intervals, ranks and bold.
+            seed: Seed of the draws.
             add_models: See the class.
             test_oracle: See the class.
 
         Raises:
-            InputError: if the panel has no such protocol, several and none was named, or a level that is no share.
+            InputError: if the panel has no such protocol, several and none was named, or a level outside 0 to 1.
         """
         if not 0 < level < 1:
             raise InputError(f"level is {level:g}, expected a share between 0 and 1, such as 0.95")
@@ -176,7 +176,7 @@ class ProtocolResults:
 
     @cached_property
     def constant_cells(self) -> frozenset[tuple[str, str]]:
-        """See the function of this name."""
+        """Call the function of this name."""
         return constant_cells(self.panel, self.scenarios)
 
     @cached_property
@@ -187,28 +187,28 @@ class ProtocolResults:
 
     @cached_property
     def title(self) -> str:
-        """The heading with what the protocol is about."""
+        """Heading with the subject of the protocol."""
         try:
             return f"{self.heading} ({get_protocol(self.protocol).title})"
-        except InputError:  # a protocol of a plugin that is not loaded here: its results are still readable
+        except InputError:  # the protocol's plugin is not loaded, but its results are readable
             return self.heading
 
     @cached_property
     def sizes(self) -> str:
-        """What `describe` says of its models."""
+        """Sizes of the results of its models, see `describe`."""
         return describe(
             self.panel, self.scenarios, [len(own.seeds) for own in (self.contest or self.estimates).values()]
         )
 
 
 def dataset_title(dataset: str, split: str) -> str:
-    """Name of the data set, with its split where that is not the official one; synthetic data is said to be so."""
+    """Return the name of the data set, with its split unless that is the official one, marked if synthetic."""
     name = dataset if split == "official" else f"{dataset}/{split}"
     return f"{name} (generated data)" if dataset.startswith("synthetic") else name
 
 
 def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
-    """Sizes that a reader must know, as one sentence: samples, videos, seeds, scenarios, split, regime."""
+    """State sample, video, seed and scenario counts, split and regime in one sentence."""
     sizes = [
         sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos),
         f"{counted(seeds, 'seed')} a model",
@@ -219,6 +219,6 @@ def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> st
 
 
 def sizes_of(panel: Panel) -> str:
-    """Samples, videos and regime of a panel, as the note of a figure."""
+    """State samples, videos and regime of a panel, as the note of a figure."""
     videos = plural(len(set(panel.video_ids.tolist())), "video")
     return f"{plural(len(panel.label), 'test sample')} of {videos}; trained under '{panel.regime}'."

@@ -1,4 +1,4 @@
-"""The bins behind the metrics, for each label range.
+"""Metrics by name, and their bins for each label range.
 
 >>> scale_of((-1.0, 1.0)).name
 'CH-SIMS'
@@ -18,7 +18,7 @@ from benchmark.evaluation.kinds import FloatArray, check_range
 
 @dataclass(frozen=True)
 class Binary:
-    """A split into two classes: `kept` says which samples take part, by label; `positive` which class a value is."""
+    """Split into two classes: `kept` selects samples by label; `positive` gives the class of a value."""
 
     positive: Callable[[FloatArray], npt.NDArray[np.bool_]]
     kept: Callable[[FloatArray], npt.NDArray[np.bool_]] | None = None
@@ -26,14 +26,17 @@ class Binary:
 
 @dataclass(frozen=True)
 class Scale:
-    """The bins of one label range.
+    """Bins of one label range.
 
     Attributes:
-        name: For a reader.
+        name: Name for readers.
         label_range: Lowest and highest label.
-        classes: By metric: the function that bins labels and predictions; the metric is the share of equal bins.
-        binaries: By suffix: the split behind `acc2_<suffix>` and `f1_<suffix>`.
-        macro: By metric: the entry of `classes` whose bins it takes, and their codes; the metric is the macro-F1.
+        classes: Functions that bin labels and predictions, by metric; the metric is the share of equal bins.
+        binaries: Splits behind `acc2_<suffix>` and `f1_<suffix>`, by suffix.
+        macro: Entries of `classes` and their codes, by metric; the metric is the macro-F1.
+        clipped: True if the field clips predictions to the label range before MAE and Corr: `mae_clipped`,
+            `corr_clipped`.
+        metrics: Names of all metrics in the order of a table.
     """
 
     name: str
@@ -72,10 +75,10 @@ SIMS = Scale(
 
 
 def scale_of(label_range: tuple[float, float]) -> Scale:
-    """The scale whose labels have this range: any other than [-3, 3] and [-1, 1] has no classes, MAE and Corr alone.
+    """Return the scale of a label range; any other than [-3, 3] and [-1, 1] has no classes, only MAE and Corr.
 
     Raises:
-        InputError: for a range that is none.
+        InputError: for a range whose ends are not in order.
     """
     low, high = label_range
     for scale in (MOSI, SIMS):
@@ -86,7 +89,7 @@ def scale_of(label_range: tuple[float, float]) -> Scale:
 
 
 def without_classes(label_range: tuple[float, float]) -> list[str]:
-    """What labels of a range without classes lack, a line; none where the range has classes."""
+    """Explain which metrics a range without classes does not have, in a line; empty for a range with classes."""
     if scale_of(label_range).classes:
         return []
     low, high = label_range

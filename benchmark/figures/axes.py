@@ -12,13 +12,13 @@ from matplotlib.ticker import MaxNLocator
 
 
 def falls(data: pd.DataFrame) -> bool:
-    """Whether an axis runs downwards: a protocol's points go from easy to hard (`order`), and so does the figure."""
+    """Return True for an axis that runs downwards: points go from easy to hard (`order`), as the figure does."""
     ends = data.sort_values("order")["x"].to_numpy(np.float64)
     return bool(ends[-1] < ends[0])
 
 
 def axis_label(axis: str, data: pd.DataFrame, *, narrow: bool = False) -> str:
-    """The name of an axis; one that runs downwards says which way it gets harder."""
+    """Return the name of an axis; one that runs downwards states its direction."""
     if not falls(data):
         return axis
     return f"{axis}{chr(10) if narrow else ', '}{'clean → noisy' if axis.startswith('SNR') else 'easy → hard'}"
@@ -45,7 +45,7 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
 def power_of_ten(value: float) -> str:
-    """A tick of a logarithmic axis, as `10⁵`: in letters, for figures leave mathematical text alone."""
+    """Format a tick of a logarithmic axis, as `10⁵`: in letters, since figures do not read mathematical text."""
     return f"10{str(round(math.log10(value))).translate(_RAISED)}"
 
 

@@ -1,4 +1,4 @@
-"""Confusion matrices of a classified sentiment, such as the seven classes of Acc-7: a panel a model."""
+"""Confusion matrices of a classified sentiment, such as the seven classes of Acc-7: a panel per model."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 
 
 def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """The metrics that have a confusion matrix of more than two classes, the finest first.
+    """Return the metrics that have a confusion matrix of more than two classes, the finest first.
 
     Raises:
         InputError: for a label range without classes.
@@ -59,22 +59,22 @@ def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
 def confusion_data(
     panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """How the true classes are predicted, seeds pooled.
+    """Compute how the true classes are predicted, seeds pooled.
 
     Args:
         panel: Predictions.
-        scenario: As in `Panel.cells`; by default `complete` or the like, else the first one.
-        metric: One of `class_metrics`; the finest by default.
-        models: Names; all by default.
+        scenario: As in `Panel.cells`; default: `complete` or the like, else the first one.
+        metric: One of `class_metrics`; default: the finest.
+        models: Names; default: all.
 
     Returns:
-        One row a (model, true class, predicted class), models with the highest accuracy first: `model`, `metric`,
+        One row per (model, true class, predicted class), models with the highest accuracy first: `model`, `metric`,
         `scenario`, `true`, `predicted` (names of classes, from most negative to most positive), `samples` (all seeds
         together), `share` (of the true class, NaN where it is empty), `accuracy` (of the model), `seeds`,
         `mask_informed`.
 
     Raises:
-        InputError: for a scenario, metric or model that is not there, or labels without classes.
+        InputError: for a scenario, metric or model without results, or labels without classes.
     """
     known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
     chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
@@ -122,7 +122,7 @@ def confusion_data(
 
 @figure(columns=_COLUMNS, numbers=_NUMBERS, maker="confusion_data", grid=False)
 def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """The matrices of the chosen ones, best first.
+    """Draw the matrices of the chosen models, best first.
 
     By default up to six models are shown: the best, the paper's model and two simple ones; not `constant`, whose matrix
     says nothing."""
@@ -173,7 +173,7 @@ def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequenc
 
 
 def _panel(ax: Axes, own: pd.DataFrame, names: Sequence[str], *, size: float) -> QuadMesh:
-    """The most positive class on top, as on an axis."""
+    """Put the most positive class on top, as on an axis."""
     shares = own.pivot(index="true", columns="predicted", values="share").loc[list(names), list(names)]
     values = 100 * shares.to_numpy(np.float64)
     texts = [[f"{value:.0f}" if np.isfinite(value) else "–" for value in row] for row in values]
@@ -203,7 +203,7 @@ def _minus(name: str) -> str:
 def _confusion(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     classes = class_metrics(panel.label_range)
     if request.metrics and not set(request.metrics) & set(classes):
-        raise InputError(f"a confusion figure is of classes; name one of {', '.join(classes)} as --metric")
+        raise InputError(f"a confusion figure needs classes; name one of {', '.join(classes)} as --metric")
     for metric in [m for m in request.metrics if m in classes] or classes[:1]:
         data = confusion_data(panel, request.scenario, metric)
         name = ("confusion", "" if metric == classes[0] else metric, request.scenario or "")

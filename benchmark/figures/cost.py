@@ -1,4 +1,4 @@
-"""Accuracy against cost: what a model's size, its training and its answers cost, and what is gained by them."""
+"""Accuracy against cost: model size, training and inference time, and the accuracy they bring."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmark.figures.style import OTHERS, Style, styles
 from benchmark.figures.writing import figure
 from protocols import InputError, unknown_name
 
-#: Columns of `Panel.runs` that cost something, and how their axis is called.
+#: Columns of `Panel.runs` that are costs, with the label of their axis.
 COSTS = {
     "parameters": "parameters",
     "train_seconds": "training (s)",
@@ -38,7 +38,7 @@ _COLUMNS = (
     "mask_informed",
 )  # fmt: skip
 _NUMBERS = ("cost_value", "mean", "low", "high", "sd", "seeds", "level")
-#: Models that are lines, not points: they bound what is possible and cost nothing that compares.
+#: Models drawn as lines, not points: bounds whose cost does not compare.
 _BOUNDS = ("constant", ORACLE)
 
 
@@ -51,11 +51,11 @@ def cost_data(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """What the figure shows.
+    """Compute the data of the figure.
 
     Returns:
-        One row a (cost, model): `model`, `metric`, `cost` (one of `COSTS`), `cost_value` (mean over seeds; NaN where it
-        is not known or 0), `mean` of the metric over the protocol's scenarios, then seeds, `low`, `high` of its
+        One row per (cost, model): `model`, `metric`, `cost` (one of `COSTS`), `cost_value` (mean over seeds; NaN where
+        it is not known or 0), `mean` of the metric over the protocol's scenarios, then seeds, `low`, `high` of its
         interval, `sd` (over seeds), `seeds`, `level`, `flag` (as `confidence_intervals`), `front` (no model is at least
         as good and as cheap and better in one of the two; `constant` and `oracle` take no part), `mask_informed`.
 
@@ -90,7 +90,7 @@ def cost_data(
 
 
 def pareto_front(cost: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
-    """`(n,)`: whether no other has at most this cost and this loss, and less of one; NaN take no part."""
+    """Find values for which no other has at most this cost and this loss, and less of one; NaN take no part; `(n,)`."""
     known = np.isfinite(cost) & np.isfinite(loss)
     cheaper, better = cost[None, :] <= cost[:, None], loss[None, :] <= loss[:, None]
     strictly = (cost[None, :] < cost[:, None]) | (loss[None, :] < loss[:, None])
@@ -106,7 +106,7 @@ def _check_costs(data: pd.DataFrame, models: Sequence[str] | None) -> None:
 
 @figure(columns=_COLUMNS, numbers=_NUMBERS, maker="cost_data", check=_check_costs)
 def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """A panel a cost, the Pareto front as a line through framed points."""
+    """Draw a panel per cost, with the Pareto front as a line through framed points."""
     metric = str(data["metric"].iloc[0])
     costs = list(dict.fromkeys(data["cost"].astype(str)))
     order = best_first(data, metric)

@@ -33,7 +33,7 @@ _COLUMNS = (
 
 
 def default_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """The metrics of a figure: MAE, Acc-5 and F1 without neutral samples, or their like on another scale."""
+    """Return the metrics of a figure: MAE, Acc-5 and F1 without neutral samples, or their equivalents."""
     known = metric_names(label_range)
     return tuple(m for m in ("mae", "acc5", "f1_non0", "acc5_sims", "f1_sims") if m in known)
 
@@ -47,14 +47,14 @@ def curve_data(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """What the figure shows.
+    """Compute the data of the figure.
 
     Returns:
-        One row a (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
+        One row per (model, metric, point): `model`, `metric`, `axis` (the one on which this point lies), `x`, `order`
         (of the protocol, from easy to hard), `scenario`, `mean` (over seeds; shares, not per cent), `low`, `high` (of
-        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (what the
-        interval leaves out; `hole`: a seed is missing here and there is no value), `mask_informed` (the model is told
-        at test time what is missing; the legend says so).
+        the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (limits of
+        the interval; `hole`: a seed is missing here, so there is no value), `mask_informed` (the model reads the
+        masks at test time; marked in the legend).
 
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.
@@ -74,7 +74,7 @@ def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:
 
 @figure(columns=_COLUMNS, numbers=NUMBERS, maker="curve_data", check=_check_models)
 def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """Curves over the rates of a protocol, a panel a metric and axis."""
+    """Curves over the rates of a protocol, a panel per metric and axis."""
     metrics = list(dict.fromkeys(data["metric"].astype(str)))
     axes = list(dict.fromkeys(data["axis"].astype(str)))
     order = best_first(data, metrics[0])

@@ -1,4 +1,4 @@
-"""How labels and lengths are distributed over train, valid and test: a CSV and the figure drawn from it.
+"""Distributions of labels and lengths over train, valid and test: a CSV and the figure drawn from it.
 
 The paper shows the labels of CMU-MOSI and CMU-MOSEI by part (Figures 3 and 4); lengths say what models must cope with.
 """
@@ -25,19 +25,19 @@ from protocols import InputError
 
 _PARTS = ("train", "valid", "test")
 _COLOURS = dict(zip(_PARTS, (PALETTE[0], PALETTE[1], PALETTE[2]), strict=True))
-_HATCHES = dict(zip(_PARTS, ("", "////", "...."), strict=True))  # says the colour once more, for print in grey
+_HATCHES = dict(zip(_PARTS, ("", "////", "...."), strict=True))  # repeats the colour, for print in grey
 _COLUMNS = ("panel", "part", "low", "high", "samples", "share")
 _WIDTH = 7.0
 
 
 def distribution_data(histograms: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Histograms as a long table.
+    """Return histograms as a long table.
 
     Args:
-        histograms: By panel (`label`, `text`, ...) the `edges` and, by part, the `counts` of a histogram.
+        histograms: `edges` and, by part, `counts` of a histogram, by panel (`label`, `text`, ...).
 
     Returns:
-        One row a (panel, part, bin): `panel`, `part`, `low`, `high`, `samples`, `share` (of the samples of the part).
+        One row per (panel, part, bin): `panel`, `part`, `low`, `high`, `samples`, `share` (of the samples of the part).
     """
     rows = []
     for panel, histogram in histograms.items():
@@ -58,8 +58,8 @@ def plot_distributions(
 
     Args:
         description: As plain values: `name`, `split`, `label_range`, `labels` and `length_histograms`.
-        folder: Made if it is not there.
-        formats: Of the figures.
+        folder: Folder to write to; made if missing.
+        formats: Formats of the figures.
 
     Returns:
         The files. Each is written beside and renamed into place.
@@ -94,7 +94,7 @@ def _write(
 
 
 def _draw_labels(data: pd.DataFrame, title: str, label_range: tuple[float, float]) -> Figure:
-    """The shares of all parts side by side in every bin."""
+    """Draw the shares of all parts side by side in every bin."""
     figure = Figure(figsize=(_WIDTH, 2.5), layout="constrained")
     FigureCanvasAgg(figure)
     ax = figure.subplots()
@@ -121,7 +121,7 @@ def _draw_labels(data: pd.DataFrame, title: str, label_range: tuple[float, float
 
 
 def _draw_lengths(data: pd.DataFrame, title: str) -> Figure:
-    """A panel a modality, the parts as outlines over each other."""
+    """Draw a panel per modality, with the parts as outlines over each other."""
     panels = list(dict.fromkeys(data["panel"]))
     figure = Figure(figsize=(max(3.0, _WIDTH * len(panels) / 3 + 0.6 * (len(panels) < 3)), 2.3), layout="constrained")
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Which of many models a figure shows in full: all of a few, else the ones that a reader compares with."""
+"""Models that a figure of many models shows in full: all of a few, else the ones that readers compare with."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ from collections.abc import Sequence
 from benchmark.evaluation.protocol_results import ORACLE
 from protocols import unknown_name
 
-#: Rows that every figure of many models keeps: the paper's model, the floor, the ceiling, and the simple ways.
+#: Models that every figure of many models keeps: the paper's model, the floor, the ceiling, and the simple ones.
 KEPT = ("senti-ifusion", "constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", ORACLE)
 
 
 def emphasised(
     order: Sequence[str], models: Sequence[str] | None = None, *, limit: int = 10, keep: Sequence[str] = KEPT
 ) -> list[str]:
-    """The models to show in full, in the given order.
+    """Return the models to show in full, in the given order.
 
     Args:
         order: All models, best first.
         models: The reader's choice; by default all if they are at most `limit`, else the best, those of `keep`, and
             the next best.
-        limit: How many are shown by default.
-        keep: Names that have a place among them, as far as they are there.
+        limit: Number of models shown by default.
+        keep: Names that are included if they have results.
 
     Raises:
-        InputError: for a chosen model that is not there.
+        InputError: for a chosen model without results.
     """
     for name in models or ():
         if name not in order:
@@ -34,7 +34,7 @@ def emphasised(
     if len(order) <= limit:
         return list(order)
     kept = [name for name in keep if name in order]
-    best = [name for name in order if name != ORACLE][:1]  # the best has its place, whoever else goes
+    best = [name for name in order if name != ORACLE][:1]  # the best is always included
     kept = list(dict.fromkeys([*best, *kept]))[:limit]
     others = [name for name in order if name not in kept][: limit - len(kept)]
     return [name for name in order if name in kept or name in others]

@@ -1,4 +1,4 @@
-"""Heat maps of a protocol with two numeric axes, such as drop rate by missing rate: a panel a model, one scale."""
+"""Heat maps of a protocol with two numeric axes, such as drop rate by missing rate: a panel per model, one scale."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _COLUMNS = (
 def grid_data(
     panel: Panel, protocol: str | None = None, metric: str = "mae", *, draws: int = DRAWS, level: float = 0.95
 ) -> pd.DataFrame:
-    """What the figure shows: one row a (model, point), with the interval that the figure leaves out.
+    """Compute the data of the figure: one row per (model, point), with the interval that the figure leaves out.
 
     Returns:
         `model`, `metric`, `axis`, `x`, `axis2`, `y` (NaN for a point beside the grid), `tick`, `order`, `scenario`,
@@ -50,7 +50,7 @@ def grid_data(
 
 @figure(columns=_COLUMNS, numbers=NUMBERS, maker="grid_data", grid=False)
 def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """A heat map of each chosen one, best first.
+    """Draw a heat map of each chosen model, best first.
 
     By default up to eight models are shown: those that every figure keeps and the best."""
     metric = str(data["metric"].iloc[0])
@@ -89,7 +89,7 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
 def _panel(
     ax: Axes, own: pd.DataFrame, names: Sequence[str], metric: str, factor: float, colours: Colormap, scale: Normalize
 ) -> QuadMesh:
-    """One model: the first axis upwards, the second to the right, points beside the grid at its right."""
+    """Draw one model: the first axis upwards, the second to the right, points off the grid at its right."""
     inside = np.isfinite(own["x"]) & np.isfinite(own["y"])
     grid = own[inside].pivot(index="x", columns="y", values="mean").sort_index().sort_index(axis=1)
     values = grid.to_numpy(np.float64)
@@ -114,7 +114,7 @@ def _panel(
 
 
 def _name(tick: str) -> str:
-    """`drawn` for the tick `drawn, drawn`."""
+    """Shorten the tick `drawn, drawn` to `drawn`."""
     return ", ".join(dict.fromkeys(part.strip() for part in tick.split(",")))
 
 

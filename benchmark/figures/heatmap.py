@@ -1,4 +1,4 @@
-"""Coloured cells with their values written in: what the heat maps and confusion matrices are drawn with."""
+"""Coloured cells with their values, for heat maps and confusion matrices."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _EMPTY = "#ececec"
 
 
 def better_is_darker(metric: str) -> Colormap:
-    """A sequential colour map of even lightness, turned so that the better value is the darker one."""
+    """Return a sequential colour map of even lightness, in which the better value is darker."""
     colours: Colormap = sns.color_palette("crest" if METRICS[metric].higher_is_better else "crest_r", as_cmap=True)
     return colours
 
 
 def value_range(values: npt.NDArray[np.float64]) -> Normalize:
-    """The colour scale of all panels; values that are not finite do not count."""
+    """Return the colour scale of all panels; values that are not finite do not count."""
     known = values[np.isfinite(values)]
     low, high = (float(known.min()), float(known.max())) if len(known) else (0.0, 1.0)
     return Normalize(low, high if high > low else low + 1e-9)
@@ -44,7 +44,7 @@ def draw_cells(
 ) -> QuadMesh:
     """Draw `(R, C)` values from the top down as squares of side 1, the first at (`left`, 0).
 
-    Cells that are not finite are grey and hold their text all the same.
+    Cells that are not finite are grey and still show their text.
     """
     rows, columns = values.shape
     mesh = ax.pcolormesh(
@@ -79,7 +79,7 @@ def draw_cells(
 
 
 def bare(ax: Axes) -> None:
-    """No frame, no tick marks: the cells are the frame."""
+    """Remove frame and tick marks: the cells are the frame."""
     for spine in ax.spines.values():
         spine.set_visible(False)
     ax.tick_params(length=0, pad=2)
@@ -87,7 +87,7 @@ def bare(ax: Axes) -> None:
 
 
 def value_bar(figure: Figure, mesh: QuadMesh, axes: Sequence[Axes], label: str, *, share: float) -> None:
-    """The colour scale at the right of the panels, `share` of their width wide."""
+    """Draw the colour scale at the right of the panels, `share` of their width wide."""
     bar = figure.colorbar(mesh, ax=list(axes), pad=0.02, fraction=share, aspect=24)
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(nbins=5)
@@ -97,13 +97,13 @@ def value_bar(figure: Figure, mesh: QuadMesh, axes: Sequence[Axes], label: str, 
 
 
 def scale_label(metric: str) -> str:
-    """The metric, its unit and its direction, as the label of a colour scale."""
+    """Return the metric, its unit and its direction, as the label of a colour scale."""
     kind = METRICS[metric]
     return f"{kind.title}{' (%)' if kind.percent else ''}, darker is better"
 
 
 def short(metric: str, value: float) -> str:
-    """A value that fits a cell: per cent with one decimal, or two decimals; a dash where there is none."""
+    """Format a value to fit a cell: per cent with one decimal, or two decimals; a dash if missing."""
     if not np.isfinite(value):
         return "–"
     kind = METRICS[metric]
@@ -111,6 +111,6 @@ def short(metric: str, value: float) -> str:
 
 
 def _lightness(colour: Sequence[float]) -> float:
-    """Relative luminance as in WCAG 2."""
+    """Compute the relative luminance as in WCAG 2."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3])
     return float(np.sqrt(0.2126 * r + 0.7152 * g + 0.0722 * b))

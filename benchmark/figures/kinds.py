@@ -1,4 +1,4 @@
-"""The kinds of figures: what `sentibench plot --kind` chooses from.
+"""Kinds of figures: the choices of `sentibench plot --kind`.
 
 A plugin, or an installed distribution through the entry point `sentibench.figures`, adds one in a few lines:
 
@@ -26,14 +26,14 @@ from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
 from benchmark.files import safe_name
 from protocols import Registry, origin_of
 
-#: Widths by name, inches.
+#: Widths in inches, by name.
 WIDTHS = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
-#: Protocols that say most about a model in one number; the first that a study has is taken.
+#: Protocols that summarise a model best in one number, in order of preference.
 _TELLING = ("uncertain", "intra-random", "inter-drop", "complete")
 
 
 class Subject(Protocol):
-    """What figures are drawn of: the results on one data set, or what models say besides the sentiment there."""
+    """Subject of figures: the results on one data set, or the diagnostics of its models."""
 
     @property
     def dataset(self) -> str:
@@ -51,23 +51,23 @@ class FigureSource(Protocol):
 
     @property
     def panels(self) -> Sequence[Panel]:
-        """Results, one panel a data set."""
+        """Results, one panel per data set."""
         ...
 
     @property
     def statements(self) -> Sequence[Any]:
-        """What models say besides the sentiment, one table a data set."""
+        """Diagnostics of models beside the sentiment, one table per data set."""
         ...
 
 
 @dataclass(frozen=True)
 class FigureRequest:
-    """What was asked for, and where it goes.
+    """Choices and destination of figures.
 
     Attributes:
         folder: Folder of the files.
         formats: Formats of the figures.
-        protocol: The only protocol to draw; None for all, or for the most telling one.
+        protocol: The only protocol to draw; None for all, or for the preferred one.
         metrics: Metrics to draw; empty for those of the kind.
         models: Models shown in full; empty for the figure's own choice.
         scenario: Scenario of confusion matrices; None for `complete`.
@@ -92,7 +92,7 @@ class FigureRequest:
         return next((full for name in wanted for full in protocols_called(name, names)), names[0])
 
     def known(self, panel: Panel, otherwise: Sequence[str]) -> Sequence[str]:
-        """The metrics asked for that are defined on a panel's labels."""
+        """Return the chosen metrics that are defined on a panel's labels."""
         return [m for m in self.metrics if m in metric_names(panel.label_range)] or otherwise
 
     def write(self, subject: Subject, item: Item) -> list[Path]:
@@ -114,10 +114,10 @@ class FigureRequest:
 
 @dataclass(frozen=True)
 class Item:
-    """One figure.
+    """Figure of a subject.
 
     Attributes:
-        plot: Writes it.
+        plot: Function that writes it.
         data: Table that it is drawn from.
         name: Parts of its file name, after data set and split; empty ones are left out.
         title: Title, after the data set.
@@ -144,10 +144,10 @@ class FigureKind:
 
     Attributes:
         name: Name, as `--kind` takes it.
-        shows: What it shows, in a few words.
-        nothing: Why a data set has no such figure, where it has none.
-        items: Gives the figures of one subject.
-        subjects: What it is drawn of; by default every panel.
+        shows: Content of the figure, in a few words.
+        nothing: Reason why a data set may have no such figure.
+        items: Function that returns the figures of one subject.
+        subjects: Function that returns the subjects; default: every panel.
     """
 
     name: str
@@ -175,16 +175,16 @@ _KINDS: Registry[FigureKind] = Registry(
 def register_figure(
     name: str, *, shows: str, nothing: str, subjects: Callable[[FigureSource], Sequence[Subject]] = _panels
 ) -> Callable[[Items], Items]:
-    """Decorator of a function that gives the figures of one subject: makes the kind known under `name`.
+    """Return a decorator that registers a function, which returns the figures of one subject, as the kind `name`.
 
     Args:
         name: Name of the kind.
-        shows: What it shows, in a few words.
-        nothing: Why a data set has no such figure, where it has none.
-        subjects: What it is drawn of; by default every panel.
+        shows: Content of the figure, in a few words.
+        nothing: Reason why a data set may have no such figure.
+        subjects: Function that returns the subjects; default: every panel.
 
     Raises:
-        InputError: for a name that is taken.
+        InputError: for a name that is registered already.
     """
 
     def decorate(items: Items) -> Items:
@@ -195,20 +195,20 @@ def register_figure(
 
 
 def figure_kind(name: str) -> FigureKind:
-    """The kind called `name`; raises InputError with the nearest names."""
+    """Return the kind called `name`; raises InputError with the nearest names."""
     return _KINDS.get(name)
 
 
 def figure_kinds() -> dict[str, FigureKind]:
-    """All kinds by name: this project's first."""
+    """Return all kinds by name, those of this project first."""
     return _KINDS.all()
 
 
 def protocols_of(panel: Panel, request: FigureRequest) -> list[str]:
-    """The protocols of a panel that are to be drawn."""
+    """Return the protocols of a panel that are to be drawn."""
     return request.chosen(protocol_names(panel))
 
 
 def suffix_of(metric: str) -> str:
-    """The part of a file name that tells a metric; empty for MAE."""
+    """Return the part of a file name for a metric; empty for MAE."""
     return "" if metric == "mae" else metric

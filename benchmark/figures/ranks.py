@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks over scenarios, and which models cannot be told apart (Demsar, JMLR 2006)."""
+"""Critical-difference diagram: mean ranks over scenarios, and models that cannot be told apart (Demsar, JMLR 2006)."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ _ROW = 0.17  # inches a name
 
 
 def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *, level: float = 0.95) -> pd.DataFrame:
-    """What the figure shows.
+    """Compute the data of the figure.
 
     Args:
         panel: Predictions of at least three models.
-        protocol: Whose scenarios are the blocks; all of the panel's by default. Scenarios on which all models have
+        protocol: Protocol whose scenarios are the blocks; default: all of the panel. Scenarios on which all models have
             equal values (their masks are equal) count once.
-        metric: By which the models are ranked, mean over seeds.
-        level: 1 minus the share of false claims.
+        metric: Metric by which the models are ranked, mean over seeds.
+        level: Confidence level, 1 minus the share of false claims.
 
     Returns:
-        One row a model, best first: `model`, `metric`, `mean_rank` (NaN for a model that was not evaluated for every
+        One row per model, best first: `model`, `metric`, `mean_rank` (NaN for a model that was not evaluated for every
         seed and scenario), `groups` (numbers of the groups that it cannot be told apart from, as `1 2`), then for all
         alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (before equal ones
         were dropped), `level`; `mask_informed`.
@@ -89,7 +89,7 @@ def _check_ranks(data: pd.DataFrame, models: Sequence[str] | None) -> None:
 
 @figure(columns=_COLUMNS, numbers=_NUMBERS, maker="rank_data", grid=False, check=_check_ranks)
 def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """The best at the left, bars over models that cannot be told apart."""
+    """Draw the best at the left, with bars over models that cannot be told apart."""
     ranked = data[np.isfinite(data["mean_rank"])].sort_values("mean_rank", kind="stable").reset_index(drop=True)
     count = len(ranked)
     groups = sorted({int(g) for cell in ranked["groups"] for g in str(cell).split()})
@@ -135,7 +135,7 @@ def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[st
 
 
 def _scale(ax: Axes, count: int, left: float, right: float, y: float) -> None:
-    """The axis of ranks, numbers above."""
+    """Draw the axis of ranks, with numbers above."""
     ax.plot([left, right], [y, y], color="black", linewidth=0.8, zorder=6)
     step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (count - 1) / s <= (right - left) / 0.22)
     for rank in range(1, count + 1):
@@ -147,7 +147,7 @@ def _scale(ax: Axes, count: int, left: float, right: float, y: float) -> None:
 
 
 def _branch(ax: Axes, x: float, top: float, y: float, end: float, look: Style) -> None:
-    """From a rank down and out to its name, in the model's colour."""
+    """Draw a line from a rank down and out to its name, in the model's colour."""
     ax.plot([x, x, end], [top, y, y], color=look.colour, linewidth=0.9, linestyle=look.line)
     ax.plot(x, top, marker=look.marker or "o", color=look.colour, markersize=4.5, markeredgecolor="white",
             markeredgewidth=0.4, zorder=7)  # fmt: skip

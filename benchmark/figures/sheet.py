@@ -1,4 +1,4 @@
-"""The page of a figure: title, panels, legend and a note of what the marks mean, each in a strip of its own height."""
+"""Page of a figure: title, panels, legend and a note on the marks, each in a strip of its own height."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _HANDLE = 0.47  # inches that a legend entry takes beside its text
 
 @dataclass(frozen=True)
 class Sheet:
-    """A figure with empty panels.
+    """Figure with empty panels.
 
     Attributes:
         figure: The figure.
-        axes: The panels in reading order, as many as asked for.
-        legend_at: Where the middle of the legend is, as shares of the figure.
+        axes: The panels in reading order, as many as requested.
+        legend_at: Position of the middle of the legend, as shares of the figure.
     """
 
     figure: Figure
@@ -46,14 +46,14 @@ def make_sheet(
     """Lay a figure out.
 
     Args:
-        width: Inches.
+        width: Width in inches.
         shape: Rows and columns of panels.
-        panel_height: Inches of a row, with its labels.
+        panel_height: Height of a row in inches, with its labels.
         count: Panels to be used; the others stay empty.
-        title: Above, broken into lines.
-        note: Below, small, broken into lines.
+        title: Title above, broken into lines.
+        note: Small note below, broken into lines.
         legend: The labels that `draw_legend` will be given.
-        options: For `subplots`, such as `sharey`.
+        options: Options of `subplots`, such as `sharey`.
     """
     title_lines = _lines(title, width, _TITLE)
     note_lines = _lines(note, width, _NOTE)
@@ -85,7 +85,7 @@ def make_sheet(
 
 
 def draw_legend(sheet: Sheet, handles: Sequence[Any], labels: Sequence[str]) -> None:
-    """Put the legend into its strip; it is read line by line, not column by column."""
+    """Draw the legend into its strip, to be read line by line, not column by column."""
     width = float(sheet.figure.get_size_inches()[0])
     columns = _per_row(labels, width)
     order = [i for first in range(columns) for i in range(first, len(labels), columns)]
@@ -115,7 +115,7 @@ def _legend_rows(labels: Sequence[str], width: float) -> int:
 
 
 def _inches(text: str, size: float) -> float:
-    """About how wide a text is: DejaVu Sans takes 0.56 of the size a letter on average."""
+    """Estimate the width of a text: DejaVu Sans takes 0.56 of the size per letter on average."""
     return len(text) * 0.575 * size / 72
 
 

@@ -1,7 +1,7 @@
 """Colours and markers: a model looks the same in every figure.
 
 Colours are those of Okabe and Ito and of Paul Tol's muted scheme, which readers with colour-blindness tell apart; the
-marker says the same once more, for print in grey.
+marker repeats the distinction, for print in grey.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 
 @dataclass(frozen=True)
 class Style:
-    """How a model is drawn; `line` is a matplotlib line style, dashed for reference rows."""
+    """Style of a model; `line` is a matplotlib line style, dashed for reference rows."""
 
     colour: str
     marker: str
@@ -54,15 +54,15 @@ _FIXED = {
     "p-rmf": Style("#661100", "d"),
 }
 
-#: Models that are there but not in question.
+#: Style of models that are shown but not emphasised.
 OTHERS = Style("#c4c4c4", "")
 
-#: A modality looks like the model that sees it alone.
+#: Styles of modalities: those of the model that reads only that one.
 MODALITY_STYLES = {name: _FIXED[f"{name}-only"] for name in ("text", "audio", "vision")}
 
 
 def styles(models: Iterable[str]) -> dict[str, Style]:
-    """The style of every model of a figure.
+    """Return the style of every model of a figure.
 
     Well-known models have a fixed style. Others get theirs by the hash of their name; where two of one figure would
     look alike, the one whose name sorts later takes the next free style, so that no two of a figure share one.
@@ -76,7 +76,7 @@ def styles(models: Iterable[str]) -> dict[str, Style]:
         candidates = [free[(start + step) % len(free)] for step in range(len(free))]
         colours = {style.colour for style in taken}
         fresh = [style for style in candidates if style not in taken]
-        # a colour of its own while there is one; then a marker of its own; beyond 120 models, styles repeat
+        # distinct colours first, then distinct markers; beyond 120 models, styles repeat
         best = next((s for s in fresh if s.colour not in colours), (fresh or candidates)[0])
         chosen[name] = best
         taken.add(best)

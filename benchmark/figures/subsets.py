@@ -33,7 +33,7 @@ _COLUMNS = (
 def subset_data(
     panel: Panel, protocol: str | None = None, metric: str = "mae", *, draws: int = DRAWS, level: float = 0.95
 ) -> pd.DataFrame:
-    """What the figure shows: one row a (model, point), with the interval that the figure leaves out.
+    """Compute the data of the figure: one row per (model, point), with the interval that the figure leaves out.
 
     Returns:
         `model`, `metric`, `axis`, `tick` (the point's name), `order`, `scenario`, `mean` (over seeds), `low`, `high`,
@@ -51,7 +51,7 @@ def subset_data(
 
 @figure(columns=_COLUMNS, numbers=NUMBERS, maker="subset_data", grid=False)
 def plot_subsets(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """The heat map of the chosen ones (default: all), best first."""
+    """Draw the heat map of the chosen models (default: all), best first."""
     metric = str(data["metric"].iloc[0])
     factor = 100.0 if METRICS[metric].percent else 1.0
     order = emphasised(best_first(data, metric), models, limit=60)
@@ -108,7 +108,7 @@ def plot_subsets(data: pd.DataFrame, title: str, width: float, models: Sequence[
 
 
 def _size(width: float, names: Sequence[str], texts: Sequence[Sequence[str]], most: float) -> float:
-    """Points that a value may have to stay inside its cell."""
+    """Return the maximum font size in points at which a value stays inside its cell."""
     longest = max(len(line) for name in names for line in name.splitlines())
     cell = (width - 0.058 * longest - 0.6) / max(len(texts[0]), 1)
     letters = max(len(text) for row in texts for text in row)
@@ -118,7 +118,7 @@ def _size(width: float, names: Sequence[str], texts: Sequence[Sequence[str]], mo
 def _best(
     texts: Sequence[Sequence[str]], means: npt.NDArray[np.float64], contest: int, *, higher: bool
 ) -> npt.NDArray[np.bool_]:
-    """`(R, C)`: the best printed value of every column among the first `contest` rows, if two can be compared."""
+    """Find the best printed value of every column among the first `contest` rows, if two can be compared; `(R, C)`."""
     best = np.zeros(means.shape, dtype=np.bool_)
     for column in range(means.shape[1]):
         own = means[:contest, column]
@@ -129,7 +129,7 @@ def _best(
 
 
 def _mark_modalities(ax: Axes, parts: Sequence[set[str]], rows: Sequence[float]) -> None:
-    """Full dots for what is there, empty ones for what is not, below every column."""
+    """Draw full dots for available and empty dots for missing modalities, below every column."""
     for column, part in enumerate(parts):
         for modality, row in zip(MODALITIES, rows, strict=True):
             there = modality in part

@@ -1,4 +1,4 @@
-"""What all figures share: their look, their formats, and how they are written whole or not at all."""
+"""Common parts of all figures: style, formats, and writing each file whole or not at all."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from benchmark.files import replace_file
 from protocols import InputError, unknown_name
 
-#: Width of a column and of the text of a two-column page, inches.
+#: Widths of a column and of the text of a two-column page, in inches.
 COLUMN_WIDTH, TEXT_WIDTH = 3.4, 7.0
 FORMATS = ("png", "pdf", "svg")
 _DPI = 200
@@ -24,7 +24,7 @@ _DPI = 200
 
 @contextmanager
 def figure_style(*, grid: bool = True) -> Iterator[None]:
-    """The look of all figures, made for print at column width.
+    """Style of all figures, made for print at column width.
 
     Fonts stay text in PDF and SVG; a fixed salt keeps files equal from run to run.
     """
@@ -39,7 +39,7 @@ def figure_style(*, grid: bool = True) -> Iterator[None]:
 
 
 def check_formats(formats: Iterable[str]) -> None:
-    """Raises InputError for a format that figures are not written in."""
+    """Raise InputError for a format that figures are not written in."""
     for name in formats:
         if name not in FORMATS:
             raise unknown_name("figure format", name, FORMATS)
@@ -80,17 +80,17 @@ def write_figure(
     maker: str,
     grid: bool = True,
 ) -> list[Path]:
-    """Write a table as CSV and, read back from it, its figure: the CSV says everything that the figure shows.
+    """Write a table as CSV and, read back from it, its figure: the CSV contains all the data of the figure.
 
     Args:
         data: The table.
         out: Path without ending; the folder must exist.
         draw: Draws the table as read back.
-        formats: Of the figure.
-        columns: What the table must have.
-        numbers: The columns that hold numbers, where an empty field is NaN.
-        maker: The function that makes such tables, for the reader of an error.
-        grid: Whether axes have grid lines.
+        formats: Formats of the figure.
+        columns: Required columns of the table.
+        numbers: Columns with numbers, in which an empty field is NaN.
+        maker: Function that makes such tables, named in error messages.
+        grid: True for axes with grid lines.
 
     Returns:
         The files: the CSV first. Each is written beside and renamed into place.
@@ -119,21 +119,21 @@ class Draw(Protocol):
     def __call__(
         self, data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str, /
     ) -> Figure:
-        """The figure."""
+        """Draw the figure."""
         ...
 
 
 @dataclass(frozen=True)
 class FigureWriter:
-    """Writes a table as CSV and, read back from it, its figure; made by `figure`.
+    """Writer of a table as CSV and, read back from it, its figure; made by `figure`.
 
     Attributes:
-        draw: Draws the table.
+        draw: Function that draws the table.
         columns: See `write_figure`.
         numbers: See `write_figure`.
         maker: See `write_figure`.
         grid: See `write_figure`.
-        check: Raises InputError for a table that cannot be drawn, before anything is written.
+        check: Function that raises InputError for a table that cannot be drawn, before anything is written.
     """
 
     draw: Draw
@@ -157,7 +157,7 @@ class FigureWriter:
         """Write the table and its figure.
 
         Args:
-            data: From the function `maker`.
+            data: Table made by the function `maker`.
             out: Path without ending; the folder must exist.
             title: Title above the figure.
             models: Models shown in full, others grey or left out; None: the figure's own choice.
@@ -193,12 +193,12 @@ def figure(
     grid: bool = True,
     check: Callable[[pd.DataFrame, Sequence[str] | None], None] | None = None,
 ) -> Callable[[Draw], FigureWriter]:
-    """Decorator of a function that draws a table: makes the function that writes the table and its figure."""
+    """Return a decorator that turns a function which draws a table into one that writes the table and its figure."""
     return lambda draw: FigureWriter(draw, columns, numbers, maker, grid, check)
 
 
 def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:
-    """The CSV beside a figure; all but the named columns are text, True or False, and a model may be called `NA`."""
+    """Read the CSV beside a figure; all but the named columns are text, True or False (a model may be called `NA`)."""
     table = pd.read_csv(path, keep_default_na=False, dtype=str)
     for name in table.columns:
         own = table[name]
@@ -211,5 +211,5 @@ def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:
 
 
 def beside(stem: Path, ending: str) -> Path:
-    """The file of a stem, which may hold dots itself."""
+    """Return the file of a stem, which may contain dots itself."""
     return stem.with_name(f"{stem.name}.{ending}")

@@ -1,1 +1,1 @@
-"""Published numbers, and the tables of papers set beside what is measured here."""
+"""Published numbers, and tables of papers beside the numbers measured here."""

@@ -1,4 +1,4 @@
-"""Published numbers below a leaderboard: what fits its data set, protocol and aggregation, and nothing else.
+"""Published numbers below a leaderboard: only those that match its data set, protocol and aggregation.
 
 >>> table = with_reported(leaderboard_table(results), load(), dataset="mosi", protocol="intra-random")
 """
@@ -17,7 +17,7 @@ from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
 from benchmark.tables.table import Cell, Footnote, Row, Table
 from protocols import InputError
 
-#: The split that published numbers are about.
+#: Split of the published numbers.
 OFFICIAL = "official"
 _PAPER = ["source", "table", "method"]
 
@@ -30,7 +30,7 @@ class Marks:
         self._marks: dict[str, str] = {}
 
     def mark(self, text: str) -> str:
-        """The letter of a footnote."""
+        """Return the letter of a footnote."""
         if text not in self._marks:
             letters = (chr(ord("a") + i % 26) * (1 + i // 26) for i in range(26 * 26))
             mark = next(letter for letter in letters if letter not in self._used)
@@ -39,7 +39,7 @@ class Marks:
         return self._marks[text]
 
     def footnotes(self) -> tuple[Footnote, ...]:
-        """All of them."""
+        """Return all footnotes."""
         return tuple(Footnote(text, mark) for text, mark in self._marks.items())
 
 
@@ -52,20 +52,21 @@ def with_reported(
     sources: pd.DataFrame | None = None,
     warning: str = "",
 ) -> Table:
-    """A leaderboard with the published numbers that stand for the same thing, below a rule.
+    """Add the published numbers of the same quantities to a leaderboard, below a rule.
 
-    Reported rows take no part in ranks or bold. Each says in a footnote where it comes from, how the checkpoint was
-    selected and by how many seeds; numbers that are not valid are struck through, with the reason. What was published
-    for this data set under another protocol or another aggregation is not shown, and a footnote says what there is.
+    Reported rows take no part in ranks or bold. A footnote of each gives its source, how the checkpoint was
+    selected, and the number of seeds; invalid numbers are struck through, with the reason. Numbers that were published
+    for this data set under another protocol or another aggregation are not shown, but listed in a footnote.
 
     Args:
-        table: A leaderboard: columns `model` and, by name, metrics.
-        rows: From `benchmark.papers.reported.load`.
-        dataset: That of the published numbers, with or without the split: `mosi`, `mosi/official`; empty where the
-            table is about none (`papers.reported.published_as` tells by the test labels: a store has any name).
-        protocol: With or without version.
-        sources: From `benchmark.papers.reported.load_sources`, which is the default.
-        warning: What else a reader must know who compares, such as that other features were used.
+        table: Leaderboard with columns `model` and, by name, metrics.
+        rows: Rows from `benchmark.papers.reported.load`.
+        dataset: Data set of the published numbers, with or without the split: `mosi`, `mosi/official`; empty if the
+            table is about none (`papers.reported.published_as` finds it by the test labels, since a store may have any
+            name).
+        protocol: Name of the protocol, with or without version.
+        sources: Sources; default: those of `benchmark.papers.reported.load_sources`.
+        warning: Further remark on the comparison, such as that other features were used.
 
     Raises:
         InputError: if the table has no column `model`, or the protocol is unknown.
@@ -102,14 +103,14 @@ def with_reported(
 
 
 def _with_asked(table: Table, metrics: Sequence[str]) -> Table:
-    """The table with these columns shown to readers as well, beside those that it shows unasked."""
+    """Return the table with these columns shown to readers as well, beside those shown by default."""
     hidden = [column.name for column in table.columns if column.name in metrics and not column.unasked]
     columns = tuple(replace(c, unasked=True) if c.name in hidden else c for c in table.columns)
     return replace(table, columns=columns, paper=(*table.paper, *hidden) if table.paper else ())
 
 
 def fits(rows: pd.DataFrame, protocol: str) -> pd.Series:
-    """Whether each row is about the scenarios of a protocol's leaderboard, summed up in the same way."""
+    """Find rows about the scenarios of a protocol's leaderboard, with the same aggregation."""
     wanted = wanted_aggregate(protocol)
     verdicts = [
         bool(p) and aggregation != "one model a rate" and same(aggregate_of(str(p), str(point)), wanted)
@@ -119,7 +120,7 @@ def fits(rows: pd.DataFrame, protocol: str) -> pd.Series:
 
 
 def provenance(row: Mapping[str, object], paper: Mapping[str, str], point: str = "") -> str:
-    """Where a reported row comes from, in one line: paper, table, point, setting, selection, seeds, encoder."""
+    """Describe the source of a reported row in one line: paper, table, point, setting, selection, seeds, encoder."""
     when = " ".join(part for part in (paper["venue"], paper["year"]) if part and part != "not recorded")
     seeds = row["seeds"]
     at = f", at {point}" if point else ""
@@ -135,7 +136,7 @@ def provenance(row: Mapping[str, object], paper: Mapping[str, str], point: str =
 
 
 def awaited_note(source: str, paper: Mapping[str, str]) -> str:
-    """Why a paper's row is empty, and what to do about it."""
+    """Explain why a paper's row is empty, and how to fill it."""
     where = f"{paper['venue']} {paper['year']}, {paper['url']}"
     return (
         f"{paper['name']} ({where}): its result tables have not been read; fill in results/reported/{source}.csv, as "
@@ -144,7 +145,7 @@ def awaited_note(source: str, paper: Mapping[str, str]) -> str:
 
 
 def reported_cell(row: Mapping[str, object], marks: Marks) -> Cell:
-    """A published number as it is printed; struck through with the reason where it is not valid."""
+    """Return a published number as printed; struck through with the reason if it is not valid."""
     value = float(str(row["value"]))
     metric = str(row["metric"])
     share = metric in UNKNOWN_CONVENTION or METRICS[metric].percent
@@ -181,7 +182,7 @@ def _filled(columns: Sequence[str], cells: Mapping[str, Cell]) -> Row:
 def _awaited(
     columns: Sequence[str], own: pd.DataFrame, papers: Mapping[str, Mapping[str, str]], place: str, marks: Marks
 ) -> list[Row]:
-    """An empty row for every paper whose numbers of this data set and protocol nobody has filled in yet."""
+    """Return an empty row for every paper whose numbers of this data set and protocol have not been entered yet."""
     rows = []
     for source, paper in papers.items():
         filled = own[own["source"].eq(source) & own["protocol"].eq(place.partition("/")[2])]
@@ -194,7 +195,7 @@ def _awaited(
 
 
 def _others(rows: pd.DataFrame, papers: Mapping[str, Mapping[str, str]]) -> str:
-    """Protocols and aggregations of rows that are not shown, with their sources."""
+    """Return the protocols and aggregations of rows that are not shown, with their sources."""
     kinds: dict[str, dict[str, None]] = {}
     for row in rows.to_dict("records"):
         point = str(row["point"])

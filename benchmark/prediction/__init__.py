@@ -1,4 +1,4 @@
-"""Trained runs at work: found by name, opened from their folders, shown new samples."""
+"""Prediction with trained runs: found by name, opened from their folders, applied to new samples."""
 
 from benchmark.prediction.new_samples import NewSamples, read_new_samples
 from benchmark.runs.trained_run import TrainedRun, open_run

@@ -1,7 +1,7 @@
-"""New samples in the form that a trained run reads: its encoder's tokens, its feature widths, its scaling.
+"""New samples in the form that a trained run reads: tokens of its encoder, its feature widths, its scaling.
 
-A modality that a sample lacks is shown as training shows one that is erased: as many positions as is typical of the
-training part, all of them zeros or `[UNK]`. A single position would be a length that most models never saw.
+A modality that is missing from a sample is shown as an erased one in training: as many positions as are typical of the
+training part, all of them zeros or `[UNK]`. A single position would be a length that most models have never seen.
 """
 
 from __future__ import annotations
@@ -23,30 +23,30 @@ from benchmark.data.samples import DEFAULT_VOCABULARY, BoolArray, IntArray, Moda
 from benchmark.runs.trained_run import TrainedRun
 from protocols import MODALITIES, InputError, Layout, Modality
 
-#: Samples handled at a time, which bounds the memory that values and text states take. A multiple of the batch.
+#: Number of samples handled at a time, which limits the memory of values and text states. A multiple of the batch.
 CHUNK = 4096
 
 
 def read_new_samples(path: Path) -> Samples:
-    """Samples to be predicted, from a file of a layout that `sentibench data import` knows.
+    """Samples to be predicted, from a file in a layout that `sentibench data import` reads.
 
-    An npz archive or a CSV needs no labels and no split, and an archive may lack any modality; see
-    `benchmark.data.importers.import_file`. Of labels and splits that are there nothing is read.
+    An npz archive or a CSV needs no labels and no split, and any modality may be missing from an archive; see
+    `benchmark.data.importers.import_file`. Existing labels and splits are not read.
 
     Raises:
-        InputError: when the file is missing, of no known layout, damaged, or its content breaks a rule.
+        InputError: if the file is missing, of unknown layout, damaged, or its content breaks a rule.
     """
     return import_file(path, path.name, labelled=False)
 
 
 @dataclass(frozen=True, eq=False)
 class _Stream:
-    """One modality as the run is shown it.
+    """One modality in the form that the run reads.
 
     Attributes:
-        stream: What was recorded.
-        lacking: `(n,)`: samples without anything recorded, shown as `typical` positions that are not observed.
-        typical: How many.
+        stream: Recorded values.
+        lacking: `(n,)` bool: samples without any recorded position, shown as `typical` positions that are not observed.
+        typical: Number of positions.
     """
 
     stream: ModalityStream
@@ -55,12 +55,12 @@ class _Stream:
 
     @property
     def lengths(self) -> IntArray:
-        """`(n,)` positions that the model is shown."""
+        """Number of positions that the model is shown, `(n,)`."""
         shown: IntArray = np.where(self.lacking, self.typical, np.diff(self.stream.offsets))
         return shown
 
     def gather(self, rows: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
-        """Of the samples `rows`: offsets, the place of each position in the stream, and whether it is observed."""
+        """Return, for the samples `rows`: offsets, the place of each position in the stream, and the observed ones."""
         lengths = self.lengths[rows]
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         start = np.where(self.lacking[rows], 0, self.stream.offsets[rows])
@@ -74,14 +74,14 @@ class NewSamples:
     """New samples as one run reads them.
 
     Args:
-        run: The run.
-        samples: Validated as new samples; labels and splits are not looked at.
+        run: Run that reads them.
+        samples: Samples validated as new ones; labels and splits are ignored.
 
     Attributes:
-        available: `(n, 3)`: whether anything of text, audio, vision was recorded.
+        available: `(n, 3)` bool: samples with any recorded position of text, audio, vision.
 
     Raises:
-        InputError: when features are of another width than those of the training data, or text is in a form that the
+        InputError: if features are of another width than those of the training data, or text is in a form that the
             run cannot read.
     """
 
@@ -94,14 +94,14 @@ class NewSamples:
         return len(self._samples)
 
     def chunks(self) -> Iterator[tuple[IntArray, Part]]:
-        """All samples from short to long, some thousand at a time: their rows, and the part that they make."""
+        """Yield all samples from short to long, some thousand at a time: their rows, and a part made of them."""
         order = np.argsort(np.sum([s.lengths for s in self._streams.values()], axis=0), kind="stable")
         for first in range(0, len(order), CHUNK):
             rows = order[first : first + CHUNK]
             yield rows, self.part(rows)
 
     def part(self, rows: IntArray) -> Part:
-        """The samples `rows` as a part of the run's data set would be; labels are NaN."""
+        """Return the samples `rows` as a part of the run's data set; labels are NaN."""
         offsets: dict[Modality, IntArray] = {}
         observed: dict[Modality, BoolArray] = {}
         values: dict[Modality, HostRagged] = {}
@@ -153,7 +153,7 @@ class NewSamples:
         return _Stream(stream, lacking, self._run.typical_length(modality) if lacking.any() else 1)
 
     def _check_features(self, modality: Modality, stream: ModalityStream) -> None:
-        """Values must be of the same features as the run's."""
+        """Check that values are of the same features as the run's."""
         spec, known = self._run.spec, self._run.samples.streams[modality]
         where, of_run = f"{self._samples.name}: {modality}", f"data set '{spec.dataset}' that the run was trained on"
         if stream.values is None:
@@ -175,7 +175,7 @@ class NewSamples:
             )
 
     def _tokens(self, stream: ModalityStream) -> ModalityStream:
-        """The text as tokens of the run's encoder: stored ids where they fit, else those of the raw text."""
+        """Return the text as tokens of the run's encoder: stored ids if they fit, else those of the raw text."""
         encoder, samples = self._run.encoder, self._samples
         if encoder is None:
             raise ValueError("the text of this run is values")
@@ -199,5 +199,5 @@ class NewSamples:
 
 
 def _nothing(n: int, width: int) -> ModalityStream:
-    """A modality that none of n samples has."""
+    """Make a modality that none of n samples has."""
     return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, width), np.float32))

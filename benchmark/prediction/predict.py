@@ -1,4 +1,4 @@
-"""Predictions of trained runs for new samples, whatever modalities they have.
+"""Predictions of trained runs for new samples, with any modalities available.
 
 >>> samples = read_new_samples(Path("new.npz"))
 >>> table = predict(Path("results/runs/mosi/official/lnln-s0-9e2050f533b3dd2c"), samples)
@@ -21,7 +21,7 @@ from protocols import MODALITIES, InputError
 
 __all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples"]
 
-#: Told how many of all predictions are made.
+#: Function of (made, total) numbers of predictions.
 Progress = Callable[[int, int], None]
 
 
@@ -34,21 +34,22 @@ def predict(
     """Predict the sentiment of new samples.
 
     Values are scaled with the statistics of the run's training part, text is read by the run's encoder, and a modality
-    that a sample lacks is shown as training shows one that is erased (`benchmark.prediction.new_samples`). Predictions
-    do not depend on which other samples there are, beyond the rounding of float32.
+    that is missing from a sample is shown as an erased one in training (`benchmark.prediction.new_samples`).
+    Predictions do not depend on the other samples, beyond the rounding of float32.
 
     Args:
-        runs: The folder of a run, or the run opened; of several (seeds of one model), predictions are averaged.
+        runs: Folder of a run, or an opened run; for several (seeds of one model), predictions are averaged.
         samples: New samples, or a file of them.
         device: `cpu`, `cuda` or `cuda:1`, for runs that are not opened yet.
-        progress: Told after some thousand predictions.
+        progress: Function called after some thousand predictions.
 
     Returns:
-        A row a sample, in their order: `sample_id`; `prediction` on the scale of the labels, not clipped; of several
-        runs `prediction_sd`, the standard deviation over them (n - 1); `acc7_class` (of CH-SIMS `acc5_sims_class`), the
-        class that Acc-7 compares; `available`, the modalities of which the sample has something, joined by `+`, or
-        `none`; `observed_*`, the share of positions observed of each modality; where the model gives them
-        `integrity_*`, that share as the model estimates it, and `dominant`, the modality that leads its fusion (of
+        One row per sample, in their order: `sample_id`; `prediction` on the scale of the labels, not clipped; of
+            several
+        runs also `prediction_sd`, the standard deviation over them (n - 1); `acc7_class` (for CH-SIMS
+        `acc5_sims_class`), the class that Acc-7 compares; `available`, the modalities with any recorded position,
+        joined by `+`, or `none`; `observed_*`, the share of positions observed of each modality; if the model provides
+        them `integrity_*`, the model's estimate of that share, and `dominant`, the modality that leads its fusion (for
         several runs: that of most).
 
     Raises:
@@ -76,18 +77,18 @@ def _tell(progress: Progress | None, before: int, total: int, done: int) -> None
 
 
 def _check_alike(runs: Sequence[TrainedRun]) -> None:
-    """What is averaged must be one model, trained several times."""
+    """Check that the runs to average are one model, trained several times."""
     first = runs[0].spec
     for run in runs[1:]:
         if run.spec.model_copy(update={"seed": first.seed}) != first:
             raise InputError(
                 f"{run.folder}: is not {first.title} with another seed (model, settings or data differ); predict with "
-                "each run by itself"
+                "each run separately"
             )
 
 
 def _predict_one(run: TrainedRun, samples: Samples, tell: Callable[[int], None]) -> pd.DataFrame:
-    """What one run says of every sample, in their order."""
+    """Return the predictions of one run for every sample, in their order."""
     shown = NewSamples(run, samples)
     tables, order = [], []
     for rows, part in shown.chunks():
@@ -112,7 +113,7 @@ def _predict_one(run: TrainedRun, samples: Samples, tell: Callable[[int], None])
 
 
 def _average(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """The mean of several runs' tables, and how far they lie apart."""
+    """Return the mean of several runs' tables, with the standard deviation."""
     result = tables[0].copy()
     said = np.stack([table["prediction"] for table in tables])
     result["prediction"] = said.mean(axis=0)

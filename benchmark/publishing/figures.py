@@ -1,4 +1,4 @@
-"""The figures of a study, drawn beside its file: what `sentibench plot` does."""
+"""Figures of a study, drawn beside its file, as in `sentibench plot`."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ def plot(
     on_skip: Callable[[str], None] | None = None,
     written: Callable[[Path], None] | None = None,
 ) -> tuple[Path, ...]:
-    """Draw figures of a study; each from a CSV beside it.
+    """Draw figures of a study; each with the CSV it is drawn from.
 
     Args:
         results: Results of a study in a run store.
-        formats: Of `png`, `pdf`, `svg`.
-        kinds: Names of kinds; `all` is every one that the study has something to show for.
-        protocol: Only this one; calibration, cost and ranks are over it, instead of the most telling one or all.
-        metrics: Of curves, one by one of heat maps, cost, ranks and confusion matrices; by default those that each
-            kind is known by (MAE, Acc-5 and F1; MAE; Acc-7).
-        models: To be shown in full; by default all of a few, else a choice (see `emphasis`).
-        scenario: Of the confusion matrices; `complete` by default.
+        formats: Formats, of `png`, `pdf`, `svg`.
+        kinds: Names of kinds; `all` is every one that applies to the study.
+        protocol: Draw this protocol only; calibration, cost and ranks are over it, instead of the preferred one or all.
+        metrics: Metrics of curves and, one by one, of heat maps, cost, ranks and confusion matrices; default: those
+            that each kind commonly shows (MAE, Acc-5 and F1; MAE; Acc-7).
+        models: Models shown in full; default: all of a few, else a choice (see `emphasis`).
+        scenario: Scenario of the confusion matrices; default: `complete`.
         width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
-        required: Each kind asked for by name must have something to show; else those without are left out.
-        on_skip: Is given a line for every kind that is left out, and why.
-        written: Is given each file, kind by kind, as they are written.
+        required: True if each kind chosen by name must apply; else those that do not apply are left out.
+        on_skip: Function called with a line for every kind that is left out, with the reason.
+        written: Function called with each file as it is written.
 
     Returns:
         The files, CSV first for each figure.
 
     Raises:
-        InputError: when nothing of the study has been run, something asked for is unknown, or a kind has nothing to
-            show (unless it is one of `all`, or not required).
+        InputError: if no run of the study is finished, a choice is unknown, or a kind does not
+            apply (unless it is one of `all`, or not required).
     """
     everything = "all" in kinds
     wanted = list(figure_kinds().values()) if everything else [figure_kind(name) for name in dict.fromkeys(kinds)]
@@ -74,7 +74,7 @@ def plot(
             for path in drawn:
                 written(path)
     if not files and required:
-        raise InputError(f"study '{results.name}': there is nothing to draw of it yet; run it under some protocols")
+        raise InputError(f"study '{results.name}': nothing to draw yet; run it under some protocols")
     return tuple(files)
 
 
@@ -91,7 +91,7 @@ def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequenc
 
 
 def _draw(kind: FigureKind, results: StudyResults, request: FigureRequest) -> tuple[list[Path], list[str]]:
-    """The figures of one kind, and why there are none where there are none."""
+    """Return the figures of one kind, and the reasons why data sets have none."""
     files: list[Path] = []
     reasons: list[str] = []
     for subject in kind.subjects(results):

@@ -1,4 +1,4 @@
-"""The tables of a study, written beside its file: what `sentibench report` does."""
+"""Tables of a study, written beside its file, as in `sentibench report`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from senti_ifusion.variants import ABLATION
 
 @dataclass(frozen=True)
 class Entry:
-    """One table of a study.
+    """Table of a study.
 
     Attributes:
         dataset: Data set with split, such as `mosi/official`.
         protocol: Name of the protocol.
         name: Kind of table.
         table: The table.
-        published: The data set of the field whose test labels these are, or empty.
+        published: Published data set that has the same test labels, or empty.
     """
 
     dataset: str
@@ -42,12 +42,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Report:
-    """The tables of a study.
+    """Tables of a study.
 
     Attributes:
-        entries: Every table that there is, by data set, protocol and name.
-        files: What was written.
-        absent: By name of a table: why the protocols that have none have none.
+        entries: All existing tables, by data set, protocol and name.
+        files: Written files.
+        absent: Reasons why protocols have no table, by name of the table.
     """
 
     entries: tuple[Entry, ...]
@@ -55,7 +55,7 @@ class Report:
     absent: dict[str, tuple[str, ...]]
 
     def chosen(self, names: Sequence[str] = ("leaderboard",), protocols: Sequence[str] = ()) -> list[Entry]:
-        """The tables of these names, for each in the order of the study, under these protocols (none: all).
+        """Return the tables of these names, for each in the order of the study, under these protocols (none: all).
 
         Raises:
             InputError: for an unknown name or protocol.
@@ -66,7 +66,7 @@ class Report:
         return [entry for name in kinds for entry in self.entries if entry.name == name and entry.protocol in wanted]
 
     def left_out(self, names: Sequence[str], protocols: Sequence[str] = ()) -> list[str]:
-        """One line for every table asked for that no protocol has, with the reason."""
+        """Return a line with the reason for every chosen table that no protocol has."""
         lines = []
         for name in dict.fromkeys(names):
             if not self.chosen([name], protocols):
@@ -84,11 +84,11 @@ def report(results: StudyResults, settings: TableSettings | None = None, names: 
 
     Args:
         results: Results of a study in a run store.
-        settings: Metric, draws, level and the like.
-        names: Tables to make that are only made when they are asked for; they are not written.
+        settings: Settings of the tables: metric, draws, level and others.
+        names: Further tables to make that are only made on request; they are not written.
 
     Raises:
-        InputError: when nothing of the study is finished, a name is unknown, the settings do not fit its data, or a
+        InputError: if no run of the study is finished, a name is unknown, the settings do not fit its data, or a
             file cannot be written.
     """
     chosen = settings or TableSettings(variants=ABLATION)
@@ -100,7 +100,7 @@ def report(results: StudyResults, settings: TableSettings | None = None, names: 
 def study_tables(
     results: StudyResults, settings: TableSettings, names: Sequence[str] = ()
 ) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
-    """Every table of a study, and why others are not there; writes nothing. Arguments and errors as of `report`."""
+    """Make every table of a study, with reasons for missing ones; writes nothing. See `report` for arguments."""
     asked = {table_kind(name).name for name in names}
     kinds = [kind for kind in table_kinds().values() if kind.written or kind.name in asked]
     entries: list[Entry] = []
@@ -109,7 +109,7 @@ def study_tables(
     published = {id(panel): published_as(panel.label, panel.label_range) for panel in results.panels}
     for found in results.by_protocol(draws=settings.draws, level=settings.level):
         panel = found.panel
-        # a metric that another data set of the study has
+        # a metric of another data set of the study
         lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
         low, high = panel.label_range
         for kind in kinds:
@@ -162,7 +162,7 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
 
 
 def _remove_tables(place: Path) -> None:
-    """What `write_tables` wrote there, and the folders that are empty then; a file of anybody else stays."""
+    """Remove files that `write_tables` wrote, and folders that are then empty; other files stay."""
     for file in place.iterdir():
         if any(file.name.startswith(name) for name in table_kinds()) and file.suffix in {
             ".md",
@@ -177,7 +177,7 @@ def _remove_tables(place: Path) -> None:
 
 
 def csv_text(entries: Iterable[Entry]) -> str:
-    """Tables as CSV with columns `dataset` and `protocol` first; neighbours of the same columns share one head."""
+    """Format tables as CSV with columns `dataset` and `protocol` first; neighbours of equal columns share one head."""
     parts = []
     for head, members in groupby(entries, key=lambda entry: entry.table.csv().partition("\n")[0]):
         names = ["dataset", "protocol", *next(csv.reader([head]))]
@@ -192,7 +192,7 @@ def csv_text(entries: Iterable[Entry]) -> str:
 
 
 def as_record(entry: Entry) -> dict[str, object]:
-    """An entry for other programs, to be written as JSON: title, caption, columns, rows, footnotes."""
+    """Return an entry for JSON: title, caption, columns, rows, footnotes."""
     rows: list[dict[str, Value]] = entry.table.records()
     return {
         "dataset": entry.dataset,

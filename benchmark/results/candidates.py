@@ -1,6 +1,6 @@
-"""Choosing an epoch on the test set, as some papers do: to know what it is worth, never for a result.
+"""Epochs chosen on the test set, as some papers do: to measure the effect, never for a result.
 
-Arrays only. Each metric has an epoch of its own: the one with the best mean of that metric over some scenarios.
+Arrays only. Each metric has its own epoch: the one with the best mean of that metric over some scenarios.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS, score_cells
 from protocols import InputError, unknown_name
 
-#: `Panel.selection` of results, and of what is chosen here.
+#: `Panel.selection` of results, and of epochs chosen here.
 VALID, TEST_ORACLE = "valid", "test-oracle"
 
 
 @dataclass(frozen=True, eq=False)
 class Candidates:
-    """The test predictions of every epoch from which the checkpoint of one run was chosen.
+    """Test predictions of every epoch from which the checkpoint of one run was chosen.
 
     Attributes:
-        epochs: `(E,)` numbers.
-        selected: The number of the one that validation chose; one of them.
-        scenarios: J names.
+        epochs: `(E,)` numbers of epochs.
+        selected: Number of the epoch that validation chose; one of them.
+        scenarios: J names of scenarios.
         predictions: `(E, J, n)`; an epoch with a value that is not finite cannot be chosen.
-        label: `(n,)`.
+        label: `(n,)` labels.
         label_range: Lowest and highest label.
     """
 
@@ -50,17 +50,17 @@ class Candidates:
         scenarios: Sequence[str],
         label_range: tuple[float, float] = (-3.0, 3.0),
     ) -> Candidates:
-        """From rows of `epoch`, `scenario`, `sample_id`, `prediction`, in any order.
+        """Make candidates from rows of `epoch`, `scenario`, `sample_id`, `prediction`, in any order.
 
         Args:
-            table: The rows.
+            table: Rows of predictions.
             samples: The test samples in order: `sample_id`, `label`.
-            selected: The epoch that validation chose.
-            scenarios: Those wanted.
+            selected: Epoch that validation chose.
+            scenarios: Scenarios to keep.
             label_range: Lowest and highest label.
 
         Raises:
-            InputError: when a row is absent or there twice, or the selected epoch is not there.
+            InputError: if a row is missing or occurs twice, or the selected epoch is missing.
         """
         epochs = tuple(sorted(int(e) for e in table["epoch"].unique()))
         shape = (len(epochs), len(scenarios), len(samples))
@@ -86,7 +86,7 @@ class Candidates:
 
     @cached_property
     def scores(self) -> dict[str, npt.NDArray[np.float64]]:
-        """`(E, J)` by metric; NaN for epochs that cannot be chosen."""
+        """Return the values of every metric, `(E, J)`; NaN for epochs that cannot be chosen."""
         usable = np.isfinite(self.predictions).all(axis=(1, 2))
         cells = self.predictions[usable].reshape(-1, len(self.label))
         table = score_cells(self.label, cells, self.label_range).drop(columns="constant")
@@ -98,12 +98,12 @@ class Candidates:
         return scores
 
     def best(self, metric: str, at: Sequence[str] | None = None) -> int:
-        """The epoch with the best mean of a metric over some scenarios (all by default).
+        """Return the epoch with the best mean of a metric over some scenarios (default: all).
 
-        The one that validation chose stays where no other is better; else the first of equals is taken.
+        The one that validation chose wins ties; otherwise the first of equals is taken.
 
         Raises:
-            InputError: for a metric or scenario that is not there.
+            InputError: for an unknown metric or scenario.
         """
         if metric not in self.scores:
             raise unknown_name("metric", metric, self.scores)
@@ -119,13 +119,13 @@ class Candidates:
         return self.epochs[int(np.nanargmax(means))]
 
     def of_epoch(self, epoch: int) -> npt.NDArray[np.float64]:
-        """`(J, n)` predictions of one epoch."""
+        """Return the predictions of one epoch, `(J, n)`."""
         found: npt.NDArray[np.float64] = self.predictions[self.epochs.index(epoch)]
         return found
 
 
 def _places(column: pd.Series[Any], names: Sequence[object]) -> npt.NDArray[np.int64]:
-    """Where in `names` each value of a column stands; -1 where it does not."""
+    """Return the position in `names` of each value of a column; -1 for values that are not in `names`."""
     values = pd.Categorical(column)
     found: npt.NDArray[np.int64] = pd.Index(list(names)).get_indexer(values.categories)[values.codes].astype(np.int64)
     return found

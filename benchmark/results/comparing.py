@@ -1,4 +1,4 @@
-"""Two models by name, wherever their results are: what `sentibench compare` does."""
+"""Comparison of two models by name, wherever their results are, as in `sentibench compare`."""
 
 from __future__ import annotations
 
@@ -26,18 +26,18 @@ def compare(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> Comparison:
-    """Paired tests of two models.
+    """Test two models in pairs.
 
     Args:
         a: Name of a row, the first digits of a run's id, or STUDY:MODEL.
-        b: The same; another study must have results on the same samples.
+        b: As `a`; another study must have results on the same samples.
         root: Folder of the run store.
-        study: Name or file of the study, or a published folder; by default the study that was run last.
-        dataset: Data set, where the study has several.
-        protocols: Names; all by default.
-        metrics: Names, or `all`; by default MAE, and every metric where one protocol is named.
+        study: Name or file of the study, or a published folder; default: the study run last.
+        dataset: Data set, if the study has several.
+        protocols: Names of protocols; default: all.
+        metrics: Names of metrics, or `all`; default: MAE, and every metric if one protocol is named.
         by_scenario: Compare scenario by scenario instead of by protocol mean.
-        draws: Bootstrap draws.
+        draws: Number of bootstrap draws.
         level: Confidence level of intervals and verdicts.
 
     Raises:
@@ -68,7 +68,7 @@ def _implausible(panel: Panel, model: str, protocols: Sequence[str], *, draws: i
 
 
 def _study_of(given: str, study: str | None, root: Path) -> tuple[str | None, str]:
-    """Study and model of `STUDY:MODEL`; of a bare name, the study asked for."""
+    """Split `STUDY:MODEL` into study and model; for a bare name, the study is the given one."""
     name, colon, model = given.rpartition(":")
     known = (root / "studies" / name / "study.yaml").is_file() or Path(name).exists()
     return (name, model) if colon and name and known else (study, given)

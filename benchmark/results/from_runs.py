@@ -1,6 +1,6 @@
-"""From the run store to panels: the predictions of a study, folds pooled, ready for tables and figures.
+"""Panels from the run store: the predictions of a study, folds pooled, ready for tables and figures.
 
-`panels` gives results. What choosing epochs on the test set would have given is in `benchmark.results.test_oracle`.
+`panels` gives results. For epochs chosen on the test set, see `benchmark.results.test_oracle`.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from protocols import Protocol as MeasurementPlan
 
 
 def panels(plan: Plan, root: Path) -> list[Panel]:
-    """One panel a data set of the study, from the runs that are there.
+    """Read one panel per data set of the study, from its finished runs.
 
-    What is absent is listed in `Panel.missing`; a data set without any finished run has no panel.
+    Gaps are listed in `Panel.missing`; a data set without any finished run has no panel.
     """
     source = ValidSelection(plan, RunStore(root))
     made = (make_panel(plan, runs, root, source) for runs in runs_by_dataset(plan).values())
@@ -39,10 +39,10 @@ def panels(plan: Plan, root: Path) -> list[Panel]:
 
 
 def required_panels(plan: Plan, root: Path) -> list[Panel]:
-    """`panels` of a study of which something was run.
+    """Read the `panels` of a study with at least one finished run.
 
     Raises:
-        InputError: when nothing was, with the reason where other runs bear the names of its own.
+        InputError: if no run is finished, with the reason if other runs have the names of its own.
     """
     found = panels(plan, root)
     if not found:
@@ -53,7 +53,7 @@ def required_panels(plan: Plan, root: Path) -> list[Panel]:
 
 
 def runs_by_dataset(plan: Plan) -> dict[str, list[PlannedRun]]:
-    """The runs of a plan by the data set that they are of, as the study names it."""
+    """Group the runs of a plan by data set, as named by the study."""
     found: dict[str, list[PlannedRun]] = defaultdict(list)
     for run in plan.runs:
         found[run.dataset].append(run)
@@ -61,14 +61,14 @@ def runs_by_dataset(plan: Plan) -> dict[str, list[PlannedRun]]:
 
 
 class Source(Protocol):
-    """Where the predictions of a panel come from: which epoch of each run, under which scenarios.
+    """Source of the predictions of a panel: the epoch of each run, and the scenarios.
 
     Attributes:
-        selection: For `Panel.selection`.
-        notes: For `Panel.notes`.
-        points: For `Panel.points`.
-        lacking: The reason of a gap where a run is there and a scenario is not.
-        options: What the command that fills a gap needs besides.
+        selection: Value of `Panel.selection`.
+        notes: Value of `Panel.notes`.
+        points: Value of `Panel.points`.
+        lacking: Reason of a gap if a run exists without a scenario.
+        options: Further options of the command that fills a gap.
     """
 
     selection: str
@@ -78,20 +78,20 @@ class Source(Protocol):
     options: str
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
-        """By fingerprint, the text of every scenario that a run should have."""
+        """Return the texts of all scenarios that a run should have, by fingerprint."""
         ...
 
     def there(self, record: RunRecord) -> Collection[str]:
-        """Fingerprints of the scenarios that a run has."""
+        """Return the fingerprints of the scenarios that a run has."""
         ...
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
-        """The epoch, and its predictions: rows are scenarios, columns samples in order."""
+        """Return the epoch and its predictions: rows are scenarios, columns samples in order."""
         ...
 
 
 class ValidSelection:
-    """Results: the epoch that validation chose."""
+    """Source of results: the epoch that validation chose."""
 
     selection = "valid"
     notes: tuple[str, ...] = ()
@@ -102,22 +102,22 @@ class ValidSelection:
         self._plan, self._store = plan, store
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
-        """All of the study."""
+        """Return all scenarios of the study."""
         return {s.fingerprint: str(s) for s in self._plan.scenarios_of(run)}
 
     def there(self, record: RunRecord) -> Collection[str]:
-        """Those evaluated."""
+        """Return the evaluated scenarios."""
         return record.evaluated()
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
-        """The predictions on file."""
+        """Return the stored predictions."""
         table = self._store.predictions(run.spec)
         wide = table.pivot(index="scenario", columns="sample_id", values="prediction")
         return record.best_epoch, wide[samples["sample_id"]]
 
 
 def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
-    """The panel of one data set; None where none of its runs is there."""
+    """Make the panel of one data set; None if none of its runs is finished."""
     store = RunStore(root)
     study = quote(str(root / "studies" / plan.study.name / "study.yaml"))
     command = f"sentibench run {study} --out {quote(str(root))}{source.options}"
@@ -233,12 +233,12 @@ def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, obje
 
 
 def _typical(record: RunRecord) -> float | None:
-    """Median milliseconds a sample; runs of older versions kept the mean only."""
+    """Return the median milliseconds per sample; older versions recorded the mean only."""
     return record.inference_ms if record.inference_ms_median is None else record.inference_ms_median
 
 
 def protocol_table(protocols: Sequence[MeasurementPlan]) -> pd.DataFrame:
-    """`Panel.points` of some protocols."""
+    """Make `Panel.points` of some protocols."""
     return pd.DataFrame([_point(p, order) for p in protocols for order in range(len(p.points))])
 
 
@@ -246,7 +246,7 @@ def _point(protocol: MeasurementPlan, order: int) -> dict[str, object]:
     point = protocol.points[order]
     axes = [a for a in protocol.axes if a in point.coordinates]
     first, second = ([*axes, "", ""])[:2]
-    # a point off some axis says which one it lies on, as `token error rate 0.3`
+    # a point off the common axis names its own, as in `token error rate 0.3`
     ticks = [str(point.printed[a]) if len(axes) == len(protocol.axes) else f"{a} {point.printed[a]}" for a in axes]
     return {
         "protocol": protocol.name,

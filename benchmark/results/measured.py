@@ -1,4 +1,4 @@
-"""The folder of a measured study: its manifest, and panels read back from it."""
+"""Folder of a measured study: its manifest, and panels read back from it."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from protocols import InputError
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-#: What tables are made of; every other file but the manifest is made of these.
+#: Source files of tables; every other file but the manifest is made from these.
 DATA_FILES = ("study.yaml", "samples.parquet", "predictions.parquet", "points.csv", "costs.csv", "runs.json")
 
 
 class GapEntry(BaseModel):
-    """See `benchmark.evaluation.panel.Gap`."""
+    """Gap as in `benchmark.evaluation.panel.Gap`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
@@ -40,12 +40,12 @@ class GapEntry(BaseModel):
 
 
 class PanelEntry(BaseModel):
-    """What a panel is, beside its numbers: fields of `Panel`, and whose data it is.
+    """Description of a panel beside its numbers: fields of `Panel`, and the origin of its data.
 
     Attributes:
-        data_sha256: Of the samples.
-        labels_here: Whether labels, videos and the names of samples are in the folder; otherwise samples are named by
-            a hash, and the data set must be at hand to recompute anything.
+        data_sha256: sha256 of the samples.
+        labels_here: True if labels, videos and the names of samples are in the folder; otherwise samples are named by
+            a hash, and the data set must be available to recompute anything.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,7 +66,7 @@ class PanelEntry(BaseModel):
 
     @property
     def title(self) -> str:
-        """`mosi/official`."""
+        """Data set and split, such as `mosi/official`."""
         return f"{self.dataset}/{self.split}"
 
 
@@ -81,14 +81,14 @@ class TableChoices(BaseModel):
 
 
 class Manifest(BaseModel):
-    """The content of `manifest.json`.
+    """Content of `manifest.json`.
 
     Attributes:
-        format: Of the folder.
-        study: Name.
-        made_with: Versions that the tables were made with.
+        format: Version of the folder's format.
+        study: Name of the study.
+        made_with: Versions of the packages that made the tables.
         tables: Settings of the tables.
-        panels: In the order of the study.
+        panels: Panels in the order of the study.
         files: sha256 of every other file.
     """
 
@@ -103,12 +103,12 @@ class Manifest(BaseModel):
 
 
 def is_measured(folder: Path) -> bool:
-    """Whether a folder is one of a measured study."""
+    """Return True for the folder of a measured study."""
     return (folder / MANIFEST).is_file()
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """The manifest of a folder.
+    """Read the manifest of a folder.
 
     Raises:
         InputError: if there is none, or it cannot be read.
@@ -133,7 +133,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
 
 
 def hidden_name(sample_id: str, data_sha256: str) -> str:
-    """What stands for a sample whose data set is not in the folder: those who have it can tell which it is."""
+    """Return a code for a sample whose data set is not in the folder: owners of the data can recognise it."""
     return hashlib.blake2b(sample_id.encode(), key=data_sha256.encode()[:64], digest_size=8).hexdigest()
 
 
@@ -158,11 +158,11 @@ def write_rows(path: Path, columns: dict[str, tuple[npt.NDArray[Any], npt.NDArra
 
 
 def read_measured(folder: Path) -> StudyResults:
-    """The results of a measured study, as they were made from its runs.
+    """Read the results of a measured study, as they were made from its runs.
 
     Raises:
-        InputError: if a file is missing or does not fit the others, or a data set that is not in the folder is not at
-            hand or has changed.
+        InputError: if a file is missing or does not fit the others, or a data set outside the folder is not
+            available or has changed.
     """
     manifest = read_manifest(folder)
     predictions, samples = (_parquet(folder / f"{name}.parquet") for name in ("predictions", "samples"))
@@ -229,7 +229,7 @@ def _panel(
 def _from_data(
     entry: PanelEntry, hidden: npt.NDArray[np.object_]
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
-    """Names, videos and labels of samples from the data set itself."""
+    """Read names, videos and labels of samples from the data set itself."""
     wanted = f"needs data set '{entry.dataset}' with sha256 {entry.data_sha256}, as its labels are not in the folder"
     try:
         found = dataset_header(entry.dataset).fingerprint
@@ -265,7 +265,7 @@ def _csv(path: Path, texts: tuple[str, ...]) -> pd.DataFrame:
 
 
 def _numbers(column: pd.Series) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
-    """Integers, or doubles to the last digit; empty is NaN."""
+    """Read integers, or doubles to the last digit; empty is NaN."""
     given = column.to_numpy(dtype=object)
     if all(text.lstrip("-").isdigit() for text in given):
         return given.astype(np.int64)

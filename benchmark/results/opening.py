@@ -1,4 +1,4 @@
-"""Results found by what names them: a study, its plan, a name, a file, or a published folder."""
+"""Opening of results: by a study, its plan, a name, a file, or a published folder."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from protocols import InputError
 
 
 def open_results(study: Study | Plan, root: Path) -> StudyResults:
-    """The results of a study that are on file.
+    """Return the stored results of a study.
 
     Args:
-        study: The study, or its plan where it is resolved already.
+        study: The study, or its resolved plan.
         root: Folder of the run store.
 
     Raises:
-        InputError: when nothing of the study has been run, or it cannot be resolved.
+        InputError: if no run of the study is finished, or it cannot be resolved.
     """
     plan = prepare(study) if isinstance(study, Study) else study
     return StudyResults(plan.study.name, tuple(required_panels(plan, root)), plan, root)
 
 
 def find_results(reference: str | Path | None, root: Path) -> StudyResults:
-    """The results that a name stands for.
+    """Find the results that a name refers to.
 
     Args:
-        reference: Name or file of a study, or a published folder; None for the study that was run last.
+        reference: Name or file of a study, or a published folder; None for the study run last.
         root: Folder of the run store.
 
     Raises:
-        InputError: when there is no such study, or nothing of it has been run.
+        InputError: if there is no such study, or no run of it is finished.
     """
     if reference is not None and is_measured(Path(reference)):
         return read_measured(Path(reference))
@@ -45,15 +45,15 @@ def find_results(reference: str | Path | None, root: Path) -> StudyResults:
 
 
 def panel_of(reference: str | Path | None, dataset: str | None, root: Path) -> Panel:
-    """The results on one data set.
+    """Find the results on one data set.
 
     Args:
         reference: As for `find_results`.
-        dataset: Data set with or without its split; None where the study has only one.
+        dataset: Data set with or without its split; None if the study has only one.
         root: Folder of the run store.
 
     Raises:
-        InputError: as `find_results`, and for an unknown data set, or several where none was named.
+        InputError: as `find_results`, and for an unknown data set, or if none of several was named.
     """
     results = find_results(reference, root)
     chosen = results.select(datasets=[filed_name(dataset)]) if dataset else results

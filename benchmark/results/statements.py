@@ -1,4 +1,4 @@
-"""What models say besides the sentiment: estimated integrity and the modality that leads, read from the run store."""
+"""Diagnostics that models predict beside the sentiment: estimated integrity, dominant modality; from stored runs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmark.runs.store import RunStore
 from benchmark.study.plan import Plan, PlannedRun
 from protocols import MODALITIES
 
-#: Columns of `Diagnostics.table` that a model may give.
+#: Columns of `Diagnostics.table` that a model may provide.
 ESTIMATED = tuple(f"integrity_{m}" for m in MODALITIES)
 OBSERVED = tuple(f"observed_{m}" for m in MODALITIES)
 DOMINANT = "dominant"
@@ -23,16 +23,16 @@ DOMINANT = "dominant"
 
 @dataclass(frozen=True, eq=False)
 class Diagnostics:
-    """What the models of one data set say, sample by sample.
+    """Diagnostics of the models of one data set, sample by sample.
 
     Attributes:
         dataset: Name of the data set.
         split: Named split, or the pattern of a pooled family.
-        table: One row a (model, seed, scenario, test sample): `model`, `seed`, `scenario`, `sample_id`, `video_id`,
-            `integrity_text`, ... (as estimated, 0..1), `observed_text`, ... (the share of positions that was there)
+        table: One row per (model, seed, scenario, test sample): `model`, `seed`, `scenario`, `sample_id`, `video_id`,
+            `integrity_text`, ... (estimated, 0..1), `observed_text`, ... (true share of observed positions)
             and `dominant` (0 text, 1 audio, 2 vision). NaN where a model gives none; models that give nothing at all
             have no row.
-        points: As `Panel.points`.
+        points: As in `Panel.points`.
     """
 
     dataset: str
@@ -42,9 +42,9 @@ class Diagnostics:
 
 
 def read_diagnostics(plan: Plan, root: Path) -> list[Diagnostics]:
-    """One table a data set of the study on which some model says more than the sentiment.
+    """Read a table for each data set of the study on which some model provides diagnostics.
 
-    A (model, seed) of a pooled family of splits is read when all its splits are there, as everywhere.
+    A (model, seed) of a pooled family of splits is read if all its splits are finished, as everywhere.
 
     Args:
         plan: The resolved study.
@@ -76,9 +76,9 @@ def read_diagnostics(plan: Plan, root: Path) -> list[Diagnostics]:
 
 
 def _read(store: RunStore, run: PlannedRun, wanted: Mapping[str, str]) -> pd.DataFrame | None:
-    """The predictions of a run with what it says besides, or None when that is nothing.
+    """Read the predictions of a run with its diagnostics, or None without any.
 
-    Scenarios are wanted by fingerprint: what a mechanism gave before it changed stands under the same text.
+    Scenarios are wanted by fingerprint: results of an older version of a mechanism have the same text.
     """
     record = store.done(run.spec)
     there = record.evaluated() if record is not None else ()

@@ -1,4 +1,4 @@
-"""The results of a study as one object: opened once, read once, resampled once.
+"""Results of a study as one object: opened once, read once, resampled once.
 
 >>> results = find_results("demo", Path("demo"))
 >>> results.select(models=["lnln", "senti-ifusion"], protocols=["inter-drop"]).to_frame()
@@ -36,13 +36,13 @@ COLUMNS = (
 
 @dataclass(frozen=True, eq=False)
 class StudyResults:
-    """What a study found: panels of predictions, and everything that is computed from them.
+    """Results of a study: panels of predictions, and everything computed from them.
 
     Attributes:
         name: Name of the study.
-        panels: One panel a data set and split, in the order of the study.
-        plan: The resolved study; None where panels alone are known, as of a published folder.
-        root: Folder of the run store; None likewise.
+        panels: One panel per data set and split, in the order of the study.
+        plan: The resolved study; None if only panels are known, as for a published folder.
+        root: Folder of the run store; None in the same case.
     """
 
     name: str
@@ -70,29 +70,29 @@ class StudyResults:
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """Names of the protocols asked for."""
+        """Names of the protocols of the study."""
         return tuple(dict.fromkeys(name for panel in self.panels for name in protocol_names(panel)))
 
     @property
     def folder(self) -> Path:
-        """Where tables and figures of the study go.
+        """Folder of the tables and figures of the study.
 
         Raises:
-            InputError: where panels alone are known.
+            InputError: if only panels are known.
         """
         if self.plan is None or self.root is None:
-            raise InputError(f"study '{self.name}': has no folder, as its results are not of a run store")
+            raise InputError(f"study '{self.name}': has no folder, as its results are not from a run store")
         return study_folder(self.plan.study, self.root)
 
     def select(
         self, *, datasets: Sequence[str] = (), models: Sequence[str] = (), protocols: Sequence[str] = ()
     ) -> StudyResults:
-        """The same results restricted to some data sets, models and protocols (none given: all).
+        """Return the results restricted to some data sets, models and protocols (none given: all).
 
         Args:
-            datasets: Names, with or without split.
+            datasets: Names of data sets, with or without split.
             models: Names of rows.
-            protocols: Names, with or without version.
+            protocols: Names of protocols, with or without version.
 
         Raises:
             InputError: for a name that the study does not have.
@@ -105,7 +105,7 @@ class StudyResults:
         return StudyResults(self.name, tuple(panel for panel in kept if len(panel.cells)), self.plan, self.root)
 
     def by_protocol(self, *, draws: int = DRAWS, level: float = 0.95) -> Iterator[ProtocolResults]:
-        """The results of every protocol of every data set under which anything was evaluated."""
+        """Return the results of every protocol of every data set under which anything was evaluated."""
         for panel in self.panels:
             for protocol in protocol_names(panel):
                 found = ProtocolResults.of(
@@ -127,20 +127,21 @@ class StudyResults:
         draws: int = DRAWS,
         level: float = 0.95,
     ) -> pd.DataFrame:
-        """One row a data set, model, seed, protocol, scenario and metric.
+        """Return one row per data set, model, seed, protocol, scenario and metric.
 
         Args:
-            metrics: Names; all of each data set by default.
-            by_seed: A row for every seed, with an interval over videos; else one row for all seeds (`seed` is missing),
-                with an interval over videos and seeds.
-            draws: Bootstrap draws behind the intervals.
+            metrics: Names of metrics; default: all of each data set.
+            by_seed: True for a row per seed, with an interval over videos; else one row for all seeds (`seed` is
+                missing), with an interval over videos and seeds.
+            draws: Number of bootstrap draws behind the intervals.
             level: Confidence level of the intervals.
 
         Returns:
-            `COLUMNS`: `dataset`, `split`, `regime`, `model`, `seed`, `protocol`, `scenario`; where the scenario lies on
-            the protocol's axes (`axis`, `x`, `axis2`, `y`; empty and NaN where it has none); `metric`, `value` (shares
-            between 0 and 1, not per cent; NaN where a seed is missing), `low`, `high` (NaN where there is no interval),
-            `n` (test samples).
+            `COLUMNS`: `dataset`, `split`, `regime`, `model`, `seed`, `protocol`, `scenario`; position of the scenario
+                on
+            the protocol's axes (`axis`, `x`, `axis2`, `y`; empty and NaN without one); `metric`, `value` (shares
+            between 0 and 1, not per cent; NaN if a seed is missing), `low`, `high` (NaN without an interval),
+            `n` (number of test samples).
 
         Raises:
             InputError: for a metric that a data set does not have.
@@ -150,14 +151,14 @@ class StudyResults:
 
     @cached_property
     def statements(self) -> list[Diagnostics]:
-        """What models say besides the sentiment: estimated integrity, dominant modality; read when first asked for."""
+        """Diagnostics that models predict: estimated integrity and dominant modality; read on first use."""
         if self.plan is None or self.root is None:
             return []
         return read_diagnostics(self.plan, self.root)
 
     @cached_property
     def records(self) -> dict[str, RunRecord]:
-        """Records of the study's runs that are on file, by id."""
+        """Stored records of the study's runs, by id."""
         if self.plan is None or self.root is None:
             return {}
         store = RunStore(self.root)
@@ -165,11 +166,11 @@ class StudyResults:
         return {record.id: record for record in found if record is not None}
 
     def test_oracle(self, protocol: str, *, at: str | None = None) -> list[tuple[Panel, dict[str, Panel]]]:
-        """By data set: the results, and by metric what choosing epochs on the test set would have given (no results).
+        """Return, by data set, the results and, by metric, those of epochs chosen on the test set (not results).
 
         Args:
-            protocol: Name.
-            at: Choose at this point of the protocol alone; see `optimism_panels`.
+            protocol: Name of the protocol.
+            at: Choose epochs at this point of the protocol only; see `optimism_panels`.
         """
         if self.plan is None or self.root is None:
             return []
@@ -184,9 +185,9 @@ class StudyResults:
         return {}
 
     def add_models(self, models: Sequence[str], everyone: Sequence[str]) -> str:
-        """How models are added to this study: a command, or a line of its file where entries have own settings."""
+        """Describe how to add models to this study: by a command, or in its file if entries have settings."""
         if any(panel.external for panel in self.panels):
-            return "rating the predictions `--beside STUDY`, a study that has them"
+            return "evaluating the predictions `--beside STUDY`, a study that has them"
         if self.plan is None or self.root is None:
             return f"`sentibench run study.yaml --models {','.join((*everyone, *models))}`"
         study = self.plan.study
@@ -224,7 +225,7 @@ def _restricted(panel: Panel, models: Collection[str], protocols: Collection[str
     points = panel.points[panel.points["protocol"].isin(protocols)].reset_index(drop=True)
     rows = panel.cells["model"].isin(models) & panel.cells["scenario"].isin(points["scenario"])
     if rows.all() and len(points) == len(panel.points):
-        return panel  # its draws are kept with it
+        return panel  # keeps its draws
     own: Mapping[str, str] = {model: text for model, text in panel.settings.items() if model in models}
     return replace(
         panel,
@@ -240,7 +241,7 @@ def _restricted(panel: Panel, models: Collection[str], protocols: Collection[str
 def _frame(panel: Panel, metrics: Sequence[str] | None, *, by_seed: bool, draws: int, level: float) -> pd.DataFrame:
     chosen = None if metrics is None else panel.check_metrics(metrics)
     cells = panel.cells.assign(row=panel.cells["model"])
-    if by_seed:  # every training is resampled as if it were a model of one seed
+    if by_seed:  # resample every training as a model of one seed
         cells["row"] = cells["model"] + "\n" + cells["seed"].astype(str)
     source = (
         panel if not by_seed else replace(panel, cells=cells.assign(model=cells["row"])[["model", "seed", "scenario"]])

@@ -1,4 +1,4 @@
-"""What a study would report if every metric chose its epoch on the test set: optimism, never a result."""
+"""Results of a study if every metric chose its epoch on the test set, to measure optimism; never a result."""
 
 from __future__ import annotations
 
@@ -27,23 +27,24 @@ def optimism_panels(
     metrics: Sequence[str] | None = None,
     at: str | None = None,
 ) -> list[tuple[Panel, dict[str, Panel]]]:
-    """The results of a study under one protocol, and beside them those of choosing epochs on the test set.
+    """Return the results of a study under one protocol, and beside them those of epochs chosen on the test set.
 
-    For each run and metric, the epoch chosen is the one with the best mean of the metric over the protocol's scenarios
-    on the run's own test part; folds are pooled after that, as for results. The second panels say in `selection` and
-    `notes` that they are no results.
+    For each run and metric, the chosen epoch is the one with the best mean of the metric over the protocol's scenarios
+    on the run's own test part; folds are pooled afterwards, as for results. The second panels state in `selection` and
+    `notes` that they are not results.
 
     Args:
         plan: The study, run with `optimism`.
         root: Folder of the run store.
-        protocol: Name, with or without version; None when the study has only one.
-        metrics: Names; the usual ones of the data set by default.
-        at: Choose on this point of the protocol alone: a scenario's text or its place on the axis, such as `0.5`, the
-            rate at which LNLN's code chooses.
+        protocol: Name, with or without version; None if the study has only one.
+        metrics: Names of metrics; default: the usual ones of the data set.
+        at: Choose at this point of the protocol only: the text of a scenario or its place on the axis, such as `0.5`,
+            the rate at which LNLN's code chooses.
 
     Returns:
-        For every data set with results, in order: the panel of results, and by metric the other one, of the scenarios
-        of this protocol alone. There are none where no epoch has been evaluated.
+        For every data set with results, in order: the panel of results, and the other panels by metric, with the
+            scenarios
+        of this protocol only; none if no epoch has been evaluated.
 
     Raises:
         InputError: for an unknown protocol, metric or point.
@@ -74,7 +75,7 @@ def optimism_panels(
 
 
 class _Choices:
-    """By run: the epoch that each metric chooses, and its predictions. Every run is read once for all metrics."""
+    """Return by run the epoch that each metric chooses, and its predictions, reading every run once."""
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class _Choices:
         self._found: dict[str, Mapping[str, tuple[int, pd.DataFrame]]] = {}
 
     def of(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> Mapping[str, tuple[int, pd.DataFrame]]:
-        """By metric: the epoch, and rows of scenarios with a column a sample."""
+        """Return, by metric, the epoch, and rows of scenarios with a column per sample."""
         if run.spec.id not in self._found:
             table = self._store.epochs(run.spec, self._scenarios)
             try:
@@ -110,7 +111,7 @@ class _Choices:
 
 
 class _TestOracle:
-    """The epoch that one metric chooses on the test set."""
+    """Source of predictions: the epoch that one metric chooses on the test set."""
 
     selection = TEST_ORACLE
     lacking = "epochs not evaluated"
@@ -139,15 +140,15 @@ class _TestOracle:
         )
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
-        """Those of the protocol."""
+        """Return the scenarios of the protocol."""
         return self._scenarios
 
     def there(self, record: RunRecord) -> Collection[str]:
-        """Those under which every epoch was evaluated."""
+        """Return the scenarios under which every epoch was evaluated."""
         return record.tested_epochs.fingerprints if record.tested_epochs else ()
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
-        """The predictions of the epoch chosen; no scenario where a single one is missing, as no mean could be had."""
+        """Return the predictions of the chosen epoch; none if any scenario is missing: the mean is undefined."""
         if set(self._scenarios) - set(self.there(record)):
             return record.best_epoch, pd.DataFrame(columns=samples["sample_id"], dtype="float64")
         return self._choices.of(run, record, samples)[self._metric]
@@ -167,7 +168,7 @@ def _named(plan: Plan, name: str | None) -> Protocol:
 
 
 def _choose_at(points: pd.DataFrame, at: str | None) -> tuple[str, ...]:
-    """The scenarios on which epochs are chosen."""
+    """Return the scenarios on which epochs are chosen."""
     scenarios = tuple(str(s) for s in points["scenario"])
     if at is None:
         return scenarios

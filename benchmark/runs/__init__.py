@@ -1,1 +1,1 @@
-"""One run: its identity, its execution, its files, the workers that execute many of them."""
+"""Runs: identity, execution, files, and the workers that execute many of them."""

@@ -1,4 +1,4 @@
-"""The samples and the text side of a run, kept for the next run of this process."""
+"""Samples and text side of a run, kept for the next run of this process."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from protocols import InputError, Layout, Modality
 
 @dataclass(frozen=True, eq=False)
 class RunData:
-    """The data of a run, as it may be seen: training before the test part, predictions before its labels.
+    """Data of a run, released in order: training before the test part, predictions before its labels.
 
     Attributes:
-        dataset: The training and the validation part.
+        dataset: Training and validation part.
     """
 
     dataset: Dataset
@@ -35,16 +35,16 @@ class RunData:
     _sealed: SealedSamples
 
     def test(self) -> tuple[Layout, Inputs]:
-        """The test part without labels: what masks are drawn on, and what a model may be given. For after training."""
+        """Return the test part without labels, for masks and for models. To be called after training."""
         return self._maker.layout("test", self._sealed.open()), self._maker.inputs("test")
 
     def test_samples(self) -> pd.DataFrame:
-        """`sample_id`, `video_id` and `label` of the test samples. For after the last prediction."""
+        """Return `sample_id`, `video_id` and `label` of the test samples. To be called after the last prediction."""
         ids, videos, label = self._maker.columns("test", self._sealed.open())
         return pd.DataFrame({"sample_id": ids.tolist(), "video_id": videos, "label": label})
 
     def samples(self) -> Samples:
-        """Everything, for the oracle, which is not trained."""
+        """Return all samples, for the oracle, which is not trained."""
         return self._sealed.open()
 
 
@@ -52,7 +52,7 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData
     """The data and the text side of a run; kept for the next run of this process where nothing is trained in it.
 
     Raises:
-        InputError: when the data set is not what it was when the run was planned.
+        InputError: if the data set has changed since the run was planned.
     """
     text: TextSide | None = None
     if spec.encoder is not None:
@@ -71,7 +71,7 @@ def text_side(spec: RunSpec, text: TextSide | None) -> TextSide | None:
     """What the text of a run's model comes from: for one that works inside the encoder its word embeddings.
 
     Raises:
-        InputError: when the model works inside an encoder and the text is word vectors (`text` is None).
+        InputError: if the model works inside an encoder and the text is word vectors (`text` is None).
     """
     if not model_class(spec.model).info.needs_encoder:
         return text
@@ -89,13 +89,13 @@ def model_sizes(
     train_samples: int,
     text: TextSide | None,
 ) -> InputSpec:
-    """What a model is made for.
+    """Return the sizes that a model is built for.
 
     Args:
-        widths: Of the values of each modality; that of text counts where it is values.
+        widths: Widths of the values of each modality; that of text is used only if text is values.
         label_range: Lowest and highest label of the data set.
-        train_samples: Of the training part.
-        text: From `text_side`.
+        train_samples: Number of samples of the training part.
+        text: Text side from `text_side`.
     """
     known = dict(widths)
     if text is not None:

@@ -1,4 +1,4 @@
-"""What this machine has: versions, device, threads, data found, encoder found."""
+"""Description of this machine: versions, device, threads, data sets, encoder."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocols import InputError
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what was looked at, whether it is as one would wish, and what was found."""
+    """Line of the description: the subject, whether it is fine, and the finding."""
 
     subject: str
     ok: bool
@@ -23,7 +23,7 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Look at the machine; never fails."""
+    """Examine the machine; never fails."""
     known = provenance(torch.device("cpu"))
     libraries = ", ".join(f"{k} {v}" for k, v in known["libraries"].items())
     code = f"commit {str(known['git_commit'])[:12]}" if known["git_commit"] else "installed package"
@@ -41,7 +41,11 @@ def examine() -> list[Finding]:
     stores = list_stores()
     names = ", ".join(f"{s.name} ({s.samples} samples)" for s in stores)
     findings.append(
-        Finding("data", bool(stores), f"{data_home()}: {names or 'no data set yet; sentibench data import NAME FILE'}")
+        Finding(
+            "data",
+            bool(stores),
+            f"{data_home()}: {names or 'no data sets; import one with sentibench data import NAME FILE'}",
+        )
     )
     try:
         findings.append(Finding("text encoder", True, f"minilm, {encoder_revision('minilm')[:19]}..."))

@@ -1,4 +1,4 @@
-"""What every epoch would have scored on the test set: the material of the optimism table, never of a result.
+"""Predictions of every epoch on the test set: the data of the optimism table, never of a result.
 
 Training may not see the test part, so the weights of its epochs wait in scratch files until it has ended. Only then are
 they evaluated, all epochs under one scenario after the other: masks and frozen text states are made once for all.
@@ -39,11 +39,11 @@ class EpochWeights:
     """Weights of epochs in scratch files.
 
     Args:
-        folder: Where; whoever makes it removes it.
+        folder: Folder of the files; its maker removes it.
 
     Attributes:
-        epochs: Those that are kept, in order.
-        seconds: Spent on writing them.
+        epochs: Kept epochs, in order.
+        seconds: Seconds spent on writing them.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -59,7 +59,7 @@ class EpochWeights:
         self.seconds += time.perf_counter() - started
 
     def path(self, epoch: int) -> Path:
-        """The file of an epoch."""
+        """Return the file of an epoch."""
         return self.folder / f"epoch-{epoch}.safetensors"
 
 
@@ -75,22 +75,22 @@ def predict_epochs(
     file: Path,
     report: Callable[[int, int], None],
 ) -> None:
-    """Predict the test part with the weights of every epoch and write the predictions, one row group a scenario.
+    """Predict the test part with the weights of every epoch and write the predictions, one row group per scenario.
 
-    The selected epoch is not predicted again: what stands for it is the result itself. A prediction that is not finite
+    The selected epoch is not predicted again: the result itself is used. A prediction that is not finite
     is kept as it is; such an epoch cannot be chosen.
 
     Args:
-        kept: The weights.
+        kept: Kept weights.
         cells: The scenarios under which the run was evaluated; those of equal masks are predicted once.
-        ids: Of the test samples, in order.
-        part: The test part as masks left it.
-        masks: The masks of a scenario.
-        model: Gets the weights of one epoch after the other, and is left with any.
+        ids: Ids of the test samples, in order.
+        part: Test part as masked.
+        masks: Function of a scenario that returns its masks.
+        model: Model that gets the weights of one epoch after the other, and is left with any.
         selected: Predictions of the run: `scenario`, `sample_id`, `prediction`.
-        selected_epoch: The epoch they are of.
-        file: Where to write.
-        report: Told (scenarios done, scenarios).
+        selected_epoch: Epoch of these predictions.
+        file: File to write.
+        report: Function of (scenarios done, scenarios).
     """
     alike: dict[str, list[str]] = {}
     for cell in cells:
@@ -120,7 +120,7 @@ def predict_epochs(
 
 
 def _table(epochs: Sequence[int], scenario: str, ids: Sequence[str], predictions: npt.NDArray[np.float64]) -> pa.Table:
-    """Rows by epoch, then sample."""
+    """Sort rows by epoch, then sample."""
     count = len(epochs)
     columns = [
         pa.array(np.repeat(np.asarray(epochs, dtype=np.int32), len(ids))),

@@ -12,11 +12,11 @@ _MEMORY = ("out of memory", "allocate memory", "bad_alloc")
 
 @dataclass(frozen=True)
 class Loss:
-    """Why a task has no result.
+    """Reason why a task has no result.
 
     Attributes:
-        reason: One line.
-        traceback: Where an exception was raised; None where the worker died.
+        reason: Reason in one line.
+        traceback: Traceback of an exception; None if the worker died.
     """
 
     reason: str

@@ -1,4 +1,4 @@
-"""Runs that bear the names of planned ones and are others: of data, a model or a regime that was replaced since."""
+"""Stored runs with the names of planned ones that differ from them: data, a model or a regime were replaced since."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from benchmark.runs.store import RunStore
 
 
 def outdated(specs: Iterable[RunSpec], store: RunStore) -> str:
-    """Why runs that were made before are not the planned ones.
+    """Explain why stored runs are not the planned ones.
 
     Args:
-        specs: Planned runs that are not there.
-        store: Where runs are.
+        specs: Planned runs that are missing.
+        store: Store of the runs.
 
     Returns:
-        A clause such as "the data of 'mosi' were replaced since they were run"; empty where nothing of these names was
-        run, or where it differs in settings, as two studies may.
+        A clause such as "the data of 'mosi' were replaced since they were run"; empty if no run of these names
+        exists, or if it differs in settings, as two studies may.
     """
     planned = {_names(spec): spec for spec in specs}
     for record in store.records():

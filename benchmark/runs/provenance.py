@@ -1,4 +1,4 @@
-"""How a number came about: versions, machine, code state. Written into every `run.json`."""
+"""Provenance of a number: versions, machine, code state. Written into every `run.json`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _LIBRARIES = ("torch", "numpy", "pandas", "transformers", "h5py", "pyarrow", "py
 
 
 def provenance(device: torch.device) -> dict[str, Any]:
-    """Versions, commit, machine and numeric settings of this process."""
+    """Return versions, commit, machine and numeric settings of this process."""
     return {
         **_fixed(),
         "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",

@@ -1,4 +1,4 @@
-"""The content of `run.json`: what is known of one run."""
+"""Content of `run.json`: the record of one run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmark.runs.spec import ORACLE, RunSpec
 from protocols import InputError
 
-#: Rises when a field changes its meaning.
+#: Version of the record; raised when a field changes its meaning.
 SCHEMA_VERSION = 1
 #: Name of the file of every epoch's predictions.
 EPOCHS = "epochs.parquet"
 
 
 class Evaluation(BaseModel):
-    """One cell: the run under one scenario."""
+    """Cell: the run under one scenario."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,11 +30,11 @@ class Evaluation(BaseModel):
 
 
 class EpochEvaluations(BaseModel):
-    """What `epochs.parquet` holds.
+    """Content of `epochs.parquet`.
 
     Attributes:
-        epochs: Those from which the checkpoint was chosen, rising; counted from 1 over all stages, 0 without training.
-        fingerprints: The scenarios under which each of them was evaluated.
+        epochs: Epochs from which the checkpoint was chosen, rising; counted from 1 over all stages, 0 without training.
+        fingerprints: Scenarios under which each of them was evaluated.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -44,13 +44,13 @@ class EpochEvaluations(BaseModel):
 
 
 class RunRecord(BaseModel):
-    """The content of `run.json`.
+    """Content of `run.json`.
 
     Attributes:
-        inference_ms: Mean milliseconds a sample over all scenarios, in batches of 32 samples of similar length.
-        inference_ms_median, inference_ms_p95: Of the same; None in runs of older versions.
+        inference_ms: Mean milliseconds per sample over all scenarios, in batches of 32 samples of similar length.
+        inference_ms_median, inference_ms_p95: Median and 95th percentile of the same; None in runs of older versions.
         flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
-        tested_epochs: What `epochs.parquet` holds; None where there is none.
+        tested_epochs: Content of `epochs.parquet`; None without that file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -80,7 +80,7 @@ class RunRecord(BaseModel):
         return {e.fingerprint: e for e in self.evaluations}
 
     def lacks(self, fingerprints: Iterable[str], *, epochs: bool = False) -> bool:
-        """Whether a scenario was not evaluated or, if asked for, not for every epoch (the oracle has none)."""
+        """Return True if a scenario was not evaluated or, if required, not for every epoch (the oracle has none)."""
         wanted = set(fingerprints)
         if wanted - set(self.evaluated()):
             return True
@@ -90,7 +90,7 @@ class RunRecord(BaseModel):
 
 
 def read_record(path: Path) -> RunRecord | None:
-    """Read `run.json`; None when there is none, or it is damaged.
+    """Read `run.json`; None if it is missing or damaged.
 
     Raises:
         InputError: for a record of a newer version, which must not be taken for a damaged one and replaced.
@@ -114,7 +114,7 @@ def read_record(path: Path) -> RunRecord | None:
 
 
 def _schema_of(content: bytes) -> int:
-    """The schema version that a record names; 0 where it names none."""
+    """Return the schema version that a record names; 0 if it names none."""
     try:
         version = json.loads(content).get("schema_version", 0)
     except (ValueError, AttributeError):

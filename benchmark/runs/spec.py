@@ -1,4 +1,4 @@
-"""What a run is: one training of one model, and the identity by which it is filed and found again."""
+"""Identity of a run, which is one training of one model: it is filed and found by it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from benchmark.data.config import EncoderConfig, Scaling
 
-#: Rises when the meaning of the fields of `RunSpec` changes, so that old runs are never taken for new ones.
+#: Version of the identity, raised when the meaning of the fields of `RunSpec` changes, so that old and new runs differ.
 IDENTITY_VERSION = 1
 
-#: The best possible prediction, known where the data is generated. No model: it is told the generator and the masks.
+#: Best possible prediction, known for generated data. Not a model: it reads the generator and the masks.
 ORACLE = "oracle"
 ORACLE_VERSION = 1
 
@@ -21,16 +21,16 @@ ORACLE_VERSION = 1
 class RunSpec(BaseModel):
     """Everything that changes the outcome of a training; nothing that does not (paths, device, workers).
 
-    Which scenarios the trained model is evaluated under is not part of it: cells are added to a run without training.
+    The scenarios of the evaluation are not part of it: cells are added to a run without training.
 
     Attributes:
-        dataset, split: Names; the samples themselves are identified by `data_sha256`.
+        dataset, split: Names of data set and split; the samples themselves are identified by `data_sha256`.
         model, model_version, config: Registered name, version of its code, resolved config with optimisation.
-        plugin_sha256: Of the plugin file that the model comes from; empty for models that are installed.
-        regime, regime_fingerprint: What is erased in training.
-        encoder, encoder_revision: Text encoder; None where the data has word vectors.
-        scaling: How values are scaled.
-        seed: Of weights, batches, dropout and training draws.
+        plugin_sha256: sha256 of the plugin file that the model comes from; empty for installed models.
+        regime, regime_fingerprint: Training regime, which defines what is erased in training.
+        encoder, encoder_revision: Text encoder; None if the data has word vectors.
+        scaling: Scaling of the values.
+        seed: Seed of weights, batches, dropout and training draws.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -51,7 +51,7 @@ class RunSpec(BaseModel):
 
     @property
     def id(self) -> str:
-        """16 hexadecimal digits that stand for the spec."""
+        """16 hexadecimal digits that identify the spec."""
         left_out = {"regime", "dataset"} if self.plugin_sha256 else {"regime", "dataset", "plugin_sha256"}
         content = self.model_dump(mode="json", exclude=left_out)
         text = json.dumps({"identity": IDENTITY_VERSION, **content}, sort_keys=True, separators=(",", ":"))
@@ -59,5 +59,5 @@ class RunSpec(BaseModel):
 
     @property
     def title(self) -> str:
-        """For people: `mosi/official lnln seed 0`."""
+        """Title for readers: `mosi/official lnln seed 0`."""
         return f"{self.dataset}/{self.split} {self.model} seed {self.seed}"

@@ -1,4 +1,4 @@
-"""The run store: a folder a run, written beside its place and renamed into it.
+"""The run store: one folder per run, written beside its place and renamed into it.
 
     RUNS/<dataset>/<split>/<model>-s<seed>-<id>/
         run.json              spec, status, provenance, timings, evaluated scenarios (schema: `RunRecord`)
@@ -41,12 +41,12 @@ class RunStore:
         self.root = root
 
     def folder(self, spec: RunSpec) -> Path:
-        """Where a run is, or would be."""
+        """Return the folder of a run, which need not exist."""
         dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
         return self.root / dataset / split / f"{model}-s{spec.seed}-{spec.id}"
 
     def find(self, spec: RunSpec) -> RunRecord | None:
-        """The record of a run, failed ones included; None when there is none that can be read.
+        """The record of a run, failed ones included; None without a readable one.
 
         Raises:
             InputError: for a record of a newer version.
@@ -61,12 +61,12 @@ class RunStore:
         return record
 
     def done(self, spec: RunSpec) -> RunRecord | None:
-        """The record of a run that ended well, else None."""
+        """Return the record of a run that ended well, else None."""
         record = self.find(spec)
         return record if record is not None and record.status == "done" else None
 
     def records(self) -> list[RunRecord]:
-        """Every readable record, in order of path."""
+        """Return every readable record, in order of path."""
         found = []
         for path in sorted(self.root.glob("*/*/*/run.json")):
             with suppress(InputError):  # of a newer version
@@ -76,7 +76,7 @@ class RunStore:
 
     @contextmanager
     def writing(self, spec: RunSpec) -> Iterator[Path]:
-        """A new folder for a run's files, renamed into place if the block ends well, removed if not."""
+        """Make a new folder for a run's files, renamed into place if the block ends well, removed if not."""
         target = self.folder(spec)
         target.parent.mkdir(parents=True, exist_ok=True)
         beside = target.parent / f".{target.name}.{os.getpid()}"
@@ -85,7 +85,7 @@ class RunStore:
         try:
             yield beside
             with self.locked():
-                if target.exists():  # a failed or damaged run of the same identity gives way
+                if target.exists():  # a failed or damaged run of the same identity is replaced
                     old = target.parent / f".{target.name}.{os.getpid()}.old"
                     shutil.rmtree(old, ignore_errors=True)
                     target.rename(old)
@@ -98,7 +98,7 @@ class RunStore:
 
     @contextmanager
     def scratch(self, spec: RunSpec) -> Iterator[Path]:
-        """An empty folder beside a run's, removed when the block ends, however it ends; `sweep` removes it, too."""
+        """Make an empty folder beside a run's, removed however the block ends; `sweep` removes it, too."""
         target = self.folder(spec)
         folder = target.parent / f".{target.name}.scratch.{os.getpid()}"
         shutil.rmtree(folder, ignore_errors=True)
@@ -110,13 +110,13 @@ class RunStore:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Within it, no other process changes a run that is there: read it anew, add to it, and write it."""
+        """Context in which no other process changes a finished run: read it again, add to it, and write it."""
         with FileLock(self.root / ".lock"):
             yield
 
     @contextmanager
     def text_states(self) -> Iterator[None]:
-        """Text states are kept for the runs of the block, and removed when it ends well, unless another process, too,
+        """Context that keeps text states for its runs, and removes them when it ends well, unless another process, too,
         is within such a block of this store."""
         folder = self.root / ".states"
         mine = folder / f"{os.getpid()}.process"
@@ -145,15 +145,15 @@ class RunStore:
         replace_file(folder / "run.json", lambda path: write_record(record, path))
 
     def epochs(self, spec: RunSpec, scenarios: Sequence[str]) -> pd.DataFrame:
-        """Predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
+        """Read predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
         return self._table(spec, EPOCHS, [("scenario", "in", list(scenarios))])
 
     def predictions(self, spec: RunSpec) -> pd.DataFrame:
-        """Predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
+        """Read predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
         return self._table(spec, "predictions.parquet")
 
     def samples(self, spec: RunSpec) -> pd.DataFrame:
-        """Test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
+        """Read the test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
         return self._table(spec, "samples.parquet")
 
     def _table(self, spec: RunSpec, name: str, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
@@ -164,7 +164,7 @@ class RunStore:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
 
     def sweep(self) -> None:
-        """Remove what runs that were killed left behind."""
+        """Remove the remains of killed runs."""
         for path in self.root.glob("*/*/.*"):
             parts = path.name.split(".")
             owner = next((int(p) for p in reversed(parts) if p.isdigit()), None)

@@ -1,4 +1,4 @@
-"""A trained run, opened from its folder: the model with its weights, the text encoder, the data that it was trained on.
+"""Trained run, opened from its folder: the model with its weights, the text encoder, and its training data.
 
 >>> run = open_run(Path("results/runs/mosi/official/lnln-s0-9e2050f533b3dd2c"))
 >>> masks = parse("drop(rate=0.5)").masks(run.dataset, "test")
@@ -38,16 +38,16 @@ from protocols import MODALITIES, InputError, Masks, Modality, plugin_sha256
 
 @dataclass(frozen=True, eq=False)
 class TrainedRun:
-    """A run whose model can be asked.
+    """Run with a model that can predict.
 
     Attributes:
-        folder: Where it is.
-        record: What `run.json` says.
-        model: With the selected weights, on `device`, ready for evaluation.
-        text: Where token text is encoded: a cache of states (frozen encoder), the encoder as the run tuned it, or the
-            encoder's word vectors (models that work inside it); None where the text of the data set is values.
-        samples: The samples of the data set that it was trained on.
-        device: Where it computes.
+        folder: Folder of the run.
+        record: Content of `run.json`.
+        model: Model with the selected weights, on `device`, ready for evaluation.
+        text: Text side for tokens: a cache of states (frozen encoder), the encoder as the run tuned it, or the
+            encoder's word vectors (models that work inside it); None if the text of the data set is values.
+        samples: Samples of the data set that it was trained on.
+        device: Device of the computation.
     """
 
     folder: Path
@@ -59,7 +59,7 @@ class TrainedRun:
 
     @property
     def spec(self) -> RunSpec:
-        """What identifies the run."""
+        """Identity of the run."""
         return self.record.spec
 
     @property
@@ -69,20 +69,20 @@ class TrainedRun:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The data set of the run under its split, scaled as in training: what scenarios draw masks on."""
+        """Data set of the run under its split, scaled as in training, on which scenarios draw masks."""
         return build_dataset(self.samples, self.spec.split, self.encoder, self.spec.scaling)
 
     @property
     def scalers(self) -> Mapping[Modality, Scaler]:
-        """By modality of values: how the run's data was scaled, with statistics of its training part."""
+        """Scaling of the run's data by modality of values, with statistics of its training part."""
         return _scalers(self.samples, self.spec.split, self.spec.scaling)
 
     def masked_part(self, masks: Masks | None = None, part: str | Part = "test") -> MaskedPart:
-        """Samples as one draw of masks left them, ready to be batched for this model.
+        """Return samples as one draw of masks left them, ready to be batched for this model.
 
         Args:
-            masks: Drawn on that part (`scenario.masks(run.dataset, "test")`); None for the samples as they are.
-            part: train, valid or test of the run's data set, or a part made elsewhere.
+            masks: Masks drawn on that part (`scenario.masks(run.dataset, "test")`); None for the samples as they are.
+            part: Part of the run's data set (train, valid or test), or one made elsewhere.
 
         Raises:
             InputError: for an unknown part, or masks of other samples.
@@ -96,15 +96,15 @@ class TrainedRun:
         return MaskedPart(chosen, masks, self.text, self.device, self.model.info)
 
     def predict(self, part: MaskedPart) -> pd.DataFrame:
-        """Ask the model: the columns that `predictions.parquet` of the run has for a scenario.
+        """Predict a part: the columns that `predictions.parquet` of the run has for a scenario.
 
         Returns:
-            A row a sample, in the order of the part: `prediction` (on the scale of the labels, not clipped); where the
-            model estimates it `integrity_text`, `integrity_audio`, `integrity_vision`, and beside it `observed_*`, the
-            truth; where the model chooses one `dominant`, the index of a modality.
+            One row per sample, in the order of the part: `prediction` (on the scale of the labels, not clipped); if the
+            model estimates it `integrity_text`, `integrity_audio`, `integrity_vision`, and the true shares
+            `observed_*`; if the model has a dominant modality, `dominant`, its index.
 
         Raises:
-            InputError: when a prediction is not finite.
+            InputError: if a prediction is not finite.
         """
         try:
             return predict(self.model, part)[0]
@@ -112,7 +112,7 @@ class TrainedRun:
             raise InputError(f"{self.folder}: {error}; its weights may be damaged: train it again") from error
 
     def typical_length(self, modality: Modality) -> int:
-        """Median positions of the training samples in which the modality was recorded: what the model is used to."""
+        """Median positions of the training samples in which the modality was recorded: its typical length."""
         stream = self.samples.streams[modality]
         recorded = np.logical_or.reduceat(stream.observed, stream.offsets[:-1])[self._train]
         lengths = np.diff(stream.offsets)
@@ -129,15 +129,15 @@ class TrainedRun:
 def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
     """Open a trained run.
 
-    The data set, the encoder and the model's code must be those of the training: nothing is predicted with others.
+    The data set, the encoder and the model's code must be those of the training: others are refused.
 
     Args:
-        folder: Of the run, with `run.json` and `model.safetensors`.
+        folder: Folder of the run, with `run.json` and `model.safetensors`.
         device: `cpu`, `cuda` or `cuda:1`.
 
     Raises:
-        InputError: when there is no such run, it failed, its weights cannot be read, or what it was trained with (data
-            set, encoder, model version, plugin) is not at hand or has changed.
+        InputError: if there is no such run, it failed, its weights cannot be read, or a part of its training (data
+            set, encoder, model version, plugin) is not available or has changed.
     """
     record = read_record(folder)
     spec, place = record.spec, torch.device(device)
@@ -156,12 +156,12 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
 
 
 def read_record(folder: Path) -> RunRecord:
-    """What `run.json` of a trained run says; raises InputError when there is none or nothing was trained."""
+    """Read `run.json` of a trained run; raises InputError if there is none or nothing was trained."""
     path = folder / "run.json"
     try:
         record = RunRecord.model_validate_json(path.read_bytes())
     except FileNotFoundError:
-        raise InputError(f"{folder}: is no run (it has no run.json); name a run's folder, or its id") from None
+        raise InputError(f"{folder}: is not a run (it has no run.json); name a run's folder, or its id") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
     except ValidationError as error:
@@ -174,13 +174,13 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{folder}: the run failed ({record.error}); run it again before it can predict")
     if record.spec.model == ORACLE:
         raise InputError(
-            f"{folder}: is the oracle, which is worked out from the generator of the data; it cannot predict others"
+            f"{folder}: is the oracle, which is computed from the generator of the data; it cannot predict others"
         )
     return record
 
 
 def _check_code(folder: Path, spec: RunSpec) -> None:
-    """The model's code must be that of the training: weights of one mean nothing to another."""
+    """Check that the model's code is that of the training: weights of one version mean nothing to another."""
     try:
         cls = model_class(spec.model)
     except InputError as error:
@@ -194,7 +194,7 @@ def _check_code(folder: Path, spec: RunSpec) -> None:
     if plugin_sha256(cls) != spec.plugin_sha256:
         raise InputError(
             f"{folder}: the code of model '{spec.model}' has changed since the training (sha256 of its plugin); train "
-            "it again, or load the plugin of that time"
+            "it again, or load the plugin of the training"
         )
 
 
@@ -202,7 +202,9 @@ def _training_samples(folder: Path, spec: RunSpec) -> Samples:
     try:
         samples = load_samples(spec.dataset)
     except InputError as error:
-        raise InputError(f"{folder}: its training data, which values are scaled by, is not at hand: {error}") from error
+        raise InputError(
+            f"{folder}: its training data, which values are scaled by, is not available: {error}"
+        ) from error
     if samples.fingerprint() != spec.data_sha256:
         raise InputError(
             f"{folder}: data set '{spec.dataset}' has changed since the training; import that of the training again, "

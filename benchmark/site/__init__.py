@@ -1,4 +1,4 @@
-"""The interactive page of a study: one HTML file that holds its data and needs no network.
+"""Interactive page of a study: one HTML file that contains its data and needs no network.
 
 `build` gathers what the page shows (`bundle`, and below it `numbers`, `layout`, `runs`, `labels`, `colours`) and puts
 it with the template, style and scripts of `assets/` into one file (`page`). Nothing imports this package but the

@@ -1,4 +1,4 @@
-"""From a study to its page: what `sentibench site` does."""
+"""Building of the page of a study, as in `sentibench site`."""
 
 from __future__ import annotations
 
@@ -30,17 +30,17 @@ def build(
 
     Args:
         results: Results of a study in a run store.
-        out: The file; `index.html` in it if it is a folder.
-        oracles: What choosing epochs on the test set would have given; by default what the study recorded of it.
-        level: Of the intervals, and of telling models apart.
-        draws: Bootstrap draws behind intervals and ranks.
-        progress: Told before every protocol of every data set: how many are done, of how many.
+        out: File to write; `index.html` in it for a folder.
+        oracles: Results of epochs chosen on the test set; default: as recorded by the study.
+        level: Confidence level of intervals, ranks and bold.
+        draws: Number of bootstrap draws behind intervals and ranks.
+        progress: Function of (done, total), called before every protocol of every data set.
 
     Returns:
         The file, written whole or not at all.
 
     Raises:
-        InputError: when nothing of the study has been run, or the file cannot be written.
+        InputError: if no run of the study is finished, or the file cannot be written.
     """
     path = out / "index.html" if out.is_dir() else out
     if path.suffix.lower() not in {".html", ".htm"}:
@@ -69,7 +69,7 @@ def build(
 
 
 def _oracles(results: StudyResults) -> Oracles:
-    """What the study recorded of choosing epochs on the test set; nothing where it was run without."""
+    """Return the study's results of epochs chosen on the test set; empty if it was run without."""
     if not any(record.tested_epochs for record in results.records.values()):
         return {}
     found: dict[str, dict[str, Mapping[str, Panel]]] = {}
@@ -81,7 +81,7 @@ def _oracles(results: StudyResults) -> Oracles:
 
 
 def _absent(results: StudyResults) -> list[str]:
-    """Data sets of a study without any panel, as the study names them."""
+    """Return the data sets of a study without any panel, as named by the study."""
     there = {panel.dataset for panel in results.panels}
     runs = results.plan.runs if results.plan else ()
     return list(dict.fromkeys(run.dataset for run in runs if run.spec.dataset not in there))

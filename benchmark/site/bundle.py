@@ -1,4 +1,4 @@
-"""Everything that the page shows, as one JSON-ready mapping."""
+"""Bundle: all data of the page, as one JSON-ready mapping."""
 
 from __future__ import annotations
 
@@ -21,27 +21,26 @@ from benchmark.tables.remarks import caution_lines, settings_lines
 from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 
-#: Rises when a field of the bundle changes its meaning.
+#: Version of the bundle; raised when a field changes its meaning.
 SCHEMA_VERSION = 2
 
 Bundle: TypeAlias = dict[str, Any]
-#: Told how much is done, of how much.
+#: Function of (done, total).
 Progress: TypeAlias = Callable[[int, int], None]
-#: By data set and split, protocol and metric: every metric has chosen epochs of its own.
+#: Panels by data set and split, protocol and metric, as every metric chooses its own epochs.
 Oracles: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Panel]]]
 
 _SELECTIONS = {
     VALID: {
         "title": "validation",
-        "text": "One checkpoint a run, chosen by validation MAE under the training regime, serves all metrics "
+        "text": "One checkpoint per run, chosen by validation MAE under the training regime, serves all metrics "
         "and all scenarios. The test split is not read before training has ended.",
         "honest": True,
     },
     TEST_ORACLE: {
         "title": "test oracle",
-        "text": "For each run, metric and protocol, the epoch that is best on the test set itself. No one could have "
-        "chosen it honestly: read these numbers only beside papers that selected so, and as a measure of what that is "
-        "worth.",
+        "text": "For each run, metric and protocol, the epoch that is best on the test set itself. It cannot be "
+        "chosen honestly: compare these numbers only with papers that selected so, as a measure of the effect.",
         "honest": False,
     },
 }
@@ -65,22 +64,22 @@ def make_bundle(
     """Gather the data of a page.
 
     Args:
-        name: Of the study.
+        name: Name of the study.
         panels: The results on the study's data sets.
-        oracles: What choosing epochs on the test set would have given, for comparison: by data set and split, as
+        oracles: Results of epochs chosen on the test set, for comparison: by data set and split, such as
             `mosi/official`, then protocol, then metric.
-        models: What is known of the models, as `labels.describe_models` has it.
-        records: Of the run store; those of other studies are left out.
-        absent: Data sets of the study that nothing has been run on.
-        command: What runs what is missing.
-        version: Of sentibench.
-        level: Of the intervals, and of telling models apart.
-        draws: Bootstrap draws behind intervals and ranks.
-        seed: Of the draws.
-        progress: Told before every protocol of every data set: how many are done, of how many.
+        models: Descriptions of the models, from `labels.describe_models`.
+        records: Records of the run store; those of other studies are left out.
+        absent: Data sets of the study without any finished run.
+        command: Command that runs the missing parts.
+        version: Version of sentibench.
+        level: Confidence level of intervals, ranks and bold.
+        draws: Number of bootstrap draws behind intervals and ranks.
+        seed: Seed of the draws.
+        progress: Function of (done, total), called before every protocol of every data set.
 
     Raises:
-        InputError: if there is no panel, two are of one data set and split, or one is not of its selection.
+        InputError: if there is no panel, two are of one data set and split, or one has another selection than stated.
     """
     chosen = {key: by for key, by in (oracles or {}).items() if any(by.values())}
     compared = [panel for by in chosen.values() for own in by.values() for panel in own.values()]
@@ -160,7 +159,7 @@ def _any(by: Mapping[str, Mapping[str, Panel]]) -> Panel:
 
 
 def _results(panel: Panel) -> dict[str, dict[str, Panel]]:
-    """One checkpoint serves all metrics of all protocols."""
+    """Use one checkpoint for all metrics of all protocols."""
     return {name: dict.fromkeys(metric_names(panel.label_range), panel) for name in protocol_names(panel)}
 
 
@@ -170,12 +169,12 @@ def _table(
     sources: Mapping[str, Mapping[str, Panel]],
     index: Mapping[str, int],
 ) -> dict[str, Any]:
-    """One data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
+    """Describe one data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
     every = [own for by in sources.values() for own in by.values()]
     gaps = list(dict.fromkeys(gap for own in every for gap in own.missing))
     notes = (
         (*caution_lines(panel), *settings_lines(panel), *panel.notes) if panel.selection == VALID else ()
-    )  # said once on the page
+    )  # printed once on the page
     return {
         "selection": panel.selection,
         "data": _key(panel),

@@ -1,4 +1,4 @@
-"""Names and words of the page: kinds of models, and texts in which nothing is hidden."""
+"""Names and words of the page: kinds of models, and texts without hidden characters."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from benchmark.evaluation.protocol_results import ORACLE
 from benchmark.study.plan import Plan
 from protocols import InputError
 
-#: Rows that every table has for comparison: the floor, single modalities, the simplest fusion, and the bound.
+#: Reference rows of every table: the floor, single modalities, the simplest fusion, and the bound.
 REFERENCES = frozenset({"constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", ORACLE})
 
-#: What a reader may filter by, in order.
+#: Kinds that readers may filter by, in order.
 KINDS = ("reference", "baseline", "senti-ifusion", "external")
 
 # controls, marks and overrides of writing direction, zero-width spaces, line and paragraph separators, halves of
@@ -26,9 +26,9 @@ _HIDDEN = re.compile(
 
 
 def visible(value: Any) -> Any:
-    """The same value with every hidden character of its texts written out, as `⟨U+202E⟩`.
+    """Return a value with every hidden character of its texts written out, as `⟨U+202E⟩`.
 
-    A name cannot pass for another one then, nor turn the text around it. Dictionaries and lists are walked through.
+    Then a name cannot imitate another one, nor reverse the text around it. Dictionaries and lists are walked through.
     """
     if isinstance(value, str):
         return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", value)
@@ -40,7 +40,7 @@ def visible(value: Any) -> Any:
 
 
 def describe_models(plan: Plan) -> dict[str, dict[str, Any]]:
-    """What is known of every model of a study, by the name that tables give it.
+    """Describe every model of a study, by its name in tables.
 
     Returns:
         Fields `kind` (one of `KINDS`) and, but for the oracle, `model` (registered name), `title`, `paper`, `year`,
@@ -58,7 +58,7 @@ def _describe(name: str) -> dict[str, Any]:
         return {"kind": "reference", "title": "the best possible prediction, known from the generator"}
     try:
         cls = model_class(name)
-    except InputError:  # of a plugin that is not at hand: its results are still readable
+    except InputError:  # its plugin is not loaded, but its results are readable
         return {"kind": "baseline", "model": name}
     info = cls.info
     kind = "reference" if name in REFERENCES else "baseline"
@@ -77,7 +77,7 @@ def _describe(name: str) -> dict[str, Any]:
 
 
 def kind_of(model: str, described: Mapping[str, Mapping[str, Any]], external: Iterable[str]) -> str:
-    """The kind of a row: external when its predictions were read from a file, whatever it is called."""
+    """Return the kind of a row: external if its predictions were read from a file, whatever its name."""
     if model in set(external):
         return "external"
     return str(described.get(model, {}).get("kind", "reference" if model in REFERENCES else "baseline"))

@@ -1,4 +1,4 @@
-"""The numbers of the page: values, intervals, ranks and ties of one panel, protocol by protocol."""
+"""Numbers of the page: values, intervals, ranks and ties of one panel, protocol by protocol."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _COSTS = ("parameters", "flops", "train_seconds", "inference_ms", "inference_ms_
 
 
 def number(value: object) -> float | None:
-    """A number with 6 significant digits; None for what is not finite or not there."""
+    """Round a number to 6 significant digits; None for a missing or infinite one."""
     if value is None or not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
         return None
     short = float(f"{float(value):.6g}")
@@ -33,19 +33,19 @@ def number(value: object) -> float | None:
 def protocol_table(
     panels: Mapping[str, Panel], name: str, index: Mapping[str, int], *, level: float, draws: int, seed: int
 ) -> dict[str, Any]:
-    """What the page shows of one protocol.
+    """Collect the numbers of one protocol.
 
     Args:
-        panels: By metric, the predictions that it is computed from: one panel for all where one checkpoint serves all
-            metrics, one for each where every metric chose its own.
-        name: Of the protocol.
+        panels: Predictions by metric: one panel for all if one checkpoint serves all
+            metrics, one for each if every metric chose its own.
+        name: Name of the protocol.
         index: Position of every model in the page's list of models.
-        level: Of the intervals, and of telling models apart.
-        draws: Bootstrap draws.
-        seed: Of the draws.
+        level: Confidence level of intervals, ranks and bold.
+        draws: Number of bootstrap draws.
+        seed: Seed of the draws.
 
     Returns:
-        `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry a model: `seeds`,
+        `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry per model: `seeds`,
         `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells`
         (by metric and statistic, models x points), `means` (by metric: statistics of the mean over the points, `rank`,
         `p_next`, `best` and `by_seed`).
@@ -64,7 +64,7 @@ def protocol_table(
 
 
 def costs(panel: Panel, index: Mapping[str, int]) -> dict[str, dict[str, float | None]]:
-    """Mean cost of a run of every model, by its position: `parameters`, `train_seconds`, ..."""
+    """Return the mean cost of a run of every model, by its position: `parameters`, `train_seconds`, ..."""
     columns = [name for name in _COSTS if name in panel.runs]
     if panel.runs.empty:
         return {}
@@ -139,7 +139,7 @@ def _by_seed(own: Estimates, metric: str, scenarios: Sequence[str]) -> list[floa
 
 
 def _impossible(panel: Panel, means: Mapping[str, Any], model: int) -> list[str]:
-    """F1 metrics whose value no confusion matrix gives together with the accuracy of the same predictions."""
+    """Find F1 metrics whose value no confusion matrix gives together with the accuracy of the same predictions."""
     broken = []
     for name in (n for n in means if METRICS[n].accuracy in means):
         accuracy, f1 = means[METRICS[name].accuracy]["value"][model], means[name]["value"][model]
@@ -181,5 +181,5 @@ def _point(point: Mapping[Any, Any]) -> dict[str, Any]:
 def _title(name: str) -> str:
     try:
         return get_protocol(name).title
-    except InputError:  # a protocol of a plugin that is not at hand
+    except InputError:  # the plugin of the protocol is not loaded
         return ""

@@ -1,4 +1,4 @@
-"""One HTML file from a bundle: template, style, scripts and data, under a policy that forbids the network.
+"""Page from a bundle: template, style, scripts and data in one HTML file, under a policy that forbids the network.
 
 Nothing of the bundle is ever markup: the data stand in a block of JSON in which `<`, `>` and `&` are written as
 escapes, the scripts make text nodes of them, and what the template prints is escaped by jinja2. The policy admits
@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 from benchmark.site.bundle import Bundle
 
-#: In the order in which they are joined.
+#: Scripts, in the order in which they are joined.
 SCRIPTS = ("dom.js", "format.js", "state.js", "tooltip.js", "leaderboard.js", "details.js", "curves.js", "maps.js",
            "scenarios.js", "texts.js", "main.js")  # fmt: skip
 
@@ -25,7 +25,7 @@ _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 
 
 def data_block(bundle: Bundle) -> str:
-    """JSON in ASCII that can stand between `<script>` tags: no `</`, no `<!--`, whatever the names are."""
+    """Format JSON in ASCII that can stand between `<script>` tags: no `</`, no `<!--`, whatever the names are."""
     text = json.dumps(bundle, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
     for character, escape in _ESCAPES.items():
         text = text.replace(character, escape)
@@ -33,7 +33,7 @@ def data_block(bundle: Bundle) -> str:
 
 
 def policy(script: str, style: str) -> str:
-    """The Content-Security-Policy of a page with this script and this style, and nothing else."""
+    """Return the Content-Security-Policy of a page with only this script and this style."""
     return "; ".join(
         [
             "default-src 'none'",
@@ -47,7 +47,7 @@ def policy(script: str, style: str) -> str:
 
 
 def render(bundle: Bundle) -> str:
-    """The page of a bundle."""
+    """Return the page of a bundle."""
     assets = files("benchmark.site") / "assets"
     parts = [(assets / name).read_text(encoding="utf-8") for name in SCRIPTS]
     script = "\n".join(['(() => {\n"use strict";', *parts, "})();\n"])

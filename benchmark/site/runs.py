@@ -1,4 +1,4 @@
-"""The runs behind a row: records of the store, with what they share written once.
+"""Runs behind a row: records of the store, with shared content written once.
 
 Configs, provenance and mask fingerprints are the same for many runs; a run refers to them by position.
 """
@@ -15,7 +15,7 @@ from benchmark.site.numbers import number
 
 _NUMBERS = ("parameters", "flops", "epochs", "best_epoch", "valid_mae", "inference_ms", "inference_ms_median",
             "inference_ms_p95", "peak_memory_mb")  # fmt: skip
-#: Of the spec: what is shown beside the config.
+#: Fields of the spec that are shown beside the config.
 _SPEC = ("dataset", "split", "data_sha256", "model", "model_version", "regime", "regime_fingerprint", "encoder",
          "encoder_revision", "scaling", "plugin_sha256")  # fmt: skip
 
@@ -28,7 +28,7 @@ class _Pool:
         self.values: list[Any] = []
 
     def place(self, value: Any) -> int:
-        """Position of a value."""
+        """Return the position of a value."""
         key = json.dumps(value, sort_keys=True, default=str)
         if key not in self._places:
             self._places[key] = len(self.values)
@@ -37,7 +37,7 @@ class _Pool:
 
 
 def run_tables(records: Iterable[RunRecord], wanted: Iterable[str]) -> dict[str, Any]:
-    """The records of the wanted run ids.
+    """Return the records of the wanted run ids.
 
     Returns:
         `runs` (by id: numbers, `seconds`, and positions `config`, `data`, `provenance`, `masks`), and the lists that
@@ -64,7 +64,7 @@ def run_tables(records: Iterable[RunRecord], wanted: Iterable[str]) -> dict[str,
 
 
 def run_ids(panel: Panel) -> dict[str, list[str]]:
-    """Ids of the runs of every model of a panel, by seed."""
+    """Return the ids of the runs of every model of a panel, by seed."""
     found: dict[str, list[str]] = {}
     if not {"model", "seed", "runs"} <= set(panel.runs.columns):
         return found

@@ -1,1 +1,1 @@
-"""A study: its file, its plan, running it, finding it again."""
+"""Studies: file, plan, running, and finding stored ones."""

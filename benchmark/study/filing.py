@@ -1,4 +1,4 @@
-"""Study files: found by name, and filed beside the runs of the study."""
+"""Study files: finding them by name, and filing them beside the runs of the study."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 
 
 def study_folder(study: Study, root: Path) -> Path:
-    """Where tables and figures of a study go."""
+    """Return the folder of the tables and figures of a study."""
     return root / "studies" / study.name
 
 
@@ -25,17 +25,17 @@ def save_study(study: Study, root: Path) -> None:
     """File the study beside its runs, so that reports can be made from the folder alone."""
     folder = study_folder(study, root)
     folder.mkdir(parents=True, exist_ok=True)
-    # reports are made from other folders, too
+    # reports may be made from other folders
     study = study.model_copy(update={"plugins": [str(Path(p).resolve()) for p in study.plugins]})
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
     replace_text(folder / "study.yaml", text)
 
 
 def last_study(root: Path) -> Study:
-    """The study that was run last under `root`.
+    """Return the study run last under `root`.
 
     Raises:
-        InputError: when there is none.
+        InputError: if there is none.
     """
     files = sorted(root.glob("studies/*/study.yaml"), key=lambda p: p.stat().st_mtime)
     if not files:
@@ -44,13 +44,13 @@ def last_study(root: Path) -> Study:
 
 
 def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = None) -> Study:
-    """A study from a file, from those that were run or ship with the suite, or from fields alone.
+    """Read a study from a file, from finished or shipped studies, or from fields alone.
 
     Args:
         name: Path of a YAML file, or the name of a study under `root` or of a shipped one such as `demo`; None for
             fields alone.
-        fields: Replace those of the file.
-        root: Folder of the run store whose studies are known by name, before the shipped ones.
+        fields: Fields that replace those of the file.
+        root: Folder of the run store whose studies are found by name, before the shipped ones.
 
     Raises:
         InputError: for a missing file or a wrong field.
@@ -62,7 +62,7 @@ def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = 
     known = {path.stem: path for path in SHIPPED.glob("*.yaml")}
     known |= {path.parent.name: path for path in root.glob("studies/*/study.yaml")} if root else {}
     path = Path(name)
-    if name in known and not path.is_file():  # a folder of that name, such as the demo's own, is no study
+    if name in known and not path.is_file():  # a folder of that name, such as the demo's, is not a study
         path = known[name]
     elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
         where = f"under {root}; --out names another folder; " if root else ""
@@ -71,7 +71,7 @@ def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = 
     if not fields:
         return study
     filed = study.model_dump(mode="json")
-    for key in ("encoder", "optimisation"):  # what is not given stays as the file has it
+    for key in ("encoder", "optimisation"):  # parts that are not given stay as in the file
         if key in fields:
             fields = {**fields, key: {**filed[key], **fields[key]}}
     return make_study({**filed, **fields}, name)

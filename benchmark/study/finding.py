@@ -1,4 +1,4 @@
-"""Which runs a user means: a folder, the beginning of an id, or a model of a study."""
+"""Finding runs by reference: a folder, the beginning of an id, or a model of a study."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ _SHOWN = 6
 
 
 def find_runs(reference: str, root: Path, *, seed: int | None = None, dataset: str | None = None) -> list[Path]:
-    """The folders of the runs that `reference` names.
+    """Return the folders of the runs that `reference` names.
 
     Args:
         reference: A run's folder; its id or the first four or more digits of it; or `STUDY:model`, as the study labels
-            the model: then one run a seed.
+            the model: one run per seed.
         root: Folder of the run store.
-        seed: Of `STUDY:model`, this seed only.
-        dataset: Of a study with several data sets or splits, the runs on this one, as `mosi` or `mosi/official`.
+        seed: Use only this seed of `STUDY:model`.
+        dataset: Use only the runs of a study on this data set or split, such as `mosi` or `mosi/official`.
 
     Raises:
-        InputError: when there is no such run, or `reference` may mean several (they are listed).
+        InputError: if there is no such run, or `reference` matches several (they are listed).
     """
     if (Path(reference) / "run.json").is_file() or Path(reference).is_dir():
         found = [Path(reference)]
@@ -47,7 +47,7 @@ def find_runs(reference: str, root: Path, *, seed: int | None = None, dataset: s
 def _of_id(reference: str, root: Path) -> Path:
     if not _ID.fullmatch(reference):
         raise InputError(
-            f"'{reference}' is no run: expected a run's folder, four or more digits of its id, or STUDY:MODEL (runs "
+            f"'{reference}' is not a run: expected a run's folder, four or more digits of its id, or STUDY:MODEL (runs "
             f"are looked for under {root}; --out names another folder)"
         )
     store = RunStore(root)
@@ -88,7 +88,7 @@ def _of_study(reference: str, root: Path, seed: int | None, dataset: str | None)
 
 
 def _on_one_dataset(reference: str, runs: list[PlannedRun], dataset: str | None) -> list[PlannedRun]:
-    """Models of different training data are no seeds of one another."""
+    """Raise InputError for models of different training data, which are not seeds of one another."""
     places = dict.fromkeys(f"{run.spec.dataset}/{run.spec.split}" for run in runs)
     if dataset is not None:
         filed = filed_name(dataset)

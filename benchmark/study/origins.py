@@ -1,7 +1,7 @@
-"""Where the settings of a study's models come from, in words for whoever reads its tables.
+"""Origin of the settings of a study's models, in words for readers of its tables.
 
-A model has the settings that it is registered with unless a study gives it others. A table has to say so, as a search
-for one model and none for the next is no fair contest.
+A model has its registered settings unless a study gives it others. A table has to state this, as a search for one
+model and none for the next is not a fair comparison.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from benchmark.study.settings_file import TuningNote
 from benchmark.study.study import ModelEntry, Study
 from benchmark.words import listed, plural
 
-#: Of the settings given by a study so many are named.
+#: Maximum number of settings given by a study that are named.
 NAMED = 6
-#: How the weights that predict come from a training: given to some models only, they are an advantage of these.
+#: Settings of how the predicting weights are chosen or averaged: given to some models only, they are an advantage.
 _CHECKPOINT = ("ema_decay", "tolerance")
 
 
 def settings_origins(study: Study, runs: Sequence[PlannedRun]) -> dict[str, str]:
-    """By model of a study, where its settings come from; without those that have what they are registered with.
+    """Return the origin of settings by model of a study, without models that have their registered settings.
 
     Args:
-        study: What was asked for.
-        runs: Of one data set, with resolved settings.
+        study: The study.
+        runs: Runs of one data set, with resolved settings.
     """
     texts = {entry.title: _origin(entry, study.optimisation) for entry in study.models}
     for model, checkpoint in _checkpoints(runs).items():
@@ -44,7 +44,7 @@ def _origin(entry: ModelEntry, shared: Mapping[str, Any]) -> str:
 
 
 def search_text(note: TuningNote) -> str:
-    """How a search found settings: `found by a search of 20 trials on validation data of mosi/official`."""
+    """Describe the search that found settings: `found by a search of 20 trials on validation data of mosi/official`."""
     data = listed([f"{seen.dataset}/{seen.split}" for seen in note.datasets])
     way = "cross-validated over training and validation videos" if note.folds else "on validation data"
     begun = f", begun with settings {search_text(note.begun_at)}" if note.begun_at else ""
@@ -52,7 +52,7 @@ def search_text(note: TuningNote) -> str:
 
 
 def _checkpoints(runs: Iterable[PlannedRun]) -> dict[str, str]:
-    """What is done to choose weights, by model that does it, where others do something else."""
+    """Describe how weights are chosen, by model, for models that differ from others."""
     done: dict[str, dict[str, float]] = {}
     for run in runs:
         if run.spec.model != ORACLE:
@@ -63,7 +63,7 @@ def _checkpoints(runs: Iterable[PlannedRun]) -> dict[str, str]:
 
 
 def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
-    """Fields with their values; those inside others by their own name."""
+    """Return fields with their values; nested ones by their own name."""
     for name, value in values.items():
         if isinstance(value, Mapping):
             yield from _leaves(value)
@@ -72,7 +72,7 @@ def _leaves(values: Mapping[str, Any]) -> Iterable[tuple[str, Any]]:
 
 
 def _named(fields: Iterable[tuple[str, Any]]) -> str:
-    """`epochs 8 and learning_rate 0.001`."""
+    """Format fields: `epochs 8 and learning_rate 0.001`."""
     texts = [f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}" for name, value in fields]
     more = [f"{len(texts) - NAMED} more"] if len(texts) > NAMED else []
     return listed([*texts[:NAMED], *more])

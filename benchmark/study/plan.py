@@ -1,4 +1,4 @@
-"""A study resolved: runs (one training each) and cells (one run under one scenario)."""
+"""Plan of a study: runs (one training each) and cells (one run under one scenario)."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of a plan and what to call it.
+    """Run of a plan, with its names.
 
     Attributes:
-        spec: Identity.
-        dataset: As the study names the data set (with the family of splits): runs of one name are one panel.
-        label: What tables call the model.
-        label_range: Lowest and highest label of the data set, which chooses the metrics.
-        bound: An MAE that no model is believed to reach on the data set, where one is known.
-        videos: How the videos of the data set are known.
+        spec: Identity of the run.
+        dataset: Name of the data set in the study (with the family of splits): runs of one name are one panel.
+        label: Name of the model in tables.
+        label_range: Lowest and highest label of the data set, which determine the metrics.
+        bound: MAE that no model is believed to reach on the data set; None if none is known.
+        videos: Origin of the video ids of the data set, see `Panel.videos`.
     """
 
     spec: RunSpec
@@ -44,7 +44,7 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """A study, resolved.
+    """Resolved study.
 
     Attributes:
         study: The study.
@@ -59,7 +59,7 @@ class Plan:
     scenarios: tuple[Scenario, ...]
 
     def scenarios_of(self, run: PlannedRun) -> tuple[Scenario, ...]:
-        """What a run is evaluated under. The oracle is known of what is left alone: `Scenario.ignorable`."""
+        """Return the scenarios of a run; for the oracle, only those in which it is known: `Scenario.ignorable`."""
         if run.spec.model != ORACLE:
             return self.scenarios
         return tuple(s for s in self.scenarios if s.ignorable)
@@ -73,7 +73,7 @@ def plan(study: Study) -> Plan:
     """
     protocols = tuple(get_protocol(name) for name in study.protocols)
     if len({p.name for p in protocols}) < len(protocols):
-        raise InputError("protocols: one is named twice; name each once")
+        raise InputError("protocols: one is listed twice; list each once")
     scenarios = tuple(dict.fromkeys(s for p in protocols for s in p.scenarios))
     regime = get_regime(study.regime)
     entries = _resolve_models(study)
@@ -83,7 +83,7 @@ def plan(study: Study) -> Plan:
         header, splits = resolve_dataset(reference)
         same = (header.fingerprint, *splits)
         if same in named:
-            raise InputError(f"datasets: '{named[same]}' and '{reference}' are the same data; name it once")
+            raise InputError(f"datasets: '{named[same]}' and '{reference}' are the same data; list it once")
         named[same] = reference
         encoder = study.encoder if header.text_is_tokens else None
         revision = encoder_revision(encoder.name) if encoder else None
@@ -126,7 +126,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
     titles = [entry.title for entry in study.models]
     twice = next((t for t in titles if titles.count(t) > 1), None)
     if twice:
-        raise InputError(f"models: '{twice}' stands twice; give one of them a label of its own")
+        raise InputError(f"models: '{twice}' is listed twice; give one of them a distinct label")
     resolved = []
     for entry in study.models:
         if entry.title == ORACLE or (entry.title != entry.name and entry.title in models()):
@@ -143,7 +143,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
 
 
 def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
-    """Settings found on one split of a data set have seen labels of the test parts of its other splits."""
+    """Refuse settings found on another split of a data set, which have seen labels of the test part."""
     for seen in entry.tuning.seen if entry.tuning else ():
         other = next((s for s in splits if seen.bars(header.fingerprint, s)), None)
         if other:
@@ -154,7 +154,7 @@ def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str
 
 
 def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
-    """The data set that a study names, and the splits it asks for.
+    """Find the data set that a study names, and its chosen splits.
 
     Raises:
         InputError: for an unknown data set or split, or a family of splits whose test parts overlap: they are pooled,

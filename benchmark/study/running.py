@@ -1,4 +1,4 @@
-"""Running a study: what is missing of it is trained and evaluated.
+"""Running a study: train and evaluate its missing runs.
 
 >>> study = make_study({"datasets": ["synthetic:size=tiny"], "models": ["constant", "text-only"]})
 >>> outcome = run(study, Path("out"))
@@ -22,12 +22,12 @@ from protocols import InputError
 
 @dataclass(frozen=True)
 class RunOutcome:
-    """What `run` did.
+    """Outcome of `run`.
 
     Attributes:
         plan: The resolved study.
-        records: The record of every run of the plan, in its order; those that were there before included.
-        executed: How many were trained or evaluated now.
+        records: The record of every run of the plan, in its order; including those that were finished before.
+        executed: Number of runs that were trained or evaluated now.
         root: Folder of the run store.
     """
 
@@ -38,12 +38,12 @@ class RunOutcome:
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:
-        """Runs that ended with an error."""
+        """Records of runs that ended with an error."""
         return tuple(r for r in self.records if r.status == "failed")
 
 
 def pending(plan: Plan, root: Path) -> list[int]:
-    """Positions of the runs of a plan that are not there, failed, or lack a scenario or its epochs."""
+    """Return the positions of the runs of a plan that are missing, failed, or without a scenario or their epochs."""
     store = RunStore(root)
     lacking = []
     for number, planned in enumerate(plan.runs):
@@ -62,15 +62,15 @@ def run(
     device: str = "cpu",
     on_record: Callable[[int, RunRecord], None] | None = None,
 ) -> RunOutcome:
-    """Do what is missing of a study; what is there stays.
+    """Do the missing runs of a study; finished runs are reused.
 
     Args:
         study: The study, or its plan.
         root: Folder of the run store.
-        executor: Where runs are executed; worker processes by default, one a core, or one for an accelerator.
-        listener: Told what every run is doing, with its position in the plan.
+        executor: Executor of the runs; default: worker processes, one per core, or one with an accelerator.
+        listener: Function of (position in the plan, event), called for every event of a run.
         device: `cpu`, `cuda` or `cuda:1`.
-        on_record: Told each record as it is filed, with its position in the plan.
+        on_record: Function of (position in the plan, record), called as each record is filed.
 
     Raises:
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
@@ -98,7 +98,7 @@ def run(
             fresh[number] = record
             if on_record:
                 on_record(number, record)
-    store.sweep()  # of workers that were killed meanwhile
+    store.sweep()  # remains of killed workers
     records = []
     for number, planned in enumerate(resolved.runs):
         found = fresh.get(number) or store.find(planned.spec)

@@ -1,4 +1,4 @@
-"""The file that a search leaves and a study reads: the settings found, and how they were found.
+"""Settings file that a search writes and a study reads: the found settings, and the search that found them.
 
     model: lnln
     config: {optimisation: {learning_rate: 0.0003}}
@@ -21,7 +21,7 @@ from protocols import InputError
 
 
 class TunedOn(BaseModel):
-    """A data set whose training and validation parts a search has seen."""
+    """Data set whose training and validation parts a search has seen."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -30,25 +30,25 @@ class TunedOn(BaseModel):
     data_sha256: str
 
     def bars(self, data_sha256: str, split: str) -> bool:
-        """Whether it is another split of the same data: test samples there may have been seen here."""
+        """Return True for another split of the same data: its test samples may have been seen here."""
         return data_sha256 == self.data_sha256 and split != self.split
 
 
 class TuningNote(BaseModel):
-    """How settings were found: no part of a run's identity, which has the resolved config.
+    """Search that found settings. Not part of a run's identity, which has the resolved config.
 
     Attributes:
-        datasets: On which data.
-        regime, encoder: Under what training.
-        budget: Trials that were done when the file was written.
-        trial: The one that was best, from 0, which has the settings that the search began with.
-        folds: Into how many training and validation videos were divided, each validating once; None: the validation
-            part of the data set judged.
-        seeds: Of the trainings of each trial on each data set and fold.
-        valid_mae, first_valid_mae: Means over these trainings, of the best and of trial 0 (None where it failed).
-        space_sha256: Of the search space.
-        search: 16 digits that stand for everything that the search depends on; its folder's name ends with them.
-        begun_at: How the settings were found that it began with, if a search found them.
+        datasets: Data sets of the search.
+        regime, encoder: Training regime and text encoder.
+        budget: Number of trials that were done when the file was written.
+        trial: Number of the best trial; 0 has the settings that the search began with.
+        folds: Number of folds of the training and validation videos, each validating once; None: the validation
+            part of the data set is used.
+        seeds: Seeds of the trainings of each trial on each data set and fold.
+        valid_mae, first_valid_mae: Means over these trainings, of the best trial and of trial 0 (None if it failed).
+        space_sha256: sha256 of the search space.
+        search: 16 digits that identify everything that the search depends on; its folder's name ends with them.
+        begun_at: Search that found the initial settings, if any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,19 +69,19 @@ class TuningNote(BaseModel):
 
     @property
     def seen(self) -> tuple[TunedOn, ...]:
-        """The data of this search and of those before it. No other split of any of it may be used with these settings,
+        """Data of this search and of those before it. No other split of any of it may be used with these settings,
         as its test samples may have been trained on or validated with."""
         earlier = self.begun_at.seen if self.begun_at else ()
         return tuple({(one.data_sha256, one.split): one for one in (*earlier, *self.datasets)}.values())
 
 
 class TunedConfig(BaseModel):
-    """The content of the file.
+    """Content of the file.
 
     Attributes:
         model: Registered name.
-        config: The fields that differ from the model's defaults.
-        tuning: How they were found; None where somebody chose them.
+        config: Fields that differ from the model's defaults.
+        tuning: Search that found them; None for settings chosen by hand.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -95,7 +95,7 @@ def read_tuned(path: Path, model: str) -> TunedConfig:
     """Read a file of settings for a model.
 
     Raises:
-        InputError: one line that names the file, for one that is not there, cannot be read, or is for another model.
+        InputError: one line that names the file, if it does not exist, cannot be read, or is for another model.
     """
     try:
         content = read_yaml(path.read_text(encoding="utf-8"))
@@ -114,11 +114,11 @@ def read_tuned(path: Path, model: str) -> TunedConfig:
         where = ".".join(map(str, first["loc"])) or "content"
         raise InputError(f"{path}: {where}: {first['msg']}; expected the fields model, config, tuning") from None
     if tuned.model != model:
-        raise InputError(f"{path}: has the settings of model '{tuned.model}', asked for '{model}'")
+        raise InputError(f"{path}: has the settings of model '{tuned.model}', expected '{model}'")
     return tuned
 
 
 def tuned_text(tuned: TunedConfig, comments: list[str]) -> str:
-    """The file as text, with comments above."""
+    """Format the file, with comments above."""
     content = yaml.safe_dump(tuned.model_dump(mode="json"), sort_keys=False)
     return "".join(f"# {line}\n" for line in comments) + content

@@ -27,13 +27,13 @@ from protocols import InputError, unknown_name
 
 
 class ModelEntry(BaseModel):
-    """A model of a study.
+    """Model of a study.
 
     Attributes:
         name: Registered name.
-        config: The fields that differ from its defaults, or a file of them, as `sentibench tune` leaves it.
-        label: How tables call it; by default the name, with `-tuned` where a search found the settings.
-        tuning: How it found them, from the file.
+        config: Fields that differ from its defaults, or a file of them, as `sentibench tune` writes it.
+        label: Name in tables; default: the name, with `-tuned` if a search found the settings.
+        tuning: Search that found the settings, from the file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +46,7 @@ class ModelEntry(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_file(cls, value: Any) -> Any:
-        """Put the content of a file of settings in its place, so that a study that is filed stands for itself."""
+        """Replace a file of settings by its content, so that a filed study depends on no other file."""
         if not isinstance(value, dict) or not isinstance(value.get("config"), str):
             return value
         found = read_tuned(Path(value["config"]), str(value.get("name")))
@@ -55,7 +55,7 @@ class ModelEntry(BaseModel):
 
     @property
     def title(self) -> str:
-        """What tables call it."""
+        """Name in tables."""
         return self.label or self.name
 
 
@@ -70,14 +70,14 @@ def _entries(value: object) -> object:
 
 
 def _entry(item: object) -> object:
-    """`lnln` and `lnln=settings.yaml` in full."""
+    """Expand `lnln` and `lnln=settings.yaml`."""
     if not isinstance(item, str):
         return item
     name, given, file = item.partition("=")
     return {"name": name, "config": file} if given else {"name": name}
 
 
-#: More would be a slip of the keyboard.
+#: Maximum number of seeds; more would be a typing error.
 MOST_SEEDS = 1000
 
 
@@ -90,22 +90,23 @@ def _seeds(value: object) -> object:
 
 
 class Study(BaseModel):
-    """What to run.
+    """Study: data sets, models, seeds and protocols.
 
     Attributes:
-        name: Folder of the study's tables and figures.
+        name: Name of the study, and of the folder of its tables and figures.
         datasets: `mosi` (its first split), `mosi/official`, `mmmo/fold*` (a family of splits, pooled), `synthetic`,
             `synthetic:size=tiny,seed=3`.
-        models: Registered names, `name=settings.yaml` (what `sentibench tune` found), or entries with config and label.
-        protocols: Names, or texts of scenarios.
-        seeds: A number n for 0..n-1, or a list.
+        models: Registered names, `name=settings.yaml` (as written by `sentibench tune`), or entries with config and
+            label.
+        protocols: Names of protocols, or texts of scenarios.
+        seeds: Number n, for 0..n-1, or a list.
         regime: Training regime.
         encoder: Text encoder.
-        scaling: How values are scaled.
+        scaling: Scaling of the values.
         optimisation: Overrides for all models, such as `{epochs: 10}`.
         plugins: Python files that register models.
-        optimism: Evaluate every epoch on the test set as well, after training, to know what selecting there would be
-            worth. Changes no result and no run's identity; a run that was made without it is trained again.
+        optimism: Also evaluate every epoch on the test set after training, to measure how much selecting epochs there
+            would flatter a model. Changes no result and no run's identity; a run made without it is trained again.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -137,7 +138,7 @@ def load_study(path: Path) -> Study:
         raise InputError(f"{path}: no such study file") from None
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # of impossible dates and endless numbers, too
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # also for impossible dates and endless numbers
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
@@ -154,7 +155,7 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
     except ValidationError as error:
         first = min(
             error.errors(), key=lambda e: e["type"] != "extra_forbidden"
-        )  # a misspelt field explains a lacking one
+        )  # a misspelt field explains a missing one
         cause = first.get("ctx", {}).get("error")
         if isinstance(cause, InputError):
             raise InputError(f"{where}: {cause}") from None

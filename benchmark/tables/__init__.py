@@ -1,4 +1,4 @@
-"""From a panel of predictions to tables and figures.
+"""Tables of results, from panels of predictions.
 
 Sees arrays and tables only: no torch, no models, no runs on disk. Imported by the command line and by scripts.
 

@@ -1,4 +1,4 @@
-"""A model and its variants: what each part is worth."""
+"""A model and its variants: the contribution of each part."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _LEFT_OUT = ("acc3", "acc3_sims")
 
 
 def has_ablation(results: ProtocolResults, variants: Mapping[str, str]) -> bool:
-    """Whether the base model, the first of the variants, and another one are there."""
+    """Return True if the base model, the first of the variants, and another variant have results."""
     base, *others = variants
     return base in results.contest and any(name in results.contest for name in others)
 
 
 def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric: str = "mae") -> Table:
-    """The base model, then every variant in the order given, each with its paired difference to the base.
+    """Make a table of the base model, then every variant in order, each with its paired difference to the base.
 
     Args:
-        results: The results.
-        variants: By name of the model: what is different; the first is the base.
-        metric: Of the differences.
+        results: Results of a protocol.
+        variants: Difference of each variant, by name of the model; the first is the base.
+        metric: Metric of the differences.
 
     Raises:
-        InputError: if the base or every variant is absent, or the base has a hole.
+        InputError: if the base or every variant is missing, or the base has a hole.
     """
     results.panel.check_metrics([metric])
     base, *others = variants
@@ -64,7 +64,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
 
     def row(model: str) -> Cells:
         cells = identity(results, results.contest[model], notes)
-        told = cells["model"].text.removeprefix(model)  # that it is told the masks, where its name is not shown
+        told = cells["model"].text.removeprefix(model)  # mark of a model that reads the masks, if its name is not shown
         cells["what"] = Cell(f"{variants[model]}{told}", note=cells["model"].note)
         cells |= {name: found[model, "mean", name] for name in names}
         for name in names:

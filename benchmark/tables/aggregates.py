@@ -1,4 +1,4 @@
-"""What sums a protocol up: mean, area under the curve, worst scenario, retention, skill, relative error."""
+"""Aggregates of a protocol: mean, area under the curve, worst scenario, retention, skill, relative error."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, ide
 from benchmark.tables.table import Cell, Column, Footnote, Table
 from protocols import leaves_everything
 
-#: The row that others' errors are divided by.
+#: Model whose errors others are divided by.
 BASELINE = "late-fusion-dropout"
 
-#: Head of each aggregate, and what a reader must know of it.
+#: Head of each aggregate, and its definition for readers.
 _HEADS: Mapping[str, tuple[str, str]] = {
     "mean": ("Mean", "mean over the scenarios"),
     "auilc": ("AUILC", "area under the curve over the true rates by the trapezoid, divided by the axis' length"),
@@ -42,9 +42,9 @@ _ON_SCALE = ("mean", "auilc", "worst")
 
 
 def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """Every aggregate of one metric that the protocol admits, each with its interval and in a column of its own.
+    """Make a table of every aggregate of one metric that the protocol admits, a column each, with intervals.
 
-    An aggregate that cannot be had (no axis, no `constant` row) has no column, and a footnote says why.
+    An undefined aggregate (no axis, no `constant` row) has no column, and a footnote gives the reason.
 
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
@@ -95,7 +95,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     meanings = "; ".join(f"{_HEADS[name][0]}: {_HEADS[name][1]}" for name in names)
     caption = (
         f"{meanings}{f' ({of})' if of and baseline else ''}.{unit} {results.sizes} {interval_caption(results)} "
-        f"{bold_caption(results)} Only means are compared so."
+        f"{bold_caption(results)} Only means are compared in this way."
     )
     absent = [Footnote(line) for line in _absent(results, complete, constant, baseline)]
     paper = tuple(column.name for column in columns if column.name != "seeds")
@@ -105,7 +105,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def complete_scenario(results: ProtocolResults) -> str | None:
-    """A scenario with nothing missing: the protocol's own where it has one, else one of the study, else None."""
+    """Return a scenario with nothing missing: the protocol's own, else one of the study, else None."""
     elsewhere = sorted(dict.fromkeys(map(str, results.panel.cells["scenario"])), key=lambda name: name != "complete")
     return next((name for name in (*results.scenarios, *elsewhere) if leaves_everything(name)), None)
 
@@ -115,7 +115,7 @@ def _noted(cell: Cell, remark: str, notes: Notes) -> Cell:
 
 
 def _remark(flag: str, name: str) -> str:
-    """What a flag of `statistics.aggregates` says that the row's own marks do not say already."""
+    """Translate a flag of `statistics.aggregates` that the row's own marks do not cover already."""
     parts = []
     for part in flag.split("; "):
         if "left out" in part:
@@ -126,7 +126,7 @@ def _remark(flag: str, name: str) -> str:
 
 
 def _absent(results: ProtocolResults, complete: str | None, constant: str | None, baseline: str | None) -> list[str]:
-    """Why an aggregate has no column. What adds a row is said elsewhere."""
+    """Explain why aggregates have no column. The commands that add rows are given elsewhere."""
     lines = []
     if results.shape.rates is None and len(results.scenarios) > 1:
         lines.append("No AUILC: the scenarios do not lie on one numeric axis.")

@@ -24,7 +24,7 @@ from protocols import MODALITIES, InputError
 
 
 def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric under every scenario: rows are models, columns the ticks of the axis in order, then the mean.
+    """Make a table of one metric under every scenario: rows are models, columns the ticks of the axis, then the mean.
 
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
@@ -41,9 +41,9 @@ def scenarios_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric under every subset of available modalities: columns {t}, {a}, {v}, {t,a} ... and the means.
+    """Make a table of one metric under every subset of modalities: columns {t}, {a}, {v}, {t,a} ... and the means.
 
-    The literature averages over all seven subsets or over the six incomplete ones; each has a column of its own.
+    The literature averages over all seven subsets or over the six incomplete ones; each mean has its own column.
 
     Raises:
         InputError: for a protocol of other scenarios, or a metric that labels of this range do not have.
@@ -64,9 +64,9 @@ def subsets_table(results: ProtocolResults, metric: str = "mae") -> Table:
 
 
 def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """One metric on a grid of two rates: a block of models for each value of the first, a column for the second's.
+    """Make a table of one metric on a grid of two rates: a block of models per value of the first, a column per second.
 
-    Models are compared within a block; a point that lies off the grid is left to the table of scenarios.
+    Models are compared within a block; points off the grid appear only in the table of scenarios.
 
     Raises:
         InputError: for a protocol without a second axis, or a metric that labels of this range do not have.
@@ -129,7 +129,7 @@ def _table(
     along: str,
     extra: Mapping[str, tuple[str, Sequence[str]]] | None = None,
 ) -> Table:
-    """Rows are models, columns the scenarios and the mean over them; `extra` are further means."""
+    """Make a table with models as rows and scenarios as columns, then their mean; `extra` are further means."""
     means = {"mean": ("of all" if extra else "Mean", results.scenarios), **(extra or {})}
     groups = {scenario: (scenario,) for scenario in results.scenarios} | {n: own for n, (_, own) in means.items()}
     accuracy = METRICS[metric].accuracy

@@ -1,4 +1,4 @@
-"""Cells and columns of tables of models: numbers with units and intervals, bold, sizes a person can read."""
+"""Cells and columns of tables of models: numbers with units and intervals, bold, readable sizes."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confiden
 from benchmark.evaluation.statistics.intervals import metric_limits
 from benchmark.tables.table import Cell, Column, Interval, Row
 
-#: The cells of a row by column.
+#: Cells of a row by column.
 Cells: TypeAlias = dict[str, Cell]
 
 MODEL = Column("model", "Model", "left")
 SEEDS = Column("seeds", "Seeds")
-#: What stands where there is no number.
+#: Text of a cell without a number.
 NOTHING = "–"
 
 
 def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none", level: float = 0.95) -> Column:
-    """The column of a metric, with direction and unit; the two Acc-2, like others of one family, have a common head.
+    """Return the column of a metric, with direction and unit; the two Acc-2, and the two F1, share a common head.
 
     Args:
         metric: Name of the metric, and of the column.
-        interval: See `Column`; the head of one that is shown says its level.
-        level: Of the interval.
+        interval: See `Column`; the head of a shown interval gives its level.
+        level: Confidence level of the interval.
     """
     definition = METRICS[metric]
     unit = f"{definition.arrow} (%)" if definition.percent else definition.arrow
@@ -43,33 +43,33 @@ def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none
 
 
 def level_text(level: float) -> str:
-    """`[95 %]`: in the head of a column whose intervals are shown."""
+    """Return `[95 %]`, for the head of a column with shown intervals."""
     return f"[{100 * level:g} %]"
 
 
 def metric_title(metric: str) -> str:
-    """`Acc-7 ↑ in per cent`: a metric in a title."""
+    """Return a metric for a title: `Acc-7 ↑ in per cent`."""
     definition = METRICS[metric]
     return f"{definition.heading} in per cent" if definition.percent else definition.heading
 
 
 def number(metric: str, value: float, low: float = np.nan, high: float = np.nan) -> Cell:
-    """The cell of a metric's value, with its interval if there is one; a dash where there is no value."""
+    """Return the cell of a metric's value, with its interval if there is one; a dash for a missing value."""
     return _with_interval(METRICS[metric].format, value, low, high)
 
 
 def ratio(value: float, low: float = np.nan, high: float = np.nan) -> Cell:
-    """The cell of a quotient or share without a unit."""
+    """Return the cell of a quotient or share without a unit."""
     return _with_interval(lambda v: f"{v:z.3f}", value, low, high)
 
 
 def signed(cell: Cell) -> Cell:
-    """With a plus where the printed number is above 0; what rounds to 0 has no sign."""
+    """Format a number with a plus if the printed number is above 0; a number that rounds to 0 has no sign."""
     return cell if cell.text == NOTHING else replace(cell, text=with_sign(cell.text))
 
 
 def probability(value: float) -> Cell:
-    """The cell of a p-value or a share of draws; never printed as 0 or 1 when it is neither."""
+    """Return the cell of a p-value or a share of draws; printed as 0 or 1 only if it is exactly that."""
     if not np.isfinite(value):
         return Cell(NOTHING, np.nan)
     text = f"{value:.3f}"
@@ -89,7 +89,7 @@ def _with_interval(write: Callable[[float], str], value: float, low: float, high
 
 
 def count_text(value: float) -> str:
-    """A count for a reader: `0`, `850`, `12.3 k`, `4.50 M`."""
+    """Format a count for readers: `0`, `850`, `12.3 k`, `4.50 M`."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if value >= size:
             return f"{value / size:.3g} {unit}"
@@ -97,7 +97,7 @@ def count_text(value: float) -> str:
 
 
 def duration_text(seconds: float) -> str:
-    """A duration for a reader: `8.1 s`, `3.5 min`, `2.0 h`."""
+    """Format a duration for readers: `8.1 s`, `3.5 min`, `2.0 h`."""
     for unit, size in (("h", 3600.0), ("min", 60.0)):
         if seconds >= size:
             return f"{seconds / size:.1f} {unit}"
@@ -107,7 +107,7 @@ def duration_text(seconds: float) -> str:
 def values_of(
     results: ProtocolResults, groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
 ) -> dict[tuple[str, str, str], Cell]:
-    """By (model, group, metric): the cell with the mean over the group's scenarios, and its interval."""
+    """Return cells with the mean over a group's scenarios and its interval, by (model, group, metric)."""
     found = {}
     table = confidence_intervals(_only(results.estimates, metrics), groups, level=results.level)
     for row in table.to_dict("records"):
@@ -119,14 +119,14 @@ def values_of(
 def embolden(
     rows: Mapping[str, Cells], results: ProtocolResults, column: str, metric: str, scenarios: Sequence[str]
 ) -> None:
-    """Set in bold the best of a column and all up to the first that can be told from one of them, if there are two.
+    """Set the best of a column in bold, and all up to the first that differs significantly from one of them.
 
     Args:
-        rows: By model, only those that compete; their cells are replaced.
-        results: Where the draws are.
+        rows: Competing rows by model; their cells are replaced.
+        results: Results with their draws.
         column: Name of the column.
-        metric: What it shows,
-        scenarios: as a mean over these.
+        metric: Metric of the column.
+        scenarios: Scenarios over which the metric is averaged.
     """
     contest = {model: results.contest[model] for model in rows if rows[model][column].text != NOTHING}
     if len(contest) < 2:
@@ -136,7 +136,7 @@ def embolden(
 
 
 def bold_caption(results: ProtocolResults) -> str:
-    """What bold means, as a sentence."""
+    """Explain bold in a sentence, for a caption."""
     if any(own.videos < 2 for own in results.contest.values()):
         return "Nothing is bold: with one video nothing can be told apart."
     if all(len(own.seeds) < SEEDS_FOR_ORDER for own in results.contest.values()):
@@ -149,7 +149,7 @@ def bold_caption(results: ProtocolResults) -> str:
 
 
 def interval_caption(results: ProtocolResults) -> str:
-    """What the intervals are, in one or two sentences."""
+    """Explain the intervals in one or two sentences, for a caption."""
     level = f"{100 * results.level:g} %"
     text = f"Intervals: {level}, bootstrap over videos ({results.draws} draws) and spread over seeds, by Student's t."
     ends = {(metric, end) for own in results.estimates.values() for metric, end in _without_spread(own)}
@@ -161,7 +161,7 @@ def interval_caption(results: ProtocolResults) -> str:
 
 
 def _without_spread(own: Estimates) -> list[tuple[str, float]]:
-    """Metrics at one of their ends under some scenario with every seed."""
+    """Return the metrics at one of their ends under some scenario with every seed."""
     return [
         (metric, end)
         for i, metric in enumerate(own.metrics)
@@ -171,12 +171,12 @@ def _without_spread(own: Estimates) -> list[tuple[str, float]]:
 
 
 def row_of(cells: Mapping[str, Cell], columns: Sequence[Column], *, rule: bool = False, space: bool = False) -> Row:
-    """The row of some cells."""
+    """Make a row of cells, in the order of columns."""
     return Row(tuple(cells[column.name] for column in columns), rule, space)
 
 
 def _only(estimates: Mapping[str, Estimates], metrics: Sequence[str]) -> dict[str, Estimates]:
-    """The same estimates of fewer metrics: intervals of the rest would be most of the work."""
+    """Return the same estimates of fewer metrics; most of the work would go into intervals of the others."""
     chosen = {}
     for model, own in estimates.items():
         at = [i for i, name in enumerate(own.metrics) if name in metrics]

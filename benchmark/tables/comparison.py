@@ -1,4 +1,4 @@
-"""Whether two models really differ: what `sentibench compare` does.
+"""Paired tests of two models, as `sentibench compare` makes them.
 
 >>> found = compare_models(pair(panel, "lnln", panel, "mult"), protocols=["intra-random"], metrics=["mae", "acc7"])
 >>> found.rows["verdict"].tolist()
@@ -27,27 +27,27 @@ from benchmark.tables.table import Cell, Column, Footnote, Table
 from benchmark.words import plural, sample_sizes
 from protocols import InputError, unknown_name
 
-#: Fewer digits of a run's id are taken for a name.
+#: Minimum number of digits of a run's id; fewer are read as a name.
 _ID = re.compile(r"[0-9a-f]{4,16}")
 
 
 @dataclass(frozen=True, eq=False)
 class Comparison:
-    """A paired test of two models.
+    """Result of paired tests of two models.
 
     Attributes:
         panel: The predictions of the two.
-        a, b: Their names.
-        rows: One row a question: `protocol`, `scenario` (empty for a protocol's mean), `tick`, `metric`, `value_a`,
+        a, b: Names of the two models.
+        rows: One row per question: `protocol`, `scenario` (empty for a protocol's mean), `tick`, `metric`, `value_a`,
             `value_b`, `difference` (a - b), `low`, `high` (all intervals hold at once at the level), `p` (two-sided, of
             the row alone), `p_corrected` (Bonferroni, over these rows), `winner` (a's or b's name, or empty),
             `verdict`. There is a winner exactly where the interval excludes 0.
-        remarks: By model, what a reader must know of its trainings: seeds that failed, nearly constant predictions.
-        left_out: Protocols and scenarios that one of them lacks, with the reason.
-        seeds: How many of a, of b.
-        videos, samples: How many both were tested on.
-        draws: Bootstrap draws.
-        level: Of intervals and verdicts.
+        remarks: Remarks on the trainings by model: failed seeds, nearly constant predictions.
+        left_out: Protocols and scenarios that are missing from one of them, with the reason.
+        seeds: Number of seeds of a and of b.
+        videos, samples: Number of videos and samples that both were tested on.
+        draws: Number of bootstrap draws.
+        level: Confidence level of intervals and verdicts.
     """
 
     panel: Panel
@@ -64,14 +64,14 @@ class Comparison:
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What these numbers do not say."""
+        """Return the limits of these numbers, as sentences."""
         few = min(self.seeds) < SEEDS_FOR_ORDER
         said = ["fewer than three seeds: nothing is said about another training"] if few else []
         said += [f"{name}: {text}" for name, texts in self.remarks.items() for text in texts]
         return (*said, *caution_lines(self.panel))
 
     def table(self) -> Table:
-        """For readers: one row a question."""
+        """Make a table for readers, with one row per question."""
         count = len(self.rows)
         together = ", all rows together" if count > 1 else ""
         columns: tuple[Column, ...] = (
@@ -124,14 +124,14 @@ class Comparison:
 
 
 def pair(first: Panel, a: str, second: Panel, b: str, names: tuple[str, str] | None = None) -> Panel:
-    """A panel of two models: rows of one panel, or of two on the same samples.
+    """Join the rows of two models into a panel, from one panel or from two on the same samples.
 
     Args:
-        first: Where a is.
-        a: Name of a row, or the first digits (at least four) of a run's id, which stands for that one seed.
-        second: Where b is; may be the same panel.
+        first: Panel of a.
+        a: Name of a row, or the first digits (at least four) of a run's id, which selects that one seed.
+        second: Panel of b; may be the same panel.
         b: Likewise.
-        names: What to call them, where both have the same name.
+        names: Names to use for the two if both have the same name.
 
     Raises:
         InputError: for an unknown name, the same rows twice, or panels of different samples, labels or videos.
@@ -179,7 +179,7 @@ def pair(first: Panel, a: str, second: Panel, b: str, names: tuple[str, str] | N
 
 
 def _pick(panel: Panel, reference: str) -> tuple[str, npt.NDArray[np.int64]]:
-    """What a reference is called, and its cells."""
+    """Return the name and the cells of a reference."""
     models = panel.cells["model"].to_numpy(dtype=object)
     rows = np.flatnonzero(models == reference)
     if len(rows):
@@ -210,20 +210,19 @@ def compare_models(
     seed: int = 0,
     remarks: Mapping[str, Sequence[str]] | None = None,
 ) -> Comparison:
-    """Paired tests of the two models of a panel.
+    """Test the differences of the two models of a panel.
 
-    The draws are those of the leaderboard: a difference here is the difference of two of its rows.
+    The draws are those of the leaderboard: a difference here equals the difference of two of its rows.
 
     Args:
-        panel: From `pair`.
-        protocols: Names; all of the panel by default.
-        metrics: Names; by default MAE, or every usual one when there is one protocol and its mean is compared.
-        by_scenario: Ask for every scenario instead of the mean over a protocol.
-        draws: Bootstrap draws.
-        level: Of all intervals and verdicts together: each is at `1 - (1 - level) / questions` (Bonferroni), so that
+        panel: Panel made by `pair`.
+        protocols: Names of protocols; default: all of the panel.
+        metrics: Names of metrics; default: MAE, or every usual one for the mean over a single protocol.
+        by_scenario: Compare under every scenario instead of the mean over a protocol.
+        draws: Number of bootstrap draws.
+        level: Confidence level of all intervals and verdicts together, each at `1 - (1 - level) / questions`, so that
             a verdict and the interval beside it never disagree.
         seed: Seed of the draws.
-        remarks: By model, what else a reader must know.
 
     Raises:
         InputError: for an unknown protocol or metric, or if the two have no whole protocol (scenario) in common.
@@ -250,7 +249,7 @@ def compare_models(
         )
     ]
     check_level(level)
-    reasons = [_lacks(estimates, (a, b), group, panel) for *_, group in questions]
+    reasons = [_holes(estimates, (a, b), group, panel) for *_, group in questions]
     left_out = [f"{s or p}: {reason}" for (p, s, *_), reason in zip(questions, reasons, strict=True) if reason]
     asked = [question for question, reason in zip(questions, reasons, strict=True) if not reason]
     if not asked:
@@ -281,19 +280,21 @@ def compare_models(
     )
 
 
-def _lacks(estimates: Mapping[str, Estimates], models: Sequence[str], group: Sequence[str], panel: Panel) -> str:
+def _holes(estimates: Mapping[str, Estimates], models: Sequence[str], group: Sequence[str], panel: Panel) -> str:
     for model in models:
         if model not in estimates:
             return f"{model} was not evaluated under it"
         holes = estimates[model].holes(group)
         if holes:
             fill = next((f"; fill it with `{g.command}`" for g in panel.missing if g.model == model), "")
-            return f"{model} lacks {plural(len(holes), 'cell')}, such as seed {holes[0][0]} under {holes[0][1]}{fill}"
+            return (
+                f"{model}: {plural(len(holes), 'cell')} missing, such as seed {holes[0][0]} under {holes[0][1]}{fill}"
+            )
     return ""
 
 
 def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, questions: int) -> tuple[str, str]:
-    """Who is better (or empty), and a sentence."""
+    """Return the better model (or an empty text), and a sentence."""
     metric = METRICS[row["metric"]]
     unit = f"points of {metric.title}" if metric.percent else metric.title
     if not np.isfinite(row["p_corrected"]):
@@ -311,6 +312,6 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
 
 
 def _amount(metric: Metric, value: float) -> str:
-    """A size; with more digits where the usual ones would all be 0."""
+    """Format a size, with more digits if the usual ones would all be 0."""
     usual = metric.format(value)
     return usual if float(usual) else metric.format(value, 6)

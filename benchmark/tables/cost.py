@@ -1,4 +1,4 @@
-"""What models cost, beside how good they are."""
+"""Costs of models, beside their accuracy."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def _three_digits(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
 
 
-#: Columns of `Panel.runs` that are costs, the head of each, and how a reader sees it. Those marked are not always
+#: Columns of `Panel.runs` that are costs, with head and format. The optional ones are not always
 #: recorded.
 _COSTS: dict[str, tuple[Column, Callable[[float], str], bool]] = {
     "parameters": (Column("parameters", "Parameters"), count_text, False),
@@ -47,12 +47,12 @@ COST_COLUMNS = tuple(column for column, _, _ in _COSTS.values())
 
 
 def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
-    """The costs of a model, means over its trainings, by column; a dash where nothing was recorded.
+    """Return the costs of a model by column, as means over its trainings; a dash for costs that were not recorded.
 
-    A time of prediction that is a mean, as versions recorded it that kept no median, is marked.
+    Older versions recorded the mean prediction time instead of the median; such a time is marked.
 
     Raises:
-        InputError: if the panel's runs lack a column that they must have.
+        InputError: if the panel's runs have no column for a required cost.
     """
     runs = results.panel.runs
     needed = ["model", *(name for name, (_, _, optional) in _COSTS.items() if not optional)]
@@ -73,12 +73,12 @@ def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
 
 
 def cost_table(results: ProtocolResults, metric: str = "mae") -> Table:
-    """Parameters, FLOPs, training time, inference time and memory beside a metric's mean over the protocol.
+    """Make a table of parameters, FLOPs, training time, inference time and memory beside a metric's mean.
 
-    Columns of which nothing was recorded are left out.
+    Columns without any recorded value are left out.
 
     Raises:
-        InputError: for a metric that the labels do not have, or if nothing was evaluated under the protocol.
+        InputError: for a metric without a definition for the labels, or if nothing was evaluated under the protocol.
     """
     results.panel.check_metrics([metric])
     found = values_of(results, {"mean": results.scenarios}, [metric])

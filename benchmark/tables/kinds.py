@@ -1,4 +1,4 @@
-"""The kinds of tables: what `sentibench report --table` chooses from.
+"""Kinds of tables: the choices of `sentibench report --table`.
 
 A plugin, or an installed distribution through the entry point `sentibench.tables`, adds one in a few lines:
 
@@ -21,7 +21,7 @@ from protocols import Registry, origin_of
 
 @dataclass(frozen=True)
 class TableSettings:
-    """What the tables of a protocol depend on beside its results.
+    """Settings of the tables of a protocol.
 
     Attributes:
         metric: Metric of every table that shows one.
@@ -50,10 +50,10 @@ class TableKind:
 
     Attributes:
         name: Name, as `--table` takes it.
-        shows: What it shows, in a few words.
-        make: Makes the table of a protocol.
-        why_not: Why a protocol has no such table; empty where it has.
-        written: Made by every report; others only when they are asked for.
+        shows: Content of the table, in a few words.
+        make: Function that makes the table of a protocol.
+        why_not: Function that explains why a protocol has no such table; it returns an empty text if it has one.
+        written: True if every report makes the table; otherwise only on request.
     """
 
     name: str
@@ -85,16 +85,16 @@ def _always(results: ProtocolResults, settings: TableSettings) -> str:
 
 
 def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written: bool = True) -> Callable[[Make], Make]:
-    """Decorator of a function that makes the table of a protocol: makes it known under `name`.
+    """Return a decorator that registers a function as the kind of table `name`.
 
     Args:
         name: Name of the kind.
-        shows: What it shows, in a few words.
-        why_not: Says why a protocol has no such table; by default every protocol has one.
-        written: Make it for every report, not only when it is asked for.
+        shows: Content of the table, in a few words.
+        why_not: Function that explains why a protocol has no such table; default: every protocol has one.
+        written: Make it for every report, not only on request.
 
     Raises:
-        InputError: for a name that is taken.
+        InputError: for a name that is registered already.
     """
 
     def decorate(make: Make) -> Make:
@@ -105,10 +105,10 @@ def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written:
 
 
 def table_kind(name: str) -> TableKind:
-    """The kind called `name`; raises InputError with the nearest names."""
+    """Return the kind called `name`; raises InputError with the nearest names."""
     return _KINDS.get(name)
 
 
 def table_kinds() -> dict[str, TableKind]:
-    """All kinds by name: this project's first."""
+    """Return all kinds by name, those of this project first."""
     return _KINDS.all()

@@ -1,4 +1,4 @@
-"""Leaderboards: one row a model, sorted by mean MAE over a protocol's scenarios.
+"""Leaderboards: one row per model, sorted by mean MAE over a protocol's scenarios.
 
 Every metric is computed for one (model, seed, scenario) at full precision, then averaged over the scenarios, then over
 the seeds. A model with a hole in its grid gets no aggregate.
@@ -34,14 +34,14 @@ from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Table
 
-#: In the CSV alone, to keep the leaderboard readable, as are the metrics that are not usual.
+#: Columns in the CSV only, to keep the leaderboard readable; the same holds for metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
-#: What of its costs stands in a leaderboard; the table of costs has the rest.
+#: Costs shown in a leaderboard; the table of costs has the others.
 _COSTS = ("parameters", "train_seconds", "inference_ms")
 
 
 def leaderboard_table(results: ProtocolResults) -> Table:
-    """Rank, every metric with its interval (shown for MAE, in the CSV for all), spread over seeds, and costs.
+    """Make a table of rank, every metric with its interval (shown for MAE, in the CSV for all), seed spread and costs.
 
     Raises:
         InputError: if nothing was evaluated under the protocol.

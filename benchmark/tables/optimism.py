@@ -1,4 +1,4 @@
-"""What selecting on the test set is worth: oracle minus honest, in a table of its own that is marked as no result."""
+"""Optimism of selection on the test set: test-oracle minus honest, in a separate table marked as not a result."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from benchmark.words import plural
 from protocols import InputError, unknown_name
 
-#: Stands in title and caption, so that no renderer can lose it.
+#: Printed in title and caption, so that every rendering shows it.
 MARK = "not a result: selected on the test set"
-#: So many metrics fit on a page.
+#: Number of metrics that fit on a page.
 _IN_PRINT = 4
 
 
@@ -41,20 +41,20 @@ def optimism(
     level: float = 0.95,
     seed: int = 0,
 ) -> Table:
-    """For every model and metric: the result, the value with the epoch chosen on the test set, and their difference.
+    """Make a table of results, values with epochs chosen on the test set, and their differences, by model and metric.
 
-    Differences are paired: the same runs, videos and draws on both sides. The epochs chosen stay the same in all draws,
-    so that the intervals say how well the optimism of these choices is known, not how it would vary with other choices.
+    Differences are paired: the same runs, videos and draws on both sides. The chosen epochs stay the same in all draws,
+    so that the intervals describe the uncertainty for these choices, not the variation between choices.
 
     Args:
-        honest: Results.
-        oracles: By metric, the panel of `benchmark.results.test_oracle.optimism_panels`, all of one protocol.
-        draws: Bootstrap draws.
-        level: Of the intervals.
-        seed: Of the draws.
+        honest: Panel of results.
+        oracles: Panels of `benchmark.results.test_oracle.optimism_panels` by metric, all of one protocol.
+        draws: Number of bootstrap draws.
+        level: Confidence level of the intervals.
+        seed: Seed of the draws.
 
     Raises:
-        InputError: if there is no panel chosen on the test set, one is of another protocol or data set, or a panel is
+        InputError: if no panel was chosen on the test set, one is of another protocol or data set, or a panel is
             on the wrong side.
     """
     protocol, scenarios = _check(honest, oracles)
@@ -84,7 +84,7 @@ def optimism(
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
     title = f"Optimism ({MARK}). {dataset_title(honest.dataset, honest.split)}: {protocol}"
     caption = (
-        f"Test-oracle values are no results: they are selected on the test set. Honest: the epoch chosen by "
+        f"Test-oracle values are not results: they are selected on the test set. Honest: the epoch chosen by "
         f"validation MAE, one for all metrics. Test-oracle: for each metric, the epoch of the same training that is "
         f"best on the test set. Optimism: test-oracle minus honest, what selecting on the test set is worth; by "
         f"construction, no run is worse off where its epoch is chosen. Mean over the scenarios, then over seeds. "
@@ -170,7 +170,7 @@ def _check(honest: Panel, oracles: Mapping[str, Panel]) -> tuple[str, list[str]]
 
 
 def _pair(honest: Panel, oracle: Panel, metric: str, scenarios: Sequence[str], draws: int, seed: int) -> Sides:
-    """Estimates of both sides on the cells that both have, the seeds paired: a seed is the same training on both."""
+    """Return estimates of both sides on the cells that both have, with seeds paired: a seed is the same training."""
     keys = ["model", "seed", "scenario"]
     common = pd.MultiIndex.from_frame(honest.cells[keys]).intersection(pd.MultiIndex.from_frame(oracle.cells[keys]))
     sides = []
@@ -185,7 +185,7 @@ def _pair(honest: Panel, oracle: Panel, metric: str, scenarios: Sequence[str], d
 
 
 def _models(honest: Panel, pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> list[str]:
-    """By honest value of the first metric, the best first; those without one last."""
+    """Order models by the honest value of the first metric, the best first; those without a value last."""
     metric, (first, _) = next(iter(pairs.items()))
     sign = -1.0 if METRICS[metric].higher_is_better else 1.0
     models = dict.fromkeys(m for sides in pairs.values() for m in sides[0])
@@ -220,7 +220,7 @@ def _model_cell(honest: Panel, model: str, seeds: int, notes: Notes) -> Cell:
 
 
 def _order_lines(changes: pd.DataFrame) -> list[str]:
-    """How alike the two orders are, and who changes place."""
+    """Describe the similarity of the two orders, and the models that change place."""
     taus, moves = [], []
     for name, rows in changes.groupby("metric", sort=False):
         title, tau = METRICS[str(name)].title, float(rows["tau"].iloc[0])

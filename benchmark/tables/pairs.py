@@ -1,4 +1,4 @@
-"""Which models really differ: paired differences with intervals, p-values and their correction over the table."""
+"""Paired differences between models with intervals, p-values and their correction over the table."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ BEST, ALL = "best", "all"
 
 
 def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BEST) -> Table:
-    """Paired clustered bootstrap of differences between models, of the mean over a protocol's scenarios.
+    """Make a table of differences between models in the mean over a protocol's scenarios, by a paired bootstrap.
 
     Args:
-        results: The results.
-        metric: Name.
+        results: Results of a protocol.
+        metric: Name of the metric.
         against: `best`: every model against the best of those with three seeds; `all`: every pair; or the name of a
             model that all others are compared with. p is corrected for all pairs of models, since the best is not known
             before; against a named model, for the rows of the table.
@@ -78,13 +78,13 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
 def compare_pairs(
     results: ProtocolResults, metric: str, pairs: Sequence[tuple[str, str]], *, chosen: bool
 ) -> pd.DataFrame:
-    """`statistics.compare` of every pair, with `p_corrected`.
+    """Return `statistics.compare` of every pair, with `p_corrected`.
 
     Args:
-        results: The results.
-        metric: Name.
-        pairs: Names of models.
-        chosen: The pairs were chosen before the results were seen, so that p is corrected for these alone.
+        results: Results of a protocol.
+        metric: Name of the metric.
+        pairs: Pairs of names of models.
+        chosen: True if the pairs were chosen before the results were known, so that p is corrected for these alone.
     """
     known = results.contest
     table = pd.DataFrame(
@@ -96,7 +96,7 @@ def compare_pairs(
 
 
 def difference_cells(results: ProtocolResults, metric: str, row: dict[object, object]) -> dict[str, Cell]:
-    """The cells `difference`, `p`, `p_corrected` and `apart` of a row of `compare_pairs`."""
+    """Return the cells `difference`, `p`, `p_corrected` and `apart` of a row of `compare_pairs`."""
     values = {name: float(str(row[name])) for name in ("difference", "low", "high", "p", "p_corrected")}
     difference = number(metric, values["difference"], values["low"], values["high"])
     p = values["p_corrected"]
@@ -111,7 +111,7 @@ def difference_cells(results: ProtocolResults, metric: str, row: dict[object, ob
 
 
 def whole_models(results: ProtocolResults, metric: str) -> list[str]:
-    """Models without a hole, the best first."""
+    """Return the models without a hole, the best first."""
     return [model for model in results.ordered(metric) if not results.contest[model].holes(results.scenarios)]
 
 

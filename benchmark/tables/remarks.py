@@ -1,4 +1,4 @@
-"""What a table says beside its numbers: marks of a model, what is missing and how to fill it, impossible values."""
+"""Remarks beside the numbers of a table: marks of models, missing cells and how to fill them, impossible values."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ from benchmark.tables.table import Cell, Footnote
 from benchmark.words import listed, plural
 from protocols import InputError, leaves_everything, parse
 
-#: Rows that every table has: what can be had without looking, from one modality, and by the plainest fusion.
+#: Reference rows of every table: a prediction without input, from one modality, and by the plainest fusion.
 ALWAYS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout")
-#: A training whose predictions vary by less than this share of what the labels do, with nothing missing, has collapsed.
+#: Maximum standard deviation of the predictions of a collapsed training, nothing missing, as a share of the labels'.
 #: Such predictions explain less than 4 % of the labels' variance (2 s - s^2 at correlation 1), however well they fit.
-#: Of weak models that did train, the most timid one measured varies by 4 % (text-only on MMMO).
+#: The lowest measured value of a weak model that did train is 4 % (text-only on MMMO).
 COLLAPSED = 0.02
-#: The variation of fewer test samples tells nothing of a training.
+#: Minimum number of test samples whose variation says something about a training.
 _FEWEST_SAMPLES = 5
-#: Of the reason of a gap (an error's message) as much is shown.
+#: Maximum length of the reason of a gap (an error's message) in a table.
 _REASON = 160
 
 
 class Notes:
-    """Footnotes in order of first use, with a letter each."""
+    """Footnotes in order of first use, each with a letter."""
 
     def __init__(self) -> None:
         self._marks: dict[str, str] = {}
 
     def mark(self, text: str) -> str:
-        """The letter of a footnote."""
+        """Return the letter of a footnote."""
         return self._marks.setdefault(text, chr(ord("a") + len(self._marks) % 26) * (1 + len(self._marks) // 26))
 
     def footnotes(self) -> list[Footnote]:
-        """All of them."""
+        """Return all footnotes."""
         return [Footnote(text, mark) for text, mark in self._marks.items()]
 
 
 def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
-    """The cells `model` and `seeds` of a row, with the marks of all that a reader must know of the model."""
+    """Return the cells `model` and `seeds` of a row, marked with the remarks on the model."""
     panel, name = results.panel, own.model
     said = []
     if name in panel.external:
@@ -59,8 +59,8 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
     if holes:
         seed, scenario = holes[0]
         cells = plural(len(own.seeds) * len(results.scenarios), "cell")
-        lacking = f"{len(holes)} of {cells} missing, such as {scenario} for seed {seed}"
-        said.append(f"{name}: no aggregate; {gaps or f'{lacking}; run what is missing'}")
+        missing = f"{len(holes)} of {cells} missing, such as {scenario} for seed {seed}"
+        said.append(f"{name}: no aggregate; {gaps or f'{missing}; run what is missing'}")
     elif gaps:
         said.append(f"{name}: {gaps}")
     elif absent:
@@ -80,27 +80,27 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
 
 
 def training_texts(panel: Panel, model: str) -> list[str]:
-    """What went wrong in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
+    """Describe failures in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
     return [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
 
 
 def failure_text(panel: Panel, model: str) -> str:
-    """That some seeds of a model failed, so that the others alone make its numbers; empty where none did."""
+    """Describe failed seeds of a model, whose numbers come from the other seeds; empty if none failed."""
     failed, left = len(failed_seeds(panel, model)), panel.cells.loc[panel.cells["model"] == model, "seed"].nunique()
     judged = "judged and ranked" if left >= SEEDS_FOR_ORDER else "judged"
     return f"{failed} of {failed + left} seeds failed; {judged} by the other {left}" if failed else ""
 
 
 def failed_seeds(panel: Panel, model: str) -> set[int]:
-    """Seeds of a model that failed and have no numbers."""
+    """Return the seeds of a model that failed and have no numbers."""
     failed = {gap.seed for gap in panel.missing if gap.model == model and gap.reason.startswith("failed")}
     return failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
 
 
 def collapse_text(panel: Panel, model: str) -> str:
-    """That trainings of a model seem to have collapsed; empty where none did, or nothing was asked without gaps.
+    """Describe trainings of a model that seem to have collapsed; empty if none did, or if every scenario has gaps.
 
-    The test part of every split is looked at: the standard deviation of the predictions is below `COLLAPSED` times that
+    The test part of every split is examined: the standard deviation of the predictions is below `COLLAPSED` times that
     of the labels. The model `constant` does not train, and an oracle is a bound.
     """
     if model in (CONSTANT, ORACLE):
@@ -123,11 +123,11 @@ def collapse_text(panel: Panel, model: str) -> str:
 
 
 def corr_text(panel: Panel, constant: bool) -> str:
-    """Why a correlation is 0 by definition; empty where it is computed.
+    """Explain why a correlation is 0 by definition; empty if it is computed.
 
     Args:
-        panel: The predictions.
-        constant: Some of the predictions behind the number are constant.
+        panel: Panel of predictions.
+        constant: True if some of the predictions behind the number are constant.
     """
     if np.ptp(panel.label) == 0:
         return "all labels are equal, where Corr is 0 by definition"
@@ -136,7 +136,7 @@ def corr_text(panel: Panel, constant: bool) -> str:
 
 
 def checked_corr(results: ProtocolResults, model: str, scenarios: Sequence[str], cell: Cell, notes: Notes) -> Cell:
-    """The cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
+    """Return the cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
     text = corr_text(results.panel, any((model, name) in results.constant_cells for name in scenarios))
     return _marked(cell, text, notes)
 
@@ -146,7 +146,7 @@ def _marked(cell: Cell, text: str, notes: Notes) -> Cell:
 
 
 def gap_texts(missing: Iterable[Gap], scenarios: Collection[str]) -> dict[str, str]:
-    """By model: what it lacks of some scenarios, all seeds and splits in one line, without the command."""
+    """Describe missing scenarios by model, all seeds and splits in one line, without the command."""
     reasons: dict[str, dict[str, list[Gap]]] = {}
     for gap in missing:
         if not gap.scenarios or set(gap.scenarios) & set(scenarios):
@@ -158,11 +158,11 @@ def gap_texts(missing: Iterable[Gap], scenarios: Collection[str]) -> dict[str, s
 
 
 def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> list[Footnote]:
-    """Remarks on the whole table: flags of intervals, missing models and rows with what adds them, notes.
+    """Return remarks on the whole table: flags of intervals, missing models and rows and how to add them, notes.
 
     Args:
-        results: The results.
-        every_model: The table is about all models, so that it says which reference rows it lacks.
+        results: Results of a protocol.
+        every_model: True for a table of all models, which then names its missing reference rows.
     """
     panel = results.panel
     flags = {own.flag for model, own in results.contest.items()} - {""}
@@ -179,7 +179,7 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
 
 
 def caution_lines(panel: Panel) -> list[str]:
-    """What intervals and p of any model on these samples do not say: few videos, pooled folds."""
+    """Describe limits of intervals and p of every model on these samples: few videos, pooled folds."""
     videos = len(set(panel.video_ids.tolist()))
     said = []
     if videos < 2:
@@ -200,7 +200,7 @@ def caution_lines(panel: Panel) -> list[str]:
 
 
 def settings_lines(panel: Panel) -> list[str]:
-    """Where settings come from that models are not registered with: a sentence for all that share one origin."""
+    """Name the origin of settings that models are not registered with: a sentence per origin."""
     own = [str(m) for m in dict.fromkeys(panel.cells["model"]) if m != ORACLE and m not in panel.external]
     sharing: dict[str, list[str]] = {}
     for model in own:
@@ -211,14 +211,14 @@ def settings_lines(panel: Panel) -> list[str]:
 
 
 def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, notes: Notes) -> Cell:
-    """The cell of an F1, marked if no confusion matrix with its accuracy can have it.
+    """Mark the cell of an F1 if no confusion matrix with its accuracy can have it.
 
     Args:
-        results: For the class counts.
+        results: Results with the class counts.
         metric: Name of the F1, such as `f1_non0`.
-        accuracy: The accuracy that belongs to it.
-        f1: The cell.
-        notes: Take the footnote.
+        accuracy: Cell of the accuracy that belongs to it.
+        f1: Cell to mark.
+        notes: Notes that take the footnote.
     """
     a, f = accuracy.value, f1.value
     if not isinstance(a, float) or not isinstance(f, float) or np.isnan(a) or np.isnan(f):
@@ -229,7 +229,7 @@ def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, 
 
 
 def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:
-    """Seeds that other models of the study have and this one has not."""
+    """Return the seeds that other models of the study have and this one has not."""
     external = results.panel.external
     if own.model == ORACLE or own.model in external:
         return []
@@ -238,7 +238,7 @@ def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:
 
 
 def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footnote]:
-    """Rows that a table should have, with what adds them."""
+    """Name the missing reference rows, with the command to add them."""
     there = {*results.estimates, *gaps}
     models = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
     own = [m for m in (*models, *gaps) if m != ORACLE and m not in results.panel.external]
@@ -275,15 +275,15 @@ def _gaps_text(reason: str, gaps: Sequence[Gap], scenarios: Collection[str]) -> 
     if splits:
         where += f", split{'s' if len(splits) > 1 else ''} {', '.join(splits)}"
     short = reason if len(reason) <= _REASON else f"{reason[:_REASON]}..."
-    lacking = [s for s in dict.fromkeys(s for gap in gaps for s in gap.scenarios) if s in scenarios]
-    if reason != "not evaluated" or not lacking:
+    missing = [s for s in dict.fromkeys(s for gap in gaps for s in gap.scenarios) if s in scenarios]
+    if reason != "not evaluated" or not missing:
         return f"{where} {short}"
-    others = f" and {len(lacking) - 1} more" if lacking[1:] else ""
-    return f"{where} {short} under {lacking[0]}{others}"
+    others = f" and {len(missing) - 1} more" if missing[1:] else ""
+    return f"{where} {short} under {missing[0]}{others}"
 
 
 def _seeds(seeds: Sequence[int]) -> str:
-    """`seed 3`, `seeds 0, 2`, `seeds 0 to 4`."""
+    """Format seeds: `seed 3`, `seeds 0, 2`, `seeds 0 to 4`."""
     if len(seeds) > 2 and list(seeds) == list(range(seeds[0], seeds[-1] + 1)):
         return f"seeds {seeds[0]} to {seeds[-1]}"
     return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"

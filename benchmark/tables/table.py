@@ -23,16 +23,16 @@ Value: TypeAlias = float | int | str | None
 
 @dataclass(frozen=True)
 class Column:
-    """A column.
+    """Column of a table.
 
     Attributes:
-        name: For machines: the CSV's head.
-        title: For readers.
-        align: Of head and cells.
-        group: Neighbouring columns of one group stand under a common head.
-        interval: Whether its cells carry an interval: `csv` for the columns `NAME_low` and `NAME_high` of the CSV,
-            `shown` for readers as well, beside the value.
-        unasked: Whether readers see it without asking: otherwise the CSV has it, and whoever names it sees it.
+        name: Name for machines: the head in the CSV.
+        title: Head for readers.
+        align: Alignment of head and cells.
+        group: Common head of neighbouring columns with the same group.
+        interval: `csv` for columns `NAME_low` and `NAME_high` with intervals in the CSV,
+            `shown` for intervals beside the value as well, `none` for no intervals.
+        unasked: True if readers see it by default; otherwise only in the CSV, and when it is named.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Interval:
-    """An interval: its bounds at full precision, and what a reader sees, such as `[0.91, 0.94]`."""
+    """Interval: its bounds at full precision, and its text for readers, such as `[0.91, 0.94]`."""
 
     low: float
     high: float
@@ -54,15 +54,15 @@ class Interval:
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell.
+    """Cell of a table.
 
     Attributes:
-        text: What a reader sees.
-        value: The plain value at full precision, for the CSV; None: the text itself.
-        bold: The best of its column, or not to be told from it.
+        text: Text for readers.
+        value: Plain value at full precision, for the CSV; None: the text itself.
+        bold: True for the best of its column and those not significantly worse.
         note: Mark of a footnote, such as `a`; several are joined by commas.
-        struck: Shown, but not valid: struck through.
-        interval: Of the value, if it has one.
+        struck: True for an invalid value, which is struck through.
+        interval: Interval of the value, if it has one.
     """
 
     text: str
@@ -75,12 +75,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """Cells, one a column.
+    """Row of a table.
 
     Attributes:
-        cells: One a column.
-        rule: Draw a line above, for rows that are not part of the contest.
-        space: The first row of a block of rows: set it off from the one above.
+        cells: One cell per column.
+        rule: Draw a line above, for rows outside the ranking.
+        space: Separate the row from the one above, as the first of a block of rows.
     """
 
     cells: tuple[Cell, ...]
@@ -90,13 +90,13 @@ class Row:
 
 @dataclass(frozen=True)
 class Footnote:
-    """A remark below the table; without a mark it is about the whole table.
+    """Remark below the table; without a mark, it applies to the whole table.
 
     Attributes:
-        text: A sentence.
-        mark: What refers to it.
-        remedy: What ends the state that the text describes, with a command: `added by ...`. It is for whoever runs the
-            study, so that no file has it: a terminal says text and remedy once, below all tables.
+        text: Text of the remark, a sentence.
+        mark: Letter that cells refer to.
+        remedy: Command that removes the described state: `added by ...`. It is meant for whoever runs the study, so
+            files omit it; a terminal prints text and remedy once, below all tables.
     """
 
     text: str
@@ -106,17 +106,17 @@ class Footnote:
 
 @dataclass(frozen=True)
 class Table:
-    """A table that knows its words and its numbers, and how to write both.
+    """Table with texts for readers and numbers for machines, and its renderings.
 
     Attributes:
-        title: One line.
+        title: Title, one line.
         columns: The columns.
-        rows: The rows, each with one cell a column.
-        footnotes: Below the table.
-        caption: What a reader must know to read the numbers.
-        paper: Names of the columns that a paper prints, in its order: what `latex` shows by default, and what a
-            narrow terminal shows first. Empty: all.
-        bold: What bold means here, in a sentence; the caption has it, too. A terminal that shows no captions says it.
+        rows: The rows, each with one cell per column.
+        footnotes: Remarks below the table.
+        caption: Text that explains the numbers.
+        paper: Names of the columns that a paper prints, in its order: the default of `latex`, and the first columns in
+            a narrow terminal. Empty: all.
+        bold: Meaning of bold, in a sentence that is also part of the caption; printed by a terminal without captions.
     """
 
     title: str
@@ -141,12 +141,12 @@ class Table:
                 raise unknown_name(f"column of table '{self.title}'", name, names)
 
     def only(self, columns: Sequence[str]) -> Table:
-        """The same table with these columns, in this order; footnotes that nothing refers to any more are left out.
+        """Return the table with these columns, in this order; footnotes that nothing refers to any more are left out.
 
-        A column that is named here is asked for (`Column.unasked`).
+        A column named here is shown also if it is not by default (`Column.unasked`).
 
         Raises:
-            InputError: for a column that is not there or is named twice, or when none is named.
+            InputError: for an unknown or repeated column, or without any column.
         """
         at = {column.name: i for i, column in enumerate(self.columns)}
         for name in columns:
@@ -166,42 +166,42 @@ class Table:
         )
 
     def shown(self) -> Table:
-        """The same table without the columns that only the CSV has unless they are asked for."""
+        """Return the table without the columns that only the CSV shows by default."""
         names = [column.name for column in self.columns if column.unasked]
         return self if len(names) == len(self.columns) else self.only(names)
 
     def records(self) -> list[dict[str, Value]]:
-        """A dictionary a row: what the CSV holds, for other programs; missing numbers are None."""
+        """Return a dictionary per row with the content of the CSV, for other programs; missing numbers are None."""
         return as_text.records(self)
 
     def plain(self) -> tuple[list[str], list[list[str]]]:
-        """Headers, and rows of texts with intervals and marks: for a terminal."""
+        """Return headers, and rows of texts with intervals and marks, for a terminal."""
         return as_text.plain(self.shown())
 
     def csv(self) -> str:
-        """Machine-readable: column names, then plain values at full precision; missing values are empty.
+        """Return CSV: column names, then plain values at full precision; missing values are empty.
 
         Shares are between 0 and 1, also where the other renderings print per cent. A struck cell keeps its value.
         """
         return as_text.csv_text(self)
 
     def markdown(self) -> str:
-        """GitHub Markdown. A rule is a row of dashes, and a group a first line of each head: Markdown has neither."""
+        """Return GitHub Markdown, which has no rules or groups: a row of dashes, and a first line of each head."""
         return as_text.markdown(self.shown())
 
     def latex(self, label: str = "", *, all_columns: bool = False) -> str:
-        """A `table` environment (`table*`, over both columns of a page, when it is wide) with booktabs rules.
+        """Return a `table` environment (`table*`, over both columns of a page, if it is wide) with booktabs rules.
 
         Compiles under pdfLaTeX, XeLaTeX and LuaLaTeX, with `\\usepackage{booktabs}`, `\\usepackage[T1]{fontenc}` for
         accented letters, and, where a cell is struck through, `\\usepackage[normalem]{ulem}`.
 
         Args:
-            label: For `\\ref`.
+            label: Label for `\\ref`.
             all_columns: Every column, instead of those that a paper prints (`paper`).
         """
         shown = self if all_columns else self.only(self.paper) if self.paper else self.shown()
         return as_latex.latex(shown, label)
 
     def html(self) -> str:
-        """A `<figure>` with a `<table>`; classes `left`, `right`, `center`, `rule`, `best` are left to the page."""
+        """Return a `<figure>` with a `<table>`; the page styles the classes left, right, center, rule, best."""
         return as_html.html(self.shown())

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def reset_peak_memory(device: torch.device) -> None:
-    """Start counting anew, where the system allows it (Linux, accelerators)."""
+    """Start counting again, if the system allows it (Linux, accelerators)."""
     if device.type == "cuda":
         import torch
 

@@ -32,5 +32,5 @@ def load_weights(model: nn.Module, text: TextSide | None, path: Path, device: to
 
 
 def equal_weights(a: Mapping[str, torch.Tensor], b: Mapping[str, torch.Tensor]) -> bool:
-    """Whether two sets of weights are the same, bit for bit."""
+    """Return True if two sets of weights are equal bit for bit."""
     return a.keys() == b.keys() and all(torch.equal(tensor, b[name]) for name, tensor in a.items())

@@ -1,4 +1,4 @@
-"""What a search leaves for people and studies: `trials.csv` and `best.yaml`."""
+"""Files of a search for people and studies: `trials.csv` and `best.yaml`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmark.tuning.trials import Trial, gain, ranked
 
 
 def trial_row(plan: TuningPlan, trial: Trial) -> dict[str, Any]:
-    """A trial as plain values: what `trials.csv` and `--json` say of it. None: there is no such value."""
+    """Return a trial as plain values for `trials.csv` and `--json`; None for values that do not exist."""
     return {
         "trial": trial.number,
         "state": trial.state or "open",
@@ -30,7 +30,7 @@ def trial_row(plan: TuningPlan, trial: Trial) -> dict[str, Any]:
 
 
 def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> None:
-    """Write `trials.csv`, and `best.yaml` where a trial is done; each replaces its predecessor at once."""
+    """Write `trials.csv`, and `best.yaml` once a trial is done; each replaces its predecessor in one step."""
     rows = [trial_row(plan, trial) for trial in trials]
 
     def table(path: Path) -> None:
@@ -49,7 +49,7 @@ def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> No
 
 
 def usage(plan: TuningPlan, folder: Path) -> str:
-    """The command that trains and evaluates a study with the settings found."""
+    """Return the command that trains and evaluates a study with the found settings."""
     parts = ["sentibench run", *(f"--dataset {quote(dataset)}" for dataset in plan.tuning.datasets)]
     parts += [f"--plugin {quote(plugin)}" for plugin in plan.tuning.plugins]
     regime, encoder = plan.specs[0].regime, plan.encoder
@@ -81,12 +81,12 @@ def _best_text(plan: TuningPlan, folder: Path, trials: Sequence[Trial], best: Tr
     )
     config = differing(plan.tuning.model, plan.config(best.fields))
     better = gain(best, first)
-    than = f", {better[0]:.4f} below the settings it began with" if better and best.number else ""
+    than = f", {better[0]:.4f} below the initial settings" if better and best.number else ""
     comments = [
         f"Found by 'sentibench tune {plan.tuning.model}' on validation data only: trial {best.number} of "
         f"{note.budget}, mean validation MAE {best.valid_mae:.4f} over {plan.shape}{than}.",
         f"To use it: {usage(plan, folder)}",
-        "Epochs and patience of the search, where they are not the model's own, are part of the settings:",
-        "learning rates go with the length of training.",
+        "Epochs and patience of the search, if they are not the model's own, are part of the settings:",
+        "learning rates depend on the length of training.",
     ]
     return tuned_text(TunedConfig(model=plan.tuning.model, config=config, tuning=note), comments)

@@ -1,7 +1,7 @@
-"""What a search keeps: one line a suggested trial and one a finished training, each on the disk before the next.
+"""Journal of a search: one line per suggested trial and per finished training, each on disk before the next.
 
-A search that is killed loses the trainings that were running. A last line that was cut short is dropped; any other that
-cannot be read is an error. Readable without this program or Optuna: one JSON object a line.
+A search that is killed loses the trainings that were running. A last line that was cut short is dropped; any other
+unreadable line is an error. Readable without this program or Optuna: one JSON object per line.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from benchmark.runs.spec import RunSpec
 from benchmark.tuning.space import Fields
 from protocols import InputError
 
-#: `pruned`: ended early, as hopeless. `diverged`: a loss or a validation prediction was not finite. `rejected`: the
-#: model does not take these settings together. `failed`: any other error, or its process died: the next command tries
-#: it again, while the others are what these settings come to.
+#: `pruned`: ended early. `diverged`: a loss or a validation prediction was not finite. `rejected`: the
+#: model does not accept these settings together. `failed`: any other error, or its process died: the next command tries
+#: it again, while the other states are final.
 Status = Literal["done", "pruned", "diverged", "rejected", "failed"]
 
-#: Which training of a trial: the data set, by the name that runs are filed under (`mosi~2of5`: a fold of it), and the
+#: Training of a trial: its data set, by the name that runs are filed under (`mosi~2of5`: a fold of it), and its
 #: seed.
 Key = tuple[str, int]
 
 
 def key_of(spec: RunSpec) -> Key:
-    """Which training of a trial a run is."""
+    """Return the training of a trial that a run is."""
     return spec.dataset + fold_suffix(spec.split), spec.seed
 
 
 class Suggestion(BaseModel):
-    """The settings of a trial."""
+    """Settings of a trial."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -45,17 +45,17 @@ class Suggestion(BaseModel):
 
 
 class TrainingRecord(BaseModel):
-    """How the training of a trial on one data set, or one fold of it, with one seed ended.
+    """Outcome of the training of a trial on one data set, or one fold of it, with one seed.
 
     Attributes:
-        trial: Its number.
-        dataset, seed: Which of the trial's trainings.
-        run: The identity of the run that a study would make of the same settings.
-        valid_mae: Of the selected weights; None unless done.
+        trial: Number of the trial.
+        dataset, seed: Training of the trial.
+        run: Identity of the run that a study would make of the same settings.
+        valid_mae: Validation MAE of the selected weights; None unless done.
         curve: Validation MAE by epoch; None in stages that no checkpoint may be chosen from.
-        best_epoch: From 1.
-        seconds: Spent on training, without text states, which are shared.
-        error: What went wrong, in one line.
+        best_epoch: Number of the best epoch, from 1.
+        seconds: Seconds of training, without text states, which are shared.
+        error: Error in one line.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,12 +74,12 @@ class TrainingRecord(BaseModel):
 
     @property
     def key(self) -> Key:
-        """Which of the trial's trainings."""
+        """Training of the trial."""
         return self.dataset, self.seed
 
     @property
     def final(self) -> bool:
-        """Whether training again would end alike."""
+        """True if training again would end in the same way."""
         return self.status != "failed"
 
 
@@ -89,13 +89,13 @@ _LINE: TypeAdapter[Suggestion | TrainingRecord] = TypeAdapter(
 
 
 class Journal:
-    """The journal of one search; one process at a time may hold it.
+    """Journal of one search; only one process at a time may hold it.
 
     Args:
-        path: The file; made when the first line is written.
+        path: File of the journal; made when the first line is written.
 
     Raises:
-        InputError: naming the line that cannot be read.
+        InputError: with the line that cannot be read.
     """
 
     def __init__(self, path: Path) -> None:
@@ -107,11 +107,11 @@ class Journal:
             self._read()
 
     def add(self, entries: Iterable[Suggestion | TrainingRecord]) -> None:
-        """Write entries: they are on the disk when this returns."""
+        """Write entries; they are on disk when this returns."""
         entries = list(entries)
         lines = "".join(json.dumps(e.model_dump(mode="json"), allow_nan=False) + "\n" for e in entries).encode()
         with self._path.open("ab") as file:
-            file.truncate(self._length)  # what a killed process left of a line
+            file.truncate(self._length)  # the rest of a line that a killed process left
             file.write(lines)
             file.flush()
             os.fsync(file.fileno())
@@ -129,7 +129,7 @@ class Journal:
                 reason = error.errors()[0]["msg"]
                 raise InputError(
                     f"{self._path}: line {number} cannot be read ({reason}); remove the line to lose that training, or "
-                    "the folder to search anew"
+                    "the folder to start the search again"
                 ) from None
 
     def _take(self, entry: Suggestion | TrainingRecord) -> None:

@@ -1,4 +1,4 @@
-"""What is searched, and everything that a search depends on, resolved before anything is trained."""
+"""Plan of a search: everything that it depends on, resolved before anything is trained."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmark.tuning.space import Fields, Space, read, replaced, search_space, 
 from benchmark.words import plural
 from protocols import InputError
 
-#: Rises when the meaning of a search changes, so that old ones are not taken up.
+#: Version of the meaning of a search; raised so that older searches are not continued.
 SEARCH_VERSION = 3
 
 #: Fields of a run that come from its data set.
@@ -34,25 +34,25 @@ _OF_DATA = {"split", "data_sha256", "encoder", "encoder_revision"}
 
 
 class Tuning(BaseModel):
-    """What to search.
+    """Search to run.
 
     Attributes:
         model: Registered name.
-        datasets: Each `mosi` (its first split), `mosi/official` or `synthetic:size=tiny`: what every trial is judged
-            on, by the mean of errors in units of the labels. One split of each: settings found with the validation part
-            of one must not be used on another, whose test part it may contain.
+        datasets: Data sets, each `mosi` (its first split), `mosi/official` or `synthetic:size=tiny`: every trial is
+            judged on all, by the mean of errors in units of the labels. One split of each: settings found with the
+            validation part of one must not be used on another, whose test part it may contain.
         regime, encoder, scaling: As in a study.
-        folds: Into how many the videos of the training and the validation part are divided, each fold validating what
+        folds: Number of folds of the videos of the training and validation part, each fold validating what
             the others train; None: the validation part validates, as in a study.
-        seeds: Of the trainings of every trial on every data set and fold.
+        seeds: Seeds of the trainings of every trial on every data set and fold.
         config: Fields that the search starts from, instead of the model's defaults.
-        begun_at: How these were found, where a search found them: the settings of this one have seen its data, too.
-        optimisation: Such as `{patience: 10}`: what the trainings are given, in place of the config's.
-        epochs: Of a training, in place of the config's; several: to choose among, the first to begin with.
-        fields: Which of the model's searchable fields vary, the others staying as they are; none: all of them.
+        begun_at: Search that found these, if any: the settings of this one have seen its data, too.
+        optimisation: Settings of the trainings, such as `{patience: 10}`, in place of the config's.
+        epochs: Maximum number of epochs of a training, in place of the config's; several are searched, from the first.
+        fields: Searchable fields of the model that vary, the others staying fixed; empty: all of them.
         plugins: Python files that register models.
-        prune: Whether hopeless trainings are ended early.
-        search_seed: Of the suggestions.
+        prune: True to end trials early that are unlikely to win.
+        search_seed: Seed of the suggestions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -76,14 +76,14 @@ class Tuning(BaseModel):
 
 @dataclass(frozen=True)
 class TuningPlan:
-    """A search, resolved.
+    """Resolved search.
 
     Attributes:
-        tuning: What was asked for.
-        specs: The runs of the first settings, one a data set, fold and seed; the first ones are of the first data
+        tuning: The search.
+        specs: The runs of the first settings, one per data set, fold and seed; the first ones are of the first data
             set and fold.
-        space: What varies.
-        first: The values of these fields that the search begins with.
+        space: Fields that vary, with their ranges.
+        first: Initial values of these fields.
     """
 
     tuning: Tuning
@@ -93,45 +93,45 @@ class TuningPlan:
 
     @cached_property
     def datasets(self) -> tuple[RunSpec, ...]:
-        """The run of each data set, and fold of it, with the first seed."""
+        """Run of each data set, and fold of it, with the first seed."""
         return tuple(spec for spec in self.specs if spec.seed == self.specs[0].seed)
 
     @cached_property
     def tuned_on(self) -> tuple[TunedOn, ...]:
-        """The data of this search, folds of one split as one."""
+        """Data of this search, folds of one split as one."""
         own = (TunedOn(dataset=s.dataset, split=whole_split(s.split), data_sha256=s.data_sha256) for s in self.datasets)
         return tuple({(seen.data_sha256, seen.split): seen for seen in own}.values())
 
     @cached_property
     def begun_on(self) -> tuple[TunedOn, ...]:
-        """What the settings that it begins with have seen."""
+        """Data that the initial settings have seen."""
         return self.tuning.begun_at.seen if self.tuning.begun_at else ()
 
     @cached_property
     def seeds(self) -> tuple[int, ...]:
-        """Of the trainings of every trial on every data set and fold."""
+        """Seeds of the trainings of every trial on every data set and fold."""
         return tuple(dict.fromkeys(spec.seed for spec in self.specs))
 
     @cached_property
     def keys(self) -> tuple[Key, ...]:
-        """The trainings of a trial, in order."""
+        """Return the trainings of a trial, in order."""
         return tuple(key_of(spec) for spec in self.specs)
 
     @property
     def encoder(self) -> EncoderConfig | None:
-        """The text encoder; None where all data has word vectors."""
+        """Text encoder; None if all data has word vectors."""
         return next((spec.encoder for spec in self.specs if spec.encoder), None)
 
     @property
     def shape(self) -> str:
-        """What a trial is trained on: `3 seeds`, `2 data sets x 5 folds x 1 seed`."""
+        """Trainings of a trial: `3 seeds`, `2 data sets x 5 folds x 1 seed`."""
         counts = {"data set": len(self.tuning.datasets), "fold": self.tuning.folds or 1}
         several = "".join(f"{plural(count, what)} x " for what, count in counts.items() if count > 1)
         return several + plural(len(self.seeds), "seed")
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """Everything that the search depends on; neither budget nor workers are part of it."""
+        """Return everything that the search depends on; neither budget nor workers are part of it."""
         return {
             "search_version": SEARCH_VERSION,
             "run": self.specs[0].model_dump(mode="json", exclude={"regime", "dataset", "seed", *_OF_DATA}),
@@ -145,15 +145,15 @@ class TuningPlan:
 
     @property
     def id(self) -> str:
-        """16 hexadecimal digits that stand for the content."""
+        """16 hexadecimal digits that identify the content."""
         return hashlib.sha256(json.dumps(self.content, sort_keys=True).encode()).hexdigest()[:16]
 
     def folder(self, root: Path) -> Path:
-        """Where the search is, or would be."""
+        """Return the folder of the search, which need not exist."""
         return root / f"{self.tuning.model}-{self.id}"
 
     def config(self, fields: Fields) -> dict[str, Any]:
-        """The resolved config of a trial; raises InputError where the model does not take these settings together."""
+        """Return the resolved config of a trial; raises InputError for settings that the model does not accept."""
         values = replaced(self.specs[0].config, fields)
         return resolve_config(self.tuning.model, values).model_dump(mode="json")
 
@@ -162,7 +162,7 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     """Load the plugins of a search and resolve it; trains nothing.
 
     Raises:
-        InputError: for anything unknown or misspelt, several splits of one data set, or a model that has nothing to
+        InputError: for anything unknown or misspelt, several splits of one data set, or a model without parameters to
             train.
     """
     for plugin in tuning.plugins:
@@ -186,9 +186,11 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
     if tuning.folds is not None:
         specs = _in_folds(specs, tuning.folds)
     base = resolve_config(tuning.model, specs[0].config)
-    forget_samples()  # the model's code is asked
+    forget_samples()  # the model's code is called
     if parameter_count(tuning.model, config=base) == 0:
-        raise InputError(f"model '{tuning.model}' has no parameters to train, so there is nothing to search")
+        raise InputError(
+            f"model '{tuning.model}' has no parameters to train, so its hyper-parameters cannot be searched"
+        )
     finetune = any(spec.encoder is not None and spec.encoder.mode == "finetune" for spec in specs)
     space = search_space(tuning.model, base, finetune, tuning.epochs, tuning.fields)
     first = {name: read(specs[0].config, name) for name in space}
@@ -196,16 +198,16 @@ def plan_tuning(tuning: Tuning) -> TuningPlan:
 
 
 def _first_config(tuning: Tuning) -> dict[str, Any]:
-    """The fields that a search starts from, with what all its trainings are given."""
+    """Return the fields that a search starts from, with the settings of all its trainings."""
     own = tuning.config.get("optimisation", {})
-    if not isinstance(own, dict):  # the study says what is wrong with it
+    if not isinstance(own, dict):  # the study reports the error
         return tuning.config
     first = {"epochs": tuning.epochs[0]} if tuning.epochs else {}
     return {**tuning.config, "optimisation": {**own, **tuning.optimisation, **first}}
 
 
 def _in_folds(specs: Sequence[RunSpec], folds: int) -> tuple[RunSpec, ...]:
-    """Every run once a fold."""
+    """Return every run once per fold."""
     for dataset, split in {(spec.dataset, spec.split) for spec in specs}:
         check_folds(load_samples(dataset), split, folds)
     return tuple(spec.model_copy(update={"split": fold}) for spec in specs for fold in fold_names(spec.split, folds))
@@ -230,7 +232,7 @@ def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
 
 
 def _check_begun(begun_on: Iterable[TunedOn], specs: Sequence[RunSpec]) -> None:
-    """Refuse to begin with settings found on another split, as a study would refuse to use them here."""
+    """Refuse initial settings found on another split, as a study would refuse to use them here."""
     for seen in begun_on:
         spec = next((s for s in specs if seen.bars(s.data_sha256, s.split)), None)
         if spec is not None:

@@ -5,8 +5,8 @@
 
 A trial is one point of the space, trained on each data set, or on each fold of it, with each seed; its value is the
 mean validation MAE under the regime's own validation draw, each training with equal weight. The first trial has the
-settings that it begins with. A search goes on where it was when it is asked for again, with any budget and any number
-of workers, and comes to the same on the processor.
+initial settings. The same call continues an existing search, with any budget and any number
+of workers, and gives the same results on the processor.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from protocols import InputError
 
 __all__ = ["Tuning", "TuningOutcome", "TuningPlan", "pending", "plan_tuning", "tune"]
 
-#: Number of a trial, and which of its trainings.
+#: Number of a trial, and one of its trainings.
 Which = tuple[int, Key]
 Trainings = Executor[Which, TrainingRecord]
 Listener = Callable[[Which, Event], None]
@@ -41,13 +41,13 @@ Listener = Callable[[Which, Event], None]
 
 @dataclass(frozen=True)
 class TuningOutcome:
-    """What a search came to.
+    """Outcome of a search.
 
     Attributes:
         plan: The search.
-        folder: Where it is.
-        trials: All that there are, in order: those of the budget, and of a larger one before.
-        trained: Trainings that were done now.
+        folder: Folder of the search.
+        trials: All existing trials, in order: those of the budget, and of an earlier, larger one.
+        trained: Number of trainings that were done now.
     """
 
     plan: TuningPlan
@@ -57,12 +57,12 @@ class TuningOutcome:
 
     @property
     def best(self) -> Trial | None:
-        """The trial with the lowest mean validation MAE; None where none is done."""
+        """The trial with the lowest mean validation MAE; None if none is done."""
         return next(iter(ranked(self.trials)), None)
 
     @property
     def best_file(self) -> Path:
-        """Settings of the best trial, as a study reads them."""
+        """File with the settings of the best trial, as a study reads them."""
         return self.folder / "best.yaml"
 
 
@@ -75,22 +75,22 @@ def tune(
     listener: Listener | None = None,
     on_trial: Callable[[Trial], None] | None = None,
 ) -> TuningOutcome:
-    """Do what is missing of a search; what is there stays.
+    """Do the missing trainings of a search; finished ones are reused.
 
-    Leaves in `plan.folder(root)`: `search.json` (what the search depends on), `journal.jsonl`, `trials.csv` and
-    `best.yaml`.
+    Leaves in `plan.folder(root)`: `search.json` (everything that the search depends on), `journal.jsonl`, `trials.csv`
+    and `best.yaml`.
 
     Args:
         tuning: The search, or its plan.
         root: Folder of searches.
-        budget: Trials altogether, the first settings and those of earlier commands among them.
-        executor: Where trainings run; worker processes by default, one a core, or one for an accelerator.
+        budget: Total number of trials, including the first settings and those of earlier commands.
+        executor: Executor of the trainings; default: worker processes, one per core, or one with an accelerator.
         device: `cpu`, `cuda` or `cuda:1`.
-        listener: Told what every training is doing.
-        on_trial: Told each trial as it ends.
+        listener: Function called for every event of a training.
+        on_trial: Function called with each trial as it ends.
 
     Raises:
-        InputError: for a search that cannot be resolved, or that another process is at.
+        InputError: for a search that cannot be resolved, or that another process is running.
     """
     if budget < 1:
         raise InputError(f"budget: expected at least 1 trial, found {budget}")
@@ -105,7 +105,7 @@ def tune(
     try:
         lock.acquire(timeout=0)
     except Timeout:
-        raise InputError(f"{folder}: another process is at this search; wait for it, or end it") from None
+        raise InputError(f"{folder}: another process is running this search; wait for it, or end it") from None
     try:
         text = json.dumps(resolved.content, indent=2) + "\n"
         replace_text(folder / "search.json", text)
@@ -121,13 +121,13 @@ def tune(
 
 
 def pending(resolved: TuningPlan, root: Path, budget: int) -> list[int]:
-    """Numbers of the trials of a budget that have trainings left; writes nothing."""
+    """Return the numbers of the trials of a budget that have trainings left; writes nothing."""
     search = _Search(resolved, resolved.folder(root), "cpu", lambda *_: None, lambda _: None)
     return [t.number for t in map(search.trial, range(budget)) if not t.ended or t.to_repeat]
 
 
 class _Search:
-    """The state of a search at work."""
+    """State of a running search."""
 
     def __init__(
         self, resolved: TuningPlan, folder: Path, device: str, listener: Listener, on_trial: Callable[[Trial], None]
@@ -141,14 +141,14 @@ class _Search:
         self.trained = 0
 
     def trial(self, number: int) -> Trial:
-        """A trial as the journal has it; one that was not suggested yet has no fields."""
+        """Return a trial as the journal has it; one that was not suggested yet has no fields."""
         records = self._journal.trainings
         keys = self.plan.keys
         trainings = {key: records[number, key] for key in keys if (number, key) in records}
         return Trial(number, self._journal.suggestions.get(number, {}), keys, trainings)
 
     def trials(self, count: int | None = None) -> tuple[Trial, ...]:
-        """The first trials; by default all that were suggested."""
+        """Return the first trials; default: all that were suggested."""
         return tuple(self.trial(number) for number in range(len(self._journal.suggestions) if count is None else count))
 
     def round(self, start: int, stop: int, executor: Trainings) -> None:
@@ -173,7 +173,7 @@ class _Search:
             self._file(record, executor)
 
     def _begin(self, number: int, runs: Sequence[RunSpec], executor: Trainings) -> None:
-        """Queue those trainings of a trial that have no lasting result, given as the runs of the first settings."""
+        """Queue the trainings of a trial without a final result, given as the runs of the first settings."""
         fields = self._journal.suggestions[number]
         for base in runs:
             key = key_of(base)
@@ -199,7 +199,7 @@ class _Search:
             executor.add((number, key), training)
 
     def _file(self, record: TrainingRecord, executor: Trainings) -> None:
-        """Keep how a training ended; the others of its trial are trained once the first ended well."""
+        """Record how a training ended; the others of its trial are trained once the first ended well."""
         self._journal.add([record])
         if record.key == self.plan.keys[0] and record.status == "done":
             self._begin(record.trial, self.plan.specs[1:], executor)

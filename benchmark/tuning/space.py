@@ -1,7 +1,7 @@
-"""The search space of a model: what its config declares, its rates, and always the values that a search begins with.
+"""Search space of a model: the ranges that its config declares, its rates, and always the initial values.
 
 A field is named as in the config, `a.b` for nested ones. The learning rate is searched from a tenth to ten times its
-first value, weight decay among powers of ten, unless the config declares otherwise; epochs where there are several
+first value, weight decay among powers of ten, unless the config declares otherwise; epochs if there are several
 lengths to choose among.
 """
 
@@ -39,19 +39,19 @@ def search_space(
     epochs: Sequence[int] = (),
     fields: Sequence[str] = (),
 ) -> Space:
-    """What the search of a model varies, by field; the values of `base` are always part of it.
+    """Return the ranges that the search of a model covers, by field; they always contain the values of `base`.
 
     Args:
         model: Registered name.
-        base: The config that the search starts from.
-        finetune: Whether a text encoder is trained: its learning rate is then searched like the model's.
-        epochs: Lengths of training; several: to choose among.
-        fields: Only these, and epochs where there are several lengths, each by its whole name or its last part; none:
+        base: Config that the search starts from.
+        finetune: True if a text encoder is trained: its learning rate is then searched like the model's.
+        epochs: Maximum number of epochs; several are searched.
+        fields: Fields to vary, beside epochs if there are several, each by its whole name or its last part; empty:
             all.
 
     Raises:
-        InputError: for a declared field that the config lacks, a value that it does not take, an interval on a
-            logarithmic scale whose first value is not positive, or fields that are not searched.
+        InputError: for a declared field that is missing from the config, a value that it does not accept, an interval
+            on a logarithmic scale whose first value is not positive, or fields that are not searched.
     """
     declared = type(base).search
     values = base.model_dump(mode="json")
@@ -72,14 +72,14 @@ def search_space(
 
 
 def describe(search: Search) -> str:
-    """For people: `64, 128, 256` or `0.0001 to 0.01 (log)`."""
+    """Describe a range: `64, 128, 256` or `0.0001 to 0.01 (log)`."""
     if isinstance(search, Choice):
         return ", ".join(map(str, search.values))
     return f"{search.low:g} to {search.high:g}" + (" (log)" if search.log else "")
 
 
 def space_content(space: Space) -> dict[str, Any]:
-    """The space as plain values, for files and hashes."""
+    """Return the space as plain values, for files and hashes."""
     return {
         field: {"choice": list(search.values)}
         if isinstance(search, Choice)
@@ -89,12 +89,12 @@ def space_content(space: Space) -> dict[str, Any]:
 
 
 def space_sha256(space: Space) -> str:
-    """What stands for the space: equal for equal fields and values, whatever the order of fields."""
+    """Return the sha256 of the space: equal for equal fields and values, whatever the order of fields."""
     return hashlib.sha256(json.dumps(space_content(space), sort_keys=True).encode()).hexdigest()
 
 
 def read(values: Mapping[str, Any], field: str) -> Any:
-    """The value of a field, `a.b` for nested ones, in the dump of a config; KeyError where there is none."""
+    """Return the value of a field, `a.b` for nested ones, in the dump of a config; KeyError if there is none."""
     found: Any = values
     for part in field.split("."):
         if not isinstance(found, Mapping):
@@ -104,7 +104,7 @@ def read(values: Mapping[str, Any], field: str) -> Any:
 
 
 def replaced(values: Mapping[str, Any], fields: Mapping[str, Value]) -> dict[str, Any]:
-    """The dump of a config with other values in some fields."""
+    """Return the dump of a config with other values in some fields."""
     result: dict[str, Any] = copy.deepcopy(dict(values))
     for field, value in fields.items():
         *parents, last = field.split(".")
@@ -116,7 +116,7 @@ def replaced(values: Mapping[str, Any], fields: Mapping[str, Value]) -> dict[str
 
 
 def differing(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a resolved config, as dumped, that differ from the model's defaults: what a study has to say."""
+    """Return the fields of a resolved config, as dumped, that differ from the model's defaults, for a study file."""
     default = model_class(model).config_class().model_dump(mode="json")
     found = {k: v for k, v in config.items() if k != "optimisation" and v != default.get(k)}
     usual = default["optimisation"]
@@ -125,7 +125,7 @@ def differing(model: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _searched(model: str, space: Space, asked: str) -> str:
-    """The field of a space that is asked for."""
+    """Find the field of a space with a name, in full or in short."""
     if asked in space:
         return asked
     found = [field for field in space if asked == field.rpartition(".")[2]]
@@ -149,14 +149,14 @@ def _check(model: str, base: ModelConfig, values: Mapping[str, Any], field: str,
         try:
             type(base).model_validate(replaced(values, {field: value}))
         except ValidationError as error:
-            # Other errors are of combinations: whether one holds is seen when it is tried.
+            # Other errors concern combinations of fields, which are checked when they are tried.
             own = next((e for e in error.errors() if e["loc"][: len(path)] == path), None)
             if own:
                 raise InputError(f"{where}: field '{field}' cannot be {value!r}: {own['msg']}") from None
 
 
 def _with_first(model: str, field: str, search: Search, value: Value) -> Search:
-    """The search with the first value in it."""
+    """Return the range with the first value in it."""
     if isinstance(search, Choice):
         return search if value in search.values else Choice(value, *search.values)
     where = f"search space of model '{model}', field '{field}'"
@@ -177,5 +177,5 @@ def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterable[str]:
 
 
 def _round(value: float) -> float:
-    """Without the dust of multiplying by ten."""
+    """Round off the last bits after a multiplication by ten."""
     return float(f"{value:.12g}")

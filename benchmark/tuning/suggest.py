@@ -1,8 +1,8 @@
-"""Which settings to try next: Optuna's tree-structured Parzen estimator (Bergstra et al. 2011).
+"""Suggestion of the next settings: Optuna's tree-structured Parzen estimator (Bergstra et al. 2011).
 
-Trials come in rounds of `ROUND`. What a trial tries depends on the search's seed, its number, the trials of earlier
-rounds and the settings (not the results) of those before it in its own round: on nothing that the number of workers, an
-interruption or the budget changes.
+Trials come in rounds of `ROUND`. The settings of a trial depend on the search's seed, its number, the trials of earlier
+rounds and the settings (not the results) of those before it in its own round, and not on the number of workers, an
+interruption or the budget.
 """
 
 from __future__ import annotations
@@ -25,25 +25,25 @@ if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution
 
 ROUND = 4
-#: Trials, the first settings among them, before the estimator is asked: until then settings are drawn at random.
+#: Number of trials, including the first settings, before the estimator is used: these settings are drawn at random.
 RANDOM_TRIALS = 8
 
 
 def suggest(
     space: Space, first: Fields, earlier: Sequence[Trial], peers: Mapping[int, Fields], number: int, seed: int
 ) -> Fields:
-    """The settings of a trial.
+    """Return the settings of a trial.
 
     Args:
-        space: What may vary.
-        first: What these fields begin with: trial 0.
+        space: Fields that vary, with their ranges.
+        first: Initial values of these fields: trial 0.
         earlier: The trials of earlier rounds, with their results.
         peers: Settings by number of the trials before this one in its round.
-        number: Of the trial, from 0.
-        seed: Of the search.
+        number: Number of the trial, from 0.
+        seed: Seed of the search.
 
     Raises:
-        InputError: when Optuna is not installed.
+        InputError: if Optuna is not installed.
     """
     if number == 0:
         return dict(first)
@@ -62,13 +62,13 @@ def suggest(
 
 
 def check_installed() -> None:
-    """Raises InputError, with what to do, when Optuna is not installed."""
+    """Raise InputError, with the command to install it, if Optuna is not installed."""
     with _quiet_optuna():
         pass
 
 
 def _told(trial: Trial, distributions: dict[str, BaseDistribution]) -> optuna.trial.FrozenTrial:
-    """What the estimator is told of a trial. One without a curve counts as worse than all others."""
+    """Return the value of a trial for the estimator. One without a curve counts as worse than all others."""
     import optuna
 
     states = optuna.trial.TrialState

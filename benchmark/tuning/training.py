@@ -1,7 +1,7 @@
-"""One training of a trial, in whichever process: the run that a study would make, without its evaluation.
+"""Training of a trial, in any process: the run that a study would make, without its evaluation.
 
-It gets the same data, model, seed and loop, so that a study with the settings found reproduces the validation MAE; it
-never asks for the test part.
+It gets the same data, model, seed and loop, so that a study with the found settings reproduces the validation MAE; it
+never reads the test part.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from benchmark.training.sweep import TrainingDiverged
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
 from protocols import InputError
 
-#: What every training gets before it may be ended as hopeless: of the epochs that a checkpoint may be chosen from, this
-#: share, and at least so many.
+#: Part of a training before it may be ended early: this share of the epochs that a checkpoint may be chosen from,
+#: and at least this number.
 GRACE, GRACE_EPOCHS = 0.25, 5
 
 
 @dataclass(frozen=True)
 class Training:
-    """The task of one training: plain values that travel between processes.
+    """Task of one training: plain values that are sent to other processes.
 
     Attributes:
-        trial: Its number.
+        trial: Number of the trial.
         spec: The run.
         root: Folder of the search, for text states shared between workers.
-        limits: By epoch, the best validation MAE that it must not be above; empty: never ended early.
+        limits: Limit of the best validation MAE by epoch, above which it is ended; empty: never ended early.
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
     """
@@ -49,22 +49,22 @@ class Training:
     plugins: tuple[str, ...] = ()
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
-        """A record of this training."""
+        """Make a record of this training."""
         dataset, seed = key_of(self.spec)
         return TrainingRecord(
             trial=self.trial, dataset=dataset, seed=seed, run=self.spec.id, status=status, error=error
         )
 
     def execute(self, report: Report) -> TrainingRecord:
-        """Train and say how it ended; an error is in the record, with the curve up to it: the search goes on."""
+        """Train and return the record; an error is in it, with the curve up to it, and the search continues."""
         started = time.perf_counter()
         curve: list[float | None] = []
         try:
             for plugin in self.plugins:
                 load_plugin(plugin)
             record = _train(self, report, curve)
-        except _Hopeless as hopeless:
-            record = self.ended("pruned", str(hopeless))
+        except _Pruned as pruned:
+            record = self.ended("pruned", str(pruned))
         except TrainingDiverged as error:
             record = self.ended("diverged", readable(str(error)))
         except InputError as error:
@@ -75,16 +75,16 @@ class Training:
         return record.model_copy(update={"curve": tuple(curve), "seconds": round(seconds, 3)})
 
     def accept(self, parcel: TrainingRecord) -> TrainingRecord:
-        """How it ended; the search keeps it in its journal."""
+        """Return the record, which the search keeps in its journal."""
         return parcel
 
     def lost(self, loss: Loss) -> TrainingRecord:
-        """The record of a training whose worker died or was ended: the next command tries it again."""
+        """Make the record of a training whose worker died or was ended: the next command tries it again."""
         return self.ended("failed", loss.reason)
 
 
-class _Hopeless(Exception):
-    """Ends a training from within its progress."""
+class _Pruned(Exception):
+    """Raised to end a training from within its progress."""
 
 
 def _train(training: Training, report: Report, curve: list[float | None]) -> TrainingRecord:
@@ -102,7 +102,9 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
             if training.limits and grace <= done < total:
                 limit = training.limits[min(done, len(training.limits)) - 1]
                 if best > limit:
-                    raise _Hopeless(f"best validation MAE {best:.4f} after epoch {done}, hopeless above {limit:.4f}")
+                    raise _Pruned(
+                        f"best validation MAE {best:.4f} after epoch {done}, ended early as it is above {limit:.4f}"
+                    )
 
         outcome = run.train(model, report, follow)
     if not math.isfinite(outcome.valid_mae):
@@ -112,7 +114,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
 
 
 def _unselected(model: SentimentModel, epochs: int) -> int:
-    """Epochs of the stages at the beginning that no checkpoint may be chosen from."""
+    """Return the number of epochs of the initial stages that no checkpoint may be chosen from."""
     count = 0
     for stage in model.stages(epochs):
         if stage.selects:

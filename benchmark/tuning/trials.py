@@ -1,4 +1,4 @@
-"""Trials: settings and how their trainings ended; which one is best; when a training is hopeless."""
+"""Trials: settings and the outcome of their trainings, the best of them, and the rule for ending trainings early."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from statistics import fmean, median, stdev
 from benchmark.tuning.journal import Key, Status, TrainingRecord
 from benchmark.tuning.space import EPOCHS, Fields
 
-#: Trials that must have ended well before any other is ended early.
+#: Number of trials that must have ended well before any other is ended early.
 FINISHED_BEFORE_PRUNING = 4
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One point of the search.
+    """Point of the search.
 
     Attributes:
-        number: From 0, the settings that the search begins with.
+        number: Number of the trial; 0 has the settings that the search begins with.
         fields: Settings.
-        keys: Its trainings, in order: data set and seed. The first says whether the others are worth it.
-        trainings: Those that have ended.
+        keys: Its trainings, in order: data set and seed. The first decides whether the others are run.
+        trainings: Trainings that have ended.
     """
 
     number: int
@@ -32,7 +32,7 @@ class Trial:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing is left to train: all have ended, or the first went wrong."""
+        """True if no training is left: all have ended, or the first did not end well."""
         first = self.trainings.get(self.keys[0])
         if first is None:
             return False
@@ -40,7 +40,7 @@ class Trial:
 
     @property
     def state(self) -> Status | None:
-        """`done` when every training is; else how the first that went wrong ended; None while trainings are left."""
+        """`done` if every training is; else the state of the first that did not end well; None while any is left."""
         if not self.ended:
             return None
         statuses = [training.status for training in self._in_order]
@@ -63,17 +63,17 @@ class Trial:
 
     @property
     def epochs(self) -> int:
-        """Of all trainings together."""
+        """Number of epochs of all trainings together."""
         return sum(len(t.curve) for t in self.trainings.values())
 
     @property
     def seconds(self) -> float:
-        """Of all trainings together."""
+        """Seconds of all trainings together."""
         return sum(t.seconds for t in self.trainings.values())
 
     @property
     def reason(self) -> str:
-        """Why it did not end well, in one line; else empty."""
+        """Reason why it did not end well, in one line; else empty."""
         return next((training.error for training in self._in_order if training.error), "")
 
     def running_minimum(self) -> list[float]:
@@ -91,13 +91,13 @@ class Trial:
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """The trials that are done, best first; the earlier of equal ones first."""
+    """Return the trials that are done, best first; the earlier of equal ones first."""
     done = [(t.valid_mae, t.number, t) for t in trials if t.valid_mae is not None]
     return [trial for _, _, trial in sorted(done, key=lambda row: row[:2])]
 
 
 def gain(trial: Trial, first: Trial) -> tuple[float, float | None] | None:
-    """By how much a trial's validation MAE is below that of the first settings, training by training.
+    """Return the decrease of a trial's validation MAE from that of the first settings, training by training.
 
     Returns:
         Mean and standard deviation over the trainings (None for a single one); None unless both are done.
@@ -109,15 +109,15 @@ def gain(trial: Trial, first: Trial) -> tuple[float, float | None] | None:
 
 
 def limits(earlier: Sequence[Trial], fields: Fields, *, lenient: bool = False) -> tuple[float, ...]:
-    """By epoch, what the best validation MAE of a trial's first training must not be above; empty: it cannot be said.
+    """Return, by epoch, the limit of the best validation MAE of a trial's first training; empty: no limit.
 
     The median over the finished trials, of as many epochs as `fields` names, of their best up to that epoch (Golovin
     et al. 2017); one that ended before keeps its last. Empty while too few have ended well.
 
     Args:
-        earlier: Trials to hold it against.
+        earlier: Trials to compare with.
         fields: Settings of the trial.
-        lenient: The worst of them in place of the median: where the first training is of one of several folds or data
+        lenient: Use the worst of them in place of the median: if the first training is of one of several folds or data
             sets, it says little of the others (on MOSI the rank correlation of a fold with the mean of four others was
             0.25, 0.66 and 0.81 in three searches).
     """

@@ -73,6 +73,13 @@ def test_a_misspelt_config_field_is_one_clear_line(name: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_initials_of_a_config_field_are_understood() -> None:
+    with pytest.raises(InputError, match=r"'lr'; did you mean optimisation\.learning_rate\?"):
+        resolve_config("text-only", {"lr": 0.1})
+    with pytest.raises(InputError, match=r"'lr'; did you mean learning_rate\?"):
+        resolve_config("text-only", {"optimisation": {"lr": 0.1}})
+
+
 @pytest.mark.parametrize("name", [name for name in MODELS if name != "constant"])
 def test_a_bad_config_value_names_its_field(name: str) -> None:
     with pytest.raises(InputError, match="width") as error:

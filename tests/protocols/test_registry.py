@@ -23,7 +23,25 @@ from protocols import (
     regimes,
     register_regime,
     registry,
+    unknown_name,
 )
+
+
+@pytest.mark.parametrize(
+    ("name", "known", "advice"),
+    [
+        ("MAE", ("mae", "mae_clipped", "corr"), "did you mean mae?"),
+        ("Mosi", ("mosi", "mosei"), "did you mean mosi?"),
+        ("MSOI", ("mosi", "lnln"), "did you mean mosi?"),
+        ("lnln", ("LNLN", "mult"), "did you mean LNLN?"),
+        ("lr", ("layers", "optimisation.learning_rate"), "did you mean optimisation.learning_rate?"),
+        ("x", ("mosi", "lnln"), "known: lnln, mosi"),
+        ("x", (), "known: none"),
+    ],
+)
+def test_an_unknown_name_suggests_the_nearest_known_ones(name: str, known: tuple[str, ...], advice: str) -> None:
+    assert str(unknown_name("word", name, known)) == f"unknown word '{name}'; {advice}"
+
 
 PLUGIN = '''
 from dataclasses import dataclass

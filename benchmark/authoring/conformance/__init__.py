@@ -1,12 +1,12 @@
-"""What every model must keep, whoever wrote it: shapes, invariances, gradients, seeds, learning, and what it costs.
+"""Properties required of every model: shapes, invariances, gradients, seeds, learning; and its cost.
 
 >>> from benchmark.authoring.conformance import check_model
 >>> report = check_model("late-fusion-dropout")
 >>> report.passed
 True
 
-`sentibench models check` is the same from the command line. `checks` are grouped by subject, one small function each;
-`batches` makes the random samples they are made on. May be imported by `benchmark.cli` and by tests.
+`sentibench models check` does the same on the command line. `checks` are grouped by subject, one small function each;
+`batches` makes their random samples. May be imported by `benchmark.cli` and by tests.
 """
 
 from benchmark.authoring.conformance.check import Check, Violation

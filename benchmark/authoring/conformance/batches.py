@@ -1,4 +1,4 @@
-"""Random samples to check models on: ragged lengths, erased frames, and what is done to them."""
+"""Random samples to check models on: ragged lengths, erased frames, and changes of them."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from baselines import Batch, EncoderLayers, InputSpec, SentimentModel, Sequences
 from benchmark.data.erasing import erase
 from protocols import MODALITIES, Modality
 
-#: Small widths, none equal to another.
+#: Small widths, all different.
 SPEC = InputSpec(text=24, audio=5, vision=7, train_samples=64)
-#: Longest text, audio and vision of a random batch, unless told otherwise.
+#: Default maximum lengths of text, audio and vision of a random batch.
 LONGEST = (7, 12, 9)
 
 
 class ToyLayers(EncoderLayers):
-    """A text encoder of two layers with weights of its own seed, for models that work inside one.
+    """Text encoder of two layers with weights of its own seed, for models that work inside one.
 
     Args:
         width: D of embeddings and states.
-        trainable: Whether the layers are fine-tuned; where they are not, this module has no parameters.
+        trainable: True for fine-tuned layers; otherwise this module has no parameters.
     """
 
     def __init__(self, width: int, trainable: bool = False) -> None:
@@ -41,7 +41,7 @@ class ToyLayers(EncoderLayers):
     def forward(
         self, embeddings: Tensor, length: Tensor, before: Callable[[int, Tensor], Tensor] | None = None
     ) -> Tensor:
-        """Both layers, padding hidden; zeros on padding."""
+        """Apply both layers, with padding hidden; zeros on padding."""
         padding = torch.arange(embeddings.shape[1], device=embeddings.device)[None, :] >= length[:, None]
         states = embeddings
         for number, layer in enumerate(self._layers[0]):
@@ -50,14 +50,14 @@ class ToyLayers(EncoderLayers):
         return states.masked_fill(padding[..., None], 0.0)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> ToyLayers:
-        if not self.trainable:  # frozen layers are no part of this module, and move all the same
+        if not self.trainable:  # frozen layers are not part of this module, but move with it
             self._layers[0]._apply(fn)  # type: ignore[no-untyped-call]
         super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
         return self
 
 
 def with_encoder(cls: type[SentimentModel], spec: InputSpec, trainable: bool = False) -> InputSpec:
-    """The sizes, with a toy encoder where the model works inside one."""
+    """Return the sizes, with a toy encoder for a model that works inside one."""
     return replace(spec, encoder=ToyLayers(spec.text, trainable)) if cls.info.needs_encoder else spec
 
 
@@ -70,15 +70,15 @@ def make_batch(
     fixed: bool = False,
     informed: bool = False,
 ) -> Batch:
-    """Random sequences of which nothing is erased.
+    """Make random sequences of which nothing is erased.
 
     Args:
-        samples: How many.
-        spec: Widths.
-        longest: Lengths are from 1 to these, of text, audio and vision.
-        seed: Another one, other samples.
-        fixed: Whether all lengths are the longest.
-        informed: Whether the batch says what is observed, as models that declare `mask_informed` get it.
+        samples: Number of samples.
+        spec: Widths of the inputs.
+        longest: Maximum lengths of text, audio and vision; lengths start at 1.
+        seed: Seed of the samples.
+        fixed: True if all lengths are the maximum.
+        informed: True if the batch has the masks, as for models that declare `mask_informed`.
     """
     generator = torch.Generator().manual_seed(seed)
     parts = []
@@ -102,7 +102,7 @@ def make_train_batch(
     fixed: bool = False,
     informed: bool = False,
 ) -> TrainBatch:
-    """A complete batch, the same with frames erased at `rate`, and the label: a standardised sum of the means.
+    """Make a complete batch, the same with frames erased at `rate`, and the label: a standardised sum of the means.
 
     The other options are those of `make_batch`.
     """
@@ -131,12 +131,12 @@ def make_train_batch(
 
 
 def informed_of(batch: Batch, observed: Mapping[Modality, Tensor]) -> Batch:
-    """The same samples, and what of them is observed, by modality `(B, T)` bool."""
+    """Make the same samples, with the observed positions by modality, `(B, T)` bool."""
     return replace(batch, observed=dict(observed), integrity=_integrity(batch, observed))
 
 
 def pad(batch: Batch, steps: int) -> Batch:
-    """The same samples with `steps` more zeros behind each modality."""
+    """Append `steps` zeros to each modality of the same samples."""
     return _each(
         batch,
         lambda s: Sequences(nn.functional.pad(s.values, (0, 0, 0, steps)), s.length),
@@ -145,13 +145,13 @@ def pad(batch: Batch, steps: int) -> Batch:
 
 
 def rows(batch: Batch, chosen: Sequence[int] | Tensor) -> Batch:
-    """Some samples, in the order given."""
+    """Select some samples, in the given order."""
     index = torch.as_tensor(chosen)
     return _each(batch, lambda s: Sequences(s.values[index], s.length[index]), lambda flags, _: flags[index])
 
 
 def trimmed(batch: Batch) -> Batch:
-    """The same samples, each modality as long as its longest sample, as the suite makes its batches."""
+    """Trim each modality to its longest sample, as the suite makes its batches."""
     return _each(
         batch,
         lambda s: Sequences(s.values[:, : int(s.length.max())], s.length),
@@ -160,7 +160,7 @@ def trimmed(batch: Batch) -> Batch:
 
 
 def erased(batch: Batch, *modalities: str) -> Batch:
-    """The same samples with whole modalities replaced by zeros; all of them when none is named."""
+    """Replace whole modalities by zeros; all of them if none is named."""
     gone = modalities or MODALITIES
     parts = (
         Sequences(torch.zeros_like(batch[m].values), batch[m].length) if m in gone else batch[m] for m in MODALITIES
@@ -172,18 +172,18 @@ def erased(batch: Batch, *modalities: str) -> Batch:
 
 
 def with_values(batch: Batch, values: Mapping[Modality, Tensor]) -> Batch:
-    """The same samples with other values `(B, T, D)` in some modalities, and everything else as it was."""
+    """Replace the values `(B, T, D)` of some modalities."""
     parts: dict[str, Any] = {m: Sequences(v, batch[m].length) for m, v in values.items()}
     return replace(batch, **parts)
 
 
 def copied(batch: Batch) -> Batch:
-    """The same samples in memory of their own."""
+    """Copy the samples into their own memory."""
     return _each(batch, lambda s: Sequences(s.values.clone(), s.length.clone()), lambda flags, _: flags.clone())
 
 
 def on_device(batch: TrainBatch, device: torch.device) -> TrainBatch:
-    """The same training batch on a device."""
+    """Move a training batch to a device."""
     return TrainBatch(
         input=batch.input.to(device),
         complete=batch.complete.to(device),
@@ -200,7 +200,7 @@ def _each(
     change: Callable[[Sequences], Sequences],
     change_flags: Callable[[Tensor, Sequences], Tensor],
 ) -> Batch:
-    """The batch with every modality changed, and the flags of what is observed along with it."""
+    """Change every modality of the batch, and the flags of observed positions along with it."""
     result = Batch(*(change(batch[m]) for m in MODALITIES))
     if batch.observed is None:
         return result

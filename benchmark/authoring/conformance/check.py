@@ -1,4 +1,4 @@
-"""What a check is."""
+"""Checks, and their results as exceptions."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from benchmark.authoring.conformance.subject import Subject
 
 
 class Violation(Exception):
-    """A model does not keep a property; the message says what was found, in one line, with numbers."""
+    """Raised when a model does not keep a property; the message gives the finding, in one line, with numbers."""
 
 
 class NotApplicable(Exception):
-    """A property cannot be asked of this model, or not on this machine; the message says why."""
+    """Raised when a property does not apply to this model, or cannot be checked here; the message gives the reason."""
 
 
 @dataclass(frozen=True)
 class Check:
-    """A property that every model must keep.
+    """Property required of every model.
 
     Attributes:
-        name: One word or two, hyphenated.
-        statement: The property, in a line.
-        run: Tries it. Returns what was found where that is worth knowing, else an empty text; raises Violation,
-            NotApplicable, or whatever the model raises.
+        name: Name, one word or two, hyphenated.
+        statement: Statement of the property, one line.
+        run: Function that checks it. Returns a finding worth reporting, else an empty text; raises Violation,
+            NotApplicable, or any error of the model.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Check:
 
 
 def check(name: str, statement: str) -> Callable[[Callable[[Subject], str]], Check]:
-    """Decorator: a function of a subject as a check."""
+    """Return a decorator that makes a function of a subject a check."""
     return lambda run: Check(name, statement, run)
 
 
 def require(holds: bool, found: str) -> None:
-    """Raise Violation with what was found, unless it holds."""
+    """Raise Violation with the finding unless the condition holds."""
     if not holds:
         raise Violation(found)

@@ -1,4 +1,4 @@
-"""What a model costs: parameters, operations, time and memory at the lengths of a typical batch of MOSI.
+"""Cost of a model: parameters, operations, time and memory at the lengths of a typical batch of MOSI.
 
 Times are those of this machine and its load; parameters, operations and memory are the same everywhere. The text
 encoder is in none of them: a model that works inside one is measured around layers that do nothing.
@@ -27,24 +27,24 @@ from benchmark.training.operations import count_flops
 COST_SPEC = InputSpec(text=384, audio=5, vision=20, train_samples=1284)
 COST_LENGTHS = (25, 60, 80)
 COST_BATCH = 32
-#: Smaller batches: memory grows from the one to the whole, operations are counted on the other.
+#: Size of the smaller batches: memory grows from one to the whole, operations are counted on the other.
 _QUARTER, _FEW = 8, 4
 
 
 class Cost(BaseModel):
-    """What a model costs for batches of 32 samples of 25 tokens, 60 audio and 80 vision steps.
+    """Cost of a model for batches of 32 samples of 25 tokens, 60 audio and 80 vision steps.
 
     Attributes:
-        parameters: All of the model's.
+        parameters: Number of all parameters of the model.
         flops_per_sample: Floating point operations (a multiplication and an addition are two) of one prediction, in
             products of matrices, convolutions and attention; element-wise work is not counted.
-        training_flops_per_sample: The same of one training step, the dearest of all stages, both directions.
-        train_step_ms: Milliseconds of a training step on a batch, the dearest of all stages; median of a few.
+        training_flops_per_sample: As above, for one training step of the most expensive stage, both directions.
+        train_step_ms: Milliseconds of a training step on a batch, for the most expensive stage; median of a few.
         predict_ms: Milliseconds of predicting a batch; median of a few.
-        peak_memory_mb: MiB that tensors hold at most in a training step: parameters, gradients, optimiser, batch and
-            everything between; the dearest of all stages.
-        memory_per_sample_mb: MiB by which that grows with every sample in the batch.
-        threads: That torch used.
+        peak_memory_mb: Peak MiB of tensors in a training step: parameters, gradients, optimiser, batch and
+            everything between; for the most expensive stage.
+        memory_per_sample_mb: Growth of the peak per sample of the batch, in MiB.
+        threads: Number of threads that torch used.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -62,13 +62,13 @@ class Cost(BaseModel):
 def measure_cost(
     cls: type[SentimentModel], config: ModelConfig, spec: InputSpec = COST_SPEC, seconds: float = 4.0
 ) -> Cost:
-    """Measure on the processor; random numbers of the caller are not used up.
+    """Measure the cost on the processor; random numbers of the caller are not used up.
 
     Args:
-        cls: The model's class.
-        config: Its config.
-        spec: Sizes.
-        seconds: That timing may take at most, beyond one step of every kind.
+        cls: Class of the model.
+        config: Config of the model.
+        spec: Sizes of the inputs.
+        seconds: Maximum seconds of timing, beyond one step of every kind.
     """
     with contained():
         torch.manual_seed(0)
@@ -112,7 +112,7 @@ def measure_cost(
 
 
 def _state(optimiser: torch.optim.Optimizer) -> int:
-    """Bytes of what an optimiser remembers."""
+    """Count the bytes of an optimiser's state."""
     return sum(t.nbytes for kept in optimiser.state.values() for t in kept.values() if isinstance(t, torch.Tensor))
 
 
@@ -124,7 +124,7 @@ def _peak(act: Callable[[], object]) -> int:
 
 
 def _milliseconds(act: Callable[[], object], seconds: float, repeats: int = 5) -> float:
-    """Median of several calls; fewer where time runs out."""
+    """Return the median of several calls; fewer if time runs out."""
     found: list[float] = []
     deadline = time.perf_counter() + seconds
     while len(found) < repeats and (not found or time.perf_counter() < deadline):

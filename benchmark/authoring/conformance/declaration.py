@@ -1,4 +1,4 @@
-"""Checks of what a model says of itself: name, info, config, stages, parameter groups."""
+"""Checks of a model's declarations: name, info, config, stages, parameter groups."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CODE_HOST = re.compile(r"https?://(www\.)?(github|gitlab|bitbucket|huggingface|
 
 @check("name", "lowercase words and digits joined by hyphens")
 def name(subject: Subject) -> str:
-    """A name that tables, file names and comma-separated options can carry."""
+    """Check that tables, file names and comma-separated options can contain the name."""
     found = getattr(subject.cls, "name", "")
     require(bool(_NAME.fullmatch(found)), f"name '{found}'; expected a form such as late-fusion-2")
     return ""
@@ -28,7 +28,7 @@ def name(subject: Subject) -> str:
 
 @check("info", "title, paper, year, links and differences are filled in")
 def info(subject: Subject) -> str:
-    """What tables and the list of models print."""
+    """Check the fields that tables and the list of models print."""
     given = subject.cls.info
     for field in ("title", "paper"):
         text = getattr(given, field)
@@ -48,9 +48,9 @@ def info(subject: Subject) -> str:
 
 @check("config", "frozen, refuses unknown fields, survives copy, pickle, JSON")
 def config(subject: Subject) -> str:
-    """What makes a run's identity and its record."""
+    """Check the parts of a run's identity and record."""
     cls = subject.cls.config_class
-    require(issubclass(cls, ModelConfig), f"{cls.__name__} is no ModelConfig")
+    require(issubclass(cls, ModelConfig), f"{cls.__name__} is not a ModelConfig")
     require(
         type(subject.config) is cls, f"config_class is {cls.__name__}, the config a {type(subject.config).__name__}"
     )
@@ -74,13 +74,13 @@ def config(subject: Subject) -> str:
     if not subject.cls.info.variant_of:  # a variant's config is made at run time and cannot be found by its name
         ways["pickle"] = pickle.loads(pickle.dumps(subject.config))
     for way, other in ways.items():
-        require(other == subject.config, f"after {way} the config is another one")
+        require(other == subject.config, f"after {way} the config differs")
     return ""
 
 
-@check("search", "what tuning may vary are valid values of config fields")
+@check("search", "the search space has valid values of config fields")
 def search(subject: Subject) -> str:
-    """The declared search space: both ends of intervals, every choice."""
+    """Check the declared search space: both ends of intervals, every choice."""
     cls = subject.cls.config_class
     if not cls.search:
         raise NotApplicable("the config declares no search space")
@@ -91,12 +91,12 @@ def search(subject: Subject) -> str:
                 cls.model_validate(_nested(cls(), field.split("."), value))
             except (ValidationError, KeyError) as error:
                 reason = " ".join(str(error).split())
-                raise Violation(f"search of '{field}': {value!r} makes no valid config: {reason[:160]}") from error
+                raise Violation(f"search of '{field}': {value!r} makes an invalid config: {reason[:160]}") from error
     return ""
 
 
 def _nested(values: Any, path: list[str], value: object) -> dict[str, Any]:
-    """The fields of a config with one replaced; KeyError where there is none of that name."""
+    """Replace one field of a config; KeyError for an unknown name."""
     found = {k: getattr(values, k) for k in type(values).model_fields}
     head, *rest = path
     if head not in found:
@@ -108,7 +108,7 @@ def _nested(values: Any, path: list[str], value: object) -> dict[str, Any]:
 
 @check("stages", "stages divide any budget; the last may choose the checkpoint")
 def stages(subject: Subject) -> str:
-    """Budgets from nothing to much."""
+    """Check budgets from nothing to large."""
     model = subject.build()
     if not any(True for _ in model.parameters()):
         require(model.stages(10) == [], "a model without parameters names stages of training")
@@ -129,7 +129,7 @@ def stages(subject: Subject) -> str:
 
 @check("groups", "groups hold the model's parameters, each once in a sweep")
 def groups(subject: Subject) -> str:
-    """What the optimiser of every sweep is given."""
+    """Check the parameters that the optimiser of every sweep is given."""
     model = subject.build()
     names = {id(p): key for key, p in model.named_parameters()}
     if not names:

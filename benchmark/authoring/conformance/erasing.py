@@ -1,4 +1,4 @@
-"""The check that nothing of what is erased is left: no value, no sign, and nothing that it adds to other numbers."""
+"""Check that erased values leave no trace: no value, no sign, and no rounding in other numbers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from benchmark.data.ragged import HostRagged
 from benchmark.data.scaling import Scaler
 from protocols import MODALITIES, Layout, Masks, Modality, parse
 
-#: Whole modalities, single positions, and noise beside both.
+#: Scenarios of the check: whole modalities, single positions, and noise beside both.
 SCENARIOS = (
     "drop(rate=1)",
     "random_positions(rate=0.5)",
@@ -29,7 +29,7 @@ SCENARIOS = (
 
 @check("erased", "no bit of what is erased changes a prediction")
 def erased(subject: Subject) -> str:
-    """The same samples with other values where they are erased, and batches with other signs of zero there."""
+    """Check samples with other values at erased positions, and batches with other signs of zero there."""
     model = subject.practised()
     with torch.no_grad():
         for scenario in SCENARIOS:
@@ -51,18 +51,18 @@ def erased(subject: Subject) -> str:
 
 
 def _predicted(model: SentimentModel, batch: Batch) -> Tensor:
-    """Sentiment; random numbers and NaN, of which other checks complain, make no difference."""
+    """Predict the sentiment; random numbers and NaN, which other checks report, make no difference."""
     torch.manual_seed(5)
     return model(batch).sentiment.nan_to_num()
 
 
 def _devices() -> list[torch.device]:
-    """Where batches are made: values are erased by other code on an accelerator."""
+    """Return the devices on which batches are made: values are erased by other code on an accelerator."""
     return [torch.device(name) for name in ("cpu", "cuda") if name == "cpu" or torch.cuda.is_available()]
 
 
 def _twins(subject: Subject, scenario: str, device: torch.device) -> list[Batch]:
-    """A batch of word vectors, audio and vision, and its twin, both masked by the code that studies use.
+    """Make a batch of word vectors, audio and vision, and its twin, both masked by the code that studies use.
 
     Where the twin is erased, its numbers had the other sign and twice the size; at gaps of the data they are -0.0.
     """
@@ -89,7 +89,7 @@ def _twins(subject: Subject, scenario: str, device: torch.device) -> list[Batch]
 
 
 def _stream(values: Tensor, factor: float, masks: Masks, modality: Modality) -> HostRagged:
-    """Values `(P, D)` to be scaled and read: times the factor where erased, zeros of its sign at gaps of the data."""
+    """Return values `(P, D)` to scale: times the factor where erased, zeros of its sign at gaps of the data."""
     left, recorded = (torch.from_numpy(of[modality])[:, None] for of in (masks.observed, masks.layout.observed))
     scaler = Scaler.fit([values[left[:, 0]]], values.shape[1], "log")
     held = torch.where(left, values, factor * torch.where(recorded, values, 0.0))
@@ -100,12 +100,12 @@ def _stream(values: Tensor, factor: float, masks: Masks, modality: Modality) -> 
 
 
 def _negative_zeros(batch: Batch) -> Batch:
-    """The batch with -0.0 for every zero: at what is erased and on padding."""
+    """Replace every zero by -0.0, at erased positions and on padding."""
     return with_values(batch, {m: batch[m].values.masked_fill(batch[m].values == 0, -0.0) for m in MODALITIES})
 
 
 def _bits(values: Tensor) -> Tensor:
-    """float32 numbers as they are stored."""
+    """Return float32 numbers as they are stored."""
     return values.view(torch.int32)
 
 

@@ -1,4 +1,4 @@
-"""Checks that a prediction is a function of its own sample, and of nothing around it."""
+"""Checks that a prediction depends on its own sample only."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmark.authoring.conformance.check import Check, NotApplicable, check, r
 from benchmark.authoring.conformance.subject import Subject
 from protocols import MODALITIES, Modality
 
-#: Differences up to this, absolute and relative, are rounding.
+#: Maximum absolute and relative difference due to rounding.
 TOLERANCE = 1e-5
 
 
 @check("padding", "zeros behind a sample change no prediction")
 def padding(subject: Subject) -> str:
-    """Padding in all modalities together and in each alone."""
+    """Check padding in all modalities together and in each alone."""
     model, batch = subject.practised(), trimmed(subject.batch(6))
     worst = 0.0
     with torch.no_grad():
@@ -33,7 +33,7 @@ def padding(subject: Subject) -> str:
 
 @check("order", "the order of samples in a batch changes no prediction")
 def order(subject: Subject) -> str:
-    """A permutation and its mirror image."""
+    """Check a permutation and its mirror image."""
     model, batch = subject.practised(), subject.batch(6)
     permutation = torch.randperm(6, generator=torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -47,7 +47,7 @@ def order(subject: Subject) -> str:
 
 @check("company", "a sample alone is predicted as in any batch")
 def company(subject: Subject) -> str:
-    """Every sample alone, trimmed to its own length, and among others."""
+    """Check every sample alone, trimmed to its own length, and among others."""
     model, batch = subject.practised(), subject.batch(6)
     worst = 0.0
     with torch.no_grad():
@@ -63,7 +63,7 @@ def company(subject: Subject) -> str:
 
 @check("own-gradient", "a prediction has a gradient in its own sample only")
 def own_gradient(subject: Subject) -> str:
-    """Through the values of every modality, in eval mode."""
+    """Check gradients through the values of every modality, in eval mode."""
     model, batch = subject.practised(), subject.batch(4)
     leaves = {m: batch[m].values.clone().requires_grad_(True) for m in MODALITIES}
     sentiment = model(with_values(batch, leaves)).sentiment
@@ -81,7 +81,7 @@ def own_gradient(subject: Subject) -> str:
 
 @check("modalities", "reads the modalities it names, and no other")
 def modalities(subject: Subject) -> str:
-    """Erasing a modality changes predictions exactly where the model says that it reads it."""
+    """Check that erasing a modality changes predictions exactly if the model declares to read it."""
     model, batch = subject.practised(), subject.batch(6)
     declared = model.info.modalities
     with torch.no_grad():
@@ -97,7 +97,7 @@ def modalities(subject: Subject) -> str:
 
 @check("masks", "reads what is observed if it declares so, and only then")
 def masks(subject: Subject) -> str:
-    """Models that do not declare `mask_informed` must not look, should a batch say it all the same."""
+    """Check that models without `mask_informed` ignore the masks, even if a batch has them."""
     model, declared = subject.practised(), subject.cls.info.mask_informed
     batch = subject.batch(6)
     generator = torch.Generator().manual_seed(2)
@@ -119,7 +119,7 @@ def masks(subject: Subject) -> str:
 
 
 def _with_modality(batch: Batch, other: Batch, modality: Modality) -> Batch:
-    """The batch with one modality, and what is known of it, from another one of the same samples."""
+    """Replace one modality of a batch, and its masks, by those of another batch of the same samples."""
     result = Batch(*((other if m == modality else batch)[m] for m in MODALITIES))
     if batch.observed is None or other.observed is None:
         return result
@@ -127,7 +127,7 @@ def _with_modality(batch: Batch, other: Batch, modality: Modality) -> Batch:
 
 
 def _same(found: Tensor, expected: Tensor, where: str) -> float:
-    """The largest difference; raises Violation where it is more than rounding."""
+    """Return the largest difference; raises Violation if it is more than rounding."""
     difference = (found - expected).abs()
     worst = float(difference.max()) if bool(difference.isfinite().all()) else float("nan")
     require(

@@ -1,4 +1,4 @@
-"""The random state and the settings of this process: kept while a check runs, and compared."""
+"""Random state and settings of this process: restored after a check, and compared."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-#: What a model may not change in the process it runs in, by the name that messages use.
+#: Settings that a model must not change in its process, by their name in messages.
 State = dict[str, object]
 
 
 @contextmanager
 def contained() -> Iterator[None]:
-    """Whatever happens within it, global generators and settings are afterwards as they were."""
+    """Context after which global generators and settings are as before."""
     # The global generators are only saved and put back: a model under check may draw from them.
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002
     threads, dtype, grad = torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled()
@@ -35,7 +35,7 @@ def contained() -> Iterator[None]:
 
 
 def global_state() -> State:
-    """What of this process a model may never change, not even in training."""
+    """Return the state of this process that a model must never change, not even in training."""
     kind, keys, *rest = np.random.get_state()  # noqa: NPY002
     return {
         "Python's global random generator": random.getstate(),
@@ -48,5 +48,5 @@ def global_state() -> State:
 
 
 def changed(before: State, after: State) -> list[str]:
-    """Names of what differs."""
+    """Return the names of differing parts."""
     return [what for what in before if before[what] != after[what]]

@@ -17,11 +17,11 @@ from benchmark.authoring.conformance.report import CheckResult, ConformanceRepor
 from benchmark.authoring.conformance.subject import RATES, Subject
 from protocols import MODALITIES, unknown_name
 
-#: Every check, in the order in which tables show them.
+#: All checks, in the order of tables.
 CHECKS: Mapping[str, Check] = {
     c.name: c for module in (declaration, predictions, invariance, erasing, state, training) for c in module.CHECKS
 }
-#: The last check of a report: that costs can be measured. It has a result of its own, not only a verdict.
+#: Last check of a report, that the cost can be measured. Its result is more than a verdict.
 COST = Check("cost", "speed, operations and memory can be measured", lambda subject: "")
 
 
@@ -35,16 +35,16 @@ def check_model(
     seconds: float = 40.0,
     progress: Callable[[str], None] | None = None,
 ) -> ConformanceReport:
-    """Ask of a model everything that every model must keep.
+    """Check a model for all required properties.
 
     Args:
-        model: Its registered name, or a class that has `name`, `info` and `config_class`.
+        model: Registered name, or a class that has `name`, `info` and `config_class`.
         config: Fields that differ from its defaults.
-        spec: Widths of the inputs, small ones by default; an encoder is made where the model needs one.
-        only: Names of checks; all of them by default.
-        cost: Whether to measure what it costs at standard sizes as well; not done with `only`, unless `cost` is in it.
-        seconds: Time that learning by heart may take before it counts as failed; the other checks take what they take.
-        progress: Told the name of each check before it begins.
+        spec: Widths of the inputs; default: small ones. An encoder is made if the model needs one.
+        only: Names of checks; default: all of them.
+        cost: True to also measure the cost at standard sizes; not done with `only`, unless `cost` is in it.
+        seconds: Time limit for overfitting sixteen samples; the other checks have no limit.
+        progress: Function called with the name of each check before it begins.
 
     Raises:
         InputError: for an unknown model or check, and for a bad config.
@@ -90,7 +90,7 @@ def subject_of(
     seconds: float = 40.0,
     rates: tuple[float, ...] = RATES,
 ) -> Subject:
-    """The subject of a model's checks; raises InputError for an unknown model and a bad config."""
+    """Return the subject of a model's checks; raises InputError for an unknown model and a bad config."""
     if isinstance(model, str):
         return Subject(model_class(model), resolve_config(model, config), spec, seconds, rates)
     values = config if isinstance(config, ModelConfig) else model.config_class.model_validate(dict(config or {}))
@@ -98,7 +98,7 @@ def subject_of(
 
 
 def run_check(subject: Subject, check: Check) -> CheckResult:
-    """One check; whatever the model raises is a failure, not an error. The process is left as it was."""
+    """Run one check; any error of the model is a failure. The process is left as it was."""
     started = time.perf_counter()
     status, detail, trace = "passed", "", ""
     try:
@@ -123,7 +123,7 @@ def run_check(subject: Subject, check: Check) -> CheckResult:
 
 
 def _raised(error: Exception) -> str:
-    """`ValueError: the message (file.py:12)`: what was raised, and the last line outside this kit and torch."""
+    """Format an error and the last line outside this kit and torch: `ValueError: the message (file.py:12)`."""
     here, frames = Path(__file__).parent, traceback.extract_tb(error.__traceback__)
     theirs = [f for f in frames if Path(f.filename).parent != here and "site-packages" not in f.filename]
     where = f" ({Path(theirs[-1].filename).name}:{theirs[-1].lineno})" if theirs else ""

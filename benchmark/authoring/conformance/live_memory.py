@@ -1,4 +1,4 @@
-"""Memory that tensors hold while something is computed, on any device, exactly and the same on every machine."""
+"""Memory of tensors during a computation, on any device, exact and equal on every machine."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch.utils._pytree import tree_leaves
 
 
 class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of every tensor that an operation makes, until it is freed; and the most there were at once.
+    """Counts the bytes of every tensor that an operation makes, until it is freed, and the peak.
 
-    What an operation needs inside itself is not seen, nor what the interpreter and the libraries hold.
+    Memory used inside an operation, by the interpreter or by libraries is not counted.
 
     Attributes:
-        peak: Most bytes at once since the start, beyond those that were there before.
+        peak: Peak bytes since the start, beyond those that existed before.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Run an operation and count what it made; views and changes in place make nothing."""
+        """Run an operation and count its results; views and changes in place make nothing."""
         result = func(*args, **(kwargs or {}))
         if not _aliases(func):
             for tensor in (result,) if isinstance(result, torch.Tensor) else tree_leaves(result):
@@ -65,5 +65,5 @@ class LiveMemory(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @cache
 def _aliases(func: torch._ops.OpOverload) -> bool:
-    """Whether what an operation returns lies in the memory of what it was given."""
+    """Return True if the result of an operation lies in the memory of its inputs."""
     return any(returned.alias_info is not None for returned in func._schema.returns)

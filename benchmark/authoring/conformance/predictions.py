@@ -1,4 +1,4 @@
-"""Checks of predictions: their shapes, and that they are finite whatever comes."""
+"""Checks of predictions: their shapes, and that they are finite for all inputs."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from benchmark.authoring.conformance.check import Check, check, require
 from benchmark.authoring.conformance.subject import Subject, steps, total
 from protocols import MODALITIES, Modality
 
-#: Longest text, audio and vision that the public files hold; 512 tokens are what text encoders read at most.
+#: Maximum lengths of text, audio and vision in the public files; text encoders read at most 512 tokens.
 LONGEST_KNOWN = (512, 500, 500)
 
 
 @check("shapes", "shapes, dtypes and ranges are those of the contract")
 def shapes(subject: Subject) -> str:
-    """One sample and several."""
+    """Check one sample and several."""
     model, said = subject.practised(), []
     for samples in (1, 5):
         with torch.no_grad():
@@ -42,7 +42,7 @@ def shapes(subject: Subject) -> str:
 
 @check("missing", "finite whichever modalities are erased, all of them included")
 def missing(subject: Subject) -> str:
-    """All eight subsets of text, audio and vision."""
+    """Check all eight subsets of text, audio and vision."""
     model, batch = subject.practised(), subject.batch(4)
     subsets = [gone for count in range(len(MODALITIES) + 1) for gone in combinations(MODALITIES, count)]
     for gone in subsets:
@@ -53,7 +53,7 @@ def missing(subject: Subject) -> str:
 
 @check("short", "works on sequences of one step and vectors of one number")
 def short(subject: Subject) -> str:
-    """Length 1 at the subject's widths, and at widths of 1."""
+    """Check length 1 at the subject's widths, and at widths of 1."""
     for spec in (subject.spec, InputSpec(text=1, audio=1, vision=1, train_samples=subject.spec.train_samples)):
         model = subject.build(spec=spec)
         batch = subject.train_batch(3, spec=spec, longest=(1, 1, 1))
@@ -68,7 +68,7 @@ def short(subject: Subject) -> str:
 
 @check("long", "works on text of 512, audio and vision of 500 steps")
 def long(subject: Subject) -> str:
-    """No table of positions ends before the data does."""
+    """Check that no table of positions is shorter than the data."""
     model = subject.build()
     batch = subject.train_batch(2, longest=LONGEST_KNOWN, fixed=True)
     _finite(model, batch.input, f"lengths {LONGEST_KNOWN}")
@@ -81,7 +81,7 @@ def long(subject: Subject) -> str:
 
 @check("huge", "finite for inputs 10,000 times too large")
 def huge(subject: Subject) -> str:
-    """Each modality alone and all together."""
+    """Check each modality alone and all together."""
     model = subject.practised()
     for chosen in ((modality,) for modality in MODALITIES):
         _finite(model, _scaled(subject.batch(3), chosen), f"{chosen[0]} times 10,000")

@@ -1,4 +1,4 @@
-"""What the kit found, as values that can be written as JSON and read back."""
+"""Results of the kit, as values that can be written as JSON and read back."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Status = Literal["passed", "failed", "skipped"]
 
 
 class CheckResult(BaseModel):
-    """The outcome of one check.
+    """Outcome of one check.
 
     Attributes:
-        name, statement: The check's.
-        status: `skipped` where the property cannot be asked of the model, or not on this machine.
-        detail: What was found, in a line; why, where it failed or was skipped.
-        seconds: How long it took.
-        traceback: Of an error that the model raised.
+        name, statement: Name and statement of the check.
+        status: `passed`, `failed`, or `skipped` if the property does not apply to the model, or not on this machine.
+        detail: Finding in one line; the reason if it failed or was skipped.
+        seconds: Duration in seconds.
+        traceback: Traceback of an error that the model raised.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -33,16 +33,16 @@ class CheckResult(BaseModel):
 
 
 class ConformanceReport(BaseModel):
-    """Everything the kit found about a model.
+    """Results of all checks of a model.
 
     Attributes:
-        schema_version: Of this form; rises when a field changes its meaning.
-        model: Name.
+        schema_version: Version of this form; raised when a field changes its meaning.
+        model: Name of the model.
         config: All fields of the config it was checked with.
         widths: Width of text, audio and vision in the checks.
-        results: One a check, in order.
-        cost: What it costs at standard sizes; None where that was not measured.
-        seconds: How long everything took.
+        results: Results in order, one per check.
+        cost: Cost at standard sizes; None if not measured.
+        seconds: Duration of all checks in seconds.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -58,10 +58,10 @@ class ConformanceReport(BaseModel):
     @computed_field  # type: ignore[prop-decorator]
     @property
     def passed(self) -> bool:
-        """Whether no check failed."""
+        """True if no check failed."""
         return not self.failed
 
     @property
     def failed(self) -> tuple[CheckResult, ...]:
-        """The checks that failed."""
+        """Results of the failed checks."""
         return tuple(r for r in self.results if r.status == "failed")

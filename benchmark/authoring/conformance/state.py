@@ -1,4 +1,4 @@
-"""Checks of what a model keeps: between calls, in files, in the process, and under a seed."""
+"""Checks of a model's state: between calls, in files, in the process, and under a seed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from protocols import MODALITIES
 
 @check("repeatable", "predicting uses no random numbers")
 def repeatable(subject: Subject) -> str:
-    """After training, in eval mode."""
+    """Check predictions after training, in eval mode."""
     model, batch = subject.practised().train().eval(), subject.batch(4)
     with torch.no_grad():
         torch.manual_seed(1)
@@ -31,7 +31,7 @@ def repeatable(subject: Subject) -> str:
 
 @check("stateless", "a prediction does not depend on those before it")
 def stateless(subject: Subject) -> str:
-    """One batch before and after others; the saved state is untouched."""
+    """Check one batch before and after others; the saved state is untouched."""
     model, batch = subject.practised(), subject.batch(4)
     before = _saved(model)
     with torch.no_grad():
@@ -47,7 +47,7 @@ def stateless(subject: Subject) -> str:
 
 @check("seed", "weights, losses and updates are functions of torch's seed")
 def seed(subject: Subject) -> str:
-    """Twice under one seed; and the generator is not set to a fixed place."""
+    """Build twice under one seed; and check that the generator is not set to a fixed state."""
     runs: list[tuple[dict[str, Tensor], Tensor, Tensor]] = []
     for _ in range(2):
         model = subject.build(seed=5)
@@ -80,7 +80,7 @@ def seed(subject: Subject) -> str:
 
 @check("process", "global generators and torch's settings are left alone")
 def process(subject: Subject) -> str:
-    """Building, training and predicting, each by itself."""
+    """Check building, training and predicting, each separately."""
     before = global_state()
     model = subject.build().train()
     _untouched(before, "building")
@@ -97,11 +97,11 @@ def process(subject: Subject) -> str:
 
 @check("saving", "a new model that loads the saved tensors predicts the same")
 def saving(subject: Subject) -> str:
-    """Through safetensors, into a model of another seed that was told no labels."""
+    """Load through safetensors, into a model of another seed without any labels."""
     model, batch = subject.practised(), subject.batch(4)
     state = model.state_dict()
     odd = [k for k, v in state.items() if not isinstance(v, Tensor)]
-    require(not odd, f"state_dict holds {', '.join(odd[:3])}, which is no tensor and cannot be saved")
+    require(not odd, f"state_dict holds {', '.join(odd[:3])}, which is not a tensor and cannot be saved")
     stored = save({k: v.detach().cpu().contiguous().clone() for k, v in state.items()})
     other = subject.untouched(seed=9)
     other.load_state_dict(load(stored))
@@ -113,7 +113,7 @@ def saving(subject: Subject) -> str:
 
 @check("labels", "labels and masks reach predictions through saved state alone")
 def labels(subject: Subject) -> str:
-    """Labels, masks and complete views, shown without an update: a model of the same tensors predicts the same."""
+    """Show labels, masks and complete views without an update: a model of the same tensors predicts the same."""
     batch = subject.train_batch(5, seed=3)
     model = subject.practised().train()
     for epoch in (0, 3):
@@ -133,7 +133,7 @@ def labels(subject: Subject) -> str:
 
 @check("mode", "every part is left in the mode, train or eval, it was in")
 def mode(subject: Subject) -> str:
-    """A part that was put in eval mode for a target must go back to training."""
+    """Check that a part put in eval mode for a target goes back to training."""
     model = subject.build().train()
     for step in steps(model):
         model.training_loss(subject.train_batch(4), step)
@@ -148,7 +148,7 @@ def mode(subject: Subject) -> str:
 
 @check("inputs", "batches are not written to")
 def inputs(subject: Subject) -> str:
-    """The samples and everything else in a training batch."""
+    """Check the samples and everything else in a training batch."""
     model, batch = subject.build(), subject.train_batch(5)
     before = _contents(batch)
     with torch.no_grad():
@@ -164,7 +164,7 @@ def inputs(subject: Subject) -> str:
 
 @check("inference", "predicts the same in inference_mode, and trains after it")
 def inference(subject: Subject) -> str:
-    """Tables that are made in inference mode and kept would break the next update."""
+    """Check for tables made in inference mode and kept, which would break the next update."""
     batch = subject.train_batch(4)
     with torch.no_grad():
         expected = subject.practised()(batch.input).sentiment
@@ -178,9 +178,9 @@ def inference(subject: Subject) -> str:
 
 @check("device", "predicts the same on an accelerator")
 def device(subject: Subject) -> str:
-    """CUDA, where there is one."""
+    """Check on CUDA, if available."""
     if not torch.cuda.is_available():
-        raise NotApplicable("no CUDA device here")
+        raise NotApplicable("no CUDA device is available")
     cuda = torch.device("cuda")
     model, batch = subject.practised(), subject.train_batch(5)
     with torch.no_grad():
@@ -194,7 +194,7 @@ def device(subject: Subject) -> str:
 
 
 def _saved(model: SentimentModel) -> dict[str, Tensor]:
-    """A copy of the tensors that are saved."""
+    """Copy the tensors that are saved."""
     return {k: v.clone() for k, v in model.state_dict().items() if isinstance(v, Tensor)}
 
 

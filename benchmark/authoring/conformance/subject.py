@@ -1,4 +1,4 @@
-"""The model under check, built as often as checks need it."""
+"""Model under check, built as often as checks need it."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from baselines import (
 )
 from benchmark.authoring.conformance.batches import SPEC, make_batch, make_train_batch, with_encoder
 
-#: Labels of the training part that `initialise` is told of.
+#: Training labels that `initialise` is given.
 LABELS = (-1.0, 0.25, 2.0)
-#: Learning rates at which learning by heart is tried, in turn: for wide models first.
+#: Learning rates at which overfitting is tried, in turn: for wide models first.
 RATES = (1e-3, 3e-3, 3e-4, 1e-2)
 
 
 @dataclass(eq=False)
 class Subject:
-    """A model's class with the config and the sizes it is checked at.
+    """Class of a model with the config and the sizes it is checked at.
 
     Attributes:
-        cls: The class.
-        config: Its config.
+        cls: Class of the model.
+        config: Config of the model.
         spec: Input sizes, without an encoder: models that need one get a toy.
-        seconds: Time that learning by heart may take.
-        rates: Learning rates that it is tried at, in turn.
+        seconds: Time limit for overfitting sixteen samples.
+        rates: Learning rates to try, in turn.
     """
 
     cls: type[SentimentModel]
@@ -48,25 +48,25 @@ class Subject:
     _practised: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     def untouched(self, seed: int = 0, spec: InputSpec | None = None) -> SentimentModel:
-        """A new model, as the constructor leaves it.
+        """Return a new model, as the constructor leaves it.
 
         Args:
-            seed: Of torch's generator when it is built.
-            spec: Other sizes than the subject's.
+            seed: Seed of torch's generator when it is built.
+            spec: Sizes other than the subject's.
         """
         torch.manual_seed(seed)
         return self.cls(with_encoder(self.cls, spec or self.spec), self.config)
 
     def build(self, seed: int = 0, spec: InputSpec | None = None) -> SentimentModel:
-        """A new model that has been told the training labels, in eval mode."""
+        """Return a new model that was given the training labels, in eval mode."""
         model = self.untouched(seed, spec)
         model.initialise(TrainingStatistics(torch.tensor(LABELS)))
         return model.eval()
 
     def practised(self) -> SentimentModel:
-        """A new model after a few updates, in eval mode, always with the same weights.
+        """Return a new model after a few updates, in eval mode, always with the same weights.
 
-        Properties are asked of this one: weights that start at zero hide what a model will do later.
+        Most properties are checked on this one: weights that start at zero hide later behaviour.
         """
         if not self._practised:
             with torch.inference_mode(False), torch.enable_grad():  # also for callers who want no gradients
@@ -78,11 +78,11 @@ class Subject:
         return model
 
     def quiet(self) -> SentimentModel:
-        """A new model without dropout: config fields named so are 0, and so are torch's dropout layers."""
+        """Return a new model without dropout: config fields named so are 0, and so are torch's dropout layers."""
         fields = type(self.config).model_fields
         changes = {k: 0.0 for k in fields if "dropout" in k and isinstance(getattr(self.config, k), float)}
         config = self.config
-        with suppress(ValidationError):  # a config that insists on dropout keeps it
+        with suppress(ValidationError):  # a config that requires dropout keeps it
             config = type(config).model_validate({**config.model_dump(), **changes})
         model = Subject(self.cls, config, self.spec).build()
         for module in model.modules():
@@ -97,16 +97,16 @@ class Subject:
         return {"spec": self.spec, "informed": self.cls.info.mask_informed}
 
     def batch(self, samples: int = 6, **options: object) -> Batch:
-        """Random samples of the subject's sizes; options of `batches.make_batch`."""
+        """Make random samples of the subject's sizes; options of `batches.make_batch`."""
         return make_batch(samples, **{**self._sizes, **options})  # type: ignore[arg-type]
 
     def train_batch(self, samples: int = 6, **options: object) -> TrainBatch:
-        """Random training samples of the subject's sizes; options of `batches.make_train_batch`."""
+        """Make random training samples of the subject's sizes; options of `batches.make_train_batch`."""
         return make_train_batch(samples, **{**self._sizes, **options})  # type: ignore[arg-type]
 
 
 def steps(model: SentimentModel, epochs: int = 4, epoch: int = 0) -> list[Step]:
-    """Where training may stand: every sweep of every stage, in one epoch of it; one stage where a model names none."""
+    """Return the steps of training: every sweep of every stage, in one epoch of it; one stage if a model names none."""
     stages = model.stages(epochs) or [Stage("fit", epochs)]
     return [
         Step(stage, min(epoch, max(stage.epochs - 1, 0)), min(epoch / max(stage.epochs, 1), 1.0), sweep)
@@ -116,12 +116,12 @@ def steps(model: SentimentModel, epochs: int = 4, epoch: int = 0) -> list[Step]:
 
 
 def total(model: SentimentModel, batch: TrainBatch, step: Step) -> Tensor:
-    """The sum of the terms, which training minimises."""
+    """Return the sum of the terms, which training minimises."""
     return torch.stack(list(model.training_loss(batch, step).values())).sum()
 
 
 def optimisers(model: SentimentModel, stage: Stage, rate: float) -> dict[str, torch.optim.Optimizer]:
-    """By sweep: the model's groups at one rate, without weight decay. Sweeps that train nothing are left out."""
+    """Return by sweep the model's groups at one rate, without weight decay; sweeps without parameters are left out."""
     found: dict[str, torch.optim.Optimizer] = {}
     for sweep in stage.sweeps:
         groups = [
@@ -135,7 +135,7 @@ def optimisers(model: SentimentModel, stage: Stage, rate: float) -> dict[str, to
 
 
 def update(model: SentimentModel, batch: TrainBatch, step: Step, optimiser: torch.optim.Optimizer) -> None:
-    """One update of what the optimiser trains, and of nothing else, as the suite's training loop makes it."""
+    """Update only the parameters of the optimiser, as the suite's training loop does."""
     trained = [p for group in optimiser.param_groups for p in group["params"]]
     theirs = {id(p) for p in trained}
     for parameter in model.parameters():
@@ -147,7 +147,7 @@ def update(model: SentimentModel, batch: TrainBatch, step: Step, optimiser: torc
 
 
 def practise(model: SentimentModel, batch: TrainBatch, updates: int = 3, rate: float = 3e-3) -> None:
-    """A few updates of every sweep of every stage; leaves the model in train mode."""
+    """Make a few updates of every sweep of every stage; leaves the model in train mode."""
     model.train()
     for stage in model.stages(2 * updates):
         trained = optimisers(model, stage, rate)
@@ -159,7 +159,7 @@ def practise(model: SentimentModel, batch: TrainBatch, updates: int = 3, rate: f
 
 
 def tensors(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    """Every parameter and buffer by name, those that are not saved as well."""
+    """Return every parameter and buffer by name, including those that are not saved."""
     yield from model.named_parameters()
     yield from model.named_buffers()
 

@@ -1,4 +1,4 @@
-"""Checks of training: the loss terms, where their gradients go, and that sixteen samples can be learned."""
+"""Checks of training: loss terms, destinations of their gradients, and overfitting of sixteen samples."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from benchmark.authoring.conformance.check import Check, NotApplicable, check, r
 from benchmark.authoring.conformance.subject import Subject, optimisers, steps, total, update
 from protocols import MODALITIES
 
-#: Share of the best constant's error of which less must be left.
+#: Maximum share of the best constant's error that is left after overfitting.
 LEARNED = 0.3
-#: Epochs of one batch that the stages divide; most epochs of the last one; after how many without progress it ends.
+#: Epochs of one batch that the stages divide; maximum epochs of the last one; patience in epochs.
 EPOCHS, LAST_STAGE, PATIENCE = 40, 200, 40
-#: Epochs of a stage in which the rate rises.
+#: Number of warm-up epochs of a stage.
 WARMUP = 10
-#: Updates of every sweep within which a parameter must have got a gradient.
+#: Updates of every sweep within which a parameter must have a gradient.
 ROUNDS = 5
 
 
 @check("losses", "loss terms are named, finite scalars with finite gradients")
 def losses(subject: Subject) -> str:
-    """Every sweep of every stage, early and late in it."""
+    """Check every sweep of every stage, early and late in it."""
     names: dict[str, None] = {}
     cases = [(samples, rate, 0) for samples in (1, 2, 7) for rate in (0.0, 0.5, 1.0)]
     for samples, rate, epoch in (*cases, (7, 0.5, 3)):
@@ -59,7 +59,7 @@ def _terms(model: SentimentModel, batch: TrainBatch, step: Step, where: str) -> 
 
 @check("gradients", "every parameter is in a group and gets a gradient")
 def gradients(subject: Subject) -> str:
-    """A few updates on several batches; a text encoder that the model works inside is trained too."""
+    """Make a few updates on several batches; a text encoder that the model works inside is trained too."""
     if subject.cls.info.needs_encoder:
         tuned = replace(subject.spec, encoder=ToyLayers(subject.spec.text, trainable=True))
         torch.manual_seed(0)
@@ -91,7 +91,7 @@ def gradients(subject: Subject) -> str:
 
 @check("text-gradient", "a fine-tuned text encoder gets a gradient")
 def text_gradient(subject: Subject) -> str:
-    """In the sweep that trains the encoder, the last one of a stage."""
+    """Check the sweep that trains the encoder, the last one of a stage."""
     if "text" not in subject.cls.info.modalities:
         raise NotApplicable("the model reads no text")
     model = subject.practised().train()
@@ -112,7 +112,7 @@ def text_gradient(subject: Subject) -> str:
 
 @check("complete-view", "reads samples before erasing if it declares so, only then")
 def complete_view(subject: Subject) -> str:
-    """The same batch with another complete view of the same lengths."""
+    """Check the same batch with another complete view of the same lengths."""
     batch = subject.train_batch(6)
     other = make_batch(6, spec=subject.spec, seed=77, fixed=True)
     values = {m: other[m].values * ~batch.complete[m].padding[..., None] for m in MODALITIES}
@@ -138,7 +138,7 @@ def complete_view(subject: Subject) -> str:
 
 @check("learning", "learns sixteen samples by heart")
 def learning(subject: Subject) -> str:
-    """Without dropout, through all stages, at a few constant learning rates in turn; ends when learned."""
+    """Overfit without dropout, through all stages, at a few constant learning rates in turn; ends when learned."""
     if not any(True for _ in subject.build().parameters()):
         raise NotApplicable("the model has no parameters")
     batch = subject.train_batch(16, rate=0.0)
@@ -160,7 +160,7 @@ def learning(subject: Subject) -> str:
 
 @dataclass(frozen=True)
 class _Attempt:
-    """Mean absolute error reached, after how many epochs at which rate, and whether time ran out before it was low."""
+    """Return the mean absolute error, the epochs and rate at which it was reached, and whether time ran out before."""
 
     error: float
     epochs: int

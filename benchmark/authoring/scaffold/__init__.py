@@ -1,4 +1,4 @@
-"""A new model as one file: the template, and what fills it in. Imported by the command line only."""
+"""File of a new model: the template, and the code that fills it in. Imported by the command line only."""
 
 from benchmark.authoring.scaffold.writing import model_name, new_model, render_model
 

@@ -24,19 +24,19 @@ _NAME = re.compile(r"(?=.{1,36}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
 
 
 def new_model(name: str, out: Path | None = None, *, force: bool = False) -> Path:
-    """Write a file that holds a small working model of that name, to be changed by its author.
+    """Write a file with a small working model of that name, to be changed by its author.
 
     Args:
-        name: At most 36 lower-case letters and digits, joined by - or _. The file is called my_model.py, and studies
-            and tables call the model my-model, whichever was given.
-        out: The file, or the folder for it; by default in the current folder.
-        force: Whether a file that is there may be replaced.
+        name: At most 36 lower-case letters and digits, joined by - or _. The file is named my_model.py, and studies
+            and tables name the model my-model, in either case.
+        out: File, or folder for it; default: the current folder.
+        force: True to replace an existing file.
 
     Returns:
-        The file.
+        Path of the file.
 
     Raises:
-        InputError: for a bad or taken name, a file that is there, or a place that cannot be written to.
+        InputError: for a bad or existing name, an existing file, or a folder that cannot be written to.
     """
     text = render_model(name)
     module = name.replace("-", "_")
@@ -47,25 +47,25 @@ def new_model(name: str, out: Path | None = None, *, force: bool = False) -> Pat
         raise InputError(f"{path}: is a folder; give --out another name")
     _check_hides_nothing(path)
     if not path.parent.is_dir():
-        raise InputError(f"{path}: there is no folder {path.parent}; make it first, or give another --out")
+        raise InputError(f"{path}: folder {path.parent} does not exist; create it first, or give another --out")
     if path.exists() and not force:
-        raise InputError(f"{path}: is there already; give --force to replace it, or --out for another file")
+        raise InputError(f"{path}: already exists; give --force to replace it, or --out to choose another file")
     _check_is_free(model_name(name))
     _write(path, text, replace=force)
     return path
 
 
 def model_name(name: str) -> str:
-    """What studies and tables call a model whose file is called `name`: hyphens instead of underscores."""
+    """Return the name in studies and tables of a model in a file `name`: hyphens instead of underscores."""
     return name.replace("_", "-")
 
 
 def render_model(name: str, year: int | None = None) -> str:
-    """The text of a new model's file.
+    """Return the text of a new model's file.
 
     Args:
-        name: As `new_model` takes it.
-        year: Of the model; this year by default.
+        name: Name, as for `new_model`.
+        year: Year of the model; default: this year.
 
     Raises:
         InputError: for a bad name.
@@ -78,7 +78,7 @@ def render_model(name: str, year: int | None = None) -> str:
     template = resources.files("benchmark.authoring.scaffold").joinpath("model.py.txt").read_text(encoding="utf-8")
     words = re.split("[-_]", name)
     cls = "".join(word.capitalize() for word in words)
-    # the template's own names, and None, True, False, are no names for a class
+    # the template's own names, and None, True, False, cannot name a class
     if keyword.iskeyword(cls) or any(re.search(rf"\b{taken}\b", template) for taken in (cls, f"{cls}Config")):
         cls += "Network"
     title = " ".join([words[0].capitalize(), *words[1:]])
@@ -92,17 +92,17 @@ def _check_is_free(name: str) -> None:
         known = model_class(name)
     except InputError:
         return
-    raise InputError(f"model '{name}' is there already ({known.__module__}); choose another name")
+    raise InputError(f"model '{name}' already exists ({known.__module__}); choose another name")
 
 
 def _check_hides_nothing(path: Path) -> None:
-    """A file torch.py is what `import torch` finds from its folder on."""
+    """Refuse a name such as torch.py, which `import torch` would find in that folder from then on."""
     module = path.stem
     if not module.isidentifier() or keyword.iskeyword(module):
         raise InputError(f"{path}: '{module}' cannot be imported; give --out a name of letters, digits and _")
     try:
         found = importlib.util.find_spec(module)
-    except (ImportError, ValueError):  # half an installation, or a module that is being run
+    except (ImportError, ValueError):  # an incomplete installation, or a module that is being run
         found = None
     # a module without an origin is a folder or part of the interpreter; one in the current folder is the user's own
     origin = Path(found.origin).resolve() if found is not None and found.origin else None
@@ -115,7 +115,7 @@ def _write(path: Path, text: str, *, replace: bool) -> None:
     try:
         beside.write_text(text, encoding="utf-8")
         if not replace:
-            path.touch(exist_ok=False)  # fails if someone made the file meanwhile
+            path.touch(exist_ok=False)  # fails if another process made the file meanwhile
         beside.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); give another --out") from None

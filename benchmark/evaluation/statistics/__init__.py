@@ -1,4 +1,4 @@
-"""Uncertainty: bootstrap over videos and seeds, comparisons, ranks, and what sums a protocol up.
+"""Uncertainty: bootstrap over videos and seeds, comparisons, ranks, and aggregates of a protocol.
 
 Tables and arrays in, tables out; anyone in `benchmark` may import from here, and nothing here knows a model, a file or
 torch. `resample` draws once, everything else reads its draws.

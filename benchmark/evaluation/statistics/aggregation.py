@@ -1,4 +1,4 @@
-"""The aggregates of a protocol for every model, with intervals from the shared draws."""
+"""Aggregates of a protocol for every model, with intervals from the shared draws."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from benchmark.evaluation.statistics.precision import Formula, check_level, quan
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 from protocols import InputError, unknown_name
 
-#: Columns of `aggregates`.
+#: Columns of the table that `aggregates` returns.
 COLUMNS = ("model", "aggregate", "value", "low", "high", "flag")
 
-#: Aggregates that are values of the metric, so that their intervals end where it ends.
+#: Aggregates on the scale of the metric, whose intervals end at the ends of that scale.
 _ON_THE_SCALE = ("mean", "auilc", "worst")
 
 
@@ -33,20 +33,20 @@ def aggregates(
     baseline: str | None = None,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """One metric of every model summed up over a protocol's scenarios.
+    """Aggregate one metric of every model over a protocol's scenarios.
 
     Seeds are averaged first, in the values and in every draw, so that an aggregate can be recomputed from a printed
-    table. What relates two models or two scenarios divides draw by draw, on the same videos.
+    table. Ratios of two models or two scenarios are taken draw by draw, on the same videos.
 
     Args:
-        estimates: From one call of `resample`.
-        metric: Name.
-        scenarios: J scenarios, different ones.
+        estimates: Estimates from one call of `resample`.
+        metric: Name of the metric.
+        scenarios: J different scenarios.
         x: `(J,)`: rates of the scenarios; needed for `auilc`.
         complete: Scenario with nothing missing; needed for `retention`.
         constant: Model that always predicts the same; needed for `skill`.
-        baseline: Model that others are measured by; needed for `relative_error`.
-        level: Of the interval.
+        baseline: Model whose error others are divided by; needed for `relative_error`.
+        level: Confidence level of the interval.
 
     Returns:
         Columns `model`, `aggregate`, `value`, `low`, `high`, `flag`, in the order of `estimates`. Aggregates, where
@@ -54,16 +54,16 @@ def aggregates(
 
         - `mean`: over the scenarios.
         - `auilc`: area under the curve over `x` by the trapezoid, divided by the length of the axis.
-        - `worst`: the worst scenario's value. In the draws another scenario may be the worst.
+        - `worst`: value of the worst scenario, which may be another one in each draw.
         - `retention`: mean over the scenarios divided by the value under `complete`, which is the mean of the
           retentions of the scenarios (itself among them if it is one); above 1 is worse for an error.
         - `skill`: of the mean; 0 for `constant`, 1 for perfect predictions.
         - `relative_error`: mean over the scenarios of error divided by the baseline's error (mCE). Where higher is
           better, the error is the distance from the perfect value: 1 - accuracy.
 
-        `flag` says what `Estimates.flag` says, and `boundary` as for `confidence_intervals`; `hole` (no value) when a
-        scenario or seed that enters is missing; `undefined` (no value) for a division by 0; `k of B draws left out`
-        when the metric or a quotient is not defined in some draws.
+        `flag` is as in `Estimates.flag`, with `boundary` as in `confidence_intervals`; `hole` (no value) if a
+        scenario or seed is missing; `undefined` (no value) for a division by 0; `k of B draws left out`
+        if the metric or a quotient is not defined in some draws.
 
     Raises:
         InputError: for an unknown metric, scenario or model, or `x` that does not fit.
@@ -103,7 +103,7 @@ def _recipes(
     constant: str | None,
     baseline: str | None,
 ) -> dict[str, tuple[Formula, tuple[tuple[str | None, Sequence[str]], ...]]]:
-    """By aggregate: a formula of the model's curve, and what else it is given: (model, None for itself; scenarios)."""
+    """Return by aggregate a formula of the model's curve and its other inputs: (model, None for itself; scenarios)."""
     recipes: dict[str, tuple[Formula, tuple[tuple[str | None, Sequence[str]], ...]]] = {}
     recipes["mean"] = (lambda own: own.mean(axis=-1), ())
     if x is not None:
@@ -142,9 +142,9 @@ def _check(
     if metric not in METRICS:
         raise unknown_name("metric", metric, METRICS)
     if not scenarios:
-        raise InputError("scenarios are empty, expected at least one to sum up")
+        raise InputError("scenarios are empty, expected at least one to aggregate")
     for name in (constant, baseline):
         if name is not None and name not in estimates:
             raise unknown_name("model", name, estimates)
     if x is not None and np.shape(x) != (len(scenarios),):
-        raise InputError(f"x has shape {np.shape(x)}, expected ({len(scenarios)},), one rate a scenario")
+        raise InputError(f"x has shape {np.shape(x)}, expected ({len(scenarios)},), one rate per scenario")

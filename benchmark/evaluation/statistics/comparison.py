@@ -1,4 +1,4 @@
-"""Which of two models is better: the paired difference on the same videos, and p corrected for many questions."""
+"""Comparison of two models: the paired difference on the same videos, and p corrected for many questions."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from benchmark.evaluation.statistics.precision import (
 from benchmark.evaluation.statistics.resampling import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates, FloatArray
 from protocols import InputError
 
-#: Values that differ by less than this share of their size differ by rounding.
+#: Maximum relative size of a difference that is due to rounding.
 _SAME = 1e-12
-#: Pairs whose draws are held at once.
+#: Number of pairs whose draws are held at once.
 _PAIRS = 32
-#: Of what a correction draws beside the videos; the same in every table.
+#: Seed of the draws of a correction beside those of the videos; the same in every table.
 _KEY = 22
 
 
 def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *, level: float = 0.95) -> pd.Series:
-    """Paired clustered bootstrap of the difference a - b of the mean over scenarios.
+    """Compare two models by a paired clustered bootstrap of the difference a - b of the mean over scenarios.
 
     Interval and p follow from the standard error and degrees of freedom of `evaluation.statistics.precision` by
     Student's t, so that they never contradict each other.
@@ -42,12 +42,14 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
         training).
 
     Raises:
-        InputError: if a model lacks a scenario or seed, or the draws are not of one call of `resample`.
+        InputError: if a scenario or seed of a model is missing, or the draws are not of one call of `resample`.
     """
     check_level(level)
     for own in (a, b):
         for seed, scenario in own.holes(scenarios)[:1]:
-            raise InputError(f"model '{own.model}' lacks scenario '{scenario}' for seed {seed}; run it, then compare")
+            raise InputError(
+                f"model '{own.model}': scenario '{scenario}' is missing for seed {seed}; run it, then compare"
+            )
     found = _differences([a, b], metric, scenarios, [(0, 1)])
     difference, error, df = (float(v[0]) for v in (found.difference, found.error, found.df))
     p = float(found.p[0])
@@ -67,7 +69,7 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
 
 
 def contestants(estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str]) -> list[str]:
-    """Models that an order is claimed of, by name: with a value, without a hole, with three seeds if any has three."""
+    """Return the models that are ordered, by name: with a value, without a hole, with three seeds if any has three."""
     whole = sorted(
         model
         for model, own in estimates.items()
@@ -82,26 +84,26 @@ def corrected(
     scenarios: Sequence[str],
     pairs: Sequence[tuple[str, str]] | None = None,
 ) -> dict[tuple[str, str], float]:
-    """p of pairs of models, corrected for having asked about all of them.
+    """Correct p of pairs of models for comparing all of them.
 
-    The best of many models is found on the data on which it is compared, so that all pairs are in question, whichever
-    are shown. p is the probability that the most conspicuous of them is as conspicuous as this one though all models
-    are equal (the single step of Westfall and Young, 1993: a studentised range by bootstrap). The draws over videos say
-    how differences hang together, the parts of the seeds are drawn from normal distributions, and in every draw the
-    standard errors are estimated anew with the degrees of freedom that they have. Conspicuous is what is improbable by
+    The best of many models is found on the data on which it is compared, so all pairs count, whichever are shown.
+    p is the probability, if all models are equal, that the most extreme pair is at least as extreme as this one
+    (the single step of Westfall and Young, 1993: a studentised range by bootstrap). The draws over videos give the
+    dependence of differences, the parts of the seeds are drawn from normal distributions, and in every draw the
+    standard errors are estimated again with their degrees of freedom. A pair is extreme if it is improbable by
     Student's t with the pair's own degrees of freedom (in the approximation of Wallace, Annals of Mathematical
-    Statistics 1959), so that a model whose seeds vary much does not hide what is known of the others. With B draws, p
-    is at least 1 / (B + 1).
+    Statistics 1959), so that a model with a large seed variance does not hide differences of the others. With B draws,
+    p is at least 1 / (B + 1).
 
     Args:
-        estimates: From one call of `resample`.
-        metric: Name.
-        scenarios: Those whose mean is compared.
-        pairs: Those in question, where they were chosen before the results were seen; by default all pairs of
+        estimates: Estimates from one call of `resample`.
+        metric: Name of the metric.
+        scenarios: Scenarios whose mean is compared.
+        pairs: Pairs in question, if they were chosen before the results were known; default: all pairs of
             `contestants`.
 
     Returns:
-        By pair of names, in both orders; NaN without a p.
+        Corrected p by pair of names, in both orders; NaN without a p.
     """
     if pairs is None:
         names = contestants(estimates, metric, scenarios)
@@ -118,7 +120,7 @@ def corrected(
 
 
 def holm(p: npt.ArrayLike) -> FloatArray:
-    """Holm's step-down adjustment of p-values `(k,)`; NaN stay NaN and do not count."""
+    """Adjust p-values `(k,)` by Holm's step-down method; NaN stay NaN and do not count."""
     given = np.asarray(p, dtype=np.float64)
     adjusted = given.copy()
     rows = np.flatnonzero(~np.isnan(given))
@@ -136,9 +138,9 @@ class _Differences:
         models: The models.
         pairs: `(m, 2)` indices into `models`.
         values: `(k,)`: means over the scenarios.
-        difference, error, df, p: `(m,)`; error and p are NaN where there is none.
-        drawn: `(B, k)`: means on drawn videos, where all of them have one, times a constant.
-        by_videos: `(m,)`: the part of the videos in the variance.
+        difference, error, df, p: `(m,)`; error and p are NaN if undefined.
+        drawn: `(B, k)`: means on drawn videos, times a constant; only where all models have one.
+        by_videos: `(m,)`: part of the videos in the variance.
         raw, kept, freedom: `(parts, m)`: variances by seeds, the same corrected, their degrees of freedom.
     """
 
@@ -156,7 +158,7 @@ class _Differences:
     freedom: FloatArray
 
     def corrected_p(self) -> FloatArray:
-        """`(m,)`: see `corrected`."""
+        """Correct p of the pairs, `(m,)`: see `corrected`."""
         draws = len(self.drawn)
         known = np.isfinite(self.p)
         if known.sum() < 2:
@@ -195,12 +197,12 @@ class _Differences:
 
 
 def _chi_square(rng: np.random.Generator, df: float, draws: int) -> FloatArray:
-    """Chi-square over its degrees of freedom: how an estimated variance varies; 1 where there are none."""
+    """Draw chi-square over its degrees of freedom, the variation of an estimated variance; 1 without any."""
     return rng.chisquare(df, draws) / df if df > 0 else np.ones(draws)
 
 
 def _conspicuous(square: FloatArray, variance: FloatArray, df: FloatArray) -> FloatArray:
-    """About the square of the normal deviate that is as improbable as t; 0 for no difference."""
+    """Approximate the square of the normal deviate that is as improbable as t; 0 for no difference."""
     with np.errstate(divide="ignore", invalid="ignore"):
         far = np.where(square > 0, square / variance, 0.0)
         return df * np.log1p(far / df) * ((8 * df + 1) / (8 * df + 3)) ** 2

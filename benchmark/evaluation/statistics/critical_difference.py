@@ -1,6 +1,6 @@
-"""Friedman's test and Nemenyi's pairwise comparison of models over scenarios: what a critical-difference diagram shows.
+"""Friedman's test and Nemenyi's pairwise comparison of models over scenarios, for critical-difference diagrams.
 
-Demsar, JMLR 2006. The distributions are scipy's, which is imported when it is needed.
+Demsar, JMLR 2006. The distributions are scipy's, which is imported on use.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ from protocols import InputError
 
 @dataclass(frozen=True, eq=False)
 class CriticalDifferences:
-    """Mean ranks and which of them differ.
+    """Mean ranks and their significant differences.
 
     Attributes:
-        mean_ranks: By model, best (lowest) first; ties within a block share their mean rank.
+        mean_ranks: Mean ranks by model, best (lowest) first; ties within a block share their mean rank.
         statistic: Friedman's chi-square, corrected for ties.
-        p: p-value of Friedman's test that all models are alike. Above 1 - level, no pair should be called different.
+        p: p-value of Friedman's test that all models are alike. Above 1 - level, no pair counts as different.
         pairs: Nemenyi's p-values, models x models in the order of `mean_ranks`, 1 on the diagonal.
         difference: Critical difference: mean ranks further apart than this differ.
-        groups: Maximal sets of at least two models that cannot be told apart, best first, each in order of rank.
+        groups: Maximal sets of at least two models without a significant difference, best first, each in order of rank.
         blocks: Number of blocks.
     """
 
@@ -38,7 +38,7 @@ class CriticalDifferences:
 
 
 def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level: float = 0.95) -> CriticalDifferences:
-    """Friedman's test over blocks, followed by Nemenyi's test of every pair of models.
+    """Apply Friedman's test over blocks, then Nemenyi's test to every pair of models.
 
     Scenarios whose masks are nested (the rates of one protocol) are not independent blocks, nor are scenarios that
     share test samples: p-values are too small. Such a diagram describes an order; it does not prove one. For a claim
@@ -47,7 +47,7 @@ def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level:
     Args:
         values: Blocks (scenarios, data sets) in rows, models in columns.
         higher_is_better: Direction of the metric.
-        level: 1 minus the share of false claims.
+        level: Confidence level, 1 minus the share of false claims.
 
     Raises:
         InputError: for fewer than 3 models or 2 blocks, a value that is not finite, or a model that is listed twice.
@@ -82,7 +82,7 @@ def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level:
 
 
 def _groups(pairs: pd.DataFrame, alpha: float) -> tuple[tuple[str, ...], ...]:
-    """Runs along the order whose ends cannot be told apart; p falls with the distance, so the ends say it for all."""
+    """Find runs along the order whose ends cannot be told apart; p falls with distance, so the ends decide."""
     names, p = list(pairs.index), pairs.to_numpy(np.float64)
     groups: list[tuple[str, ...]] = []
     reached = 0

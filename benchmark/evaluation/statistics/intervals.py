@@ -2,9 +2,9 @@
 
 All rest on a standard error and Student's t with the degrees of freedom of `evaluation.statistics.precision`. A share
 (accuracies, F1) has the interval of Wilson (JASA 1927), of as many independent samples as would have this standard
-error; at 0 or 100 %, where nothing varies, of as many as there are videos: how much the utterances of one video are
-alike cannot be seen there, so each video counts as one. A correlation has the interval of Fisher's transformation, an
-error is symmetric about its value. None reaches beyond the end of the metric.
+error; at 0 or 100 %, where nothing varies, of as many as there are videos: the dependence of the utterances of one
+video cannot be estimated there, so each video counts as one. A correlation has the interval of Fisher's transformation,
+an error is symmetric about its value. None reaches beyond the end of the metric.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.statistics.precision import Quantity, check_level, quantity, t_quantile
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 
-#: A standard error or distance of this size is due to rounding.
+#: Maximum standard error or distance that is due to rounding.
 _ROUNDING = 1e-9
 
 
 def interval(draws: FloatArray, level: float = 0.95, *, axis: int = 0) -> tuple[FloatArray, FloatArray]:
-    """Percentile interval over an axis of draws; draws that are NaN (an empty class) are left out."""
+    """Return the percentile interval over an axis of draws; draws that are NaN (an empty class) are left out."""
     check_level(level)
     tails = ((1 - level) / 2, (1 + level) / 2)
     moved = np.moveaxis(draws, axis, 0)
@@ -42,18 +42,18 @@ def confidence_intervals(
     *,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Values with intervals, one row a (model, group, metric).
+    """Compute values with intervals, one row per (model, group, metric).
 
     Args:
-        estimates: From `resample`.
-        groups: By name, the scenarios whose mean is taken (a protocol's); by default every scenario for itself.
-        level: Of the interval.
+        estimates: Estimates from `resample`.
+        groups: Scenarios to average over, by name of the group (a protocol); default: every scenario separately.
+        level: Confidence level of the interval.
 
     Returns:
         Columns `model`, `group`, `metric`, `value` (mean over scenarios, then seeds), `low`, `high`, `sd` (over seeds,
         NaN for one), `seeds`, `videos`, `flag` (see `Estimates.flag`; `hole` where a scenario or seed is missing: such
-        a group has no value; `boundary` where the metric is at its end and does not vary: a share has Wilson's interval
-        of as many samples as videos, any other metric none).
+        a group has no value; `boundary` if the metric is at an end of its range and does not vary: a share has Wilson's
+        interval of as many samples as videos, any other metric none).
     """
     check_level(level)
     rows: list[dict[str, object]] = []
@@ -77,19 +77,19 @@ def confidence_intervals(
 
 
 def t_interval(found: Quantity, level: float) -> tuple[float, float]:
-    """Value -+ t standard errors."""
+    """Return value -+ t standard errors."""
     reach = float(t_quantile(level, found.df)) * float(np.sqrt(found.variance))
     return found.value - reach, found.value + reach
 
 
 def on_scale(found: Quantity, metric: str, level: float, unit: float = 1.0) -> tuple[float, float]:
-    """The interval of a value of a metric, or of a mean of values: see the top of the module.
+    """Return the interval of a value of a metric, or of a mean of values: see the top of the module.
 
     Args:
-        found: The value.
-        metric: Name.
-        level: Of the interval.
-        unit: What the value of the metric has been multiplied by.
+        found: Value with its precision.
+        metric: Name of the metric.
+        level: Confidence level of the interval.
+        unit: Factor by which the value of the metric was multiplied.
     """
     value, variance = found.value / unit, found.variance / unit**2
     least, most = metric_limits(metric)
@@ -118,7 +118,7 @@ def on_scale(found: Quantity, metric: str, level: float, unit: float = 1.0) -> t
 
 
 def at_boundary(found: Quantity, metric: str, unit: float = 1.0) -> bool:
-    """Whether a metric is at its end and does not vary, so that its standard error is 0 for want of knowledge."""
+    """Return True if a metric is at an end of its range and does not vary: its standard error is unknown, not 0."""
     ends = np.abs(np.array(metric_limits(metric)) - found.value / unit)
     return bool(found.variance <= _ROUNDING**2 and ends.min() <= _ROUNDING)
 

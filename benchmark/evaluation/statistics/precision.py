@@ -1,13 +1,13 @@
-"""How sure a quantity is: its variance, and degrees of freedom that know how few videos and seeds there are.
+"""Precision of a quantity: its variance and degrees of freedom, with few videos and seeds taken into account.
 
 The variance has a part of the videos, that of the draws, and a part of every model's seeds, `s^2 / S` for a mean (the
-jackknife over seeds gives it for any formula). The seeds' values differ also because each errs on samples of its own,
-which the draws over videos hold already (Owen, Annals of Applied Statistics 2007): what the spread of the seeds grows
-by when videos are drawn again estimates that share, and it is taken off.
+jackknife over seeds gives it for any formula). The seeds' values differ also because each errs on different samples,
+which the draws over videos contain already (Owen, Annals of Applied Statistics 2007): the growth of the seed spread
+when videos are drawn again estimates that share, and it is subtracted.
 
 Welch and Satterthwaite give the degrees of freedom of a sum of variances, `V^2 / sum(V_k^2 / df_k)`: here that of the
-videos (their effective number - 1) and that of each model's seeds (number - 1). More than the videos have are never
-claimed: seeds say nothing about other videos. Student's t takes the place of the normal distribution.
+videos (their effective number - 1) and that of each model's seeds (number - 1). They never exceed those of the
+videos: seeds say nothing about other videos. Student's t takes the place of the normal distribution.
 
 `docs/statistics.md` has the coverage that was measured; `evaluation/statistics/test_coverage.py` of the tests holds it.
 """
@@ -30,12 +30,12 @@ Formula = Callable[..., FloatArray]
 
 @dataclass(frozen=True)
 class Quantity:
-    """Something computed from the curves of one model or several.
+    """Quantity computed from the curves of one or several models.
 
     Attributes:
-        value: From the means over all seeds on all videos.
-        lost: How many draws it is not defined for; these are left out.
-        variance: Over videos and seeds; NaN when no draw is left.
+        value: Value from the means over all seeds on all videos.
+        lost: Number of draws in which it is not defined; these are left out.
+        variance: Variance over videos and seeds; NaN if no draw is left.
         df: Degrees of freedom of the variance.
         videos: Effective number of videos.
     """
@@ -48,19 +48,19 @@ class Quantity:
 
 
 def check_level(level: float) -> None:
-    """Raises InputError unless the level is a share between 0 and 1."""
+    """Raise InputError unless the level is a share between 0 and 1."""
     if not 0 < level < 1:
         raise InputError(f"level is {level:g}, expected a share between 0 and 1, such as 0.95")
 
 
 def two_sided_p(t: npt.ArrayLike, df: npt.ArrayLike) -> FloatArray:
-    """Probability of a value at least as far from 0 as `t` under Student's t; the arguments broadcast."""
+    """Return the probability under Student's t of a value at least as far from 0 as `t`; arguments broadcast."""
     result: FloatArray = 2 * stdtr(df, -np.abs(np.asarray(t, dtype=np.float64)))
     return result
 
 
 def t_quantile(level: float, df: npt.ArrayLike) -> FloatArray:
-    """The t that is exceeded in size with probability `1 - level`, such as 1.96 for 0.95 and infinite `df`."""
+    """Return the t whose size is exceeded with probability `1 - level`, such as 1.96 for 0.95 and infinite `df`."""
     result: FloatArray = np.asarray(stdtrit(df, (1 + level) / 2))
     return result
 
@@ -69,9 +69,9 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
     """Evaluate a formula on the curves of models without holes.
 
     Args:
-        formula: Takes as many curves as there are parts.
-        parts: Models with scenarios; the same model may come twice.
-        metric: Name.
+        formula: Function of one curve per part.
+        parts: Models with scenarios; a model may occur twice.
+        metric: Name of the metric.
     """
     first = parts[0][0]
     value = float(formula(*(own.curve(metric, wanted) for own, wanted in parts)))
@@ -91,21 +91,21 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
 
 
 def degrees_of_videos(own: Estimates) -> float:
-    """Degrees of freedom of what varies between videos: at least 1, and 0 for one video."""
+    """Degrees of freedom of the variation between videos: at least 1, and 0 for one video."""
     return max(own.effective_videos - 1, 1.0) if own.videos > 1 else 0.0
 
 
 def summed_variance(
     by_videos: FloatArray, raw: FloatArray, corrected: FloatArray, freedom: FloatArray, own: Estimates
 ) -> tuple[FloatArray, FloatArray]:
-    """Variances and their degrees of freedom (Welch, Satterthwaite), never more than the videos have.
+    """Return variances and their degrees of freedom (Welch, Satterthwaite), at most those of the videos.
 
     Args:
         by_videos: Part of the videos, of any shape.
-        raw: `(models, ...)`: variance of a mean over each model's seeds, as their values show it.
-        corrected: Likewise, without what the part of the videos holds already.
-        freedom: Likewise: degrees of freedom of `raw`.
-        own: Whose number of videos counts.
+        raw: `(models, ...)`: variance of a mean over each model's seeds, from their values.
+        corrected: As `raw`, without the share that the part of the videos contains already.
+        freedom: Degrees of freedom of `raw`.
+        own: Model whose number of videos counts.
     """
     of_videos = degrees_of_videos(own)
     variance = by_videos + corrected.sum(axis=0)
@@ -117,11 +117,11 @@ def summed_variance(
 
 
 def corrected_for_videos(raw: FloatArray, in_draws: FloatArray) -> FloatArray:
-    """A seeds' variance without its growth when videos are drawn again; not below 0.
+    """Subtract from the seeds' variance its growth when videos are drawn again; not below 0.
 
     Args:
-        raw: As the seeds' values on all videos show it.
-        in_draws: `(b, ...)`: the same in every draw.
+        raw: Variance from the seeds' values on all videos.
+        in_draws: `(b, ...)`: variance in every draw.
     """
     known = np.isfinite(in_draws)
     mean = np.where(known, in_draws, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
@@ -132,7 +132,7 @@ def corrected_for_videos(raw: FloatArray, in_draws: FloatArray) -> FloatArray:
 def _seed_variances(
     formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str
 ) -> list[tuple[float, float, int]]:
-    """Of every model's seeds (of all models' together if paired): variance, the same corrected, number of seeds."""
+    """Return by model (or for paired models together) the seed variance, the same corrected, and the seed count."""
     models = {id(own): own for own, _ in parts}
     paired = len(models) > 1 and share_seeds(list(models.values()))
     found = []
@@ -145,7 +145,7 @@ def _seed_variances(
             curves = []
             for own, wanted in parts:
                 by_seed = own.drawn_seed_curves(metric, wanted) if drawn else own.seed_curves(metric, wanted)
-                if id(own) in together:  # every seed left out in turn
+                if id(own) in together:  # leave out every seed in turn
                     curves.append((by_seed.sum(axis=-2, keepdims=True) - by_seed) / (count - 1))
                 else:
                     curves.append(by_seed.mean(axis=-2, keepdims=True))
@@ -159,5 +159,5 @@ def _seed_variances(
 
 
 def share_seeds(models: Sequence[Estimates]) -> bool:
-    """Whether a seed of one model is the same one in the others."""
+    """Return True if a seed of one model is the same one in the others."""
     return all(own.paired_seeds for own in models) and len({own.seeds for own in models}) == 1

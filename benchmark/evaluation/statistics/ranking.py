@@ -1,4 +1,4 @@
-"""The order of a table: shared ranks, and the models that cannot be told from the best."""
+"""Order of a table: shared ranks, and the models not significantly different from the best."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from benchmark.evaluation.statistics.resampling import SEEDS_FOR_ORDER, Estimate
 def ranks(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
 ) -> pd.DataFrame:
-    """Models from best to worst with shared ranks.
+    """Rank models from best to worst with shared ranks.
 
-    A rank ends before the first model that can be told from one of its models, by p `corrected` for all pairs: no two
-    models of a rank can be told apart. To compare with all of them, not with the best alone, finds what a best model
-    that is known badly would hide; to compare with more than the neighbour keeps a chain of small steps from putting
-    clearly different models on one rank. Models with fewer than three seeds have no rank
-    (NaN), and no model has one where there is one video only; models with a hole come last and have no value.
+    A rank ends before the first model that differs significantly from one of its models, by p `corrected` for all
+    pairs: no two models of a rank can be told apart. Comparing with all models of the rank, not only with its best,
+        finds
+    differences that an imprecise best model would hide; and comparing with more than the neighbour keeps a chain of
+    small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
+    (NaN), nor does any model with a single video; models with a hole come last and have no value.
 
     Returns:
-        One row a model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `p_next`: p of the model and the
+        One row per model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `p_next`: p of the model and the
         next row, corrected for all pairs (NaN where either has no rank).
     """
     known, values, order = _ordered(estimates, metric, scenarios)
@@ -49,25 +50,25 @@ def ranks(
 def tied_with_best(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
 ) -> frozenset[str]:
-    """The best model and those after it, up to the first that can be told from one of them: what a table has in bold.
+    """Return the best model and those after it, up to the first that differs from one of them: the bold of a table.
 
-    This is the first rank of `ranks`. Of equal models all are in it in about 95 % of studies (see
-    `docs/statistics.md`). A model behind one that is told apart is never in it, even where its own comparisons are too
-    uncertain to say so. A model with a hole, or whose value is not defined, never is either.
+    This is the first rank of `ranks`. If all models are equal, it contains all of them in about 95 % of studies (see
+    `docs/statistics.md`). A model behind one that differs is never in it, even if its own comparisons are too
+    uncertain to tell. A model with a hole, or with an undefined value, is never in it either.
 
     Models with fewer than three seeds support no claim of order: where others have three or more, the best is the best
-    of those, and the rest stays out of the set even when a printed value looks better. Where no model has three, the
-    set is the one best printed value, and the table must say that nothing was told apart. Of one video there is no
+    of those, and the others stay out of the set even with a better printed value. If no model has three, the
+    set is the one best printed value, and the table must say that nothing was told apart. With one video there is no
     best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand.
 
     Args:
-        estimates: From one call of `resample`.
-        metric: Name.
-        scenarios: Those whose mean is compared.
-        level: 1 minus the share of false claims.
+        estimates: Estimates from one call of `resample`.
+        metric: Name of the metric.
+        scenarios: Scenarios whose mean is compared.
+        level: Confidence level, 1 minus the share of false claims.
 
     Returns:
-        Names of models; empty when no model has a value, or there is one video only.
+        Names of models; empty if no model has a value, or with a single video.
     """
     known, values, order = _ordered(estimates, metric, scenarios)
     valued = [m for m in order if np.isfinite(values[m]) and known[m].videos > 1]
@@ -80,13 +81,13 @@ def tied_with_best(
 def _with_order(
     known: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], order: Sequence[str]
 ) -> list[str]:
-    """The models that have a rank, best first."""
+    """Return the models that have a rank, best first."""
     chosen = set(contestants(known, metric, scenarios))
     return [m for m in order if m in chosen and len(known[m].seeds) >= SEEDS_FOR_ORDER and known[m].videos > 1]
 
 
 def _alike(order: Sequence[str], p: Mapping[tuple[str, str], float], level: float) -> list[str]:
-    """The first and those after it, up to the one that can be told from one of them."""
+    """Return the first model and those after it, up to the first that differs from one of them."""
     group: list[str] = []
     for model in order:
         if any(p[other, model] <= 1 - level for other in group):
@@ -98,7 +99,7 @@ def _alike(order: Sequence[str], p: Mapping[tuple[str, str], float], level: floa
 def _ordered(
     estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str]
 ) -> tuple[dict[str, Estimates], dict[str, float], list[str]]:
-    """Models without holes, their values, and their names from best to worst (by name where equal, NaN last)."""
+    """Return models without holes, their values, and their names from best to worst (by name if equal, NaN last)."""
     known = {m: e for m, e in estimates.items() if not e.holes(scenarios)}
     values = {m: float(e.curve(metric, scenarios).mean()) for m, e in known.items()}
     sign = -1.0 if METRICS[metric].higher_is_better else 1.0

@@ -5,7 +5,7 @@ Utterances of a video are not independent, so videos are drawn, the same ones fo
 function of sums over samples, so a draw is a matrix product of video weights and per-video sums.
 
 Seeds are too few to be drawn: three values have six different means. Their part of a variance is computed from their
-values, by `evaluation.statistics.precision`, which also sees to it that what varies between seeds within a video is
+values, by `evaluation.statistics.precision`, which also ensures that the variation between seeds within a video is
 counted once (Owen, Annals of Applied Statistics 2007). For that, some draws are kept of every seed.
 """
 
@@ -25,24 +25,24 @@ from protocols import InputError, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
-#: Draws of a published table.
+#: Number of draws of a published table.
 DRAWS = 2000
-#: Fewer seeds than this support no claim of order.
+#: Minimum number of seeds that supports a claim of order.
 SEEDS_FOR_ORDER = 3
-#: Of so few videos a table says that they are few: see `docs/statistics.md` for what was measured below and above.
+#: Number of videos below which a table says that they are few: see `docs/statistics.md` for the measurements.
 FEW_VIDEOS = 10
-#: Draws that are kept of every seed.
+#: Number of draws that are kept of every seed.
 SEED_DRAWS = 200
-#: Draws x cells that are held at once for each named sum: 8 MB.
+#: Maximum number of draws x cells that are held at once for each named sum: 8 MB.
 _BLOCK = 1_000_000
 
 
 @dataclass(frozen=True, eq=False)
 class Estimates:
-    """One model: its values and their bootstrap draws.
+    """Values of one model and their bootstrap draws.
 
     Attributes:
-        model: Name.
+        model: Name of the model.
         seeds: S seeds.
         scenarios: J scenarios.
         metrics: M metrics.
@@ -50,10 +50,10 @@ class Estimates:
         draws: `(B, J, M)`: mean over the seeds on drawn videos. Draw b of two models has the same videos.
         seed_draws: `(b, S, J, M)`: every seed in the first draws, at most `SEED_DRAWS`; NaN where the grid has a hole.
         videos: Number of videos.
-        effective_videos: As many videos of equal size are worth as much (Kish): the square of the number of samples,
+        effective_videos: Equivalent number of videos of equal size (Kish): the square of the number of samples,
             divided by the sum of the squared sizes of the videos.
-        present: `(S, J)`: which cells are there.
-        paired_seeds: Whether a seed is the same one in every model, so that differences are those of the same seed.
+        present: `(S, J)` bool: existing cells.
+        paired_seeds: True if a seed is the same one in every model, so that differences are those of the same seed.
     """
 
     model: str
@@ -70,7 +70,7 @@ class Estimates:
 
     @property
     def flag(self) -> str:
-        """What the interval leaves out: empty, `videos only`, `seeds only` or `no interval`."""
+        """Limits of the interval: empty, `videos only`, `seeds only` or `no interval`."""
         return {
             (False, False): "",
             (True, False): "videos only",
@@ -80,16 +80,15 @@ class Estimates:
 
     @property
     def stretch(self) -> float:
-        """What the variance of draws is multiplied by to be that of a mean over videos of these sizes.
+        """Factor that turns the variance of draws into that of a mean over videos of these sizes.
 
-        Drawing V - 1 of V videos allows for a mean that has followed each of V equal ones by 1 / V; that of unequal
-        ones follows the large ones by more, as if there were `effective_videos` of them (two at least, as in the
-        degrees of freedom).
+        Drawing V - 1 of V videos suits a mean that has followed each of V equal ones by 1 / V; a mean over unequal
+        ones follows the large ones by more, as if there were `effective_videos` of them.
         """
         return (1 - 1 / self.videos) / (1 - 1 / max(self.effective_videos, 2.0)) if self.videos > 1 else 1.0
 
     def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
-        """(seed, scenario) pairs that are not there."""
+        """Missing (seed, scenario) pairs."""
         there = {name: self.present[:, j] for j, name in enumerate(self.scenarios)}
         nowhere = np.zeros(len(self.seeds), dtype=np.bool_)
         columns = [(name, there.get(name, nowhere)) for name in scenarios]
@@ -98,10 +97,10 @@ class Estimates:
         return [(s, name) for i, s in enumerate(self.seeds) for name, column in columns if not column[i]]
 
     def only(self, scenarios: Sequence[str], metrics: Sequence[str] | None = None) -> Estimates | None:
-        """The same draws for some scenarios, with the seeds that have any of them, and some metrics (None: all).
+        """Return the same draws for some scenarios, with the seeds that have any of them, and some metrics (None: all).
 
         Returns:
-            None where the model has no cell of these scenarios.
+            None if the model has no cell of these scenarios.
         """
         wanted, names = set(scenarios), self.metrics if metrics is None else tuple(metrics)
         columns = np.array([j for j, name in enumerate(self.scenarios) if name in wanted], dtype=np.int64)
@@ -123,27 +122,27 @@ class Estimates:
         )
 
     def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(S,)`: mean over the scenarios for each seed."""
+        """Return the mean over the scenarios for each seed, `(S,)`."""
         result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
         return result
 
     def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(S, J)`: every seed under each scenario."""
+        """Return every seed under each scenario, `(S, J)`."""
         result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)]
         return result
 
     def curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(J,)`: mean over the seeds under each scenario."""
+        """Return the mean over the seeds under each scenario, `(J,)`."""
         result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=0)
         return result
 
     def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(B, J)`: each draw under each scenario."""
+        """Return each draw under each scenario, `(B, J)`."""
         result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)]
         return result
 
     def drawn_seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
-        """`(b, S, J)`: every seed under each scenario in the first draws."""
+        """Return every seed under each scenario in the first draws, `(b, S, J)`."""
         result: FloatArray = self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
         return result
 
@@ -172,24 +171,24 @@ def resample(
     paired_seeds: bool = False,
     split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[str, Estimates]:
-    """Values and bootstrap draws of every model.
+    """Compute values and bootstrap draws of every model.
 
     Args:
-        label: `(n,)`.
+        label: `(n,)` labels.
         video_ids: `(n,)`: the cluster of each sample.
         cells: C rows with `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
-        predictions: `(C, n)`.
+        predictions: `(C, n)` predictions.
         label_range: Lowest and highest label.
-        metrics: Names, all of the label range by default.
-        draws: B.
-        seed: Of the draws. They depend on nothing else that may change between tables: not on the order of samples
-            or cells, nor on which other models are there.
+        metrics: Names of metrics; default: all of the label range.
+        draws: B, the number of draws.
+        seed: Seed of the draws, which depend on nothing else that may change between tables: not on the order of
+            samples or cells, nor on the other models.
         paired_seeds: Models share a seed's initialisation or data, so that a difference is that of the same seed.
-        split_of: `(n,)`: the split whose test part a sample is in, where several are pooled; see
+        split_of: `(n,)`: split whose test part contains the sample, for pooled splits; see
             `benchmark.evaluation.metrics.constant_predictions`.
 
     Raises:
-        InputError: for arrays that do not fit, values that are not finite, or a cell that is there twice.
+        InputError: for arrays that do not fit, values that are not finite, or a cell that occurs twice.
     """
     known = metric_names(label_range)
     names = known if metrics is None else tuple(metrics)
@@ -216,7 +215,7 @@ def resample(
         for row in rows:
             grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
         values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
-        drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value side by side
+        drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value are adjacent
         by_seed = np.full((min(draws, SEED_DRAWS), len(seeds), len(scenarios), len(names)), np.nan)
         step = max(1, _BLOCK // (draws * len(seeds)))
         for j in range(0, len(scenarios), step):
@@ -236,7 +235,7 @@ def resample(
 
 
 def draw_weights(draws: int, units: int, seed: int, purpose: str) -> FloatArray:
-    """`(draws, units)`: how often each unit is drawn when `units - 1` are drawn with replacement (one: always it)."""
+    """Count draws of each unit when `units - 1` are drawn with replacement (a single unit: 1); `(draws, units)`."""
     if units < 2:
         return np.ones((draws, units))
     rng = _generator(seed, purpose)
@@ -249,10 +248,10 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
 
 
 def _mean_over_seeds(resampled: FloatArray, present: npt.NDArray[np.bool_]) -> FloatArray:
-    """`(B, J)`: mean over the seeds that a scenario has, on drawn videos.
+    """Average over the seeds that a scenario has, on drawn videos; `(B, J)`.
 
     Args:
-        resampled: `(B, cells)` on drawn videos; a cell for each true entry of `present`, in its order.
+        resampled: `(B, cells)` on drawn videos, with a cell for each true entry of `present`, in its order.
         present: `(S, J)`.
     """
     result = np.full((len(resampled), present.shape[1]), np.nan)
@@ -270,15 +269,15 @@ def _check(
     truth: FloatArray, videos: npt.NDArray[np.str_], cells: pd.DataFrame, matrix: FloatArray, draws: int
 ) -> None:
     if videos.shape != truth.shape:
-        raise InputError(f"video_ids has shape {videos.shape}, expected {truth.shape}, one a label")
+        raise InputError(f"video_ids has shape {videos.shape}, expected {truth.shape}, one per label")
     absent = [name for name in ("model", "seed", "scenario") if name not in cells]
     if absent:
         raise InputError(f"cells have no column '{absent[0]}'; found {', '.join(map(str, cells.columns))}")
     if len(cells) != len(matrix):
-        raise InputError(f"cells have {len(cells)} rows, expected {len(matrix)}, one a row of predictions")
+        raise InputError(f"cells have {len(cells)} rows, expected {len(matrix)}, one per row of predictions")
     twice = cells[cells.duplicated(["model", "seed", "scenario"])]
     if len(twice):
         model, seed, scenario = twice.iloc[0][["model", "seed", "scenario"]]
-        raise InputError(f"cell ({model}, seed {seed}, {scenario}) is there twice; keep one of the runs")
+        raise InputError(f"cell ({model}, seed {seed}, {scenario}) occurs twice; keep one of the runs")
     if draws < 1:
         raise InputError(f"draws is {draws}, expected at least 1 (2000 for a published table)")

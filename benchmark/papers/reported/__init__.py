@@ -1,7 +1,7 @@
 """Published numbers in one tidy schema: `results/reported/*.csv`, checked as they are read.
 
-Arrays and tables only. `schema` says what a row may hold, `files` finds and reads them, `points` says which of our
-scenarios a row is about, `checks` recomputes what can be recomputed.
+Arrays and tables only. `schema` defines the rows, `files` finds and reads them, `points` maps rows to our
+scenarios, `checks` recomputes derived values.
 
 >>> from benchmark.papers.reported import load
 >>> rows = load()

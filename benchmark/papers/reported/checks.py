@@ -1,4 +1,4 @@
-"""What can be recomputed of published numbers: whether an F1 can belong to the accuracy beside it."""
+"""Checks of published numbers: whether an F1 is possible with the accuracy beside it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CLASS_COUNTS: dict[tuple[str, str], tuple[int, int]] = {
 
 
 def published_as(label: npt.ArrayLike, label_range: tuple[float, float]) -> str:
-    """The data set whose official test part has these labels `(n,)`, told by their range and signs; empty: none."""
+    """Return the data set whose official test part has these labels `(n,)`, by their range and signs; empty: none."""
     signs = np.sign(np.asarray(label))
     negative, zero, positive = (int((signs == sign).sum()) for sign in (-1, 0, 1))
     for name, counts in TEST_LABELS.items():
@@ -42,14 +42,14 @@ _CELL = ["source", "table", "dataset", "method", "point"]
 
 
 def metric_title(metric: str) -> str:
-    """For a reader; says so where a paper's convention is not known."""
+    """Return the metric's name for readers, with a remark if a paper's convention is not known."""
     if metric in UNKNOWN_CONVENTION:
         return f"{'Acc-2' if metric.startswith('acc') else 'F1'} (neutral samples: not said)"
     return METRICS[metric].title
 
 
 def f1_bounds(rows: pd.DataFrame) -> pd.Series:
-    """`possible` or `impossible` for every F1 whose accuracy stands beside it, else empty; indexed as `rows`.
+    """Return `possible` or `impossible` for every F1 with an accuracy beside it, else empty; indexed as `rows`.
 
     Rounding is that of the less exact of the two numbers. An area under a curve is divided by the length of its axis,
     which makes it a mean.

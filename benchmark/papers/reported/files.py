@@ -1,4 +1,4 @@
-"""Where published numbers lie, and how they are read: every file of the folder, every line checked."""
+"""Files of published numbers: every file of the folder is read, every line checked."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _KEY = ("source", "table", "dataset", "method", "metric", "protocol", "point")
 
 
 def reported_folder() -> Path:
-    """The folder of published numbers: in a source checkout, else where pip installed it, for all or for this user.
+    """Return the folder of published numbers: in a source checkout, else where pip installed it, for all or this user.
 
     Raises:
-        InputError: when it is in none of these places.
+        InputError: if it is in none of these places.
     """
     installed = (sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user")))
     places = (
@@ -34,17 +34,17 @@ def reported_folder() -> Path:
 
 
 def load(folder: Path | None = None) -> pd.DataFrame:
-    """All published numbers.
+    """Read all published numbers.
 
     Args:
-        folder: Of the CSV files; by default the ones that ship with the suite.
+        folder: Folder of the CSV files; default: the ones that ship with the suite.
 
     Returns:
-        One row a number: the columns of `COLUMNS`, with `value` as float64 in the unit it is printed in (per cent for
+        One row per number: the columns of `COLUMNS`, with `value` as float64 in the unit it is printed in (per cent for
         shares), `seeds` as float64 (NaN where unknown); and `printed` (str), `decimals` (int) and `valid` (bool).
 
     Raises:
-        InputError: one line with file and line number for the first thing that is wrong.
+        InputError: one line with file and line number for the first error.
     """
     place = reported_folder() if folder is None else folder
     known = set(load_sources(place)["source"])
@@ -70,10 +70,10 @@ def load(folder: Path | None = None) -> pd.DataFrame:
 
 
 def load_sources(folder: Path | None = None) -> pd.DataFrame:
-    """The papers, one row each: the columns of `SOURCE_COLUMNS`, all text.
+    """Read the papers, one row each: the columns of `SOURCE_COLUMNS`, all text.
 
     Raises:
-        InputError: for a file that is missing or a source that is there twice.
+        InputError: for a missing file, or a source that occurs twice.
     """
     place = reported_folder() if folder is None else folder
     rows: list[dict[str, str]] = []
@@ -81,13 +81,13 @@ def load_sources(folder: Path | None = None) -> pd.DataFrame:
         if not row["source"] or not row["name"]:
             raise InputError(f"{where}: source and name must not be empty")
         if row["source"] in {r["source"] for r in rows}:
-            raise InputError(f"{where}: source '{row['source']}' is there twice; keep one line")
+            raise InputError(f"{where}: source '{row['source']}' occurs twice; keep one line")
         rows.append(row)
     return pd.DataFrame(rows, columns=list(SOURCE_COLUMNS), dtype=object)
 
 
 def _lines(path: Path, columns: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    """(`file, line n`, texts by column) of every line."""
+    """Yield (`file, line n`, texts by column) of every line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)

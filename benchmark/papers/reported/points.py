@@ -1,4 +1,4 @@
-"""Which of our scenarios a published number is about, and how it sums them up.
+"""Scenarios of this suite that a published number is about, and their aggregation.
 
 A point is written `rate=0.3`, `drop=0.5`, `ratio=0.1`, `available=text+audio`, `complete`, a scenario's text such as
 `drop(rate=0.5)`, or an aggregate: `mean 0..0.9`, `auilc 0..1`, `mean incomplete` (all points at which something is
@@ -16,9 +16,9 @@ from functools import lru_cache
 
 from protocols import MODALITIES, InputError, Protocol, get_protocol, leaves_everything, parse
 
-#: How a point names the axis it lies on.
+#: Names of axes in points.
 AXES = {"rate": "missing rate", "drop": "drop rate", "ratio": "missing ratio", "available": "available"}
-#: Rates that papers have and the protocol of that name has not.
+#: Rates of papers that the protocol of that name does not have.
 _BEYOND = {("intra-random", 1.0): "random_positions(rate=1)"}
 _RANGE = re.compile(r"(mean|auilc) (\d+(?:\.\d+)?)\.\.(\d+(?:\.\d+)?)")
 _STEP = 0.1
@@ -26,14 +26,14 @@ _STEP = 0.1
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What a number sums up.
+    """Aggregate of scenarios.
 
     Attributes:
         kind: `single` (one scenario), `mean`, or `auilc` (area under the curve).
-        scenarios: Texts of our scenarios, as they are evaluated; for equality, scenarios at which nothing is missing
+        scenarios: Texts of our scenarios, as evaluated; for comparison, scenarios in which nothing is missing
             are all written `complete`.
-        x: Where papers place them on the axis; empty for `single` and for points without numbers.
-        length: Of the axis, for an area that is not divided by it.
+        x: Position on the axis in papers; empty for `single` and for points without numbers.
+        length: Length of the axis, for an area that is not divided by it.
     """
 
     kind: str
@@ -42,16 +42,16 @@ class Aggregate:
 
     @property
     def length(self) -> float:
-        """Of the axis: an area is divided by it to be a mean."""
+        """Length of the axis: an area divided by it is a mean."""
         return max(self.x) - min(self.x) if self.x else 1.0
 
 
 @lru_cache(maxsize=256)
 def aggregate_of(protocol: str, point: str) -> Aggregate:
-    """What a point of a protocol stands for.
+    """Return the aggregate that a point of a protocol means.
 
     Raises:
-        InputError: for an unknown protocol, or a point that it does not have.
+        InputError: for an unknown protocol, or an unknown point.
     """
     plan = get_protocol(protocol)
     if "(" in point:
@@ -73,7 +73,7 @@ def aggregate_of(protocol: str, point: str) -> Aggregate:
     if not equals or key not in AXES:
         forms = ", ".join(f"{name}=" for name in AXES)
         raise InputError(
-            f"point '{point}' is none; write {forms} complete, a scenario, mean, mean incomplete, mean 0..0.9 or "
+            f"point '{point}' is unknown; write {forms} complete, a scenario, mean, mean incomplete, mean 0..0.9 or "
             "auilc 0..1"
         )
     if key == "available":
@@ -85,30 +85,30 @@ def aggregate_of(protocol: str, point: str) -> Aggregate:
     except ValueError as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"point '{point}': '{value}' is no number") from None
+        raise InputError(f"point '{point}': '{value}' is not a number") from None
 
 
 def wanted_aggregate(protocol: str) -> Aggregate:
-    """What a leaderboard of a protocol shows: its one scenario, or the mean over all of them."""
+    """Return the aggregate in a leaderboard of a protocol: its one scenario, or the mean over all of them."""
     scenarios = tuple(plain_scenario(str(s)) for s in get_protocol(protocol).scenarios)
     return Aggregate("single" if len(scenarios) == 1 else "mean", scenarios)
 
 
 def same(a: Aggregate, b: Aggregate) -> bool:
-    """Whether two numbers sum up the same scenarios in the same way."""
+    """Return True if two numbers aggregate the same scenarios in the same way."""
     return a.kind == b.kind and set(a.scenarios) == set(b.scenarios)
 
 
 def plain_scenario(text: str) -> str:
-    """A scenario's text, or `complete` for every way to write that nothing is missing."""
+    """Return a scenario's text, or `complete` for every way to write that nothing is missing."""
     try:
         return "complete" if leaves_everything(text) else text
-    except InputError:  # of a plugin that is not loaded here
+    except InputError:  # its plugin is not loaded
         return text
 
 
 def _at(plan: Protocol, key: str, value: float | str) -> str:
-    """Text of the scenario that papers place at a value of the axis."""
+    """Return the text of the scenario at a value of the axis, as in papers."""
     for point in plan.points:
         there = point.printed.get(AXES[key])
         if there == value or (

@@ -1,4 +1,4 @@
-"""What a row of published numbers may hold, and the one line that says what is wrong with it."""
+"""Schema of published numbers, and the error line for a row that breaks it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ COLUMNS = (
     "seeds", "f1_bound", "validity", "note",
 )  # fmt: skip
 
-#: Columns of `sources.csv`. `awaits` lists `dataset/protocol` pairs whose numbers nobody has filled in yet.
+#: Columns of `sources.csv`. `awaits` lists `dataset/protocol` pairs whose numbers have not been entered yet.
 SOURCE_COLUMNS = (
     "source", "name", "title", "venue", "year", "url", "setting", "selection", "encoder", "awaits",
 )  # fmt: skip
@@ -24,7 +24,7 @@ DATASETS: dict[str, tuple[float, float]] = {"mosi": (-3.0, 3.0), "mosei": (-3.0,
 AGGREGATIONS = ("one model", "one model a rate", "unknown")
 SELECTIONS = ("test-oracle", "valid", "unknown")
 F1_BOUNDS = ("", "possible", "impossible")
-#: Two-class metrics of papers that do not say whether neutral samples take part: never set equal to one of ours.
+#: Two-class metrics of papers that do not state whether neutral samples take part: never compared with ours.
 UNKNOWN_CONVENTION = ("acc2_unknown", "f1_unknown")
 
 _NUMBER = re.compile(r"-?\d+(\.\d+)?")
@@ -32,7 +32,7 @@ _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9-]*")
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is printed in per cent."""
+    """Return True for a metric that is printed in per cent."""
     return metric in UNKNOWN_CONVENTION or METRICS[metric].percent
 
 

@@ -1,6 +1,6 @@
 """Tables and figures of papers, reported beside measured.
 
-`catalogue` lists them, `needs` knows their data, `setup` makes a study of one, `measuring` and `comparison` put numbers
+`catalogue` lists them, `needs` describes their data, `setup` makes a study of one, `measuring` and `comparison` put
 side by side, `tables` writes them, `presenting` brings all together. The command line runs what is missing in between.
 
 >>> setup = prepare_item("lnln-mean", dataset="synthetic:size=tiny", models=("constant", "lnln"))

@@ -1,4 +1,4 @@
-"""Which tables and figures can be reproduced, and what each is made of."""
+"""Tables and figures that can be reproduced, with their parts."""
 
 from __future__ import annotations
 
@@ -21,20 +21,21 @@ _ALL = ("mosi", "mosei", "sims")
 
 @dataclass(frozen=True)
 class Item:
-    """A table or figure.
+    """Table or figure of a paper.
 
     Attributes:
-        name: As the command line takes it.
-        shows: One line.
-        paper: Where it is printed.
-        datasets: Names of the stores it needs; those that are there are done.
+        name: Name on the command line.
+        shows: Content, one line.
+        paper: Place where it is printed.
+        datasets: Names of the stores it needs; only existing ones are measured.
         kind: `study` trains models; `statistics` and `distributions` only count.
-        layout: `metrics`: a table a point with a column a metric; `points`: a table a metric with a column a point.
-        points: (protocol, point), as `benchmark.papers.reported` writes them.
-        sources: Whose numbers stand beside; empty for all that are about these points.
-        tables: Their printed tables; empty for all.
-        models: Of the study.
-        figure: `curves` or `heat map` drawn beside the tables.
+        layout: `metrics`: a table per point with a column per metric; `points`: a table per metric with a column per
+            point.
+        points: Pairs (protocol, point), as in `benchmark.papers.reported`.
+        sources: Papers whose numbers are shown; empty for all about these points.
+        tables: Printed tables of these papers; empty for all.
+        models: Models of the study.
+        figure: Figure beside the tables: `curves` or `heat map`.
     """
 
     name: str
@@ -50,13 +51,13 @@ class Item:
     figure: Literal["", "curves", "heat map"] = ""
 
     def points_of(self, dataset: str) -> tuple[tuple[str, str], ...]:
-        """The points on one data set: CH-SIMS has an area over half the axis where the others have the whole."""
+        """Return the points on one data set: CH-SIMS has an area over half the axis, others over all of it."""
         left_out = "auilc 0..1" if dataset == "sims" else "auilc 0..0.5"
         return tuple(p for p in self.points if p[1] != left_out)
 
     @property
     def protocols(self) -> tuple[str, ...]:
-        """Protocols of the study; a rate that papers have and the protocol has not is a protocol of its own."""
+        """Protocols of the study; rates of papers that a protocol does not have become further protocols."""
         names = list(dict.fromkeys(protocol for protocol, _ in self.points))
         beyond = ["random_positions(rate=1)"] if ("intra-random", "auilc 0..1") in self.points else []
         return (*names, *beyond)
@@ -68,7 +69,7 @@ def _subsets(names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
 
 def _main(dataset: str) -> Item:
     points = (("complete", "complete"), ("uncertain", "mean"))
-    title = f"main comparison on {dataset.upper()}, everything there and uncertain missingness"
+    title = f"main comparison on {dataset.upper()}, nothing missing and uncertain missingness"
     return Item(f"main-{dataset}", title, "Senti-iFusion, main table", (dataset,), points=points, models=_MAIN)
 
 
@@ -127,17 +128,17 @@ _ITEMS: tuple[Item, ...] = (
     ),
 )  # fmt: skip
 
-#: By name, in the order of a list.
+#: Items by name, in the order of a list.
 ITEMS: dict[str, Item] = {item.name: item for item in _ITEMS}
 
 
 def get_item(name: str) -> Item:
-    """The table or figure called `name`; raises InputError with the nearest names."""
+    """Return the table or figure called `name`; raises InputError with the nearest names."""
     if name not in ITEMS:
         raise unknown_name("table or figure", name, ITEMS, hint="(see 'sentibench reproduce list')")
     return ITEMS[name]
 
 
 def item_models(item: Item, variants: Callable[[], tuple[str, ...]]) -> tuple[str, ...]:
-    """Models of an item; `ablation` stands for the registered variants, which are asked for only then."""
+    """Models of an item; `ablation` stands for the registered variants, which are imported only then."""
     return tuple(name for model in item.models for name in (variants() if model == "ablation" else (model,)))

@@ -1,4 +1,4 @@
-"""Published numbers and ours side by side, as a long table."""
+"""Published numbers beside ours, as a long table."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ COLUMNS = (
 
 
 def point_key(protocol: str, point: str) -> str:
-    """How a point is called where several protocols meet."""
+    """Return the name of a point that is distinct across protocols."""
     return f"{protocol}: {point}"
 
 
 def item_aggregates(item: Item, dataset: str) -> dict[str, Aggregate]:
-    """By key, what the points of an item sum up."""
+    """Return the aggregates of the points of an item, by key."""
     return {point_key(protocol, point): aggregate_of(protocol, point) for protocol, point in item.points_of(dataset)}
 
 
 def published(item: Item, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
-    """The reported rows that an item shows for a data set, with their `key`.
+    """Return the reported rows that an item shows for a data set, with their `key`.
 
-    Rows of a protocol other than ours, or that sum up otherwise, have no key and are left out.
+    Rows of a protocol other than ours, or with another aggregation, have no key and are left out.
     """
     own = rows[rows["dataset"].eq(dataset)]
     if item.sources:
@@ -58,18 +58,18 @@ def published(item: Item, dataset: str, rows: pd.DataFrame) -> pd.DataFrame:
 def compare_numbers(
     item: Item, rows: pd.DataFrame, measured: pd.DataFrame, *, published_on: str, measured_on: str, comparable: bool
 ) -> pd.DataFrame:
-    """The long table.
+    """Make the long table of reported and measured numbers.
 
     Args:
-        item: The table or figure.
-        rows: From `published`.
-        measured: From `measure`, its points named by key.
+        item: Table or figure to reproduce.
+        rows: Rows from `published`.
+        measured: Numbers from `measure`, with points named by key.
         published_on: Data set of the published numbers.
-        measured_on: Data set of ours.
-        comparable: Whether these are the same; otherwise no difference is taken.
+        measured_on: Data set of our numbers.
+        comparable: True if these are the same; otherwise no difference is computed.
 
     Returns:
-        `COLUMNS`. A reported number that nothing was measured for, and a measured one that nothing was reported for,
+        `COLUMNS`. A reported number without a measured one, and a measured number without a reported one,
         each have a row. `difference` is measured less reported, for valid numbers only.
     """
     factor = [100.0 if METRICS[str(m)].percent else 1.0 for m in measured["metric"]]
@@ -90,14 +90,14 @@ def compare_numbers(
 
 
 def difference_text(metric: str, value: float) -> str:
-    """With its sign, in the unit of the metric (percentage points for shares); a dash for none."""
+    """Format a number with its sign, in the unit of the metric (percentage points for shares); a dash for none."""
     if not np.isfinite(value):
         return "–"
     return with_sign(f"{value:z.{2 if METRICS[metric].percent else 3}f}")
 
 
 def shown_metrics(item: Item, rows: pd.DataFrame, known: Sequence[str], default: Sequence[str]) -> list[str]:
-    """What an item has tables or columns of: all metrics, or with a table a metric those that were reported."""
+    """Return the metrics of an item's tables or columns: all, or for tables by metric those that were reported."""
     reported = set(rows["metric"])
     if item.layout == "metrics":
         return [name for name in known if (METRICS[name].usual and name != "acc3") or name in reported]

@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def count(setup: Setup, folder: Path, formats: Sequence[str]) -> tuple[list[Table], list[Path]]:
-    """The statistics table, and for `distributions` the figures of every data set."""
+    """Make the statistics table, and for `distributions` the figures of every data set."""
     described = [
         (str(data), published, describe(load_samples(data.name), data.split or None, probe=False))
         for data, published in ((Reference.parse(name), published) for name, published in setup.data)

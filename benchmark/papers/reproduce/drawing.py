@@ -1,4 +1,4 @@
-"""The figures of a reproduction, beside its tables."""
+"""Figures of a reproduction, beside its tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from benchmark.papers.reproduce.catalogue import Item
 
 
 def draw(item: Item, panel: Panel, folder: Path, formats: Sequence[str]) -> list[Path]:
-    """Curves of protocols with a numeric axis, or heat maps of subsets; each with the CSV it is drawn from."""
+    """Draw curves of protocols with a numeric axis, or heat maps of subsets; each with the CSV it is drawn from."""
     files: list[Path] = []
     for protocol in protocol_names(panel):
         stem = safe_name(f"{panel.dataset}-{protocol}")

@@ -1,4 +1,4 @@
-"""Our numbers at the points of published ones, with intervals."""
+"""Measured numbers at the points of published ones, with intervals."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ def measure(
     draws: int = DRAWS,
     level: float = 0.95,
 ) -> pd.DataFrame:
-    """Values of every model.
+    """Compute the values of every model.
 
     Args:
-        panel: Predictions.
-        aggregates: By point, what to sum up. An `auilc` is an area: it is not divided by the length of its axis.
-        metrics: Names.
-        draws: Bootstrap draws behind the intervals.
-        level: Of the intervals.
+        panel: Panel of predictions.
+        aggregates: Aggregates by point. An `auilc` is an area: it is not divided by the length of its axis.
+        metrics: Names of metrics.
+        draws: Number of bootstrap draws behind the intervals.
+        level: Confidence level of the intervals.
 
     Returns:
-        One row a (model, point, metric): `measured` (mean over seeds; shares, not per cent; NaN where a cell is
-        missing), `low`, `high`, `sd` (over seeds), `seeds`, `flag` (what the interval leaves out, or `hole`). Points
-        none of whose scenarios was asked for are left out.
+        One row per (model, point, metric): `measured` (mean over seeds; shares, not per cent; NaN where a cell is
+        missing), `low`, `high`, `sd` (over seeds), `seeds`, `flag` (limits of the interval, or `hole`). Points
+        without any scenario of the study are left out.
     """
     texts: dict[str, str] = {}
     for text in dict.fromkeys(panel.cells["scenario"]):
@@ -74,7 +74,7 @@ def _values(
 
 
 def _summed(aggregate: Aggregate, curves: FloatArray) -> FloatArray:
-    """Curves `(..., J)` over the scenarios of an aggregate, summed up."""
+    """Aggregate curves `(..., J)` over the scenarios of an aggregate."""
     if aggregate.kind == "auilc":
         return auilc(aggregate.x, curves) * aggregate.length
     mean: FloatArray = curves.mean(axis=-1)

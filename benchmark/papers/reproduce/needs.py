@@ -1,4 +1,4 @@
-"""The data that papers used: which file, where to get it, and what lies here under its name."""
+"""Data that papers used: the published file, its source, and the local store of its name."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ _MMSA = "the links in https://github.com/thuiar/MMSA"
 
 @dataclass(frozen=True)
 class Need:
-    """A data set of the field.
+    """Data set of the field.
 
     Attributes:
-        name: Of the store.
-        title: For a reader.
+        name: Name of the store.
+        title: Name for readers.
         file: Name of the published feature file.
-        official: What the importer calls it.
+        official: Name that the importer gives it.
     """
 
     name: str
@@ -39,11 +39,11 @@ class Need:
 
     @property
     def sha256(self) -> str:
-        """Of the published file."""
+        """sha256 of the published file."""
         return next(sha for sha, file in OFFICIAL.items() if file.title == self.official)
 
     def store(self) -> StoreInfo | None:
-        """The store of this name, if it is there."""
+        """Store of this name; None if there is none."""
         return next((s for s in list_stores() if s.name == self.name), None)
 
     @property
@@ -55,13 +55,13 @@ class Need:
         return "yes" if found.provenance.source_sha256 == self.sha256 else "another file"
 
     def warning(self, dataset: str) -> str:
-        """That the store called `dataset` was made from another file; empty where it was not, or is not there."""
+        """Warn that the store `dataset` was made from another file; empty if it was not, or does not exist."""
         found = next((s for s in list_stores() if s.name == dataset), None)
         return self.differs if found and found.provenance.source_sha256 != self.sha256 else ""
 
     @property
     def differs(self) -> str:
-        """What follows where the published file was not used."""
+        """Consequence of using another file than the published one."""
         return (
             f"This is not the published {self.file} (sha256 {self.sha256[:12]}...) that the papers used: numbers "
             "cannot be expected to agree"
@@ -69,14 +69,14 @@ class Need:
 
     @property
     def how_to_get(self) -> str:
-        """One line for somebody who has not got it."""
+        """Instructions to get the data, in one line."""
         return (
             f"needs {self.title} {self.file} (sha256 {self.sha256}), not found; get it from {_MMSA}, import it with "
             f"`sentibench data import {self.name} {self.file}`"
         )
 
 
-#: By name of the store.
+#: Data sets by name of the store.
 NEEDS: dict[str, Need] = {
     need.name: need
     for need in (
@@ -88,13 +88,13 @@ NEEDS: dict[str, Need] = {
 
 
 def same_test_set(measured_on: str, published_on: str) -> bool:
-    """Whether a data set, as a study names it, has the test labels of the published numbers, whatever its name."""
+    """Return True if a data set, as a study names it, has the test labels of the published numbers."""
     samples, tested = _tested(measured_on)
     return published_as(samples.label[tested], samples.provenance.label_range) == published_on
 
 
 def _tested(reference: str) -> tuple[Samples, BoolArray]:
-    """The samples of a data set, and which of them `(n,)` are in the test parts of the splits that it names."""
+    """Return the samples of a data set, and those `(n,)` in the test parts of the splits that it names."""
     header, splits = resolve_dataset(reference)
     samples = load_samples(header.name)
     return samples, np.any([samples.splits[split] == PARTS["test"] for split in splits], axis=0)
@@ -102,7 +102,7 @@ def _tested(reference: str) -> tuple[Samples, BoolArray]:
 
 @lru_cache(maxsize=8)
 def data_facts(reference: str) -> str:
-    """What a reader must know of the data that were measured on, in a line: test samples, features, source."""
+    """Describe the data of a measurement in a line: test samples, features, source."""
     samples, tested = _tested(reference)
     name = Reference.parse(reference).name
     test = samples.label[tested]

@@ -1,4 +1,4 @@
-"""The tables, figures and files of a reproduction, from the runs that are there."""
+"""Tables, figures and files of a reproduction, from finished runs."""
 
 from __future__ import annotations
 
@@ -48,14 +48,14 @@ Papers: TypeAlias = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Reproduction:
-    """What came out.
+    """Outcome of a reproduction.
 
     Attributes:
         tables: All tables.
-        first: Those that a terminal shows; the files have all.
-        files: What was written.
-        notes: What a reader must know, a line each: data that are not there, runs that are missing.
-        ablation: Whether the study has Senti-iFusion and variants of it, whose paired differences `sentibench report
+        first: Tables that a terminal shows; the files have all.
+        files: Written files.
+        notes: Notes, a line each: missing data and runs.
+        ablation: True if the study has Senti-iFusion and variants of it, whose paired differences `sentibench report
             STUDY --table ablation` shows.
     """
 
@@ -72,14 +72,14 @@ def present(
     """Write `reproduced.md`, `reproduced.csv` and the figures of an item; nothing is run.
 
     Args:
-        setup: From `prepare_item`.
+        setup: Setup from `prepare_item`.
         root: Folder of the run store.
-        draws: Bootstrap draws behind the intervals.
-        formats: Of the figures.
-        folder: Where to write; by default `root/studies/reproduce-NAME`.
+        draws: Number of bootstrap draws behind the intervals.
+        formats: Formats of the figures.
+        folder: Folder to write to; default: `root/studies/reproduce-NAME`.
 
     Raises:
-        InputError: when a file cannot be written, or the published numbers are damaged.
+        InputError: if a file cannot be written, or the published numbers are damaged.
     """
     if setup.plan is None:
         place = folder or root / "studies" / f"reproduce-{setup.item.name}"
@@ -119,7 +119,7 @@ def _has_ablation(panel: Panel) -> bool:
 
 @dataclass(frozen=True)
 class _Part:
-    """One data set of an item."""
+    """Present one data set of an item."""
 
     tables: list[Table]
     first: list[Table]
@@ -160,7 +160,7 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
 
 
 def _undefined(panel: Panel, aggregates: Mapping[str, Aggregate]) -> dict[tuple[str, str], str]:
-    """By model and key of a point, why its correlation is 0 by definition."""
+    """Return, by model and key of a point, the reason why its correlation is 0 by definition."""
     cells = constant_cells(panel, list(dict.fromkeys(map(str, panel.cells["scenario"]))))
     constant = {(model, plain_scenario(scenario)) for model, scenario in cells}
     texts = {
@@ -178,7 +178,7 @@ def _nothing_measured() -> pd.DataFrame:
 
 
 def _layouts(item: Item, dataset: str, names: Sequence[str]) -> list[tuple[list[Head], str]]:
-    """The columns of every table, and what it shows."""
+    """Return the columns of every table, with its subject."""
     points = item.points_of(dataset)
     if item.layout == "metrics":
         return [
@@ -240,7 +240,7 @@ def _seeds_text(seeds: Sequence[int]) -> str:
 
 
 def _notes(setup: Setup, rows: pd.DataFrame, papers: Papers) -> list[str]:
-    """What differs between there and here, plainly."""
+    """Describe the differences between the papers' conventions and ours."""
     study = setup.plan.study if setup.plan else None
     if study is None or rows.empty:
         return (
@@ -274,7 +274,7 @@ def _missing(setup: Setup, root: Path) -> list[str]:
         return []
     study = quote(str(root / "studies" / setup.plan.study.name / "study.yaml"))
     where = (
-        f"; once it was begun, `sentibench run {study} --out {quote(str(root))}` goes on, too"
+        f"; once it was begun, `sentibench run {study} --out {quote(str(root))}` continues it, too"
         if Path(root / "studies" / setup.plan.study.name / "study.yaml").is_file()
         else ""
     )

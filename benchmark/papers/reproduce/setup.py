@@ -1,4 +1,4 @@
-"""From a table or figure to the study that measures it."""
+"""Study that measures a table or figure."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from protocols import InputError
 
 @dataclass(frozen=True)
 class Setup:
-    """What will be measured.
+    """Setup of a measurement.
 
     Attributes:
-        item: The table or figure.
-        data: Pairs of what is measured on, and the data set whose published numbers stand beside it.
-        absent: A line for every data set that is not there.
-        plan: The resolved study; None where nothing is trained.
+        item: Table or figure to reproduce.
+        data: Pairs of the measured data set and the one whose published numbers are shown beside it.
+        absent: A line for every missing data set.
+        plan: Resolved study; None if nothing is trained.
     """
 
     item: Item
@@ -46,15 +46,15 @@ def prepare_item(
     """Find the data of a table or figure and make its study; trains nothing.
 
     Args:
-        name: Of the catalogue.
-        dataset: Measure on this instead, or on this one of several.
-        models: Instead of the item's own.
-        seeds: How many, or which; 3 by default.
-        epochs: Most epochs, for every model.
+        name: Name in the catalogue.
+        dataset: Data set to measure on instead, or one of several.
+        models: Models instead of the item's own.
+        seeds: Number or list of seeds; default: 3.
+        epochs: Maximum number of epochs, for every model.
         plugins: Python files that register models.
 
     Raises:
-        InputError: for an unknown name; when no data set that it needs is there, in one line that says how to get it.
+        InputError: for an unknown name, or if every data set that it needs is missing, with instructions to get one.
     """
     item = get_item(name)
     data: tuple[tuple[str, str], ...]
@@ -66,9 +66,7 @@ def prepare_item(
         absent = tuple(NEEDS[d].how_to_get for d in item.datasets if d not in there)
         if not there:
             more = f" (as well as {len(absent) - 1} more, any of them will do)" if absent[1:] else ""
-            raise InputError(
-                f"{absent[0]}{more}; or measure on data at hand with --dataset, such as synthetic:size=tiny"
-            )
+            raise InputError(f"{absent[0]}{more}; or measure on other data with --dataset, such as synthetic:size=tiny")
         data = tuple((d, d) for d in there)
     plan = None
     if item.kind == "study":
@@ -87,7 +85,7 @@ def item_study(
     epochs: int | None = None,
     plugins: Sequence[str] = (),
 ) -> Study:
-    """The study behind an item on these data sets; raises InputError for a wrong field."""
+    """Make the study behind an item on these data sets; raises InputError for a wrong field."""
     own = list(datasets) == [d for d in item.datasets if d in datasets]
     suffix = "" if own else "-" + re.sub(r"[^A-Za-z0-9]+", "-", "-".join(datasets)).strip("-")
     fields: dict[str, Any] = {

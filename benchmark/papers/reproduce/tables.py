@@ -1,4 +1,4 @@
-"""Reported over measured: a block of lines a model, a column a metric or a point."""
+"""Tables of reported over measured numbers: a block of lines per model, a column per metric or point."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _NOTHING = Cell("–", float("nan"))
 
 @dataclass(frozen=True)
 class Head:
-    """A column: one metric at one point.
+    """Column of a table: one metric at one point.
 
     Attributes:
-        key: Of the point.
-        metric: As it is reported; one of `UNKNOWN_CONVENTION` where a paper does not say.
-        title: For a reader.
+        key: Key of the point.
+        metric: Metric as reported; one of `UNKNOWN_CONVENTION` if the paper's convention is not stated.
+        title: Title for readers.
     """
 
     key: str
@@ -36,18 +36,18 @@ class Head:
 
 @dataclass(frozen=True)
 class Sides:
-    """What stands side by side in a table.
+    """Reported and measured numbers of a table.
 
     Attributes:
-        reported: From `published`.
-        measured: From `measure`, points named by key.
+        reported: Rows from `published`.
+        measured: Numbers from `measure`, with points named by key.
         papers: Lines of `sources.csv` by id.
-        awaited: Sources, of the model of their name, whose numbers nobody has filled in.
-        comparable: Whether both are about the same data set.
-        mask_informed: Models that are told at test time what is missing.
-        seeds: How many were asked for.
-        remarks: By model, what a reader must know of its trainings: see `benchmark.tables.remarks.training_texts`.
-        undefined: By model and key of a point, why a correlation is 0 by definition.
+        awaited: Sources, by name of their model, whose numbers have not been entered.
+        comparable: True if both are about the same data set.
+        mask_informed: Models that read the masks at test time.
+        seeds: Number of seeds of the study.
+        remarks: Remarks on the trainings by model: see `benchmark.tables.remarks.training_texts`.
+        undefined: Reason why a correlation is 0 by definition, by model and key of a point.
     """
 
     reported: pd.DataFrame
@@ -62,15 +62,15 @@ class Sides:
 
 
 def stacked(title: str, heads: Sequence[Head], sides: Sides, caption: str, notes: Sequence[str]) -> Table:
-    """A table with, for every model, its reported numbers, ours with the interval, and the difference.
+    """Make a table with, for every model, its reported numbers, ours with the interval, and the difference.
 
-    Models of papers that the suite does not have stand below a rule.
+    Models of papers that the suite does not have are below a rule.
 
     Args:
-        title: One line.
-        heads: The columns.
-        sides: The numbers.
-        caption: Below the table.
+        title: Title, one line.
+        heads: Columns of the table.
+        sides: Numbers of the table.
+        caption: Caption below the table.
         notes: Footnotes about the whole table.
     """
     builder = _Builder(heads, sides)
@@ -101,7 +101,7 @@ def stacked(title: str, heads: Sequence[Head], sides: Sides, caption: str, notes
 
 
 def _spaced(blocks: Sequence[Sequence[Row]]) -> list[Row]:
-    """Rows of all blocks; blocks of several lines are set off."""
+    """Return the rows of all blocks; blocks of several lines are separated."""
     rows: list[Row] = []
     before = 0
     for block in blocks:
@@ -112,7 +112,7 @@ def _spaced(blocks: Sequence[Sequence[Row]]) -> list[Row]:
 
 
 class _Builder:
-    """Makes the lines of a table and collects its footnotes."""
+    """Maker of the lines of a table, which collects its footnotes."""
 
     def __init__(self, heads: Sequence[Head], sides: Sides) -> None:
         self.heads, self.sides, self.marks = heads, sides, Marks()
@@ -121,7 +121,7 @@ class _Builder:
         }
 
     def block(self, model: str, reported: pd.DataFrame, measured: bool) -> list[Row]:
-        """The lines of one model."""
+        """Return the lines of one model."""
         name = f"{model} (mask-informed)" if model in self.sides.mask_informed else model
         if model == ORACLE:
             mark = self.marks.mark("the best possible prediction, known from the generator: a bound")
@@ -143,11 +143,11 @@ class _Builder:
         return [Row((Cell(name if i == 0 else "", name), *line)) for i, line in enumerate(lines)]
 
     def awaited_block(self, source: str) -> list[Row]:
-        """The empty line of a paper whose model is not measured either."""
+        """Return the empty line of a paper whose model is not measured either."""
         return [Row((Cell(self.sides.papers[source]["name"]), *self._awaited_line(source)))]
 
     def _conventions(self) -> list[dict[str, str]]:
-        """Our metrics for the columns; both ways to count neutral samples where a paper does not say which it took."""
+        """Return our metrics for the columns: both conventions for neutral samples if a paper states none."""
         if not any(h.metric in UNKNOWN_CONVENTION for h in self.heads):
             return [{h.metric: h.metric for h in self.heads}]
         kinds = [h.metric.partition("_")[0] for h in self.heads]

@@ -1,4 +1,4 @@
-"""Studies whose every number can be recomputed from committed predictions.
+"""Published studies, whose every number can be recomputed from committed predictions.
 
 >>> from benchmark.publishing.measured import publish, check
 >>> publish(study, Path("results/runs"), Path("results/measured/my-study"))
@@ -7,11 +7,11 @@
 
 A folder holds, beside its tables,
 
-    manifest.json         sha256 of every file, what each panel is, versions, settings of the tables
-    study.yaml            what was run
+    manifest.json         sha256 of every file, descriptions of panels, versions, settings of the tables
+    study.yaml            the study
     samples.parquet       dataset, sample_id, video_id, label; the last two are withheld unless the data is generated
     predictions.parquet   dataset, model, seed, scenario, sample_id, prediction (float64)
-    points.csv            the scenarios of every protocol and where they lie on its axes
+    points.csv            the scenarios of every protocol with their positions on its axes
     costs.csv             parameters, times, memory of every (model, seed), and its runs
     runs.json             identity, settings and provenance of every run, hashes of the masks
 """

@@ -1,4 +1,4 @@
-"""Whether a measured study is what its predictions say."""
+"""Check of a measured study against its predictions."""
 
 from __future__ import annotations
 
@@ -21,27 +21,27 @@ from benchmark.results.measured import DATA_FILES, MANIFEST, Manifest, read_mani
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
 
-#: Numbers of a CSV have all their digits, of which the last depend on how a processor adds.
+#: Relative tolerance of numbers in a CSV, whose last digits depend on the order of additions on a processor.
 _RELATIVE, _ABSOLUTE = 1e-11, 1e-13
 _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?:e[-+]?\d+)?(?![\w.])")
-#: Differing lines of a file that are named.
+#: Maximum number of differing lines of a file that are named.
 _NAMED = 3
 
 
 def check(folder: Path) -> list[str]:
     """Recompute every table of a measured study from its predictions and compare text for text.
 
-    Files are also held against the sha256 of the manifest, runs against their identity, and, where the data is
-    generated, samples and labels against the generator.
+    Files are also compared with the sha256 of the manifest, runs with their identity and, if the data is
+    generated, samples and labels with the generator.
 
     Args:
-        folder: As `publish` wrote it.
+        folder: Folder that `publish` wrote.
 
     Returns:
-        A line for every difference; none when all is well.
+        One line per difference; empty if there are none.
 
     Raises:
-        InputError: if the folder is no measured study, or needs a data set that is not at hand.
+        InputError: if the folder is not a measured study, or needs a data set that is not available.
     """
     manifest = read_manifest(folder)
     found = _files(folder, manifest)
@@ -113,7 +113,7 @@ def _tables(folder: Path, recomputed: dict[str, str]) -> list[str]:
         if name not in recomputed:
             found.append(f"{name}: no table of this name is made of these predictions")
         elif name not in present:
-            found.append(f"{name}: missing; the predictions give it")
+            found.append(f"{name}: missing, though it can be made of the predictions")
         else:
             committed = (folder / name).read_text(encoding="utf-8")
             found += _different_lines(name, committed, recomputed[name])
@@ -133,7 +133,7 @@ def _different_lines(name: str, committed: str, recomputed: str) -> list[str]:
 
 
 def _alike(a: str | None, b: str | None) -> bool:
-    """Whether two lines differ only in the last digits of numbers that are written in full."""
+    """Return True if two lines differ only in the last digits of numbers that are written in full."""
     if a is None or b is None or _NUMBER.sub("#", a) != _NUMBER.sub("#", b):
         return False
     pairs = zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True)
@@ -144,7 +144,7 @@ def _alike(a: str | None, b: str | None) -> bool:
 
 
 def _around(a: str, b: str) -> tuple[str, str]:
-    """The words of two lines where they first differ."""
+    """Return the words of two lines where they first differ."""
     start = next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))
     start = max(0, start - 20)
     return a[start : start + 60], b[start : start + 60]

@@ -1,4 +1,4 @@
-"""Writing a measured study: from finished runs, or anew from its own predictions when the tables have changed."""
+"""Writing of a measured study: from finished runs, or again from its own predictions after a change of the tables."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ from benchmark.study.plan import Plan
 from benchmark.study.study import Study
 from protocols import InputError
 
-#: Of a run's provenance: what may go where others read it. Commands and platforms name folders and machines.
+#: Parts of a run's provenance that may be published. Commands and platforms name folders and machines.
 _PROVENANCE = (
     "sentibench", "git_commit", "git_dirty", "python", "libraries", "processor", "cores", "device", "threads",
     "deterministic_algorithms", "float32_matmul_precision",
@@ -55,16 +55,16 @@ def publish(
 
     Args:
         results: Results of a study in a run store.
-        folder: Is replaced when it is one of a measured study.
-        labels: Put names, videos and labels of the test samples into it; by default only where the data is generated.
-            Without them, samples are named by a hash, and whoever checks the folder needs the data set.
+        folder: Folder to write; replaced if it is one of a measured study.
+        labels: Include names, videos and labels of the test samples; default: only if the data is generated.
+            Without them, samples are named by a hash, and the data set is needed to check the folder.
         choices: Settings of the tables.
 
     Returns:
         The files.
 
     Raises:
-        InputError: when nothing of the study has been run, the folder holds something else, or a text would name a
+        InputError: if no run of the study is finished, the folder contains something else, or a text would name a
             folder of this machine.
     """
     plan, root = results.plan, results.root
@@ -85,10 +85,10 @@ def publish(
 
 
 def refresh(folder: Path) -> tuple[Path, ...]:
-    """Make the tables of a measured study anew from its own predictions, which must be unchanged.
+    """Rebuild the tables of a measured study from its own predictions, which must be unchanged.
 
     Raises:
-        InputError: if a file that tables are made of differs from the manifest.
+        InputError: if a source file of the tables differs from the manifest.
     """
     manifest = read_manifest(folder)
     for name in DATA_FILES:
@@ -102,7 +102,7 @@ def refresh(folder: Path) -> tuple[Path, ...]:
 
 
 def _finish(folder: Path, study: str, entries: Sequence[PanelEntry], choices: TableChoices) -> None:
-    """Tables from what is in the folder, then the manifest of everything."""
+    """Make tables from the folder's content, then the manifest of everything."""
     manifest = Manifest(study=study, made_with=versions(), tables=choices, panels=tuple(entries), files={})
     write_manifest(folder, manifest)
     for name, text in render(read_measured(folder), choices).items():
@@ -112,14 +112,14 @@ def _finish(folder: Path, study: str, entries: Sequence[PanelEntry], choices: Ta
 
 
 def versions() -> dict[str, str]:
-    """Of what tables are made with."""
+    """Return the versions of the packages that make the tables."""
     libraries = {name: importlib.metadata.version(name) for name in ("sentibench", "numpy", "pandas")}
     return {"python": platform.python_version(), **libraries}
 
 
 @contextmanager
 def _writing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of the old one if the block ends well."""
+    """Make a new folder that replaces the old one if the block ends well."""
     if folder.exists() and not is_measured(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder}: holds something else than a measured study; name a new folder")
     beside = folder.parent / f".{folder.name}.{os.getpid()}"
@@ -140,7 +140,7 @@ def _writing(folder: Path) -> Iterator[Path]:
 
 
 def _portable(study: Study) -> Study:
-    """Without the folders in which plugins and encoders lie here."""
+    """Remove the local folders of plugins and encoders."""
     encoder = study.encoder.model_copy(update={"name": _last(study.encoder.name)})
     return study.model_copy(update={"plugins": [Path(p).name for p in study.plugins], "encoder": encoder})
 
@@ -210,7 +210,7 @@ def _write_frame(path: Path, frames: Sequence[pd.DataFrame], columns: Sequence[s
 
 
 def _runs(records: Sequence[tuple[str, RunRecord]]) -> str:
-    """Every run without predictions: identity, settings, costs; what many share is written once."""
+    """Return every run without predictions: identity, settings, costs; shared content is written once."""
     provenance: list[dict[str, Any]] = []
     masks: dict[str, dict[str, dict[str, str]]] = {}
     runs = []
@@ -235,7 +235,7 @@ def _runs(records: Sequence[tuple[str, RunRecord]]) -> str:
 
 
 def _refuse_private(folder: Path, root: Path) -> None:
-    """The folder of runs and the user's home have no place where others read."""
+    """Refuse paths of the folder of runs and of the user's home, which must not be published."""
     private = {str(root.resolve()), str(Path.home())} - {"/"}
     for path in folder.iterdir():
         if path.suffix == ".parquet":

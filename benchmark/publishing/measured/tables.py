@@ -1,4 +1,4 @@
-"""The tables of a measured study as texts: one Markdown and one CSV file for each kind, over all protocols."""
+"""Tables of a measured study as texts: one Markdown and one CSV file for each kind, over all protocols."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from senti_ifusion.variants import ABLATION
 
 
 def render(results: StudyResults, choices: TableChoices) -> dict[str, str]:
-    """Every table that `sentibench report` makes of the results, by file name."""
+    """Make every table that `sentibench report` makes of the results, by file name."""
     settings = TableSettings(metric=choices.metric, variants=ABLATION, draws=choices.draws, level=choices.level)
     entries, _ = study_tables(results, settings)
     texts = {}

@@ -1,11 +1,11 @@
-"""Predictions that were made elsewhere: read, checked against a data set and its protocols, and put into a panel.
+"""External predictions: read, checked against a data set and its protocols, and put into a panel.
 
 >>> from benchmark.results.external import evaluation_set, read_predictions, add_external
 >>> samples = evaluation_set("mosi/official")
 >>> mine = read_predictions(Path("predictions.csv"), samples, [get_protocol("intra-random")])
 >>> panel = add_external(panel, mine)
 
-What is to be predicted: `write_template` lists the (sample, scenario) pairs, `sentibench protocols export` writes the
+Rows to predict: `write_template` lists the (sample, scenario) pairs, `sentibench protocols export` writes the
 masks.
 """
 

@@ -1,4 +1,4 @@
-"""A file of predictions as a table of texts and numbers, and where each row stands in it."""
+"""File of predictions as a table of texts and numbers, with the position of each row in the file."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ import pyarrow as pa
 from benchmark.data.importers.assemble import clean_id
 from protocols import InputError, read_number, unknown_name
 
-#: What a file must have, and what it may have besides; other columns are left alone.
+#: Required columns, and optional ones; others are ignored.
 COLUMNS = ("sample_id", "scenario", "seed", "prediction")
 OPTIONAL = ("model", "masks_sha256")
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """The known columns of a CSV or parquet file; the index is the row's number as a reader counts.
+    """Read the known columns of a CSV or parquet file; the index is the row's number as readers count.
 
-    In a CSV the head is line 1. Everything but numbers of a parquet file stays text, so that an id `007` is one.
+    In a CSV, the head is line 1. All columns but the numbers of a parquet file stay text, so that `007` stays an id.
 
     Raises:
-        InputError: if the file is missing, of another kind, empty, or lacks a column.
+        InputError: if the file does not exist, is of another kind or empty, or has no such column.
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; give a CSV or parquet file with columns {', '.join(COLUMNS)}")
@@ -35,7 +35,7 @@ def read_columns(path: Path) -> pd.DataFrame:
             table = pd.read_csv(
                 path, header=None, dtype=str, na_filter=False, encoding="utf-8-sig", skip_blank_lines=False
             )
-            table = table.iloc[1:].set_axis(table.iloc[0], axis=1)  # pandas would rename a head that is there twice
+            table = table.iloc[1:].set_axis(table.iloc[0], axis=1)  # pandas would rename a repeated head
         else:
             table = pd.read_parquet(path)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:
@@ -44,7 +44,7 @@ def read_columns(path: Path) -> pd.DataFrame:
     table.columns = pd.Index([str(name).strip() for name in table.columns])
     for name in (*COLUMNS, *OPTIONAL):
         if list(table.columns).count(name) > 1:
-            raise InputError(f"{path}: column '{name}' is there twice; keep one")
+            raise InputError(f"{path}: column '{name}' occurs twice; keep one")
     for name in COLUMNS:
         if name not in table:
             found = ", ".join(map(str, table.columns[:12])) or "none"
@@ -59,12 +59,14 @@ def read_columns(path: Path) -> pd.DataFrame:
         if column not in {"seed", "prediction"} or not pd.api.types.is_numeric_dtype(table[column].dtype):
             table = table.assign(**{column: _texts(table[column])})
     if table.empty:
-        raise InputError(f"{path}: has no rows; write one a (sample, scenario, seed), see sentibench score --template")
+        raise InputError(
+            f"{path}: has no rows; write one per (sample, scenario, seed), see sentibench score --template"
+        )
     return table
 
 
 def _texts(column: pd.Series) -> pd.Series:
-    """Texts without surrounding blanks; what is missing is empty. Repeated texts are handled once."""
+    """Strip surrounding blanks from texts; missing texts become empty. Repeated texts are handled once."""
     codes, values = pd.factorize(column, use_na_sentinel=True)
     texts = np.array([*(_text(value) for value in values), ""], dtype=object)
     return pd.Series(texts[codes], index=column.index, dtype=object)
@@ -75,7 +77,7 @@ def _text(value: object) -> str:
 
 
 def numbers(column: pd.Series) -> npt.NDArray[np.float64]:
-    """`(rows,)`: the nearest double of every text, NaN where it is no number."""
+    """Read every text as the nearest double, NaN if it is not a number; `(rows,)`."""
     if pd.api.types.is_numeric_dtype(column.dtype):
         return column.to_numpy(dtype=np.float64, na_value=np.nan)
     read = (read_number(text) for text in column.tolist())

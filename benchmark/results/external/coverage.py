@@ -1,4 +1,4 @@
-"""What the grid of (seed, scenario, sample) lacks."""
+"""Missing predictions of the grid of (seed, scenario, sample)."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ def coverage(
     scenarios: Sequence[str],
     command: str,
 ) -> tuple[pd.DataFrame, tuple[Gap, ...]]:
-    """What lacks of every seed that is there.
+    """Find the missing predictions of every seed that has any.
 
     Args:
-        keys: One row a cell that has any sample: `model`, `seed`, `scenario`.
-        grid: `(cells, n)` predictions, NaN where there is none.
+        keys: One row per cell that has any sample: `model`, `seed`, `scenario`.
+        grid: `(cells, n)` predictions, NaN where missing.
         sample_ids: `(n,)`.
-        scenarios: What was asked for.
-        command: What lists the rows to be filled in.
+        scenarios: Expected scenarios.
+        command: Command that lists the rows to fill in.
 
     Returns:
-        One row a prediction that lacks (`model`, `seed`, `scenario`, `sample_id`), and a gap for the scenarios of a
-        seed that are not there at all, another for those that are not whole.
+        One row per missing prediction (`model`, `seed`, `scenario`, `sample_id`), a gap for the scenarios of a
+        seed without any prediction, and another for those with only some.
     """
     place = {key: i for i, key in enumerate(keys.itertuples(index=False, name=None))}
     everything = np.arange(len(sample_ids))

@@ -1,4 +1,4 @@
-"""What can be wrong with the rows of a file of predictions.
+"""Faults in the rows of a file of predictions.
 
 Each fault is one line with the file, the row and what to do.
 """
@@ -26,9 +26,9 @@ from protocols import protocols as registered
 BoolArray = npt.NDArray[np.bool_]
 _T = TypeVar("_T")
 
-#: Rows of every table that are the suite's own.
+#: Rows of the suite's tables, whose names are reserved.
 RESERVED = ("constant", ORACLE)
-#: A hash is compared when at least so many of its digits are given, as `protocols export` prints them.
+#: Minimum number of digits for a hash to be compared; `protocols export` prints as many.
 _DIGITS = 16
 
 
@@ -36,8 +36,8 @@ class Faults:
     """Collects faults of one file.
 
     Args:
-        path: The file, as messages name it.
-        rows: `(rows,)`: number of every row as a reader counts.
+        path: File, as named in messages.
+        rows: `(rows,)`: number of every row as readers count.
     """
 
     def __init__(self, path: Path, rows: pd.Index) -> None:
@@ -46,7 +46,7 @@ class Faults:
         self._unit = "line" if path.suffix.lower() == ".csv" else "row"
 
     def add(self, wrong: BoolArray, say: Callable[[int], str]) -> BoolArray:
-        """File one fault for all rows that are `wrong`, told by the first; returns which are right."""
+        """File one fault for all rows that are `wrong`, described for the first; returns the rows that are right."""
         if wrong.any():
             first = int(np.argmax(wrong))
             more = int(wrong.sum()) - 1
@@ -55,29 +55,29 @@ class Faults:
         return ~wrong
 
     def number(self, position: int) -> int:
-        """The reader's number of a row."""
+        """Return the number of a row as readers count."""
         return int(self._rows[position])
 
 
 def check_models(column: pd.Series, faults: Faults) -> BoolArray:
-    """Names that a table can show and that are not the suite's own."""
+    """Check that names fit a table and are not reserved."""
     texts = column.to_numpy(dtype=object)
     known = {t: t.isprintable() and 0 < len(t) <= 80 for t in set(texts.tolist())}
     fine = faults.add(
         np.array([not known[t] for t in texts], dtype=np.bool_),
-        lambda i: f"model {texts[i][:80]!r} is no name; write 1 to 80 printable letters",
+        lambda i: f"model {texts[i][:80]!r} is not a name; write 1 to 80 printable letters",
     )
     taken = np.isin(texts.astype(np.str_), RESERVED)
     return fine & faults.add(taken, lambda i: f"model '{texts[i]}' is a row of the suite's own; give another name")
 
 
 def check_scenarios(column: pd.Series, protocols: Sequence[Protocol], faults: Faults) -> tuple[pd.Series, BoolArray]:
-    """Texts or fingerprints of scenarios as canonical texts, and which rows are of the protocols."""
+    """Read texts or fingerprints of scenarios as canonical texts, and find the rows that belong to the protocols."""
     wanted = {str(s): s for p in protocols for s in p.scenarios}
     prints = {s.fingerprint: text for text, s in wanted.items()}
     codes, given = pd.factorize(column)
     canonical: list[str] = []
-    problems: dict[str, tuple[str, list[int]]] = {}  # by kind: what to say, of which texts
+    problems: dict[str, tuple[str, list[int]]] = {}  # by kind: message, texts
     for number, text in enumerate(map(str, given)):
         name, kind, line = prints.get(text, ""), "", ""
         if not name:
@@ -98,13 +98,17 @@ def _always(line: str, _: int) -> str:
 
 
 def _parsed(text: str, wanted: Mapping[str, object], protocols: Sequence[Protocol]) -> tuple[str, str, str]:
-    """Canonical text of a scenario, or a kind of problem and what to say of it."""
+    """Return the canonical text of a scenario, or a kind of problem and its message."""
     if not text:
         return "", "empty", "scenario is empty; write its text, such as drop(rate=0.5), or its fingerprint"
     asked = ", ".join(p.name for p in protocols)
     if len(text) == 16 and all(c in "0123456789abcdef" for c in text):
         hint = "see the fingerprints with sentibench protocols show NAME --json"
-        return "", "fingerprint", f"scenario fingerprint {text} is of no scenario of {asked} in this version; {hint}"
+        return (
+            "",
+            "fingerprint",
+            f"scenario fingerprint {text} is not that of any scenario of {asked} in this version; {hint}",
+        )
     try:
         name = str(parse(text))
     except InputError as error:
@@ -118,7 +122,7 @@ def _parsed(text: str, wanted: Mapping[str, object], protocols: Sequence[Protoco
 
 
 def check_samples(column: pd.Series, samples: EvaluationSet, faults: Faults) -> tuple[npt.NDArray[np.int64], BoolArray]:
-    """Position of every row's sample in the evaluation set (-1: unknown), and which are there."""
+    """Return the position of every row's sample in the evaluation set (-1: unknown), and the known ones."""
     places = _without_blanks({str(s): i for i, s in enumerate(samples.sample_ids)})
     elsewhere = _without_blanks(samples.elsewhere)
     codes, given = pd.factorize(column)
@@ -129,7 +133,7 @@ def check_samples(column: pd.Series, samples: EvaluationSet, faults: Faults) -> 
         (position < 0) & other,
         lambda i: (
             f"sample '{texts[i]}' is a {elsewhere[texts[i]]} sample of {samples.title}; only test samples are "
-            "rated, remove it"
+            "evaluated, remove it"
         ),
     )
 
@@ -142,13 +146,13 @@ def check_samples(column: pd.Series, samples: EvaluationSet, faults: Faults) -> 
 
 
 def _without_blanks(by_id: Mapping[str, _T]) -> dict[str, _T]:
-    """The same by cleaned id, as the rows have it: stores of version 0.1 may keep blanks around theirs."""
+    """Map samples by cleaned id, as in the rows: stores of version 0.1 may keep blanks around ids."""
     count = Counter(map(clean_id, by_id))
     return {clean_id(i): value for i, value in by_id.items() if count[clean_id(i)] == 1} | dict(by_id)
 
 
 def check_seeds(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.int64], BoolArray]:
-    """Seeds as integers, and which are some."""
+    """Read seeds as integers, and find the valid ones."""
     values = numbers(column)
     with np.errstate(invalid="ignore"):
         wrong = ~(np.isfinite(values) & (values >= 0) & (values < 2**53) & (values == np.floor(values)))
@@ -158,7 +162,7 @@ def check_seeds(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.int64
 
 
 def check_values(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.float64], BoolArray]:
-    """Predictions as numbers, and which are finite."""
+    """Read predictions as numbers, and find the finite ones."""
     values = numbers(column)
     shown = column.to_numpy(dtype=object)
     empty = np.array([isinstance(v, str) and not v for v in shown], dtype=np.bool_)
@@ -173,13 +177,13 @@ def check_values(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.floa
 def check_duplicates(
     codes: npt.NDArray[np.int64], faults: Faults, describe: Callable[[int], str], among: BoolArray
 ) -> BoolArray:
-    """Which rows are the first of their (model, seed, scenario, sample)."""
+    """Find the rows that are the first of their (model, seed, scenario, sample)."""
     twice = np.zeros(len(codes), dtype=np.bool_)
     twice[among] = pd.Series(codes[among]).duplicated().to_numpy()
     return faults.add(
         twice,
         lambda i: (
-            f"{describe(i)} is there already, in {faults._unit} {faults.number(_first(codes, i, among))}; keep one of "
+            f"{describe(i)} already occurs in {faults._unit} {faults.number(_first(codes, i, among))}; keep one of "
             "the two"
         ),
     )
@@ -197,7 +201,7 @@ def check_masks(
     faults: Faults,
     among: BoolArray,
 ) -> BoolArray:
-    """Which rows were predicted under the masks of this data set and version."""
+    """Find the rows that were predicted under the masks of this data set and version."""
     given, names = column.to_numpy(dtype=object), scenario.to_numpy(dtype=object)
     verdicts: dict[tuple[str, str, str], bool] = {}
     wrong = np.zeros(len(column), dtype=np.bool_)
@@ -219,7 +223,7 @@ def check_masks(
 
 
 def protocols_named(names: Sequence[str]) -> list[Protocol]:
-    """Protocols by name, or texts of scenarios; raises InputError for an unknown or repeated one."""
+    """Return protocols by name, or by texts of scenarios; raises InputError for an unknown or repeated one."""
     found = [get_protocol(name) for name in names]
     for i, protocol in enumerate(found):
         if protocol.name in {p.name for p in found[:i]}:

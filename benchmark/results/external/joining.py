@@ -1,4 +1,4 @@
-"""Predictions made elsewhere as rows of a panel: beside the models of a study, or beside `constant` alone."""
+"""External predictions as rows of a panel: beside the models of a study, or beside `constant` alone."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from benchmark.results.external.reading import External
 from benchmark.results.from_runs import protocol_table
 from protocols import InputError
 
-#: What is known of the training of a model from elsewhere.
+#: Origin of the settings of an external model.
 UNKNOWN_REGIME = "not known"
 
 
 def add_external(panel: Panel, external: External) -> Panel:
-    """A panel with the rows of a file beside its own: the same numbers, ranks and tests; no cost.
+    """Add the rows of a file to a panel: they have the same numbers, ranks and tests, but no cost.
 
     Args:
-        panel: Of the same data set and split.
-        external: What was read; scenarios that the panel does not have are left out.
+        panel: Panel of the same data set and split.
+        external: External predictions; scenarios that the panel does not have are left out.
 
     Raises:
-        InputError: if the samples are not the panel's, a name is taken, or no scenario is shared.
+        InputError: if the samples are not the panel's, a name is in use, or no scenario is shared.
     """
     samples = external.samples
     place = {str(s): i for i, s in enumerate(samples.sample_ids)}
@@ -54,7 +54,7 @@ def add_external(panel: Panel, external: External) -> Panel:
 
 
 def external_panel(external: External) -> Panel:
-    """The rows of a file alone, beside `constant`: the median of the training labels, for every seed of the file."""
+    """Make a panel of the rows of a file and of `constant`, the median training label, for every seed of the file."""
     samples = external.samples
     names = list(dict.fromkeys(str(s) for p in external.protocols for s in p.scenarios))
     seeds = sorted(set(external.cells["seed"]))

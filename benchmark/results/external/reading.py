@@ -1,4 +1,4 @@
-"""Predictions of a file as the cells of a panel, with everything that is wrong with the file, or missing from it."""
+"""Predictions of a file as the cells of a panel, with all faults and gaps of the file."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ from protocols import InputError, Protocol
 
 @dataclass(frozen=True, eq=False)
 class External:
-    """Predictions made elsewhere, of one or more models, in the order of an evaluation set.
+    """External predictions of one or more models, in the order of an evaluation set.
 
     Attributes:
         samples: The n samples.
-        protocols: The protocols that the file was held against.
-        cells: One row a whole cell: columns `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
+        protocols: The protocols that the scenarios were checked against.
+        cells: One row per complete cell, with columns `model`, `seed`, `scenario`; row i belongs to `predictions[i]`.
         predictions: `(cells, n)` float64, finite.
-        missing: What the grid of (seed, scenario, sample) lacks: cells that are not whole are not among `cells`.
-        absent: One row a prediction that lacks: `model`, `seed`, `scenario`, `sample_id`.
-        notes: What a reader of the tables must know: the file with its sha256, and anything that looks odd.
+        missing: Gaps of the grid of (seed, scenario, sample); incomplete cells are not among `cells`.
+        absent: One row per missing prediction: `model`, `seed`, `scenario`, `sample_id`.
+        notes: Notes for the tables: the file with its sha256, and anything suspicious.
     """
 
     samples: EvaluationSet
@@ -51,7 +51,7 @@ class External:
 
 @dataclass(frozen=True, eq=False)
 class Inspection:
-    """What a file holds, and what is wrong with it: a line a fault. Without faults there are predictions."""
+    """Content of a file and its faults, one line each. Without faults there are predictions."""
 
     external: External | None
     faults: tuple[str, ...]
@@ -70,14 +70,14 @@ def read_predictions(
     Args:
         path: CSV or parquet with columns `sample_id`, `scenario` (text or fingerprint), `seed`, `prediction`, and
             optionally `model` and `masks_sha256`.
-        samples: What the ids are held against.
-        protocols: What the scenarios are held against.
-        name: Of the row; by default the file's name without its ending. Not for files with a column `model`, unless
+        samples: Samples that the ids are checked against.
+        protocols: Protocols that the scenarios are checked against.
+        name: Name of the row; default: name of the file without its ending. Not for files with a column `model`, unless
             it holds only one.
-        encoder: Whose tokens the masks were drawn on; read only where there is a `masks_sha256`.
+        encoder: Text encoder whose tokens the masks were drawn on; read only if there is a column `masks_sha256`.
 
     Raises:
-        InputError: for the first fault, with the number of others; `inspect_predictions` has them all.
+        InputError: for the first fault, with the number of others; `inspect_predictions` returns all.
     """
     found = inspect_predictions(path, samples, protocols, name=name, encoder=encoder)
     if found.external is None:
@@ -95,10 +95,10 @@ def inspect_predictions(
     name: str = "",
     encoder: EncoderConfig | None = None,
 ) -> Inspection:
-    """As `read_predictions`, but with every kind of fault.
+    """Read a file as `read_predictions` does, and return every kind of fault.
 
     Raises:
-        InputError: if the file cannot be read, lacks a column or has no rows.
+        InputError: if the file cannot be read, or has a missing column or no rows.
     """
     table = read_columns(path)
     faults = checks.Faults(path, table.index)
@@ -147,7 +147,7 @@ def _models(table: pd.DataFrame, path: Path, name: str) -> pd.Series:
 def _cells(
     models: pd.Series, seed: npt.NDArray[np.int64], scenario: pd.Series, fine: npt.NDArray[np.bool_]
 ) -> tuple[npt.NDArray[np.int64], pd.DataFrame]:
-    """Cell of every row (-1 where it has none), and the cells in order of first occurrence."""
+    """Return the cell of every row (-1 for none), and the cells in order of first occurrence."""
     keys = pd.DataFrame(
         {"model": models.to_numpy(), "seed": seed, "scenario": scenario.to_numpy()}, index=range(len(models))
     )
@@ -177,7 +177,7 @@ def _gather(
 
 
 def _listing(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol]) -> str:
-    """The command that lists what lacks."""
+    """Return the command that lists the missing predictions."""
     asked = ",".join(p.name for p in protocols if "(" not in p.name)
     options = [f"--protocols {quote(asked)}"] if asked else []
     options += [f"--scenario {quote(p.name)}" for p in protocols if "(" in p.name]
@@ -186,7 +186,7 @@ def _listing(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol]) 
 
 
 def _odd(cells: pd.DataFrame, predictions: npt.NDArray[np.float64], label_range: tuple[float, float]) -> list[str]:
-    """What is allowed but rarely meant: another scale, or the same predictions whatever is missing."""
+    """Describe predictions that are allowed but rarely meant: another scale, or the same under every scenario."""
     low, high = label_range
     notes = []
     for model, rows in cells.groupby("model", sort=False).indices.items():

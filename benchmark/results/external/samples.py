@@ -1,4 +1,4 @@
-"""The samples that predictions made elsewhere are held against."""
+"""Samples that external predictions are checked against."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ _PART_NAMES = {code: name for name, code in PARTS.items()}
 
 @dataclass(frozen=True, eq=False)
 class EvaluationSet:
-    """The n test samples of a data set under a split, or under a family of splits, whose test parts are pooled.
+    """Test samples (n) of a data set under a split, or under a family of splits, whose test parts are pooled.
 
     Attributes:
-        reference: As it was asked for: `mosi`, `mosi/official`, `mmmo/fold*`.
+        reference: Reference to the data set: `mosi`, `mosi/official`, `mmmo/fold*`.
         dataset: Name of the data set.
         split: Named split, or the pattern of a family.
         sample_ids: `(n,)` str.
         video_ids: `(n,)` str.
         label: `(n,)` float64.
-        split_of: `(n,)` str: the split whose test part a sample is in.
-        constant: `(n,)` float64: median of the training labels of that split, what the model `constant` predicts.
+        split_of: `(n,)` str: split whose test part contains the sample.
+        constant: `(n,)` float64: median of the training labels of that split, as the model `constant` predicts.
         label_range: Lowest and highest label.
-        videos: How the videos are known.
-        elsewhere: By id, the part (`train`, `valid`) of samples of the data set that are not to be predicted.
-        bound: An MAE that no model is believed to reach, where one is known.
+        videos: Origin of the video ids, see `Panel.videos`.
+        elsewhere: Part (`train`, `valid`) of the samples of the data set that are not to be predicted, by id.
+        bound: MAE that no model is believed to reach; None if none is known.
     """
 
     reference: str
@@ -53,17 +53,17 @@ class EvaluationSet:
 
     @property
     def title(self) -> str:
-        """`mosi/official`."""
+        """Data set and split, such as `mosi/official`."""
         return f"{self.dataset}/{self.split}"
 
     def masks_sha256(
         self, scenarios: Iterable[Scenario], encoder: EncoderConfig | None = None
     ) -> dict[tuple[str, str], str]:
-        """Hash of the masks of every (split, scenario's text), as `protocols export` and `run.json` give it.
+        """Return the hash of the masks of every (split, scenario's text), as in `protocols export` and `run.json`.
 
         Args:
             scenarios: The scenarios.
-            encoder: The text encoder whose tokens the masks are drawn on, where the text is tokens.
+            encoder: The text encoder whose tokens the masks are drawn on, if the text is tokens.
         """
         chosen = list(scenarios)
         hashes: dict[tuple[str, str], str] = {}
@@ -74,7 +74,7 @@ class EvaluationSet:
 
 
 def evaluation_set(reference: str) -> EvaluationSet:
-    """The test samples of a data set, by name as in a study.
+    """Return the test samples of a data set, by name as in a study.
 
     Raises:
         InputError: for an unknown data set or split, or a family of splits whose test parts overlap.
@@ -87,7 +87,7 @@ def evaluation_set(reference: str) -> EvaluationSet:
         test = np.flatnonzero(codes == PARTS["test"])
         rows.append(test)
         owner.append(np.full(len(test), split, dtype=object))
-        # in single precision, as the model does it
+        # in single precision, as in the model
         median = np.quantile(samples.label[codes == PARTS["train"]].astype(np.float32), np.float32(0.5))
         constant.append(np.full(len(test), np.float32(median), dtype=np.float64))
     chosen = np.concatenate(rows)

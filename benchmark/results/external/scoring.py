@@ -1,4 +1,4 @@
-"""Predictions made elsewhere, rated: what `sentibench score` does."""
+"""Evaluation of external predictions, as in `sentibench score`."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from protocols import InputError, Protocol
 
 @dataclass(frozen=True, eq=False)
 class ScoringTask:
-    """What predictions are wanted for.
+    """Samples and protocols to predict.
 
     Attributes:
         samples: Test samples.
         protocols: Protocols whose scenarios are predicted.
-        panel: Results that the predictions are set beside; None where they stand alone.
+        panel: Results to add the predictions to; None for predictions alone.
     """
 
     samples: EvaluationSet
@@ -33,17 +33,17 @@ class ScoringTask:
     panel: Panel | None
 
     def inspect(self, predictions: Path, *, name: str = "", encoder: str | None = None) -> Inspection:
-        """Read a file of predictions and say what is wrong with it; see `inspect_predictions`."""
+        """Read a file of predictions and describe its faults; see `inspect_predictions`."""
         config = EncoderConfig(name=encoder) if encoder else None
         return inspect_predictions(predictions, self.samples, self.protocols, name=name, encoder=config)
 
     def results(self, external: External) -> StudyResults:
-        """The predictions as results, beside those of the panel where there is one."""
+        """Return the predictions as results, added to those of the panel if there is one."""
         whole = add_external(self.panel, external) if self.panel is not None else external_panel(external)
         return StudyResults(external.models[0], (whole,))
 
     def rated(self, results: StudyResults) -> list[ProtocolResults]:
-        """Results of the task's protocols under which the external models have predictions."""
+        """Return results of the task's protocols under which the external models have predictions."""
         names = {p.name for p in self.protocols}
         return [
             found
@@ -55,16 +55,16 @@ class ScoringTask:
 def scoring_task(
     root: Path, *, dataset: str | None = None, protocols: Sequence[str] = (), beside: str | None = None
 ) -> ScoringTask:
-    """Samples and protocols to predict.
+    """Choose samples and protocols to predict.
 
     Args:
         root: Folder of the run store.
-        dataset: Data set, with or without split; by default that of `beside`.
-        protocols: Names, or texts of scenarios; by default those of `beside`.
-        beside: Study whose results the predictions are set beside: a name, a file or a published folder.
+        dataset: Data set, with or without split; default: that of `beside`.
+        protocols: Names of protocols, or texts of scenarios; default: those of `beside`.
+        beside: Study to whose results the predictions are added: a name, a file or a published folder.
 
     Raises:
-        InputError: for an unknown name, or where neither a data set with protocols nor a study is given.
+        InputError: for an unknown name, or if neither a data set with protocols nor a study is given.
     """
     asked = list(protocols)
     panel = panel_of(beside, dataset, root) if beside else None
@@ -72,11 +72,11 @@ def scoring_task(
         dataset = dataset if dataset and "/" in dataset else f"{panel.dataset}/{panel.split}"
         asked = asked or list(dict.fromkeys(panel.points["protocol"]))
     if not dataset or not asked:
-        raise InputError("name a data set and protocols, or a study to set the predictions beside")
+        raise InputError("name a data set and protocols, or a study to add the predictions to")
     chosen = protocols_named(asked)
     if panel is not None:
         for protocol in chosen:
-            protocol_points(panel, protocol.name)  # raises for one that the study does not have
+            protocol_points(panel, protocol.name)  # raises for a protocol that is not in the study
     return ScoringTask(evaluation_set(dataset), tuple(chosen), panel)
 
 
@@ -90,19 +90,19 @@ def score(
     beside: str | None = None,
     encoder: str | None = None,
 ) -> StudyResults:
-    """Rate a file of predictions.
+    """Evaluate a file of predictions.
 
     Args:
         predictions: CSV or parquet file with columns `sample_id`, `scenario`, `seed`, `prediction`.
         root: Folder of the run store.
         dataset: See `scoring_task`.
         protocols: See `scoring_task`.
-        name: Name of the row; by default that of the file.
+        name: Name of the row; default: that of the file.
         beside: See `scoring_task`.
         encoder: Text encoder whose tokens the masks were drawn on, for a column `masks_sha256`.
 
     Raises:
-        InputError: for a file that cannot be rated, with everything that is wrong with it.
+        InputError: for a file with faults, listing all of them.
     """
     task = scoring_task(root, dataset=dataset, protocols=protocols, beside=beside)
     found = task.inspect(predictions, name=name, encoder=encoder)

@@ -1,4 +1,4 @@
-"""The rows that a file of predictions must have, to be filled in."""
+"""Template of a file of predictions: the rows to fill in."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from protocols import InputError, Protocol
 
 
 def template(samples: EvaluationSet, protocols: Sequence[Protocol], seeds: Sequence[int] = (0,)) -> pd.DataFrame:
-    """Every (seed, scenario, sample) of some protocols, `prediction` empty; scenarios that protocols share are once."""
+    """Return every (seed, scenario, sample) of some protocols, `prediction` empty; shared scenarios occur once."""
     names = list(dict.fromkeys(str(s) for p in protocols for s in p.scenarios))
     grid = pd.MultiIndex.from_product([list(dict.fromkeys(seeds)), names, list(samples.sample_ids)])
     frame = grid.to_frame(index=False, name=["seed", "scenario", "sample_id"])
@@ -23,24 +23,24 @@ def template(samples: EvaluationSet, protocols: Sequence[Protocol], seeds: Seque
 
 
 def write_template(path: Path, rows: pd.DataFrame | External) -> int:
-    """Write rows to be filled in as CSV: those of `template`, or those that a file of predictions lacks.
+    """Write rows to fill in as CSV: those of `template`, or those missing from a file of predictions.
 
     Returns:
-        How many there are.
+        Number of rows.
 
     Raises:
-        InputError: if the path is there already, does not end in .csv, cannot be written, or nothing lacks.
+        InputError: if the path exists, does not end in .csv or cannot be written, or if no row is missing.
     """
     if isinstance(rows, External):
         if rows.absent.empty:
-            raise InputError(f"{path}: nothing is missing from the predictions; leave --template out to rate them")
+            raise InputError(f"{path}: nothing is missing from the predictions; leave --template out to evaluate them")
         several = len(set(rows.absent["model"]) | set(rows.models)) > 1
         columns = [*COLUMNS, "model"] if several else list(COLUMNS)
         rows = rows.absent.assign(prediction="")[columns]
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path}: a template is written as CSV; give a name that ends in .csv")
     if path.exists():
-        raise InputError(f"{path}: is there already; name a new file, lest predictions be lost")
+        raise InputError(f"{path}: already exists; choose another file so that no predictions are overwritten")
     table = rows
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

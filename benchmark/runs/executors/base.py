@@ -24,7 +24,7 @@ R_co = TypeVar("R_co", covariant=True)
 
 @dataclass(frozen=True)
 class Event:
-    """What a task is doing.
+    """Event of a task.
 
     Attributes:
         phase: `start`, `train` (in epochs), `evaluate` (in scenarios), `end`.
@@ -48,7 +48,7 @@ class Event:
         return "starting" if self.phase == "start" else self.phase
 
 
-#: Given the events of one task.
+#: Function of the events of one task.
 Report = Callable[[Event], None]
 
 
@@ -56,7 +56,7 @@ class Heartbeat:
     """Reports how far a training is within its epoch, at most once a second.
 
     Args:
-        report: Given the events.
+        report: Function of the events.
     """
 
     def __init__(self, report: Report) -> None:
@@ -128,14 +128,14 @@ def settled(task: Task[R], parcel: Any) -> R:
 
 
 class Factory(Protocol):
-    """Makes an executor from what the command line says."""
+    """Factory of executors for the options of the command line."""
 
     def __call__(self, *, workers: int | None, timeout: float | None) -> Executor[Any, Any]:
-        """Make it; raises InputError for what it cannot do.
+        """Make an executor; raises InputError for options that it does not support.
 
         Args:
-            workers: Number of tasks at a time; None: chosen by the executor.
-            timeout: Seconds that a task may take; None: no limit.
+            workers: Number of tasks at a time; None: as chosen by the executor.
+            timeout: Time limit of a task in seconds; None: no limit.
         """
         ...
 

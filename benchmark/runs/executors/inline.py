@@ -10,7 +10,7 @@ from protocols import InputError
 
 
 class InlineExecutor(Executor[K, R]):
-    """For tests, debuggers and notebooks.
+    """Executor for tests, debuggers and notebooks.
 
     Args:
         threads: Threads of each task; other numbers than 1 may change the last bits of a result.

@@ -37,7 +37,7 @@ class LocalExecutor(Executor[K, R]):
     """Worker processes, started when there is something for them to do.
 
     Args:
-        workers: Largest number of processes; by default one a core that this process may use.
+        workers: Largest number of processes; default: one per core that this process may use.
         threads: Threads of each worker; other numbers than 1 may change the last bits of a result.
         timeout: Seconds that a task may take before its worker is ended; None: no limit.
     """
@@ -52,7 +52,7 @@ class LocalExecutor(Executor[K, R]):
         """Execute the tasks, first come first served; a worker that dies fails the task it had begun and is replaced.
 
         Raises:
-            InputError: when workers end before they begin anything.
+            InputError: if workers end before they begin anything.
         """
         tell = listener or (lambda *_: None)
         self._hand_out()

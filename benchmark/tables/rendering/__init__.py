@@ -1,1 +1,1 @@
-"""How a `Table` is written: `text` (Markdown, CSV, plain), `latex`, `html`, `terminal`. Called by `Table`'s methods."""
+"""Renderings of a `Table`: `text` (Markdown, CSV, plain), `latex`, `html`, `terminal`. Called by `Table`'s methods."""

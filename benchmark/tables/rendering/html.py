@@ -1,4 +1,4 @@
-"""Tables as HTML: a fragment for a page, or a page of its own."""
+"""Tables as HTML: a fragment for a page, or a whole page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ figcaption { font-size: .9em; max-width: 60rem; } figcaption p { margin: .3rem 0
 
 
 def html(table: Table) -> str:
-    """See `Table.html`."""
+    """Render `Table.html`."""
     lines = ['<figure class="sentibench-table">', "<table>", f"<caption>{_escaped(table.title)}</caption>"]
     lines += ["<thead>", *_heads(table), "</thead>", "<tbody>"]
     for row in table.rows:
@@ -44,7 +44,7 @@ def html(table: Table) -> str:
 
 
 def page(title: str, tables: Iterable[Table]) -> str:
-    """A whole document of some tables: no script, nothing loaded from elsewhere."""
+    """Return a whole document of some tables, without scripts or external resources."""
     lines = ["<!doctype html>", '<html lang="en">', "<head>", '<meta charset="utf-8">']
     lines += ['<meta name="viewport" content="width=device-width">', f"<title>{_escaped(title)}</title>"]
     lines += [f"<style>{_STYLE}</style>", "</head>", "<body>", *(html(table) for table in tables), "</body>", "</html>"]

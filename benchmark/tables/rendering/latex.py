@@ -1,4 +1,4 @@
-"""Tables as LaTeX: booktabs rules, and text that is the same text under every engine."""
+"""Tables as LaTeX: booktabs rules, and text that prints alike under every engine."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ _ESCAPES = {
     "‡": r"\textdaggerdbl{}",
 }
 
-#: Letters and signs that every engine prints with T1 fonts; the rest is guarded.
+#: Letters and signs that every engine prints with T1 fonts; others are guarded.
 _PLAIN = frozenset(
     "¡¢£¤¥¦§¨©ª«¬®¯°²³´µ¶·¸¹º»¼½¾¿ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ"
     "ĂăĄąĆćČčĎďĐđĘęĚěĞğİĹĺĽľŁłŃńŇňŐőŒœŔŕŘřŚśŞşŠšŢţŤťŮůŰűŸŹźŻżŽž‘’‚“”„…•€"
 )
-#: From this many characters on, a table does not fit one of a page's two columns.
+#: Number of characters from which a table does not fit one of a page's two columns.
 _NARROW = 48
-#: From this many on, it is set in smaller type.
+#: Number of characters from which it is set in smaller type.
 _WIDE = 80
 
 
 def latex(table: Table, label: str = "") -> str:
-    """See `Table.latex`."""
+    """Render `Table.latex`."""
     size = _size(table)
     environment = "table*" if size > _NARROW else "table"
     lines = [f"\\begin{{{environment}}}", r"  \centering"]
     lines.append(f"  \\caption{{{escaped(_sentences(table.title, table.caption))}}}")
     lines += [f"  \\label{{{label}}}"] if label else []
-    lines.append(r"  \par\smallskip")  # some classes leave no room between a caption and what it stands above
+    lines.append(r"  \par\smallskip")  # some classes leave no room between a caption and the table
     lines += [r"  \footnotesize", r"  \setlength{\tabcolsep}{3pt}"] if size > _WIDE else [r"  \small"]
     spec = "".join(column.align[0] for column in table.columns)
     lines += [f"  \\begin{{tabular}}{{{spec}}}", r"    \toprule", *_heads(table), r"    \midrule"]
@@ -80,7 +80,7 @@ def latex(table: Table, label: str = "") -> str:
 
 
 def escaped(text: str) -> str:
-    """Text that LaTeX prints as it stands, whatever it holds.
+    """Escape a text so that LaTeX prints it literally, whatever it contains.
 
     Letters that pdfLaTeX has no fonts for are printed by XeLaTeX and LuaLaTeX (if their font has them), while pdfLaTeX
     prints their code.
@@ -98,9 +98,9 @@ def _character(character: str) -> str:
     category = unicodedata.category(character)
     if character.isspace() or category in {"Cc", "Zl", "Zp"}:
         return " "
-    if category in {"Cs", "Cn", "Cf", "Co"}:  # no engine has anything to print
+    if category in {"Cs", "Cn", "Cf", "Co"}:  # not printable by any engine
         return f"\\texttt{{U+{ord(character):04X}}}"
-    # in braces, as what strikes text through must not look inside
+    # in braces, which the command for struck text must not look into
     return f"{{\\ifdefined\\Umathchar {character}\\else\\texttt{{U+{ord(character):04X}}}\\fi}}"
 
 
@@ -130,11 +130,11 @@ def _cell(cell: Cell, column: Column) -> str:
         text = f"{text}\\textsuperscript{{{escaped(cell.note)}}}"
     if cell.interval and column.interval == "shown":
         text = f"{text} {{\\scriptsize {escaped(cell.interval.text)}}}"
-    return f"{{}}{text}" if text.startswith(("[", "*")) else text  # \\ would read either as its argument
+    return f"{{}}{text}" if text.startswith(("[", "*")) else text  # else read as an argument of \\
 
 
 def _size(table: Table) -> int:
-    """Roughly the width in characters; an interval is set in smaller type."""
+    """Estimate the width in characters; an interval is set in smaller type."""
     width = 0
     for i, column in enumerate(table.columns):
         shown = column.interval == "shown"

@@ -1,4 +1,4 @@
-"""Tables in a terminal: what fits beside each other, bold where the table is bold, footnotes below."""
+"""Tables in a terminal: the columns that fit, bold cells, footnotes below."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from rich.text import Text
 
 from benchmark.tables.table import Cell, Column, Table
 
-#: Spaces between columns.
+#: Number of spaces between columns.
 _GAP = 2
-#: Words are wrapped from here on; numbers never.
+#: Minimum width of wrapped words; numbers are never wrapped.
 _WIDEST = 36
-#: Of a leaderboard, these stay however narrow the terminal is.
+#: Columns of a leaderboard that are shown however narrow the terminal is.
 _FIRST = ("rank", "model")
 
 
 def show(
     table: Table, console: Console, *, elsewhere: str = "", all_columns: bool = False, caption: bool = False
 ) -> None:
-    """Print a table, without the footnotes that have a remedy: `show_remedies` says them below all tables.
+    """Print a table, without the footnotes that have a remedy: `show_remedies` prints them below all tables.
 
     Args:
-        table: The table; of its columns, those that a paper prints.
-        console: Where to.
-        elsewhere: Where to find columns that do not fit, which are left out; empty: they are continued below, under the
+        table: Table to print, with the columns that a paper prints.
+        console: Console to print to.
+        elsewhere: Place of the columns that do not fit and are left out; empty: they are continued below, under the
             same names.
         all_columns: Show every column.
-        caption: Print the caption, too.
+        caption: Also print the caption.
     """
     if all_columns:
         table = table.only([column.name for column in table.columns])
@@ -62,11 +62,11 @@ def show(
         if note.remedy:
             continue  # see `show_remedies`
         text = Text(f"({note.mark}) {note.text}" if note.mark else note.text, style="dim")
-        console.print(text, soft_wrap="`" in note.text)  # a command that is wrapped cannot be copied
+        console.print(text, soft_wrap="`" in note.text)  # a wrapped command cannot be copied
 
 
 def show_remedies(tables: Iterable[Table], console: Console) -> None:
-    """Print the footnotes of tables that have a remedy, each once: what is not there, and the command that adds it."""
+    """Print the footnotes of tables that have a remedy, each once: the missing part, and the command that adds it."""
     notes = [note for table in tables for note in table.footnotes if note.remedy]
     said = dict.fromkeys(f"{note.text.removesuffix('.')}; {note.remedy}." for note in notes)
     if said:
@@ -76,13 +76,13 @@ def show_remedies(tables: Iterable[Table], console: Console) -> None:
 
 
 def say(text: str, console: Console) -> None:
-    """Print a remark, folded to the width; a command in it can still be copied."""
+    """Print a remark, folded to the width, with commands that can still be copied."""
     for line in _folded(text, console.width):
         console.print(Text(line, style="dim"), soft_wrap=True)
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """Lines no wider than this, where words allow it; within a command they end with a backslash, as a shell asks."""
+    """Fold a text into lines of this width, if words allow it; within a command, lines end with a backslash."""
     lines, command = [""], False
     for word in re.split(r"(?<= )|(?<=,)(?=\S)", text):  # with the space behind it; names in a list are words, too
         if lines[-1] and cell_len(lines[-1] + word) >= width:
@@ -99,7 +99,7 @@ def _width(column: Column, cells: Sequence[str]) -> int:
 
 
 def _widths(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]]) -> list[int]:
-    """Widths of a block's columns; the last of a group takes what the group's head needs besides."""
+    """Return the widths of a block's columns; the last of a group takes the extra width of the group's head."""
     widths = [_width(table.columns[i], [row[i] for row in texts]) for i in block]
     for group, members in groupby(range(len(block)), key=lambda k: table.columns[block[k]].group):
         own = list(members)
@@ -113,7 +113,7 @@ def _fits(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]], wi
 
 
 def _fitting(table: Table, texts: Sequence[Sequence[str]], width: int) -> list[int]:
-    """The columns that fit, in the order in which a paper would miss them."""
+    """Return the columns that fit, chosen in the order of a paper."""
     names = [column.name for column in table.columns]
     order = [*_FIRST, *(table.paper or names), *names]
     chosen: list[int] = []
@@ -128,7 +128,7 @@ def _fitting(table: Table, texts: Sequence[Sequence[str]], width: int) -> list[i
 
 
 def _blocks(table: Table, texts: Sequence[Sequence[str]], width: int) -> list[list[int]]:
-    """Columns in blocks that fit, each of which starts with the columns that name the row."""
+    """Split columns into blocks that fit, each starting with the columns that name the row."""
     lefts = [i for i, column in enumerate(table.columns) if column.align == "left"]
     count = lefts[0] + 1 if lefts else 0
     while count in lefts:
@@ -143,7 +143,7 @@ def _blocks(table: Table, texts: Sequence[Sequence[str]], width: int) -> list[li
 
 
 def _lines(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]]) -> list[Text]:
-    """A block of columns: heads, and a line (or several, where words are wrapped) for each row."""
+    """Print a block of columns: heads, and a line (or several, with wrapped words) per row."""
     columns = [table.columns[i] for i in block]
     widths = _widths(table, block, texts)
     lines = _groups(columns, widths)
@@ -166,7 +166,7 @@ def _lines(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]]) -
 
 
 def _groups(columns: Sequence[Column], widths: Sequence[int]) -> list[Text]:
-    """The line of common heads, if there are any."""
+    """Return the line of common heads, if there are any."""
     if not any(column.group for column in columns):
         return []
     line, at = Text(), 0

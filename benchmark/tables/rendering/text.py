@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def records(table: Table) -> list[dict[str, Value]]:
-    """See `Table.records`."""
+    """Render `Table.records`."""
     result = []
     for row in table.rows:
         values: dict[str, Value] = {}
@@ -28,7 +28,7 @@ def records(table: Table) -> list[dict[str, Value]]:
 
 
 def csv_text(table: Table) -> str:
-    """See `Table.csv`."""
+    """Render `Table.csv`."""
     head = []
     for column in table.columns:
         bounds = [] if column.interval == "none" else [f"{column.name}_low", f"{column.name}_high"]
@@ -42,14 +42,14 @@ def csv_text(table: Table) -> str:
 
 
 def plain(table: Table) -> tuple[list[str], list[list[str]]]:
-    """See `Table.plain`."""
+    """Render `Table.plain`."""
     heads = [f"{column.group}\n{column.title}" if column.group else column.title for column in table.columns]
     rows = [[_plain(c, column) for c, column in zip(row.cells, table.columns, strict=True)] for row in table.rows]
     return heads, rows
 
 
 def markdown(table: Table) -> str:
-    """See `Table.markdown`."""
+    """Render `Table.markdown`."""
     dashes = {"left": ":--", "right": "--:", "center": ":-:"}
     lines = [f"### {_escaped(table.title)}", ""]
     lines.append(_line(_head(column) for column in table.columns))

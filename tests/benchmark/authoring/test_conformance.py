@@ -236,7 +236,7 @@ def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ([str(protocol)], "registers nothing"),
         ([str(tmp_path / "none.py")], "no such file"),
         (["tfn", "--only", "pading"], "did you mean padding"),
-        (["tfn", "--out", str(tmp_path / "no" / "where.json")], "there is no folder"),
+        (["tfn", "--out", str(tmp_path / "no" / "where.json")], "does not exist; create it first"),
     ):
         code, out, err = call(capsys, "models", "check", *arguments)
         assert code == 2

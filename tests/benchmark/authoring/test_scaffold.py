@@ -127,8 +127,8 @@ def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "out", "says"),
     [
-        ("lnln", "mine.py", "is there already"),
-        ("senti_ifusion", "mine.py", "is there already"),
+        ("lnln", "mine.py", "already exists"),
+        ("senti_ifusion", "mine.py", "already exists"),
         ("mine", "mine.txt", "ends in .py"),
         ("mine", "nowhere/mine.py", "no folder"),
         ("mine", "numpy.py", "would hide"),

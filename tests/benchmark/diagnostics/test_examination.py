@@ -110,7 +110,7 @@ def test_a_model_without_integrity_has_nothing_to_shuffle_and_recovers_nothing(p
     ratios = recovery_data(found.recovery, found.points, draws=50)
     assert np.allclose(ratios.loc[ratios["depth"] != CONSTANT, "ratio"], 1)
     written = write_diagnostics(found, tmp_path, ("svg",), draws=50)
-    assert written.absent == (f"permutation: {WHOLE} weighs by no integrity",)
+    assert written.absent == (f"permutation: {WHOLE} does not weight by integrity",)
     assert not (tmp_path / "permutation.csv").exists()
 
 
@@ -231,7 +231,7 @@ def test_only_seeds_of_one_senti_ifusion_are_examined(place: Place) -> None:
         [open_run(f) for f in runs_to_examine(f"small:{m}", place.runs)[0]] for m in (PLAIN, TOLD, "text-only")
     )
     for runs, says in (
-        (text, "model 'text-only' is no Senti-iFusion"),
+        (text, "model 'text-only' is not a Senti-iFusion"),
         ([*plain, told[0]], "is not toy/official senti-ifusion"),
         ([plain[0], plain[0]], "each once"),
         ([], "no run was given"),
@@ -268,10 +268,10 @@ def test_the_command_says_what_it_found_and_where_it_is(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["small:text-only"], "is no Senti-iFusion"),
+        (["small:text-only"], "is not a Senti-iFusion"),
         ([], "Missing argument 'RUN'"),
         (["small:senti-ifusion", "--protocol", "inter-drp"], "did you mean inter-drop"),
-        (["nowhere"], "'nowhere' is no run"),
+        (["nowhere"], "'nowhere' is not a run"),
     ],
 )
 def test_what_cannot_be_examined_is_one_line(

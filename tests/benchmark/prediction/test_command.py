@@ -29,7 +29,7 @@ def test_the_command_writes_a_whole_file_or_none(
     source = write_npz(studies.samples["toy"], studies.test_rows("toy"), tmp_path / "new.npz", lacking=["vision"])
     output = tmp_path / "out" / "predictions.csv"
     code, _, err = call(capsys, str(folder), str(source), "--output", str(output))
-    assert (code, "there is no folder" in err) == (2, True)
+    assert (code, "does not exist; create it first" in err) == (2, True)
     output.parent.mkdir()
     code, out, err = call(capsys, str(folder), str(source), "--output", str(output))
     assert (code, out) == (0, "")
@@ -61,7 +61,7 @@ def test_the_command_notes_what_a_model_cannot_read(
     source = write_npz(studies.samples["toy"], studies.test_rows("toy"), tmp_path / "new.npz", lacking=["text"])
     code, out, err = call(capsys, "tuned:text-only", str(source), "--out", str(studies.runs))
     assert code == 0
-    assert "reads text, and 20 of 20 samples have none of it" in err
+    assert "reads text, and 20 of 20 samples have none of them" in err
     assert pd.read_csv(io.StringIO(out))["prediction"].nunique() == 1
     code, _, err = call(capsys, "tuned:text-only", str(tmp_path / "nowhere.npz"), "--out", str(studies.runs))
     assert (code, err) == (2, f"sentibench: {tmp_path}/nowhere.npz: no such file\n")

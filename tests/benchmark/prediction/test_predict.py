@@ -134,7 +134,7 @@ def test_seeds_are_averaged_and_their_spread_told(studies: Studies) -> None:
     np.testing.assert_allclose(found["prediction"], single.mean(axis=0))
     np.testing.assert_allclose(found["prediction_sd"], single.std(axis=0, ddof=1))
     assert found["acc7_class"].tolist() == np.rint(np.clip(single.mean(axis=0), -3, 3)).astype(int).tolist()
-    with pytest.raises(InputError, match="by itself"):
+    with pytest.raises(InputError, match="each run separately"):
         predict([folders[0], studies.folder("toy", "senti-ifusion")], samples)
 
 

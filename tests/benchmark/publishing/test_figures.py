@@ -136,7 +136,7 @@ def test_error_and_dominance_follow_the_rate_and_shares_add_to_one(made: tuple[S
     assert shares.sum(axis=1).to_numpy() == pytest.approx(np.ones(10))
     assert shares["audio"].to_numpy() == pytest.approx(np.round(shares.index * SAMPLES) / SAMPLES)
     broken = found.table.drop(index=found.table.query("scenario == 'random_positions(rate=0.3)'").index[0])
-    with pytest.raises(InputError, match="lacks under"):
+    with pytest.raises(InputError, match="is missing under"):
         decay_data(broken, points, draws=5)
 
 

@@ -41,7 +41,7 @@ def test_a_run_that_cannot_be_used_says_why(
         )
         return folder
 
-    refused("is no run", tmp_path)
+    refused("is not a run", tmp_path)
     refused("run failed .*out of luck", rewritten("failed", status="failed", error="out of luck"))
     refused("is the oracle", rewritten("oracle", spec={"model": "oracle"}))
     installed = model_class("late-fusion-dropout").info.version
@@ -51,7 +51,7 @@ def test_a_run_that_cannot_be_used_says_why(
     refused("--plugin FILE", rewritten("unknown", spec={"model": "my-model", "plugin_sha256": "ab"}))
     refused("revision sha256:abc of encoder", rewritten("encoder", spec={"encoder_revision": "sha256:abc"}))
     refused("has changed since the training", rewritten("data", spec={"data_sha256": "ab"}))
-    refused("is not at hand: unknown data set 'tyo'; did you mean toy", rewritten("name", spec={"dataset": "tyo"}))
+    refused("is not available: unknown data set 'tyo'; did you mean toy", rewritten("name", spec={"dataset": "tyo"}))
     lacking = copied(studies, good, tmp_path / "lacking")
     (lacking / "model.safetensors").unlink()
     refused("has no weights", lacking)

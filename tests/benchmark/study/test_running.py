@@ -388,7 +388,7 @@ def test_a_killed_study_goes_on_where_it_was(tiny_encoder: Path, tmp_path: Path,
         ({"models": ["lnnl"]}, "unknown model 'lnnl'; did you mean lnln"),
         ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
         ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
-        ({"models": ["constant", "constant"]}, "stands twice"),
+        ({"models": ["constant", "constant"]}, "is listed twice; give one of them a distinct label"),
         ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
         ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
         ({"regime": "uncertian"}, "did you mean uncertain"),
@@ -411,7 +411,7 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     path = tmp_path / "study.yaml"
     with pytest.raises(InputError, match="no such study file"):
         load_study(path)
-    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is no plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
+    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is not a plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
     wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
     for content, says in (*wrong, *odd):
         path.write_text(content)

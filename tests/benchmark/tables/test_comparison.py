@@ -190,10 +190,10 @@ def test_what_one_of_them_lacks_is_left_out_and_said(panel: Panel) -> None:
     found = between(holed, "lnln", "mult", metrics=["mae"])
     assert found.rows["protocol"].tolist() == ["complete", "intra-random"]
     (line,) = found.left_out
-    assert line.startswith("inter-drop: mult lacks 1 cell, such as seed 1 under drop(rate=0.3)")
+    assert line.startswith("inter-drop: mult: 1 cell missing, such as seed 1 under drop(rate=0.3)")
     assert "sentibench run again.yaml" in line
     assert len(between(holed, "lnln", "mult", "inter-drop", by_scenario=True).rows) == 9
-    with pytest.raises(InputError, match="cannot be compared; inter-drop: mult lacks"):
+    with pytest.raises(InputError, match="cannot be compared; inter-drop: mult: 1 cell missing"):
         between(holed, "lnln", "mult", "inter-drop")
     gone = without(panel, model="mult", scenario="complete")
     with pytest.raises(InputError, match="mult was not evaluated under it"):

@@ -156,7 +156,7 @@ def test_lengths_of_training_are_searched_over_folds(
     arguments += ["--seeds", "1", "--budget", "3", "--folds", "2"]
     code, text, err = call(capsys, *arguments, "--epochs", "2,1")
     assert code == 0, err
-    assert "3 trials x 2 folds x 1 seed, 0 trials there already" in " ".join(text.split())
+    assert "3 trials x 2 folds x 1 seed, 0 trials finished" in " ".join(text.split())
     for wrong in ("few", "0,3", ","):
         code, _, err = call(capsys, *arguments, "--epochs", wrong)
         assert code == 2

@@ -57,7 +57,7 @@ def test_the_files_name_every_data_set(toys: tuple[str, str], tmp_path: Path) ->
     assert usage(outcome.plan, outcome.folder).startswith("sentibench run --dataset toy --dataset toy-two ")
 
 
-def test_only_the_first_data_set_and_seed_say_that_a_trial_is_hopeless(toys: tuple[str, str], tmp_path: Path) -> None:
+def test_only_the_first_data_set_and_seed_can_end_a_trial_early(toys: tuple[str, str], tmp_path: Path) -> None:
     space = '{"optimisation.learning_rate": Interval(1e-5, 0.1, log=True)}'
     given: dict[str, Any] = {"optimisation": {"epochs": 12, "batch_size": 16, "patience": 12, "learning_rate": 0.02}}
     workers = Counting()
@@ -113,7 +113,7 @@ def test_the_gain_is_taken_training_by_training() -> None:
         (("toy", "toy"), "'toy' and 'toy' are the same data"),
         (("toy", "toy/official"), "'toy' and 'toy/official' are the same data"),
         (("toy", "toy-two", "copy"), "'toy' and 'copy' are the same data"),
-        (("synthetic:size=tiny", "synthetic:seed=0,size=tiny"), "are the same data; name it once"),
+        (("synthetic:size=tiny", "synthetic:seed=0,size=tiny"), "are the same data; list it once"),
     ],
 )
 def test_data_that_would_leak_or_count_twice_is_refused(tmp_path: Path, datasets: tuple[str, ...], says: str) -> None:

@@ -39,5 +39,5 @@ def test_the_journal_keeps_what_it_is_told_and_drops_a_line_cut_short(tmp_path: 
 def test_one_process_at_a_time(tmp_path: Path) -> None:
     folder = plan_tuning(tuning(tmp_path)).folder(tmp_path / "out")
     folder.mkdir(parents=True)
-    with FileLock(folder / ".lock"), pytest.raises(InputError, match="another process is at this search"):
+    with FileLock(folder / ".lock"), pytest.raises(InputError, match="another process is running this search"):
         tune(tuning(tmp_path), tmp_path / "out", 1, Counting())

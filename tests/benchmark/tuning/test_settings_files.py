@@ -21,7 +21,7 @@ from tests.benchmark.tuning.toy import Counting, tuning
         ("model: [", "not valid YAML"),
         ("- 1", "expected the fields model, config, tuning"),
         ("model: lnln\nwidth: 3", "width"),
-        ("model: lnln", "has the settings of model 'lnln', asked for 'text-only'"),
+        ("model: lnln", "has the settings of model 'lnln', expected 'text-only'"),
         ("model: text-only\nconfig: {widht: 3}", "did you mean width"),
         ("model: text-only\ntuning: {budget: 3}", "tuning.datasets"),
         ("a: &a [*a]", "expected the fields"),

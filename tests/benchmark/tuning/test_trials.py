@@ -74,7 +74,7 @@ def test_settings_that_come_up_again_are_not_trained_again(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("toy")
-def test_hopeless_trials_are_ended_early_and_only_these(tmp_path: Path) -> None:
+def test_trials_that_cannot_win_are_ended_early_and_only_these(tmp_path: Path) -> None:
     space = '{"optimisation.learning_rate": Interval(1e-5, 0.1, log=True)}'
     given: dict[str, Any] = {"optimisation": {"epochs": 12, "batch_size": 16, "patience": 12, "learning_rate": 0.02}}
     outcome = tune(tuning(tmp_path, space, **given), tmp_path / "a", 10, Counting())
@@ -84,7 +84,7 @@ def test_hopeless_trials_are_ended_early_and_only_these(tmp_path: Path) -> None:
         assert trial.number >= 4
         assert 5 <= trial.epochs < 12
         assert list(trial.trainings) == [("toy", 0)]  # the other seeds are not trained
-        assert "hopeless above" in trial.reason
+        assert "ended early as it is above" in trial.reason
     assert outcome.best not in pruned
     whole = tune(tuning(tmp_path, space, **given, prune=False), tmp_path / "b", 8, Counting())
     assert all(t.state == "done" and t.epochs == 24 for t in whole.trials)

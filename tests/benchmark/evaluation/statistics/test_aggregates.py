@@ -182,7 +182,7 @@ def test_the_area_under_a_line_is_its_middle(rates: np.ndarray, start: float, sl
 def test_bad_arguments_are_refused_in_one_line() -> None:
     result = decay()
     for words, changes in (
-        ("one rate a scenario", {"x": RATES[:3]}),
+        ("one rate per scenario", {"x": RATES[:3]}),
         ("different rates", {"x": np.zeros(5)}),
         ("constnat", {"constant": "constnat"}),
         ("did you mean bad", {"baseline": "bda"}),

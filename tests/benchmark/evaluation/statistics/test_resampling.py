@@ -55,7 +55,7 @@ def test_a_hole_has_no_value_and_no_comparison() -> None:
     assert np.isnan(table.loc[("a", "both", "mae"), "value"])
     assert np.isfinite(table.loc[("a", "first", "mae"), ["value", "low", "high"]].astype(float)).all()
     assert np.isfinite(table.loc[("b", "both", "mae"), "value"])
-    with pytest.raises(InputError, match="'a' lacks scenario 'sc1' for seed 1"):
+    with pytest.raises(InputError, match="'a': scenario 'sc1' is missing for seed 1"):
         compare(result["a"], result["b"], "mae", ["sc0", "sc1"])
     last = ranks(result, "mae", ["sc0", "sc1"]).iloc[-1]
     assert last["model"] == "a"
@@ -85,7 +85,7 @@ def test_bad_tables_are_refused_in_one_line() -> None:
         ((label, owner[:-1], cells, said), "video_ids"),
         ((label, owner, cells[1:], said), "cells have 5 rows"),
         ((label, owner, cells.drop(columns="seed"), said), "no column 'seed'"),
-        ((label, owner, cells.assign(seed=0), said), "there twice"),
+        ((label, owner, cells.assign(seed=0), said), "occurs twice"),
     ):
         with pytest.raises(InputError, match=words) as caught:
             resample(*arguments)

@@ -164,7 +164,7 @@ def test_several_models_in_one_file_and_names_that_are_taken(toy_set: Evaluation
     for name, says in (
         ("constant", "row of the suite's own"),
         ("oracle", "row of the suite's own"),
-        ("a\tb", "no name"),
+        ("a\tb", "not a name"),
     ):
         with pytest.raises(InputError, match=says):
             read_predictions(write(table, tmp_path / "mine.csv"), toy_set, PROTOCOLS, name=name)

@@ -28,7 +28,7 @@ FAULTS = [
     ({"scenario": "dorp(rate=0.5)"}, "line 9: unknown mechanism 'dorp'; did you mean drop"),
     ({"scenario": "drop(rate=0.55)"}, "line 9: scenario 'drop(rate=0.55)' is not of complete, inter-drop; add it with"),
     ({"scenario": "subset(available=text)"}, "add inter-subsets to the protocols"),
-    ({"scenario": "0123456789abcdef"}, "fingerprint 0123456789abcdef is of no scenario of complete, inter-drop"),
+    ({"scenario": "0123456789abcdef"}, "fingerprint 0123456789abcdef is not that of any scenario"),
     ({"scenario": ""}, "line 9: scenario is empty"),
 ]
 
@@ -58,7 +58,7 @@ def test_all_faults_are_told_at_once_each_with_its_number_of_rows(toy_set: Evalu
     kinds = {says.partition(":")[2].split("'")[0].strip() for _, says in FAULTS}
     assert len(lines) >= len(kinds) - 4
     assert any("seed is '1.5'" in line and "and 2 more rows" in line for line in lines)
-    (twice,) = [line for line in lines if "is there already" in line]
+    (twice,) = [line for line in lines if "already occurs" in line]
     assert f"line {len(table)} (and 1 more row)" in twice
     assert "in line 52; keep one" in twice
     with pytest.raises(InputError, match=f"the first of {len(lines)} faults"):
@@ -71,7 +71,7 @@ def test_all_faults_are_told_at_once_each_with_its_number_of_rows(toy_set: Evalu
         ("", "cannot be read as csv"),
         ("sample_id,scenario,seed,prediction\n", "has no rows"),
         ("sample,scenario,seed,prediction\na,complete,0,1\n", "no column 'sample_id'.*is it called sample"),
-        ("sample_id,scenario,seed,prediction,seed\na,complete,0,1,0\n", "column 'seed' is there twice"),
+        ("sample_id,scenario,seed,prediction,seed\na,complete,0,1,0\n", "column 'seed' occurs twice"),
         ("sample_id,scenario,seed,prediction\na,complete,0,1\na,complete,0,1,5\n", "line 3, saw 5"),
     ],
 )

@@ -61,7 +61,7 @@ def test_a_filled_template_is_whole(toy_set: EvaluationSet, tmp_path: Path) -> N
     found = read_predictions(write(table.assign(prediction=0.5), tmp_path / "f.csv"), toy_set, PROTOCOLS)
     assert found.missing == ()
     assert sorted(set(found.cells["seed"])) == [0, 3]
-    with pytest.raises(InputError, match="is there already"):
+    with pytest.raises(InputError, match="already exists"):
         write_template(path, template(toy_set, PROTOCOLS))
     with pytest.raises(InputError, match=r"ends in \.csv"):
         write_template(tmp_path / "fill.txt", template(toy_set, PROTOCOLS))
