@@ -113,9 +113,10 @@ def study_tables(
         lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
         low, high = panel.label_range
         for kind in kinds:
-            reason = kind.why_not(found, settings)
             if lacks and kind.name != "leaderboard":
                 reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
+            else:
+                reason = kind.why_not(found, settings)
             if reason:
                 absent.setdefault(kind.name, []).append(reason)
             else:

@@ -85,7 +85,7 @@ def test_a_part_of_the_draws_equals_draws_of_the_part(panel: Panel) -> None:
         np.testing.assert_array_equal(own.values, alone[model].values)
     kept = panel.estimates(scenarios, ["corr"], draws=30)["lnln"]
     assert kept.metrics == ("corr",)
-    np.testing.assert_array_equal(kept.drawn("corr", scenarios), alone["lnln"].drawn("corr", scenarios))
+    np.testing.assert_array_equal(kept.drawn_curve("corr", scenarios), alone["lnln"].drawn_curve("corr", scenarios))
 
 
 def test_a_run_plans_reads_and_resamples_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -124,7 +124,7 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert len(set(panel.predictions[0])) == 2  # two training medians, which correlate with the labels
     assert row["corr"] == 0.0
     assert any("constant within each split" in note.text for note in table.footnotes)
-    publish(folds, tmp_path, tmp_path / "measured", choices=TableChoices(draws=20))
+    publish(open_results(folds, tmp_path), tmp_path / "measured", choices=TableChoices(draws=20))
     (again,) = read_measured(tmp_path / "measured")
     assert again.split_of is not None
     assert again.split_of.tolist() == panel.split_of.tolist()
