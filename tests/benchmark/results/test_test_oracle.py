@@ -24,6 +24,7 @@ from benchmark.runs import execution as experiment
 from benchmark.runs.data import RunData
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
+from benchmark.runs.training import RunTraining
 from benchmark.study.plan import prepare
 from benchmark.study.running import RunOutcome, pending, run
 from benchmark.study.study import Study, make_study
@@ -130,21 +131,21 @@ def test_a_training_that_comes_out_differently_is_refused_and_the_result_kept(tm
 
 def test_no_code_reads_the_test_part_while_a_model_is_trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     training: dict[str, Any] = {"now": False, "kept": 0}
-    opened, train = RunData.test, experiment.train
+    opened, train = RunData.test, RunTraining.train
 
     def guarded(self: RunData) -> Any:
         assert not training["now"]
         return opened(self)
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **options: Any) -> Any:
         training["now"] = True
-        outcome = train(*arguments)
+        outcome = train(*arguments, **options)
         training["now"] = False
         training["kept"] += len(list(tmp_path.rglob("epoch-*.safetensors")))
         return outcome
 
     monkeypatch.setattr(RunData, "test", guarded)
-    monkeypatch.setattr(experiment, "train", watched)
+    monkeypatch.setattr(RunTraining, "train", watched)
     do(study(optimism=True, seeds=1), tmp_path)
     assert training["kept"] == 1 + 4  # of constant, and of every epoch of the other
     assert not list(tmp_path.rglob("epoch-*.safetensors"))

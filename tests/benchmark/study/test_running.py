@@ -125,7 +125,7 @@ def test_folds_are_pooled_before_any_metric(tiny_encoder: Path, tmp_path: Path) 
     assert row["corr"] == 0.0
     assert any("constant within each split" in note.text for note in table.footnotes)
     publish(open_results(folds, tmp_path), tmp_path / "measured", choices=TableChoices(draws=20))
-    (again,) = read_measured(tmp_path / "measured")
+    (again,) = read_measured(tmp_path / "measured").panels
     assert again.split_of is not None
     assert again.split_of.tolist() == panel.split_of.tolist()
 
