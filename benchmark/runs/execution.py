@@ -1,4 +1,4 @@
-"""One run from end to end: data, training, evaluation under every scenario, files. What an executor's worker does."""
+"""One run from end to end, as a worker executes it: data, training, evaluation under every scenario, files."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class Job:
     optimism: bool = False
 
     def execute(self, report: Report) -> RunRecord:
-        """Train the run if it is not there, evaluate what is missing, and file it."""
+        """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
         for plugin in self.plugins:
             load_plugin(plugin)
         store = RunStore(self.root)
@@ -65,13 +65,13 @@ class Job:
         return worker.complete(store, done) if done else worker.run(store)
 
     def accept(self, parcel: RunRecord) -> RunRecord:
-        """The record of the run, which must be in the store."""
+        """Return the record of the run, which must be in the store."""
         if RunStore(self.root).done(self.spec) is None:
             return self.lost(Loss(f"its worker has filed it, but not in {self.root}: does it see the same folder?"))
         return parcel
 
     def lost(self, loss: Loss) -> RunRecord:
-        """The record of a run that failed, which is filed: a study goes on."""
+        """File and return the record of a failed run; the study continues."""
         record = RunRecord(
             id=self.spec.id,
             spec=self.spec,
@@ -121,7 +121,7 @@ class RunWorker:
             return record if kept is None else self.add_epochs(store, record, model, kept)
 
     def complete(self, store: RunStore, record: RunRecord) -> RunRecord:
-        """Add to a trained run what it lacks: scenarios, and every epoch's predictions, for which it is trained again.
+        """Add missing scenarios to a trained run, and predictions of every epoch, for which it is trained again.
 
         Raises:
             InputError: when the second training does not give the first one's weights; the run stays as it was.
@@ -140,13 +140,13 @@ class RunWorker:
                 raise InputError(
                     f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
                     f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
-                    f"version of torch?); remove {store.folder(self.spec)} to make it anew, or use another folder"
+                    f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
                 )
             return record if kept is None else self.add_epochs(store, record, model, kept)
 
     @contextmanager
     def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
-        """Where the weights of epochs are kept until training has ended; None where they are not asked for."""
+        """Return the store of the epochs' weights until training has ended; None if they are not needed."""
         if not self.job.optimism:
             yield None
             return
@@ -154,7 +154,7 @@ class RunWorker:
             yield EpochWeights(folder)
 
     def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
-        """Train a new model, and keep the weights of its epochs if asked to."""
+        """Train a new model, and keep the weights of its epochs if `kept` is given."""
         self._test = None
         after_epoch = (lambda epoch: kept.keep(epoch, model, self.text)) if kept else (lambda _: None)
         outcome = self.training.train(model, self.report, after_epoch=after_epoch)
@@ -163,7 +163,7 @@ class RunWorker:
         return outcome
 
     def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
-        """Evaluate every epoch under the scenarios asked for, now and before; file it beside the result."""
+        """Evaluate every epoch under all scenarios of the run, those on file included; file them beside the result."""
         started = time.perf_counter()
         wanted = {s.fingerprint for s in self.scenarios}
         wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
@@ -262,7 +262,7 @@ class RunWorker:
         return MaskedPart(self.test()[1], masks, self.text, self.device, model.info)
 
     def _ask(self, model: SentimentModel) -> Predictor:
-        """Predictions of a model; the times are the model's own, without masks and text encoding."""
+        """Predict with a model; the times are of the model only, without masks and text encoding."""
         return lambda masks: predict(model, self._masked(model, masks))
 
     def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
@@ -272,7 +272,7 @@ class RunWorker:
         return table, np.full(len(table), 1000 * (time.perf_counter() - started) / len(table))
 
     def test(self) -> tuple[Layout, Inputs]:
-        """The test part without labels, made when it is first asked for after training."""
+        """Test part without labels; made at its first use, after training."""
         if self._test is None:
             self._test = self.data.test()
         return self._test
@@ -280,7 +280,7 @@ class RunWorker:
     def record(
         self, model: SentimentModel | None, outcome: TrainingOutcome, cells: tuple[Evaluation, ...]
     ) -> RunRecord:
-        """What `run.json` says of this run."""
+        """Return the content of `run.json`."""
         memory = peak_memory_mb(self.device)  # before operations are counted, which takes memory of its own
         flops = None
         if model is not None:

@@ -18,7 +18,7 @@ from protocols import InputError, check_imports, get_regime, plugin_sha256
 
 
 class RunTraining:
-    """Data, text side and model of one run. The test part is not among what is trained on.
+    """Data, text side and model of one run. Training reads the training and validation parts only.
 
     Args:
         spec: The run.
@@ -44,7 +44,7 @@ class RunTraining:
         self.seconds: dict[str, float] = {}
 
     def model(self) -> SentimentModel:
-        """The untrained model, on the device."""
+        """Return the untrained model, on the device."""
         dataset = self.data.dataset
         sizes = model_sizes(dataset.widths, dataset.label_range, len(dataset.part("train")), self.text)
         return create(self.spec.model, sizes, self.spec.config).to(self.device)
@@ -56,7 +56,7 @@ class RunTraining:
         progress: Progress = lambda *_: None,
         after_epoch: AfterEpoch = lambda _: None,
     ) -> TrainingOutcome:
-        """Train a new model in place and report how far it is; see `Trainer` for the rest, and for what it raises."""
+        """Train a model in place and report progress; see `Trainer` for arguments and errors."""
 
         def tell(done: int, total: int, mae: float) -> None:
             report(Event("train", done, total, mae))
@@ -79,7 +79,7 @@ class RunTraining:
         return outcome
 
     def check_code(self) -> None:
-        """Check that what plugins bring is what the run was planned with, and that nothing else was at work.
+        """Check that the plugins' code is the code that the run was planned with.
 
         Raises:
             InputError: for code that the identity of the run does not cover.

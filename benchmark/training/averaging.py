@@ -40,7 +40,7 @@ class WeightAverage:
             _copy(own, self._weights)
 
     def use(self) -> None:
-        """Give the model the average for good."""
+        """Set the average as the model's weights."""
         _copy(self._mean, self._weights)
 
 

@@ -38,7 +38,7 @@ AfterEpoch = Callable[[int], None]
 
 @dataclass(frozen=True)
 class TrainingOutcome:
-    """What training did.
+    """Outcome of a training.
 
     Attributes:
         history: One record an epoch: stage, epoch, learning rate, mean of each loss term, validation MAE, seconds.
@@ -53,7 +53,7 @@ class TrainingOutcome:
 
 @contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Within it, torch's generators start from `seed`; after it, they are as they were."""
+    """Start torch's generators from `seed` within the block, and restore their states after it."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):
         torch.manual_seed(seed)

@@ -47,6 +47,6 @@ class CheckpointSelector:
         return bool(more.mean() <= self._tolerance * more.std() / math.sqrt(len(more)))
 
     def restore(self) -> None:
-        """Put the selected weights back, if any were offered."""
+        """Restore the selected weights, if any were offered."""
         if self._state is not None:
             self._modules.load_state_dict(self._state)

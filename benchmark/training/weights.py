@@ -13,7 +13,7 @@ from benchmark.data.encoding import TextSide
 
 
 def trained_modules(model: nn.Module, text: TextSide | None) -> nn.ModuleDict:
-    """What a run trains: `model`, and `encoder` where a text encoder is fine-tuned with it."""
+    """Return the trained modules: `model`, and `encoder` if a text encoder is fine-tuned with it."""
     modules = {"model": model}
     if text is not None and text.trained:
         modules["encoder"] = text.encoder
@@ -21,7 +21,7 @@ def trained_modules(model: nn.Module, text: TextSide | None) -> nn.ModuleDict:
 
 
 def copy_weights(model: nn.Module, text: TextSide | None) -> dict[str, torch.Tensor]:
-    """A copy of what a run has learnt, on the processor: `model.*`, and `encoder.*` where an encoder is fine-tuned."""
+    """Return a copy of the trained weights on the CPU: `model.*`, and `encoder.*` if an encoder is fine-tuned."""
     tensors = trained_modules(model, text).state_dict()
     return {k: v.detach().cpu().contiguous().clone() for k, v in tensors.items()}
 
