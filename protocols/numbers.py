@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?", re.ASCII)
-_WHOLE = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
 def read_number(text: str) -> float | None:
-    """The nearest double of a decimal number, as `-1.5`, `.5` or `2e-3`; None for any other text.
+    """Return the nearest double of a decimal number, as `-1.5`, `.5` or `2e-3`; None for any other text.
 
     Surrounding blanks are ignored. A number beyond the largest double is infinite.
     """
@@ -21,6 +21,7 @@ def read_number(text: str) -> float | None:
 
 
 def read_whole(text: str) -> int | None:
-    """A whole number of at most 18 digits; None for any other text. Surrounding blanks are ignored."""
+    """Return a whole number of 64 bits; None for any other text. Surrounding blanks are ignored."""
     plain = text.strip()
-    return int(plain) if _WHOLE.fullmatch(plain) else None
+    value = int(plain) if _WHOLE.fullmatch(plain) else None
+    return value if value is not None and -(2**63) <= value < 2**63 else None

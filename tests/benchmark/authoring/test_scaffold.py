@@ -130,7 +130,7 @@ def test_a_file_is_never_replaced_unasked(tmp_path: Path) -> None:
         ("lnln", "mine.py", "already exists"),
         ("senti_ifusion", "mine.py", "already exists"),
         ("mine", "mine.txt", "ends in .py"),
-        ("mine", "nowhere/mine.py", "no folder"),
+        ("mine", "nowhere/mine.py", "does not exist"),
         ("mine", "numpy.py", "would hide"),
         ("mine", "json.py", "would hide"),
         ("mine", "class.py", "cannot be imported"),

@@ -260,7 +260,15 @@ def test_the_terminal_shows_all_of_it_within_its_width(columns: int, tiny: Descr
     console = Console(width=columns, file=io.StringIO(), record=True)
     show(replace(tiny, warnings=("a long story " * 20,)), console)
     out = console.export_text()
-    for heading in ("Parts", "Classes", "Lengths", "Modalities", "Words", "In more than one part", "by itself"):
+    for heading in (
+        "Parts",
+        "Classes",
+        "Lengths",
+        "Modalities",
+        "Words",
+        "In more than one part",
+        "Each modality separately",
+    ):
         assert heading in out
     assert max(len(line) for line in out.splitlines()) <= min(columns, 120)
     assert "…" not in out
