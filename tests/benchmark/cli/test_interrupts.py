@@ -13,6 +13,11 @@ import pytest
 from tests.benchmark.runs.stub_tasks import alive
 
 
+def _with_interrupts() -> None:
+    """Receive Ctrl-C even if the tests run in the background of a shell, where it is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_the_command_and_its_workers(number: signal.Signals, code: int) -> None:
     process = subprocess.Popen(
@@ -21,6 +26,7 @@ def test_a_signal_ends_the_command_and_its_workers(number: signal.Signals, code:
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=_with_interrupts,
     )
     assert process.stdout is not None
     worker = int(process.stdout.readline())
