@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 import signal
 import subprocess
@@ -135,6 +136,10 @@ def test_a_task_that_takes_too_long_is_ended_and_what_it_was_at_is_told() -> Non
     assert time.monotonic() - started < 60
 
 
+#: Environment in which a script elsewhere imports this package of tests.
+_WITH_TESTS = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[3])}
+
+
 def test_workers_that_cannot_begin_are_an_error(tmp_path: Path) -> None:
     """A script without a guard starts itself again in every worker."""
     script = tmp_path / "script.py"
@@ -145,7 +150,7 @@ def test_workers_that_cannot_begin_are_an_error(tmp_path: Path) -> None:
         "except t.InputError as error:\n"
         "    print(error)\n"
     )
-    result = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=120)
+    result = subprocess.run([sys.executable, str(script)], env=_WITH_TESTS, capture_output=True, text=True, timeout=120)
     assert (
         "before it began a run, 3 times in a row; a script that runs studies does so under `if __name__"
         in result.stdout
@@ -162,7 +167,7 @@ def test_workers_end_with_their_parent_whatever_ended_it(tmp_path: Path) -> None
     )
     script = tmp_path / "script.py"
     script.write_text(code)
-    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen([sys.executable, str(script)], env=_WITH_TESTS, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     worker = int(process.stdout.readline())
     assert alive(worker)
