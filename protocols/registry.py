@@ -109,7 +109,7 @@ class Registry(Generic[T]):
         return self.known()
 
     def known(self) -> dict[str, T]:
-        """What was registered so far, in the order of `all`, without a look for more."""
+        """Return the entries registered so far, in the order of `all`, without searching for more."""
         order = {name: i for i, name in enumerate(self._built_in)}
         return dict(sorted(self._items.items(), key=lambda item: (order.get(item[0], len(order)), item[0])))
 

@@ -45,7 +45,7 @@ class SpecialTokens:
 
 
 class TextSide(Protocol):
-    """Where a run gets its text from when text is token ids: an encoder, or a cache of its states.
+    """Source of a run's text if text is token ids: an encoder, or a cache of its states.
 
     Attributes:
         width: D of the states.

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -23,30 +26,19 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
     Raises:
         InputError: for an unknown protocol.
     """
-    level = float(data["level"].iloc[0])
-    first, rows = table_rows(data, protocol)
-    columns = [first]
-    for m in MODALITIES:
-        columns += [
-            Column(f"{m}_mae", f"MAE ↓ {level_text(level)}", group=m, interval="shown"),
-            Column(f"{m}_spearman", "ρ ↑", group=m),
-        ]
-    made = []
-    for name, part, rule in rows:
-        cells = [Cell(name)]
-        for m in MODALITIES:
-            row = part[part["modality"] == m].iloc[0]
-            cells.append(ratio(*(float(row[c]) for c in ("mae", "mae_low", "mae_high"))))
-            cells.append(ratio(float(row["spearman"])))
-        made.append(Row(tuple(cells), rule))
+
+    def cells(row: pd.Series[Any]) -> list[Cell]:
+        error = ratio(*(float(row[c]) for c in ("mae", "mae_low", "mae_high")))
+        return [error, ratio(float(row["spearman"]))]
+
+    columns = {"mae": ("MAE ↓", True), "spearman": ("ρ ↑", False)}
     caption = (
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
         f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
         "not vary, or there is no estimate."
     )
-    under = f" under {protocol}" if protocol else ""
-    return Table(f"Calibration of estimated integrity{under}: {subject}", tuple(columns), tuple(made), (), caption)
+    return _by_modality(data, "Calibration of estimated integrity", subject, protocol, columns, cells, caption)
 
 
 def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
@@ -60,27 +52,44 @@ def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = Non
     Raises:
         InputError: for an unknown protocol.
     """
-    level = float(data["level"].iloc[0])
-    first, rows = table_rows(data, protocol)
-    columns = [first]
-    for m in MODALITIES:
-        columns += [
-            Column(f"{m}_true", "integrity", group=m),
-            Column(f"{m}_leads", f"leads (%) {level_text(level)}", group=m, interval="shown"),
-        ]
-    made = []
-    for name, part, rule in rows:
-        cells = [Cell(name)]
-        for m in MODALITIES:
-            row = part[part["modality"] == m].iloc[0]
-            cells += [ratio(float(row["true"])), _share(*(float(row[c]) for c in ("leads", "leads_low", "leads_high")))]
-        made.append(Row(tuple(cells), rule))
+
+    def cells(row: pd.Series[Any]) -> list[Cell]:
+        leads = _share(*(float(row[c]) for c in ("leads", "leads_low", "leads_high")))
+        return [ratio(float(row["true"])), leads]
+
+    columns = {"true": ("integrity", False), "leads": ("leads (%)", True)}
     caption = (
         f"{_seeds(data)} Share of the test samples that a modality leads, with its interval over videos and seeds, and "
         "its mean true integrity."
     )
+    return _by_modality(data, "Dominant modality", subject, protocol, columns, cells, caption)
+
+
+def _by_modality(
+    data: pd.DataFrame,
+    what: str,
+    subject: str,
+    protocol: str | None,
+    columns: Mapping[str, tuple[str, bool]],
+    cells: Callable[[pd.Series[Any]], list[Cell]],
+    caption: str,
+) -> Table:
+    """Make a table with a group of columns per modality: by name, the title and whether an interval is shown."""
+    level = level_text(float(data["level"].iloc[0]))
+    first, rows = table_rows(data, protocol)
+    heads = [
+        Column(f"{m}_{name}", f"{title} {level}", group=m, interval="shown")
+        if shown
+        else Column(f"{m}_{name}", title, group=m)
+        for m in MODALITIES
+        for name, (title, shown) in columns.items()
+    ]
+    made = []
+    for name, part, rule in rows:
+        own = [cell for m in MODALITIES for cell in cells(part[part["modality"] == m].iloc[0])]
+        made.append(Row((Cell(name), *own), rule))
     under = f" under {protocol}" if protocol else ""
-    return Table(f"Dominant modality{under}: {subject}", tuple(columns), tuple(made), (), caption)
+    return Table(f"{what}{under}: {subject}", (first, *heads), tuple(made), (), caption)
 
 
 def _share(value: float, low: float, high: float) -> Cell:

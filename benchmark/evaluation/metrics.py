@@ -115,7 +115,7 @@ def sums_by_cluster(
     metrics: Sequence[str],
     split_of: npt.NDArray[np.object_] | None = None,
 ) -> dict[tuple[PerSample | None, str], FloatArray]:
-    """What some metrics need to know of each cluster.
+    """Sum over each cluster what some metrics are computed from.
 
     Args:
         label: `(n,)`, samples of a cluster side by side.

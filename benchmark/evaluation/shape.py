@@ -72,12 +72,12 @@ class ProtocolShape:
 
     @property
     def curves(self) -> bool:
-        """Whether every point lies on a numeric axis, with at least two different values on each."""
+        """True if every point lies on a numeric axis, with at least two different values on each."""
         return bool(self.views) and all(view["kind"] == "curve" for view in self.views)
 
     @property
     def rates(self) -> tuple[float, ...] | None:
-        """Where the points lie on the one numeric axis, in their order; None for several axes or none."""
+        """Positions of the points on the one numeric axis, in their order; None for several axes or none."""
         return tuple(self.points["x"].astype(float).tolist()) if self.curves and len(self.views) == 1 else None
 
     @cached_property
@@ -93,11 +93,11 @@ class ProtocolShape:
 
     @property
     def named(self) -> bool:
-        """Whether two or more points have names instead of numbers on one axis."""
+        """True if two or more points have names instead of numbers on one axis."""
         one = [(view["kind"], view["axis"] != "") for view in self.views] == [("map", True)]
         return one and not self.points["axis2"].any() and bool(self.points["x"].isna().all())
 
     @property
     def subsets(self) -> bool:
-        """Whether every point is a subset of modalities."""
+        """True if every point is a subset of modalities."""
         return bool(self.points["axis"].eq(_SUBSETS).all()) and not self.points["axis2"].any()

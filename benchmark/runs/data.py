@@ -68,7 +68,7 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData
 
 
 def text_side(spec: RunSpec, text: TextSide | None) -> TextSide | None:
-    """What the text of a run's model comes from: for one that works inside the encoder its word embeddings.
+    """Return the source of text for a run's model; for one that works inside the encoder, its word embeddings.
 
     Raises:
         InputError: if the model works inside an encoder and the text is word vectors (`text` is None).

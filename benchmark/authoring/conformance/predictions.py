@@ -7,7 +7,7 @@ from itertools import combinations
 import torch
 from torch import Tensor
 
-from baselines import Batch, InputSpec, Prediction, SentimentModel
+from baselines import Batch, InputSpec, Prediction, SentimentModel, TrainBatch
 from benchmark.authoring.conformance.batches import erased
 from benchmark.authoring.conformance.check import Check, check, require
 from benchmark.authoring.conformance.subject import Subject, steps, total
@@ -58,11 +58,7 @@ def short(subject: Subject) -> str:
         model = subject.build(spec=spec)
         batch = subject.train_batch(3, spec=spec, longest=(1, 1, 1))
         where = f"length 1, widths {spec.text}, {spec.audio}, {spec.vision}"
-        _finite(model, batch.input, where)
-        model.train()
-        for step in steps(model):
-            value = float(total(model, batch, step).detach())
-            require(abs(value) < float("inf"), f"{where}: loss is {value} in stage {step.stage.name}")
+        _finite_in_training(model, batch, where)
     return ""
 
 
@@ -71,11 +67,7 @@ def long(subject: Subject) -> str:
     """Check that no table of positions is shorter than the data."""
     model = subject.build()
     batch = subject.train_batch(2, longest=LONGEST_KNOWN, fixed=True)
-    _finite(model, batch.input, f"lengths {LONGEST_KNOWN}")
-    model.train()
-    for step in steps(model):
-        value = float(total(model, batch, step).detach())
-        require(abs(value) < float("inf"), f"lengths {LONGEST_KNOWN}: loss is {value} in stage {step.stage.name}")
+    _finite_in_training(model, batch, f"lengths {LONGEST_KNOWN}")
     return ""
 
 
@@ -106,6 +98,15 @@ def _finite(model: SentimentModel, batch: Batch, where: str) -> None:
         sentiment = model(batch).sentiment
     bad = int((~sentiment.isfinite()).sum())
     require(bad == 0, f"{where}: {bad} of {len(sentiment)} predictions are not finite")
+
+
+def _finite_in_training(model: SentimentModel, batch: TrainBatch, where: str) -> None:
+    """Require finite predictions, and a finite loss in every stage of training."""
+    _finite(model, batch.input, where)
+    model.train()
+    for step in steps(model):
+        value = float(total(model, batch, step).detach())
+        require(abs(value) < float("inf"), f"{where}: loss is {value} in stage {step.stage.name}")
 
 
 CHECKS: tuple[Check, ...] = (shapes, missing, short, long, huge)

@@ -1,4 +1,4 @@
-"""Signals end a command in one line, and its workers with it."""
+"""Signals end a command in one line, its workers within a second."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def test_a_signal_ends_the_command_and_its_workers(number: signal.Signals, code:
     assert alive(worker)
     os.killpg(process.pid, number)  # as a terminal and a scheduler do: to all of them
     sent = time.monotonic()
-    while alive(worker) and time.monotonic() < sent + 30:
+    while alive(worker) and time.monotonic() < sent + 5:
         time.sleep(0.01)
-    assert time.monotonic() - sent < 10  # 0.1 s on an idle machine
+    assert time.monotonic() - sent < 1
     _, said = process.communicate(timeout=60)
     assert process.returncode == code
     assert said.strip() == "sentibench: interrupted; run the same command again to continue"

@@ -1,4 +1,4 @@
-"""What labels and token ids mean: said, known or told by the values, in one way for all importers."""
+"""Meaning of labels and token ids, by option, checksum or values; one rule for all importers."""
 
 from __future__ import annotations
 

@@ -290,7 +290,7 @@ def test_ids_of_another_bert_beside_english_are_refused(tmp_path: Path, ids: lis
 
 
 def test_a_text_of_unknown_words_is_refused(tmp_path: Path) -> None:
-    """What the tokenizer of an English BERT makes of Chinese."""
+    """Return the ids that the tokenizer of an English BERT gives for Chinese."""
 
     def change(text: np.ndarray[Any, Any], count: int, rng: np.random.Generator) -> None:
         text[0, 1 : count - 1] = rng.choice([100, 100, 100, 1744], count - 2)

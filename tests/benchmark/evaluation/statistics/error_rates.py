@@ -42,7 +42,7 @@ def equal_models(
 
 
 def estimates_of(errors: Array, weights: Array) -> dict[str, Estimates]:
-    """What `resample` gives for these errors and draws."""
+    """Return the estimates that `resample` computes from these errors and draws."""
     models, seeds, videos = errors.shape
     drawn = np.tensordot(weights, errors, (1, 2)) / weights[0].sum()  # (B, models, seeds)
     there = np.ones((seeds, 1), dtype=np.bool_)
