@@ -73,6 +73,21 @@ def inter_ratio() -> Protocol:
 
 
 @register_protocol
+def inter_imbalanced() -> Protocol:
+    """Modalities missing at unequal rates, each point with the same mean rate of 0.4."""
+    rates = [(0.4, 0.4, 0.4), *itertools.permutations((0.1, 0.4, 0.7))]
+    points = [
+        Point(
+            parse("drop(rate={{text: {}, audio: {}, vision: {}}})".format(*each)),
+            {"text / audio / vision": " / ".join(map(str, each))},
+        )
+        for each in rates
+    ]
+    title = "modalities are missing at unequal rates of equal mean"
+    return Protocol("inter-imbalanced", 1, title, tuple(points), ("text / audio / vision",), ("mean", "worst"))
+
+
+@register_protocol
 def intra_aligned() -> Protocol:
     """The same instants gone in all modalities, as when a recording stops."""
     title = "the same relative instants are erased in all modalities"
@@ -84,6 +99,18 @@ def intra_block() -> Protocol:
     """One contiguous stretch of each modality gone."""
     title = "one contiguous stretch of each modality is erased"
     return _curve("intra-block", "block(rate={})", title, version=2)
+
+
+@register_protocol
+def intra_place() -> Protocol:
+    """One stretch gone at the front, in the middle or at the rear: where a model looks for the sentiment."""
+    axes = ("missing rate", "place")
+    points = [
+        Point(parse(f"block(rate={rate}, place={place})"), {axes[0]: rate, axes[1]: place})
+        for place, rate in itertools.product(("front", "middle", "rear"), (0.25, 0.5, 0.75))
+    ]
+    title = "one stretch at the front, in the middle or at the rear of each modality is erased"
+    return Protocol("intra-place", 1, title, tuple(points), axes, ("mean", "worst"))
 
 
 @register_protocol

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from protocols.counter import Stream, below, uniform
+from protocols.errors import unknown_name
 from protocols.layout import MODALITIES, BoolArray, Layout, Modality
 from protocols.mechanisms.base import (
     Erased,
@@ -19,16 +20,21 @@ from protocols.mechanisms.base import (
     register_mechanism,
 )
 
+#: Share of the observed positions that precedes the stretch.
+_PLACES = {"front": 0.0, "middle": 0.5, "rear": 1.0}
+
 
 @register_mechanism("block")
 @dataclass(frozen=True)
 class Block(Mechanism):
-    """Erase one contiguous stretch of round(rate * T) positions in each modality; its start is uniform.
+    """Erase one contiguous stretch of round(rate * T) positions in each modality.
 
-    Halves are rounded up. A stretch lies inside the stretch of every higher rate.
+    Its start is uniform, or the stretch lies at `place`: `front`, `middle` or `rear`. Halves are rounded up. A stretch
+    lies inside the stretch of every higher rate.
     """
 
     rate: float
+    place: str | None = None
 
     version = 2
     kind = "intra"
@@ -36,15 +42,20 @@ class Block(Mechanism):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "rate", probability("block", "rate", self.rate))
+        if self.place not in (None, *_PLACES):
+            raise unknown_name("place of block", str(self.place), tuple(_PLACES))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
-        """Erase the stretch that the draw places."""
+        """Erase the stretch at its place, or where the draw puts it."""
         erased: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
             length = layout.lengths(m)
             # 0.7 * 45 is a little less than 31.5 in binary: the product is first rounded to the intended decimal
             size = np.floor(np.round(self.rate * length, 9) + 0.5).astype(np.int64)
-            start = np.floor(uniform(stream.samples("start", m)) * (length - size + 1)).astype(np.int64)
+            if self.place is None:
+                start = np.floor(uniform(stream.samples("start", m)) * (length - size + 1)).astype(np.int64)
+            else:
+                start = np.floor(_PLACES[self.place] * (length - size)).astype(np.int64)
             position, owner = layout.position_in_sample(m), layout.sample_of_position(m)
             erased[m] = (position >= start[owner]) & (position < (start + size)[owner])
         return erased
