@@ -1,8 +1,9 @@
 """Interface between models and the code that runs them.
 
-A model gets sequences in which erased positions are zero vectors (erased text was `[UNK]` before encoding) and predicts
-the speaker's sentiment. It never sees which positions were erased: `Batch` has no such field. `TrainBatch`, which only
-`training_loss` receives, holds the additional information of training.
+A model gets sequences in which erased positions are zero vectors (erased text was `[UNK]` before encoding), or hold
+content of other samples (scenarios with `unmarked`), and predicts the speaker's sentiment. It never sees which
+positions were erased: `Batch` has no such field. `TrainBatch`, which only `training_loss` receives, holds the
+additional information of training.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Corruption of the values that a scenario leaves in place: noise and substitution."""
+"""Corruption of values: noise and substitution of those that a scenario leaves, and content that fills its gaps."""
 
 from __future__ import annotations
 
@@ -59,4 +59,45 @@ class Substitution:
         return b"substitution" + np.packbits(self.where).tobytes() + self.keys[self.where].astype("<u8").tobytes()
 
 
-Corruption: TypeAlias = Noise | Substitution
+@dataclass(frozen=True, eq=False)
+class Shift:
+    """Content that has moved within its stream.
+
+    Attributes:
+        source: `(P,)`: position of the same part whose content stands at each position.
+    """
+
+    source: IntArray
+
+    def bytes(self) -> bytes:
+        """Content as bytes, for hashing."""
+        return b"shift" + self.source.astype("<i8").tobytes()
+
+
+@dataclass(frozen=True, eq=False)
+class Filling:
+    """Content that stands at erased positions, so that the gap does not show.
+
+    Attributes:
+        own: `(P,)`: position of the same modality whose content is repeated here, such as the last observed frame; -1
+            elsewhere.
+        donor: `(P,)`: position of the training part whose content stands here; -1 elsewhere.
+        donors: Identity of the training part: hash of its sample ids and lengths; empty if no content is from there.
+    """
+
+    own: IntArray
+    donor: IntArray
+    donors: str = ""
+
+    @property
+    def where(self) -> BoolArray:
+        """`(P,)`: True at filled positions."""
+        filled: BoolArray = (self.own >= 0) | (self.donor >= 0)
+        return filled
+
+    def bytes(self) -> bytes:
+        """Content as bytes, for hashing."""
+        return b"filling" + self.own.astype("<i8").tobytes() + self.donor.astype("<i8").tobytes() + self.donors.encode()
+
+
+Corruption: TypeAlias = Noise | Substitution | Shift

@@ -8,6 +8,10 @@ sample_ids                        (n,) text
 <scenario>|<modality>|noise       (P,) amplitude and <scenario>|<modality>|noise_keys (P,), where there is noise; an
                                   amplitude is a multiple of the root mean square of the sample's observed positions
 <scenario>|<modality>|substituted (P,) bool and <scenario>|<modality>|substitution_keys (P,), where words are replaced
+<scenario>|<modality>|source      (P,) position whose content stands at each one, where streams are out of step
+<scenario>|<modality>|own         (P,) position whose content is repeated here, where gaps are filled; -1 elsewhere
+<scenario>|<modality>|donor       (P,) position of the training part whose content stands here; -1 elsewhere
+donor_ids, donor|<modality>|offsets   the training part: sample i owns positions offsets[i]:offsets[i + 1]
 about                             JSON: data set, part, replicate, protocols; sha256 and fingerprint by scenario
 """
 
@@ -25,7 +29,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from protocols.corruption import Noise, Substitution
+from protocols.corruption import Filling, Noise, Shift, Substitution
 from protocols.errors import InputError
 from protocols.layout import MODALITIES, Layout
 from protocols.masks import Masks
@@ -88,6 +92,14 @@ def export_masks(
             arrays |= {f"{text}|{m}|noise": noise.amplitude, f"{text}|{m}|noise_keys": noise.keys}
         for m, wrong in masks.substituted.items():
             arrays |= {f"{text}|{m}|substituted": wrong.where, f"{text}|{m}|substitution_keys": wrong.keys}
+        arrays |= {f"{text}|{m}|source": moved.source for m, moved in masks.shifted.items()}
+        for m, filling in masks.filled.items():
+            arrays |= {f"{text}|{m}|own": filling.own, f"{text}|{m}|donor": filling.donor}
+            arrays[f"{text}|{m}|donors"] = np.array(filling.donors)
+            if filling.donors and layout.donors is not None:
+                training = layout.donors()
+                arrays |= {"donor_ids": np.array(training.sample_ids, dtype=np.str_)}
+                arrays |= {f"donor|{each}|offsets": training.offsets[each] for each in MODALITIES}
     about = {
         "format": FORMAT_VERSION,
         "dataset": dataset,
@@ -162,4 +174,10 @@ def _masks(arrays: Mapping[str, npt.NDArray[Any]], text: str, layout: Layout) ->
         for m in MODALITIES
         if f"{text}|{m}|substituted" in arrays
     }
-    return Masks(layout, observed, noise, substituted)
+    filled = {
+        m: Filling(arrays[f"{text}|{m}|own"], arrays[f"{text}|{m}|donor"], str(arrays[f"{text}|{m}|donors"]))
+        for m in MODALITIES
+        if f"{text}|{m}|own" in arrays
+    }
+    shifted = {m: Shift(arrays[f"{text}|{m}|source"]) for m in MODALITIES if f"{text}|{m}|source" in arrays}
+    return Masks(layout, observed, noise, substituted, shifted, filled)

@@ -45,6 +45,9 @@ class Layout:
             the layout has lengths only.
         steps: By modality: padded length in the source file, if known (0 or absent: unknown).
         text_is_framed: True if `[CLS]` and `[SEP]` surround the text's positions; False for word vectors.
+        video_ids: Video of each sample; empty where unknown, and every sample is then a separate video.
+        donors: Function that returns the layout of the training part, whose content may fill gaps; None if there is no
+            training part.
     """
 
     fingerprint: str
@@ -54,6 +57,8 @@ class Layout:
     salience: Callable[[Modality], FloatArray] | None = None
     steps: Mapping[Modality, int] = field(default_factory=dict)
     text_is_framed: bool = True
+    video_ids: tuple[str, ...] = ()
+    donors: Callable[[], Layout] | None = None
 
     def __post_init__(self) -> None:
         for modality in MODALITIES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from protocols.corruption import Noise, Substitution
+from protocols.corruption import Filling, Noise, Shift, Substitution
 from protocols.layout import MODALITIES, BoolArray, FloatArray, IntArray, Layout, Modality, segment_sums
 
 
@@ -21,12 +21,16 @@ class Masks:
         observed: By modality `(P,)`: True where the data set has the position and the scenario leaves it.
         noise: By modality: noise that is added to the values of observed positions.
         substituted: By modality: positions whose value is replaced, such as a misheard word.
+        shifted: By modality: content that has moved, before anything is erased or corrupted.
+        filled: By modality: content at erased positions, which stay unobserved; without it they are zeros or `[UNK]`.
     """
 
     layout: Layout
     observed: Mapping[Modality, BoolArray]
     noise: Mapping[Modality, Noise] = field(default_factory=dict)
     substituted: Mapping[Modality, Substitution] = field(default_factory=dict)
+    shifted: Mapping[Modality, Shift] = field(default_factory=dict)
+    filled: Mapping[Modality, Filling] = field(default_factory=dict)
 
     def integrity(self) -> FloatArray:
         """`(n, 3)`: observed over valid positions of text, audio, vision; realised, and 0 where there are none."""
@@ -44,9 +48,9 @@ class Masks:
             digest.update(modality.encode())
             digest.update(self.layout.offsets[modality].astype("<i8").tobytes())
             digest.update(np.packbits(self.observed[modality]).tobytes())
-            for corruption in (self.noise.get(modality), self.substituted.get(modality)):
-                if corruption is not None:
-                    digest.update(corruption.bytes())
+            for corruptions in (self.noise, self.substituted, self.shifted, self.filled):
+                if modality in corruptions:
+                    digest.update(corruptions[modality].bytes())
         return digest.hexdigest()
 
 

@@ -88,7 +88,12 @@ STANDARD = (
     "intra-burst",
     "intra-informative",
     "uncertain",
+    "intra-unmarked",
+    "intra-unmarked-hold",
+    "uncertain-unmarked",
+    "uncertain-unmarked-hold",
     "noise",
+    "shift",
     "compat-mmsa",
 )
 

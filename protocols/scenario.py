@@ -12,13 +12,14 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from protocols.corruption import Noise, Substitution
+from protocols.corruption import Filling, Noise, Shift, Substitution
 from protocols.counter import Stream
 from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality, segment_any
@@ -34,13 +35,19 @@ COMPLETE = "complete"
 class Scenario:
     """A sequence of mechanisms, each applied to the result of the one before; an empty sequence is `complete`.
 
-    Noise is added to the values that the whole scenario leaves and scaled by their power, wherever in the sequence it
-    is named: its strength carries no information about the erased values.
+    A mechanism that fills gaps (`unmarked`) is the last. Noise is added to the values that the whole scenario leaves
+    and scaled by their power, wherever in the sequence it is named: its strength carries no information about the
+    erased values.
 
     Masks are nested in the rates where mechanisms that spare a modality (`drop`, `missing_ratio`) come first.
     """
 
     mechanisms: tuple[Mechanism, ...] = ()
+
+    def __post_init__(self) -> None:
+        for mechanism in self.mechanisms[:-1]:
+            if type(mechanism).fillings is not Mechanism.fillings:
+                raise InputError(f"{mechanism.name} fills what the others erase; name it last, and once")
 
     def __str__(self) -> str:
         return " + ".join(str(m) for m in self.mechanisms) or COMPLETE
@@ -52,6 +59,11 @@ class Scenario:
     def corrupts(self) -> bool:
         """True if remaining values may be corrupted."""
         return any(type(m).corrupt is not Mechanism.corrupt for m in self.mechanisms)
+
+    @property
+    def unmarked(self) -> bool:
+        """True if gaps are filled with content, so that they do not show."""
+        return any(type(m).fillings is not Mechanism.fillings for m in self.mechanisms)
 
     @property
     def erases(self) -> bool:
@@ -83,6 +95,8 @@ class Scenario:
         present = layout.present if self.mechanisms else None
         noise: dict[Modality, Noise] = {}
         substituted: dict[Modality, Substitution] = {}
+        shifted: dict[Modality, Shift] = {}
+        filled: Mapping[Modality, Filling] = {}
         seen: dict[str, int] = {}
         for mechanism in self.mechanisms:
             turn = seen.get(mechanism.name, 0)
@@ -95,13 +109,14 @@ class Scenario:
                 observed = {m: observed[m] & ~erased[m] if m in erased else observed[m] for m in MODALITIES}
                 present = None  # computed again for the next mechanism, if any
             for m, corruption in mechanism.corrupt(layout, stream).items():
-                if m in (noise if isinstance(corruption, Noise) else substituted):
+                kinds: dict[type, dict[Modality, Any]] = {Noise: noise, Substitution: substituted, Shift: shifted}
+                kind = kinds[type(corruption)]
+                if m in kind:
                     raise InputError(f"scenario '{self}' corrupts {m} in the same way twice; name one of the two")
-                if isinstance(corruption, Noise):
-                    noise[m] = corruption
-                else:
-                    substituted[m] = corruption
-        return Masks(layout, observed, noise, substituted)
+                kind[m] = corruption
+            if mechanism is self.mechanisms[-1]:
+                filled = mechanism.fillings(layout, observed, stream)
+        return Masks(layout, observed, noise, substituted, shifted, filled)
 
     def _version(self, mechanism: Mechanism) -> int:
         """Version of a mechanism in this scenario: one more for noise in a scenario that erases.

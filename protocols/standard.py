@@ -127,6 +127,53 @@ def intra_informative() -> Protocol:
     return _curve("intra-informative", "informative(rate={}, strength=3)", title)
 
 
+def _intra_unmarked(name: str, fill: str, title: str) -> Protocol:
+    """Make a protocol of filled gaps at rates that leave them the minority."""
+    rates = RATES[:5]
+    points = tuple(
+        Point(parse(f"random_positions(rate={rate}) + unmarked(fill={fill})"), {"missing rate": rate}) for rate in rates
+    )
+    return Protocol(name, 1, title, points, ("missing rate",), ("mean", "auilc"))
+
+
+def _uncertain_unmarked(name: str, fill: str, title: str) -> Protocol:
+    """Make a protocol with the grid of `uncertain`, its gaps filled."""
+    axes = ("drop rate", "missing rate")
+    points = tuple(
+        Point(parse(f"drop(rate={p}) + random_positions(rate={r}) + unmarked(fill={fill})"), {axes[0]: p, axes[1]: r})
+        for p, r in itertools.product(GRID, GRID)
+    )
+    return Protocol(name, 1, title, points, axes, ("mean", "worst"))
+
+
+@register_protocol
+def intra_unmarked() -> Protocol:
+    """Gaps that do not show: other recordings stand where positions were erased, and are the minority."""
+    title = "erased positions are filled with content of other videos, so that gaps do not show"
+    return _intra_unmarked("intra-unmarked", "run", title)
+
+
+@register_protocol
+def intra_unmarked_hold() -> Protocol:
+    """Gaps that do not show: the last frame stands still, and words are those of another sentence."""
+    title = "erased frames repeat the last one, and erased words are those of another video"
+    return _intra_unmarked("intra-unmarked-hold", "hold", title)
+
+
+@register_protocol
+def uncertain_unmarked() -> Protocol:
+    """Modalities and positions replaced by other recordings: whole streams, parts of them, and both."""
+    title = "modalities and positions are replaced by content of other videos, to unknown degrees"
+    return _uncertain_unmarked("uncertain-unmarked", "run", title)
+
+
+@register_protocol
+def uncertain_unmarked_hold() -> Protocol:
+    """Modalities and positions replaced, frames by the last one where there is one."""
+    title = "modalities are replaced by those of other videos, erased frames repeat the last one"
+    return _uncertain_unmarked("uncertain-unmarked-hold", "hold", title)
+
+
 @register_protocol
 def noise() -> Protocol:
     """Present but wrong: noisy audio and vision, and misheard words."""
@@ -134,6 +181,15 @@ def noise() -> Protocol:
     points += [Point(parse(f"token_errors(rate={rate})"), {"token error rate": rate}) for rate in ERROR_RATES]
     title = "nothing is missing, but audio and vision are noisy, or words are wrong"
     return Protocol("noise", 1, title, tuple(points), ("SNR (dB)", "token error rate"), ("mean", "worst"))
+
+
+@register_protocol
+def shift() -> Protocol:
+    """Audio and vision late against the text: does a model need streams that are in step?"""
+    axis = "shift (steps)"
+    points = tuple(Point(parse(f"shift(steps={steps})"), {axis: steps}) for steps in (0, 1, 2, 5, 10, 20))
+    title = "audio and vision are late by some positions; what moved out of the sample is erased"
+    return Protocol("shift", 1, title, points, (axis,), ("mean", "worst"))
 
 
 @register_protocol

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -23,6 +23,7 @@ class PointSurvey:
         integrity: Realised integrity of every sample, `(n, 3)`.
         example: By modality `(T,)`: observed positions of the example sample.
         spoilt: By modality `(T,)`: corrupted positions of the example sample.
+        filled: By modality `(T,)`: gaps of the example sample that hold other content.
         masks_sha256: Hash of all masks.
     """
 
@@ -30,6 +31,7 @@ class PointSurvey:
     integrity: FloatArray
     example: Mapping[Modality, BoolArray]
     spoilt: Mapping[Modality, BoolArray]
+    filled: Mapping[Modality, BoolArray]
     masks_sha256: str
 
     @property
@@ -90,6 +92,7 @@ def survey(protocol: Protocol, layout: Layout, sample: str | None = None) -> Sur
     for point in protocol.points:
         masks = point.scenario.masks(layout)
         wrong: dict[Modality, BoolArray] = {}
+        filled: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
             start, stop = layout.offsets[m][row : row + 2]
             wrong[m] = np.zeros(stop - start, dtype=np.bool_)
@@ -97,8 +100,11 @@ def survey(protocol: Protocol, layout: Layout, sample: str | None = None) -> Sur
                 wrong[m] |= masks.noise[m].amplitude[start:stop] > 0
             if m in masks.substituted:
                 wrong[m] |= masks.substituted[m].where[start:stop]
+            filled[m] = masks.filled[m].where[start:stop] if m in masks.filled else np.zeros(stop - start, np.bool_)
+            if m in masks.shifted:
+                wrong[m] |= masks.shifted[m].source[start:stop] != np.arange(start, stop)
         observed = {m: masks.of_sample(m, row) for m in MODALITIES}
-        points.append(PointSurvey(point, masks.integrity(), observed, wrong, masks.sha256()))
+        points.append(PointSurvey(point, masks.integrity(), observed, wrong, filled, masks.sha256()))
     return Survey(protocol, layout, row, tuple(points))
 
 
@@ -110,9 +116,7 @@ def example_layout(samples: int = 1000) -> Layout:
     lengths = {m: rng.integers(*longest[m], samples).tolist() for m in MODALITIES}
     salience = {m: rng.random(sum(lengths[m])) for m in MODALITIES}
     layout = Layout.of_lengths("example", [f"sample-{i}" for i in range(samples)], **lengths)
-    return Layout(
-        layout.fingerprint, layout.sample_ids, layout.offsets, layout.observed, salience=lambda m: salience[m]
-    )
+    return replace(layout, salience=lambda m: salience[m], donors=lambda: layout)
 
 
 @lru_cache(maxsize=1024)
@@ -133,4 +137,8 @@ def leaves_everything(scenario: str) -> bool:
     wrong = any(noise.amplitude.any() for noise in masks.noise.values()) or any(
         substitution.where.any() for substitution in masks.substituted.values()
     )
-    return not wrong and all(np.array_equal(masks.observed[m], layout.observed[m]) for m in MODALITIES)
+    return (
+        not wrong
+        and not masks.shifted
+        and all(np.array_equal(masks.observed[m], layout.observed[m]) for m in MODALITIES)
+    )

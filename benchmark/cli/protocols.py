@@ -202,7 +202,8 @@ def _print(seen: Survey, dataset: str | None) -> None:
         legend = f"each mark is one of {strip} samples, darker where more is observed"
     else:
         name = seen.layout.sample_ids[seen.sample]
-        legend = f"positions of {name}: █ observed, · missing" + (", ~ wrong" if _spoils(seen) else "")
+        marks = ["█ observed", "· missing", *_marks(seen)]
+        legend = f"positions of {name}: {', '.join(marks)}"
     console.print(f"{legend}; integrity: mean over {where}", style="dim", highlight=False)
 
 
@@ -213,8 +214,13 @@ def _coordinates(point: PointSurvey) -> str:
     return " / ".join(f"{v:g}" if isinstance(v, (int, float)) else str(v) for v in coordinates.values())
 
 
-def _spoils(seen: Survey) -> bool:
-    return any(flags.any() for point in seen.points for flags in point.spoilt.values())
+def _marks(seen: Survey) -> list[str]:
+    """Return the marks of corrupted and of filled positions that the drawing has."""
+    from protocols import MODALITIES
+
+    wrong = any((point.spoilt[m] & point.example[m]).any() for point in seen.points for m in MODALITIES)
+    filled = any(point.filled[m].any() for point in seen.points for m in MODALITIES)
+    return ["~ wrong"] * wrong + ["+ filled with other content"] * filled
 
 
 def _strip(seen: Survey, point: PointSurvey, column: int, width: int) -> Text:
@@ -226,12 +232,17 @@ def _strip(seen: Survey, point: PointSurvey, column: int, width: int) -> Text:
 
     if seen.whole_modalities:
         return Text("".join(_SHADES[int(np.ceil(v * 4))] for v in point.integrity[:width, column]), style="cyan")
-    observed, wrong = point.example[MODALITIES[column]], point.spoilt[MODALITIES[column]]
+    modality = MODALITIES[column]
+    observed, wrong, filled = point.example[modality], point.spoilt[modality], point.filled[modality]
     count = min(width, len(observed))
     text = Text()
-    for part, bad in zip(np.array_split(observed, count), np.array_split(wrong & observed, count), strict=True):
+    for part, bad, other in zip(
+        *(np.array_split(flags, count) for flags in (observed, wrong & observed, filled)), strict=True
+    ):
         if bad.mean() >= 0.5:
             text.append("~", "red")
+        elif other.mean() >= 0.5:
+            text.append("+", "yellow")
         elif not part.any():
             text.append("·", "dim")
         else:

@@ -13,13 +13,14 @@ import torch
 from torch import Tensor
 
 from baselines import Batch, ModelInfo, Sequences
-from benchmark.data.corruption import AddedNoise
+from benchmark.data.corruption import AddedNoise, move
 from benchmark.data.dataset import Inputs, Part
 from benchmark.data.encoding import TextSide
 from benchmark.data.erasing import erase
 from benchmark.data.ragged import Ragged, spread
 from benchmark.data.samples import IntArray
 from protocols import MODALITIES, Masks, Modality, Substitution
+from protocols.corruption import Filling, Shift
 from protocols.masks import integrity_of
 
 
@@ -56,6 +57,8 @@ class MaskedPart:
         self._streams: dict[Modality, Ragged] = {m: values.on(device) for m, values in given.values.items()}
         self._noise: dict[Modality, AddedNoise] = {}
         self._errors: Mapping[Modality, Substitution] = masks.substituted if masks is not None else {}
+        self._shifts: Mapping[Modality, Shift] = masks.shifted if masks is not None else {}
+        self._fillings: Mapping[Modality, Filling] = masks.filled if masks is not None else {}
         for m, noise in (masks.noise if masks is not None else {}).items():
             self._noise[m] = AddedNoise(noise, given.offsets[m], self.observed[m])
         self._ids: IntArray | None = None
@@ -98,12 +101,17 @@ class MaskedPart:
     def _padded(self, modality: Modality, rows: Tensor) -> Sequences:
         whole = self._streams[modality].padded(rows)
         values = whole.values
+        start, length = (bound[rows] for bound in self._bounds[modality])
+        if modality in self._shifts:
+            values = move(values, start, length, self._shifts[modality])
         if modality in self._errors:
-            start, length = self._bounds[modality]
-            values = self.inputs.substitutes.wrong_vectors(values, start[rows], length[rows], self._errors[modality])
+            values = self.inputs.substitutes.wrong_vectors(values, start, length, self._errors[modality])
         values = erase(values, self._flags(modality, rows))
         if modality in self._noise:  # after erasing: erased values get no noise and do not affect its strength
             values = self._noise[modality].add(values, rows)
+        if modality in self._fillings:
+            fill = self.inputs.substitutes.fill_gaps
+            values = fill(values, start, length, modality, self._fillings[modality])
         return Sequences(values, whole.length)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
@@ -111,6 +119,8 @@ class MaskedPart:
             raise ValueError("token text needs an encoder")
         heard = self.inputs.substitutes.wrong_tokens(ids, self._errors["text"]) if "text" in self._errors else ids
         self._ids = np.where(self.observed["text"], heard, self.text.encoder.special.unk)
+        if "text" in self._fillings:
+            self._ids = self.inputs.substitutes.fill_tokens(self._ids, self._fillings["text"])
         if self._reads_text:
             self._streams["text"] = self.text.encoded(self._ids, ids, self.inputs.offsets["text"], self.device)
 

@@ -1,7 +1,8 @@
-"""Corrupted values: noise and token errors applied to the data."""
+"""Corrupted values: noise, token errors, shifted streams and filled gaps applied to the data."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,22 +11,23 @@ from torch import Tensor
 
 from benchmark.data.ragged import HostRagged, spread
 from benchmark.data.samples import BoolArray, IntArray
-from protocols import Noise, Substitution
+from protocols import Modality, Noise, Substitution
+from protocols.corruption import Filling, Shift
 from protocols.layout import segment_sums
 
 
 @dataclass(frozen=True, eq=False)
 class Substitutes:
-    """Substitutes of words: words of the training part, drawn by their frequency there.
+    """Content of the training part that stands in for other content: wrong words, and content of filled gaps.
 
     Attributes:
-        tokens: `(P,)` content tokens of the training part; None where text is word vectors.
-        vectors: The training part's word vectors; None where text is tokens.
-        observed: `(P,)` recorded positions of the training part.
+        tokens: `(P,)` content tokens; None where text is word vectors.
+        values: By modality: scaled values; without text where that is tokens.
+        observed: `(P,)` recorded positions of the text.
     """
 
     tokens: IntArray | None
-    vectors: HostRagged | None
+    values: Mapping[Modality, HostRagged]
     observed: BoolArray
 
     def wrong_tokens(self, ids: IntArray, errors: Substitution) -> IntArray:
@@ -38,14 +40,45 @@ class Substitutes:
 
     def wrong_vectors(self, values: Tensor, start: Tensor, length: Tensor, errors: Substitution) -> Tensor:
         """Return padded word vectors `(B, T, D)` with errors; samples have positions `start` to `start + length`."""
-        if self.vectors is None or not self.observed.any():
+        if "text" not in self.values or not self.observed.any():
             return values
         index, valid = spread(start.cpu(), length.cpu())
         hit = torch.from_numpy(errors.where)[index] & valid
         keys = errors.keys[index[hit].numpy()]
         chosen = Substitution(np.ones(len(keys), dtype=np.bool_), keys).choose(np.flatnonzero(self.observed))
-        values[hit.to(values.device)] = self.vectors.at(chosen).to(values.device)
+        values[hit.to(values.device)] = self.values["text"].at(chosen).to(values.device)
         return values
+
+    def fill_tokens(self, ids: IntArray, filling: Filling) -> IntArray:
+        """Return token ids `(P,)` with the words of other texts in filled gaps."""
+        if self.tokens is None:
+            return ids
+        filled = ids.copy()
+        others = filling.donor >= 0
+        filled[others] = self.tokens[filling.donor[others]]
+        return filled
+
+    def fill_gaps(self, values: Tensor, start: Tensor, length: Tensor, modality: Modality, filling: Filling) -> Tensor:
+        """Fill gaps of padded values `(B, T, D)`, in place; samples have positions `start` to `start + length`."""
+        start, length = start.cpu(), length.cpu()
+        index, valid = spread(start, length)
+        own = torch.from_numpy(filling.own)[index]
+        held = valid & (own >= 0)
+        row = torch.arange(len(start))[:, None].expand(index.shape)[held]
+        values[held.to(values.device)] = values[row.to(values.device), (own - start[:, None])[held].to(values.device)]
+        donor = torch.from_numpy(filling.donor)[index]
+        others = valid & (donor >= 0)
+        if others.any():
+            values[others.to(values.device)] = self.values[modality].at(donor[others].numpy()).to(values.device)
+        return values
+
+
+def move(values: Tensor, start: Tensor, length: Tensor, shift: Shift) -> Tensor:
+    """Return padded values `(B, T, D)` of samples at `start` to `start + length` with their content moved."""
+    start = start.cpu()
+    index, _ = spread(start, length.cpu())
+    source = torch.from_numpy(shift.source)[index] - start[:, None]
+    return values.gather(1, source.to(values.device)[:, :, None].expand(values.shape))
 
 
 class AddedNoise:

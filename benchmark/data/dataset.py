@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -64,7 +64,7 @@ class Part:
         label: `(n,)` float32.
         values: By modality, scaled, zeros at natural gaps; text only where the data set has word vectors.
         token_ids: `(P,)` content tokens of the text, `[UNK]` at natural gaps; None if text is values.
-        substitutes: Words that replace others under token errors.
+        substitutes: Content of the training part for token errors and filled gaps.
     """
 
     name: str
@@ -194,7 +194,7 @@ class PartMaker:
     def inputs(self, part: str) -> Inputs:
         """Return the model inputs of a part; they are made at the first call."""
         if part not in self._inputs:
-            # words of the training part are the substitutes
+            # content of the training part is the substitute
             substitutes = None if part == "train" else self.inputs("train").substitutes
             self._inputs[part] = self._make(self._rows[part], substitutes)
         return self._inputs[part]
@@ -202,7 +202,9 @@ class PartMaker:
     def layout(self, part: str, samples: Samples) -> Layout:
         """Return the layout of a part, from which masks are drawn."""
         given = self.inputs(part)
-        return Layout(
+        # the layout outlives the samples, which hold the labels
+        training = None if part == "train" else self.layout("train", samples)
+        layout = Layout(
             self._fingerprint,
             tuple(samples.ids[self._rows[part]].tolist()),
             given.offsets,
@@ -210,7 +212,9 @@ class PartMaker:
             salience=partial(_salience, given),
             steps=self._steps,
             text_is_framed=given.token_ids is not None,
+            video_ids=tuple(samples.video_ids[self._rows[part]].tolist()),
         )
+        return replace(layout, donors=lambda: training or layout)
 
     def dataset(self, samples: Samples, parts: Sequence[str]) -> Dataset:
         """Build a data set of some parts, with ids and labels from `samples`."""
@@ -245,7 +249,7 @@ class PartMaker:
                 values[modality] = self._features.part(modality, chosen)
             observed[modality] = seen
         if substitutes is None:
-            substitutes = Substitutes(token_ids, values.get("text"), observed["text"])
+            substitutes = Substitutes(token_ids, values, observed["text"])
         return Inputs(offsets, observed, values, token_ids, substitutes)
 
 

@@ -66,7 +66,7 @@ def _figure(survey: Survey) -> Figure:
         x = (panels[first].get_position().x0 + panels[last].get_position().x1) / 2
         figure.text(x, 1 - 0.4 / height, text, ha="center", va="center", weight="bold")
     figure.text(0.005, 1 - 0.12 / height, f"{survey.protocol}: {survey.protocol.title}", va="center", fontsize=9)
-    legend = "dark: observed   white: erased   red: present but wrong"
+    legend = "dark: observed   white: erased   red: present but wrong   yellow: filled"
     figure.text(panels[1].get_position().x0, 0.1 / height, legend, va="center", fontsize=7.5)
     return figure
 
@@ -104,11 +104,12 @@ def _integrity(axes: Axes, survey: Survey, labels: list[str]) -> None:
 
 
 def _positions(survey: Survey, modality: str) -> npt.NDArray[np.float64]:
-    """`(scenarios, T)`: 0 erased, 1 observed, 2 present but wrong; long samples cut into equal stretches."""
+    """`(scenarios, T)`: 0 erased, 1 observed, 2 present but wrong, 3 filled; long samples cut into equal stretches."""
     rows = []
     for point in survey.points:
         state = point.example[modality].astype(np.float64)  # type: ignore[index]
         state[point.spoilt[modality] & point.example[modality]] = 2.0  # type: ignore[index]
+        state[point.filled[modality]] = 3.0  # type: ignore[index]
         rows.append(state)
     image = np.stack(rows)
     if image.shape[1] > _COLUMNS:
@@ -125,9 +126,9 @@ def _image(axes: Axes, image: npt.NDArray[np.float64], title: str, what: str, fi
         axes.imshow(
             image,
             aspect="auto",
-            cmap=ListedColormap(["#ffffff", "#334155", "#d55e00"]),
+            cmap=ListedColormap(["#ffffff", "#334155", "#d55e00", "#f0e442"]),
             vmin=0,
-            vmax=2,
+            vmax=3,
             interpolation="nearest",
         )
     else:

@@ -132,7 +132,7 @@ class NewSamples:
             label=torch.full((len(rows),), torch.nan),
             values=values,
             token_ids=token_ids,
-            substitutes=Substitutes(None, None, np.zeros(0, np.bool_)),
+            substitutes=Substitutes(None, {}, np.zeros(0, np.bool_)),
         )
 
     def _recorded_nowhere(self, modality: Modality) -> npt.NDArray[np.bool_]:

@@ -14,7 +14,7 @@ from benchmark.evaluation.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimat
 from benchmark.tables.cells import Cells
 from benchmark.tables.table import Cell, Footnote
 from benchmark.words import listed, plural
-from protocols import InputError, leaves_everything, parse
+from protocols import InputError, Scenario, leaves_everything, parse
 
 #: Reference rows of every table: a prediction without input, from one modality, and by the plainest fusion.
 ALWAYS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout")
@@ -67,7 +67,8 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append(f"without {_seeds(absent)}, which other models have")
     said += training_texts(panel, name)
     if name == ORACLE:
-        said.append("the best possible prediction, known from the generator: a bound, not ranked")
+        knows = "; it knows where content was replaced" if any(map(_unmarked, results.scenarios)) else ""
+        said.append(f"the best possible prediction, known from the generator: a bound, not ranked{knows}")
     elif len(own.seeds) < SEEDS_FOR_ORDER:
         said.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
     told = [word for word, of in (("external", panel.external), ("mask-informed", panel.mask_informed)) if name in of]
@@ -263,10 +264,20 @@ def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footno
 
 
 def _ignorable(scenario: str) -> bool:
+    known = _read(scenario)
+    return known is None or known.ignorable
+
+
+def _unmarked(scenario: str) -> bool:
+    known = _read(scenario)
+    return known is not None and known.unmarked
+
+
+def _read(scenario: str) -> Scenario | None:
     try:
-        return parse(scenario).ignorable
+        return parse(scenario)
     except InputError:  # a mechanism of a plugin that is not loaded here
-        return True
+        return None
 
 
 def _gaps_text(reason: str, gaps: Sequence[Gap], scenarios: Collection[str]) -> str:

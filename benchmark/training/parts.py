@@ -38,7 +38,9 @@ class TrainingParts:
         self.label = (self._train.label - model.spec.label_centre).to(device)
         self._valid = self._masked(valid, regime.validation_masks(data))
         self._valid_label = valid.label.double()
-        self._complete = self._masked(self._train, None) if model.info.uses_complete_view else None
+        self._complete = (
+            self._masked(self._train, None) if model.info.uses_complete_view and not regime.frozen else None
+        )
 
     def __len__(self) -> int:
         return len(self._train)

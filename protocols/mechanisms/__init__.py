@@ -10,7 +10,8 @@ from protocols.mechanisms.inter import Drop, MissingRatio, Subset
 from protocols.mechanisms.intra import AlignedPositions, RandomPositions, RandomRates
 from protocols.mechanisms.mmsa import MmsaPositions
 from protocols.mechanisms.structured import Block, Burst
-from protocols.mechanisms.values import GaussianNoise, TokenErrors
+from protocols.mechanisms.unmarked import Unmarked
+from protocols.mechanisms.values import GaussianNoise, OutOfStep, TokenErrors
 
 __all__ = [
     "AlignedPositions",
@@ -25,7 +26,9 @@ __all__ = [
     "RandomPositions",
     "RandomRates",
     "Subset",
+    "OutOfStep",
     "TokenErrors",
+    "Unmarked",
     "mechanism_class",
     "mechanisms",
     "register_mechanism",

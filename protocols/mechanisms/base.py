@@ -17,7 +17,7 @@ from abc import ABC
 from collections.abc import Callable, Mapping
 from typing import ClassVar, Literal, TypeAlias, TypeVar
 
-from protocols.corruption import Corruption
+from protocols.corruption import Corruption, Filling
 from protocols.counter import Stream
 from protocols.errors import InputError, unknown_name
 from protocols.layout import MODALITIES, BoolArray, Layout, Modality
@@ -31,8 +31,8 @@ Kind: TypeAlias = Literal["inter", "intra", "both", "value", "own"]
 class Mechanism(ABC):
     """One rule. Subclasses are frozen dataclasses whose fields are the parameters, written and parsed as text.
 
-    A mechanism overrides `erase`, or `corrupt`, or both. It draws from the stream, whose numbers do not depend on the
-    parameters: the same numbers at a higher rate make masks nested.
+    A mechanism overrides `erase`, `corrupt`, `fillings`, or several of them. It draws from the stream, whose numbers do
+    not depend on the parameters: the same numbers at a higher rate make masks nested.
 
     Attributes:
         name: Name in a scenario's text.
@@ -73,6 +73,18 @@ class Mechanism(ABC):
         """
         return {}
 
+    def fillings(
+        self, layout: Layout, observed: Mapping[Modality, BoolArray], stream: Stream
+    ) -> Mapping[Modality, Filling]:
+        """Choose content for erased positions, by modality; none by default. Only the last mechanism may fill.
+
+        Args:
+            layout: The samples and their positions.
+            observed: By modality `(P,)`: positions that all mechanisms leave.
+            stream: Random numbers of this mechanism on this layout.
+        """
+        return {}
+
     def __str__(self) -> str:
         fields = dataclasses.fields(self)  # type: ignore[arg-type]
         given = ((f.name, getattr(self, f.name)) for f in fields)
@@ -100,7 +112,7 @@ def register_mechanism(name: str) -> Callable[[M], M]:
             raise InputError(f"mechanism '{name}': scenarios are read as text; use letters, digits and _ in its name")
         if "__dataclass_params__" not in vars(cls) or not vars(cls)["__dataclass_params__"].frozen:
             raise InputError(f"mechanism '{name}': put @dataclass(frozen=True) below @register_mechanism")
-        if cls.erase is Mechanism.erase and cls.corrupt is Mechanism.corrupt:
+        if all(getattr(cls, act) is getattr(Mechanism, act) for act in ("erase", "corrupt", "fillings")):
             raise InputError(f"mechanism '{name}': define erase (which positions go) or corrupt (what values become)")
         # the hash that a dataclass makes of its fields fails for a field that is a mapping
         cls.__hash__ = Mechanism.__hash__  # type: ignore[method-assign]

@@ -137,7 +137,8 @@ def _lost(rates: Mapping[Modality, float], present: BoolArray, stream: Stream) -
     rate = np.array([rates[m] for m in MODALITIES])
     if not rate.any():
         return np.zeros_like(present)
-    limit = rate * min(2 / rate.sum(), 1 / rate.max())
+    limit = rate / rate.max()
+    limit *= min(2 / limit.sum(), 1.0)
     weight = np.where(present, (1 - limit) / (3 - limit.sum()), 0.0)
     total = weight.sum(axis=1, keepdims=True)
     even = present / np.maximum(present.sum(axis=1, keepdims=True), 1)

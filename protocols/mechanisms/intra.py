@@ -39,21 +39,24 @@ class RandomPositions(Mechanism):
 @register_mechanism("random_rates")
 @dataclass(frozen=True)
 class RandomRates(Mechanism):
-    """Every sample and modality draws its own rate from U(0, 1); a share `clean` is left whole."""
+    """Every sample and modality draws its rate from U(0, `highest`), by default 1; a share `clean` is left whole."""
 
     clean: float = 0.0
+    highest: float | None = None
 
     kind = "intra"
     known_from = "the training of LNLN"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clean", probability("random_rates", "clean", self.clean))
+        if self.highest is not None:
+            object.__setattr__(self, "highest", probability("random_rates", "highest", self.highest))
 
     def erase(self, layout: Layout, present: BoolArray, stream: Stream) -> Erased:
         """Erase positions at the rate that their sample and modality drew."""
         erased: dict[Modality, BoolArray] = {}
         for m in MODALITIES:
-            rates = uniform(stream.samples("rate", m))
+            rates = uniform(stream.samples("rate", m)) * (1.0 if self.highest is None else self.highest)
             rates[below(stream.samples("clean", m), self.clean)] = 0.0
             erased[m] = below(stream.positions(m), np.repeat(rates, layout.lengths(m)))
         return erased

@@ -48,7 +48,9 @@ def golden_layout() -> Layout:
     layout = Layout.of_lengths("golden", [f"video{i // 5}_{i}" for i in range(50)], **lengths)
     # whole numbers with ties, exact on every platform
     salience = {m: rng.integers(0, 12, len(layout.observed[m])).astype(np.float64) for m in MODALITIES}
-    return replace(layout, salience=lambda m: salience[m])
+    videos = tuple(i.partition("_")[0] for i in layout.sample_ids)
+    layout = replace(layout, salience=lambda m: salience[m], video_ids=videos)
+    return replace(layout, donors=lambda: layout)
 
 
 def take(layout: Layout, chosen: list[int]) -> Layout:

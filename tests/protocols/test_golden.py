@@ -25,13 +25,20 @@ GOLDEN = {
     "intra-burst@1": "9ed6a57c4abff31d4339c1e3f2b6dfe1",
     "intra-informative@1": "e030fb1683f5689ab29e6024fcf69584",
     "uncertain@1": "92fd3b071c6486be8032212a286c26e0",
+    "intra-unmarked@1": "3b87b243536808d550fc5808df6b86e5",
+    "intra-unmarked-hold@1": "bdb4ca484e643172e517a5bb4a272d9f",
+    "uncertain-unmarked@1": "4a67721ccc3ef8f773dfb9ed1371efc7",
+    "uncertain-unmarked-hold@1": "573357ca4d69607da92fedb3c8c91768",
     "noise@1": "973be509dbca8d6f0b6c8aff6852b01f",
+    "shift@1": "657363ad136bdfc63522b0e176e8ddc2",
     "compat-mmsa@1": "a225b513e14c7180c23d3a013624523b",
 }
 #: The draws of the first epoch of seed 0, and the validation draw.
 GOLDEN_REGIMES = {
     "complete": "7d02f7f0146febe1671bbda1006fbc42",
     "uncertain": "16af254ab7dd9d3fa4892fbeaacceade",
+    "unmarked": "249a1a8842ede996f7f5202b4d07c239",
+    "uncertain-unmarked": "17d44c891c2763092570bd315b54090a",
     "modality-dropout(0.3)": "a150962149202aa9253b9530f5ce347d",
     "matched(block(rate=0.5))": "7c6d66dce369c9e43b2444ac7cc60870",
 }
@@ -64,7 +71,8 @@ def test_a_mask_changed_without_a_version_is_noticed(monkeypatch: pytest.MonkeyP
         for name, version in (key.split("@") for key in GOLDEN)
         if digest(get_protocol(name)) != GOLDEN[f"{name}@{version}"]
     }
-    assert changed == {"intra-random", "uncertain"}
+    unmarked = {f"{name}-unmarked{fill}" for name in ("intra", "uncertain") for fill in ("", "-hold")}
+    assert changed == {"intra-random", "uncertain", *unmarked}
 
 
 def test_a_new_version_of_a_mechanism_draws_anew(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -82,7 +82,7 @@ def _twins(subject: Subject, scenario: str, device: torch.device) -> list[Batch]
             label=torch.zeros(len(given)),
             values=values,
             token_ids=None,
-            substitutes=Substitutes(None, None, np.zeros(0, np.bool_)),
+            substitutes=Substitutes(None, {}, np.zeros(0, np.bool_)),
         )
         batches.append(MaskedPart(part, masks, None, device, subject.cls.info).batch(torch.arange(len(given))))
     return batches
