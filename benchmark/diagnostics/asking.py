@@ -24,7 +24,7 @@ FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Asked:
+class ScenarioAnswers:
     """Answers of a run under a scenario, for the n test samples in their order.
 
     Attributes:
@@ -79,7 +79,7 @@ def ask(
     target: Tensor,
     permutations: int,
     rng: np.random.Generator,
-) -> Asked:
+) -> ScenarioAnswers:
     """Compute the answers of a run on its test part under a scenario.
 
     Args:
@@ -129,7 +129,7 @@ def ask(
         shuffled, true = exchanged[:-1], exchanged[-1]
     whole = whole.cpu()
     lost = torch.where(whole > 0, 1 - observed / whole.clamp(min=1e-9), 0.0)
-    result = Asked(
+    result = ScenarioAnswers(
         own=_array(own),
         observed=_array(observed),
         lost=_array(lost.clamp(min=0.0)),
@@ -151,13 +151,13 @@ def ask(
     return result
 
 
-def joined(asked: Sequence[Asked]) -> Asked:
+def joined(asked: Sequence[ScenarioAnswers]) -> ScenarioAnswers:
     """Join the answers of the folds of a family."""
     if len(asked) == 1:
         return asked[0]
     sizes = [len(one.own) for one in asked]
     merged: dict[str, object] = {}
-    for field in fields(Asked):
+    for field in fields(ScenarioAnswers):
         values = [getattr(one, field.name) for one in asked]
         if field.name == "change":
             merged[field.name] = float(np.average(values, weights=sizes))
@@ -165,7 +165,7 @@ def joined(asked: Sequence[Asked]) -> Asked:
             merged[field.name] = None
         else:
             merged[field.name] = np.concatenate(values, axis=1 if field.name == "shuffled" else 0)
-    return Asked(**merged)  # type: ignore[arg-type]
+    return ScenarioAnswers(**merged)  # type: ignore[arg-type]
 
 
 def _with_scores(

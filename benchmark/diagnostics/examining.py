@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.data.batches import MaskedPart
-from benchmark.diagnostics.asking import Asked, FloatArray, ask, complete_view, joined
+from benchmark.diagnostics.asking import FloatArray, ScenarioAnswers, ask, complete_view, joined
 from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.files import safe_name
@@ -107,7 +107,7 @@ def examine(
         raise InputError("no protocol was given; name at least one, such as uncertain")
     scenarios = list(dict.fromkeys(s for plan in plans for s in plan.scenarios))
     first = next(iter(groups.values()))
-    found: dict[tuple[int, str], list[Asked]] = defaultdict(list)
+    found: dict[tuple[int, str], list[ScenarioAnswers]] = defaultdict(list)
     for i in range(len(first)):  # fold by fold, so that all seeds of one fold get the same batches
         members = {number: group[i] for number, group in groups.items()}
         complete = _shown(members, None)
@@ -200,7 +200,7 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
 
 
 def _answers(
-    asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, label_range: tuple[float, float]
+    asked: Mapping[tuple[int, str], ScenarioAnswers], samples: pd.DataFrame, label_range: tuple[float, float]
 ) -> Answers | None:
     cells: list[tuple[str, int, int, str]] = []
     predictions: list[FloatArray] = []
@@ -223,7 +223,7 @@ def _answers(
     )
 
 
-def _statements(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, model: str) -> pd.DataFrame:
+def _statements(asked: Mapping[tuple[int, str], ScenarioAnswers], samples: pd.DataFrame, model: str) -> pd.DataFrame:
     tables = []
     for (seed, scenario), one in asked.items():
         table = samples[["sample_id", "video_id"]].assign(model=model, seed=seed, scenario=scenario)
@@ -235,7 +235,7 @@ def _statements(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame, m
     return pd.concat(tables, ignore_index=True)[columns]
 
 
-def _recovery(asked: Mapping[tuple[int, str], Asked], samples: pd.DataFrame) -> pd.DataFrame:
+def _recovery(asked: Mapping[tuple[int, str], ScenarioAnswers], samples: pd.DataFrame) -> pd.DataFrame:
     tables = []
     for (seed, scenario), one in asked.items():
         distances = {FEATURE: (one.left, one.completed), CONSTANT: (one.left, one.constant)}

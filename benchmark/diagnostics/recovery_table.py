@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
 from benchmark.diagnostics.placing import table_rows
 from benchmark.diagnostics.recovery_data import CONSTANT, DEPTHS, FEATURE, FEWEST_VIDEOS, SEMANTIC
 from benchmark.tables.cells import NOTHING, level_text, ratio
-from benchmark.tables.table import Cell, Column, Footnote, Row, Table
+from benchmark.tables.table import Cell, Column, Notes, Row, Table
 from benchmark.words import plural
 from protocols import MODALITIES
 
@@ -46,15 +48,14 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
         *(Column(f"{m}_{e}", f"{_HEADS[e]} {level_text(level)}", group=m, interval="shown") for m, e in pairs),
     )
     made: list[Row] = []
-    few = False
+    notes = Notes()
     several = data["depth"].nunique() > 1
     for name, part, rule in rows:
         for i, depth in enumerate(depths_of(part)):
             cells = [Cell("" if i else name, name), Cell(depth)]
             for modality, extent in pairs:
                 chosen = (part["depth"] == depth) & (part["modality"] == modality) & (part["lost"] == extent)
-                cells.append(_cell(part[chosen]))
-                few = few or cells[-1].note == "a"
+                cells.append(_cell(part[chosen], notes))
             made.append(Row(tuple(cells), rule and not i, space=several and not i and not rule and bool(made)))
     seeds = int(data["seeds"].max())
     caption = (
@@ -64,10 +65,9 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
         "modality, and over those that lost all of it; intervals over videos and seeds. Bold: the interval is below 1 "
         f"(not for {CONSTANT}). {depth_caption(data)}"
     )
-    notes = [Footnote(f"of fewer than {FEWEST_VIDEOS} videos: no interval", "a")] if few else []
     under = f" under {protocol}" if protocol else ""
     title = f"Recovery error relative to leaving the gap{under}: {subject}"
-    return Table(title, columns, tuple(made), tuple(notes), caption)
+    return Table(title, columns, tuple(made), tuple(notes.footnotes()), caption)
 
 
 def depths_of(data: pd.DataFrame) -> list[str]:
@@ -82,11 +82,10 @@ def depth_caption(data: pd.DataFrame) -> str:
     return f"{said[0].upper()}{said[1:]}."
 
 
-def _cell(own: pd.DataFrame) -> Cell:
+def _cell(own: pd.DataFrame, notes: Notes) -> Cell:
     if own.empty:
         return Cell(NOTHING, np.nan)
     row = own.iloc[0]
     cell = ratio(float(row["ratio"]), float(row["low"]), float(row["high"]))
-    note = "a" if row["flag"] == "few videos" else ""
-    bold = bool(row["high"] < 1 and row["depth"] != CONSTANT)
-    return Cell(cell.text, cell.value, bold=bold, note=note, interval=cell.interval)
+    cell = replace(cell, bold=bool(row["high"] < 1 and row["depth"] != CONSTANT))
+    return notes.on(cell, f"of fewer than {FEWEST_VIDEOS} videos: no interval" if row["flag"] == "few videos" else "")

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pandas as pd
@@ -14,33 +14,12 @@ from benchmark.data.reference import Reference
 from benchmark.evaluation.metrics import METRICS
 from benchmark.papers.reported import aggregate_of, load_sources, same, wanted_aggregate
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
-from benchmark.tables.table import Cell, Footnote, Row, Table
+from benchmark.tables.table import Cell, Footnote, Notes, Row, Table
 from protocols import InputError
 
 #: Split of the published numbers.
 OFFICIAL = "official"
 _PAPER = ["source", "table", "method"]
-
-
-class Marks:
-    """Footnote marks that a table does not use yet, in order of first use."""
-
-    def __init__(self, used: Iterable[str] = ()) -> None:
-        self._used = {part for mark in used for part in mark.split(",")}
-        self._marks: dict[str, str] = {}
-
-    def mark(self, text: str) -> str:
-        """Return the letter of a footnote."""
-        if text not in self._marks:
-            letters = (chr(ord("a") + i % 26) * (1 + i // 26) for i in range(26 * 26))
-            mark = next(letter for letter in letters if letter not in self._used)
-            self._used.add(mark)
-            self._marks[text] = mark
-        return self._marks[text]
-
-    def footnotes(self) -> tuple[Footnote, ...]:
-        """Return all footnotes."""
-        return tuple(Footnote(text, mark) for text, mark in self._marks.items())
 
 
 def with_reported(
@@ -83,15 +62,15 @@ def with_reported(
         return _noted(table, f"Reported numbers: there are none for {dataset}.")
     own = rows[rows["dataset"].eq(name)]
     fitting = own[fits(own, protocol)]
-    marks = Marks(footnote.mark for footnote in table.footnotes)
+    notes = Notes(table.footnotes)
     metrics = [column for column in columns if column in METRICS]
     groups = [group for _, group in fitting[fitting["metric"].isin(metrics)].groupby(_PAPER, sort=False)]
-    shown = [_row(columns, group, papers[str(group["source"].iloc[0])], marks) for group in sorted(groups, key=_order)]
-    shown += _awaited(columns, own, papers, f"{name}/{protocol.partition('@')[0]}", marks)
+    shown = [_row(columns, group, papers[str(group["source"].iloc[0])], notes) for group in sorted(groups, key=_order)]
+    shown += _awaited(columns, own, papers, f"{name}/{protocol.partition('@')[0]}", notes)
     table = _with_asked(table, [name for name in metrics if fitting["metric"].eq(name).any()])
     if shown:
         shown[0] = replace(shown[0], rule=True)
-    footnotes = (*table.footnotes, *marks.footnotes())
+    footnotes = (*table.footnotes, *notes.footnotes())
     result = replace(table, rows=(*table.rows, *shown), footnotes=footnotes)
     if shown and warning:
         result = _noted(result, f"{warning}.")
@@ -144,12 +123,12 @@ def awaited_note(source: str, paper: Mapping[str, str]) -> str:
     )
 
 
-def reported_cell(row: Mapping[str, object], marks: Marks) -> Cell:
+def reported_cell(row: Mapping[str, object], notes: Notes) -> Cell:
     """Return a published number as printed; struck through with the reason if it is not valid."""
     value = float(str(row["value"]))
     metric = str(row["metric"])
     share = metric in UNKNOWN_CONVENTION or METRICS[metric].percent
-    note = "" if row["valid"] else marks.mark(f"not valid: {str(row['validity']).removeprefix('invalid: ')}")
+    note = "" if row["valid"] else notes.mark(f"not valid: {str(row['validity']).removeprefix('invalid: ')}")
     return Cell(str(row["printed"]), value / 100 if share else value, note=note, struck=not row["valid"])
 
 
@@ -162,14 +141,14 @@ def _order(group: pd.DataFrame) -> tuple[str, float]:
     return str(group["source"].iloc[0]), float(mae.iloc[0]) if len(mae) else float("inf")
 
 
-def _row(columns: Sequence[str], group: pd.DataFrame, paper: Mapping[str, str], marks: Marks) -> Row:
+def _row(columns: Sequence[str], group: pd.DataFrame, paper: Mapping[str, str], notes: Notes) -> Row:
     first = {str(k): v for k, v in group.iloc[0].items()}
     name = f"{first['method']} (reported)"
     cells = {
-        str(row["metric"]): reported_cell({str(k): v for k, v in row.items()}, marks) for _, row in group.iterrows()
+        str(row["metric"]): reported_cell({str(k): v for k, v in row.items()}, notes) for _, row in group.iterrows()
     }
     identity = f"{first['method']} (reported: {first['source']}, {first['table']})"
-    cells["model"] = Cell(name, identity, note=marks.mark(provenance(first, paper, str(first["point"]))))
+    cells["model"] = Cell(name, identity, note=notes.mark(provenance(first, paper, str(first["point"]))))
     if first["seeds"] == first["seeds"]:
         cells["seeds"] = Cell(f"{first['seeds']:.0f}", int(first["seeds"]))
     return _filled(columns, cells)
@@ -180,7 +159,7 @@ def _filled(columns: Sequence[str], cells: Mapping[str, Cell]) -> Row:
 
 
 def _awaited(
-    columns: Sequence[str], own: pd.DataFrame, papers: Mapping[str, Mapping[str, str]], place: str, marks: Marks
+    columns: Sequence[str], own: pd.DataFrame, papers: Mapping[str, Mapping[str, str]], place: str, notes: Notes
 ) -> list[Row]:
     """Return an empty row for every paper whose numbers of this data set and protocol have not been entered yet."""
     rows = []
@@ -189,7 +168,7 @@ def _awaited(
         if place in paper["awaits"].split() and filled.empty:
             text = awaited_note(source, paper)
             identity = f"{paper['name']} (reported: {source})"
-            cell = Cell(f"{paper['name']} (reported)", identity, note=marks.mark(text))
+            cell = Cell(f"{paper['name']} (reported)", identity, note=notes.mark(text))
             rows.append(_filled(columns, {"model": cell}))
     return rows
 

@@ -22,8 +22,8 @@ from benchmark.tables.cells import (
 )
 from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.pairs import compare_pairs, difference_cells
-from benchmark.tables.remarks import Notes, checked_corr, checked_f1, gap_texts, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Footnote, Table
+from benchmark.tables.remarks import checked_corr, checked_f1, gap_texts, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Table
 from protocols import InputError
 
 _LEFT_OUT = ("acc3", "acc3_sims")

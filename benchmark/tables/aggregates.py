@@ -21,8 +21,8 @@ from benchmark.tables.cells import (
     row_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Footnote, Table
+from benchmark.tables.remarks import checked_corr, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Table
 from protocols import leaves_everything
 
 #: Model whose errors others are divided by.
@@ -72,7 +72,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
         model, name, flag = str(row["model"]), str(row["aggregate"]), str(row["flag"])
         value, low, high = (float(row[key]) for key in ("value", "low", "high"))
         cell = number(metric, value, low, high) if name in _ON_SCALE else ratio(value, low, high)
-        found[model, name] = _noted(cell, _remark(flag, name), notes)
+        found[model, name] = notes.on(cell, _remark(flag, name))
     names = [name for name in _HEADS if name in set(table["aggregate"])]
 
     def cells_of(model: str) -> Cells:
@@ -108,10 +108,6 @@ def complete_scenario(results: ProtocolResults) -> str | None:
     """Return a scenario with nothing missing: the protocol's own, else one of the study, else None."""
     elsewhere = sorted(dict.fromkeys(map(str, results.panel.cells["scenario"])), key=lambda name: name != "complete")
     return next((name for name in (*results.scenarios, *elsewhere) if leaves_everything(name)), None)
-
-
-def _noted(cell: Cell, remark: str, notes: Notes) -> Cell:
-    return Cell(cell.text, cell.value, note=notes.mark(remark), interval=cell.interval) if remark else cell
 
 
 def _remark(flag: str, name: str) -> str:

@@ -18,8 +18,8 @@ from benchmark.tables.cells import (
     values_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_corr, checked_f1, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Footnote, Row, Table
+from benchmark.tables.remarks import checked_corr, checked_f1, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Row, Table
 from protocols import MODALITIES, InputError
 
 

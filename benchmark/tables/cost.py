@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 
@@ -23,8 +22,8 @@ from benchmark.tables.cells import (
     values_of,
 )
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Table
+from benchmark.tables.remarks import checked_corr, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Notes, Table
 from protocols import InputError
 
 
@@ -67,8 +66,8 @@ def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
         value = float(known.mean()) if len(known) else np.nan
         cells[name] = Cell(write(value) if len(known) else NOTHING, value)
     if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
-        mark = notes.mark("a mean, not a median: the run was recorded by a version that kept no more")
-        cells["inference_ms"] = replace(cells["inference_ms"], note=mark)
+        remark = "a mean, not a median: the run was recorded by a version that kept no more"
+        cells["inference_ms"] = notes.on(cells["inference_ms"], remark)
     return cells
 
 

@@ -31,8 +31,8 @@ from benchmark.tables.cells import (
 )
 from benchmark.tables.cost import COST_COLUMNS, cost_cells
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_corr, checked_f1, failure_text, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Footnote, Table
+from benchmark.tables.remarks import checked_corr, checked_f1, failure_text, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Table
 
 #: Columns in the CSV only, to keep the leaderboard readable; the same holds for metrics that are not usual.
 _LEFT_OUT = ("acc3", "acc3_sims")
@@ -58,8 +58,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         cells = identity(results, own, notes)
         place = places.get(model, {})
         rank, p = float(place.get("rank", np.nan)), float(place.get("p_next", np.nan))
-        failed = failure_text(results.panel, model)
-        mark = notes.mark(failed) if failed else ""
+        mark = notes.mark(failure_text(results.panel, model))
         cells["rank"] = Cell(NOTHING, np.nan) if np.isnan(rank) else Cell(f"{rank:.0f}", int(rank), note=mark)
         cells["p_next"] = Cell("", np.nan) if np.isnan(p) else probability(p)
         cells |= {name: found[model, "mean", name] for name in names}

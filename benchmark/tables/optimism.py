@@ -22,8 +22,8 @@ from benchmark.evaluation.protocol_results import (
 from benchmark.evaluation.statistics import DRAWS, SEEDS_FOR_ORDER, Estimates, compare
 from benchmark.tables.cells import MODEL, NOTHING, SEEDS, level_text, number, signed
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, caution_lines, corr_text, settings_lines, training_texts
-from benchmark.tables.table import Cell, Column, Footnote, Row, Table
+from benchmark.tables.remarks import caution_lines, corr_text, settings_lines, training_texts
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Row, Table
 from benchmark.words import plural
 from protocols import InputError, unknown_name
 
@@ -78,7 +78,7 @@ def optimism(
             made = _cells(sides, model, metric, scenarios, level)
             for side, found in enumerate(constant if metric == "corr" else ()):
                 text = corr_text(honest, any((model, name) in found for name in scenarios))
-                made[side] = dataclasses.replace(made[side], note=notes.mark(text)) if text else made[side]
+                made[side] = notes.on(made[side], text)
             cells += made
         rows.append(Row(tuple(cells)))
     seeds_of = [len(own.seeds) for sides in pairs.values() for own in sides[0].values()]
@@ -207,16 +207,15 @@ def _cells(sides: Sides, model: str, metric: str, scenarios: Sequence[str], leve
 
 
 def _model_cell(honest: Panel, model: str, seeds: int, notes: Notes) -> Cell:
-    marks = []
-    if model in honest.mask_informed:
-        marks.append(notes.mark("is told at test time how much of each modality is missing"))
-    marks += [notes.mark(text) for text in training_texts(honest, model)]
+    informed = model in honest.mask_informed
+    said = ["is told at test time how much of each modality is missing"] if informed else []
+    said += training_texts(honest, model)
     if seeds < SEEDS_FOR_ORDER:
-        marks.append(notes.mark(f"fewer than {SEEDS_FOR_ORDER} seeds"))
+        said.append(f"fewer than {SEEDS_FOR_ORDER} seeds")
     everyone = honest.cells.loc[honest.cells["model"] == model, "seed"].nunique()
     if seeds < everyone:
-        marks.append(notes.mark(f"both sides on {seeds} of {everyone} seeds: the others' epochs were not evaluated"))
-    return Cell(model, note=",".join(marks))
+        said.append(f"both sides on {seeds} of {everyone} seeds: the others' epochs were not evaluated")
+    return Cell(model, note=notes.mark(*said))
 
 
 def _order_lines(changes: pd.DataFrame) -> list[str]:

@@ -12,8 +12,8 @@ from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, corrected
 from benchmark.tables.cells import NOTHING, level_text, metric_title, number, probability, row_of, signed
 from benchmark.tables.kinds import TableSettings, register_table
-from benchmark.tables.remarks import Notes, checked_corr, general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Footnote, Table
+from benchmark.tables.remarks import checked_corr, general_footnotes, identity
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Table
 from benchmark.words import plural
 from protocols import InputError, unknown_name
 

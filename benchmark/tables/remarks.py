@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
@@ -12,7 +11,7 @@ from benchmark.evaluation.panel import Gap, Panel
 from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
 from benchmark.evaluation.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates
 from benchmark.tables.cells import Cells
-from benchmark.tables.table import Cell, Footnote
+from benchmark.tables.table import Cell, Footnote, Notes
 from benchmark.words import listed, plural
 from protocols import InputError, Scenario, leaves_everything, parse
 
@@ -26,21 +25,6 @@ COLLAPSED = 0.02
 _FEWEST_SAMPLES = 5
 #: Maximum length of the reason of a gap (an error's message) in a table.
 _REASON = 160
-
-
-class Notes:
-    """Footnotes in order of first use, each with a letter."""
-
-    def __init__(self) -> None:
-        self._marks: dict[str, str] = {}
-
-    def mark(self, text: str) -> str:
-        """Return the letter of a footnote."""
-        return self._marks.setdefault(text, chr(ord("a") + len(self._marks) % 26) * (1 + len(self._marks) // 26))
-
-    def footnotes(self) -> list[Footnote]:
-        """Return all footnotes."""
-        return [Footnote(text, mark) for text, mark in self._marks.items()]
 
 
 def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
@@ -75,7 +59,7 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
     text = f"{name} ({', '.join(told)})" if told else name
     count, failed = len(own.seeds), len(failed_seeds(panel, name))
     return {
-        "model": Cell(text, note=",".join(notes.mark(line) for line in said)),
+        "model": Cell(text, note=notes.mark(*said)),
         "seeds": Cell(f"{count} of {count + failed}" if failed else str(count), count),
     }
 
@@ -138,12 +122,8 @@ def corr_text(panel: Panel, constant: bool) -> str:
 
 def checked_corr(results: ProtocolResults, model: str, scenarios: Sequence[str], cell: Cell, notes: Notes) -> Cell:
     """Return the cell of a correlation over some scenarios, marked if it is 0 by definition in any of them."""
-    text = corr_text(results.panel, any((model, name) in results.constant_cells for name in scenarios))
-    return _marked(cell, text, notes)
-
-
-def _marked(cell: Cell, text: str, notes: Notes) -> Cell:
-    return replace(cell, note=",".join(filter(None, (cell.note, notes.mark(text))))) if text else cell
+    constant = any((model, name) in results.constant_cells for name in scenarios)
+    return notes.on(cell, corr_text(results.panel, constant))
 
 
 def gap_texts(missing: Iterable[Gap], scenarios: Collection[str]) -> dict[str, str]:
@@ -226,7 +206,7 @@ def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, 
         return f1
     if f1_is_possible(a, f, class_counts(results.panel.label, metric, results.panel.label_range), 0.0):
         return f1
-    return _marked(f1, "impossible: no confusion matrix of these class counts has this accuracy and this F1", notes)
+    return notes.on(f1, "impossible: no confusion matrix of these class counts has this accuracy and this F1")
 
 
 def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:

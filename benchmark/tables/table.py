@@ -9,7 +9,8 @@ lnln,0.9093
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -102,6 +103,33 @@ class Footnote:
     text: str
     mark: str = ""
     remedy: str = ""
+
+
+class Notes:
+    """Footnotes of a table in order of first use, each with a letter that `used` ones do not have."""
+
+    def __init__(self, used: Iterable[Footnote] = ()) -> None:
+        self._used = {footnote.mark for footnote in used}
+        self._marks: dict[str, str] = {}
+
+    def mark(self, *texts: str) -> str:
+        """Return the marks of footnotes, joined by commas; empty texts have none."""
+        return ",".join(self._mark(text) for text in texts if text)
+
+    def on(self, cell: Cell, *texts: str) -> Cell:
+        """Return the cell with the marks of further footnotes."""
+        return replace(cell, note=",".join(filter(None, (cell.note, self.mark(*texts)))))
+
+    def footnotes(self) -> list[Footnote]:
+        """Return all footnotes."""
+        return [Footnote(text, mark) for text, mark in self._marks.items()]
+
+    def _mark(self, text: str) -> str:
+        if text not in self._marks:
+            letters = (chr(ord("a") + i % 26) * (1 + i // 26) for i in itertools.count())
+            self._marks[text] = next(letter for letter in letters if letter not in self._used)
+            self._used.add(self._marks[text])
+        return self._marks[text]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from benchmark.papers.reproduce.drawing import draw
 from benchmark.papers.reproduce.measuring import measure
 from benchmark.papers.reproduce.needs import NEEDS, data_facts, same_test_set
 from benchmark.papers.reproduce.setup import Setup
-from benchmark.papers.reproduce.tables import Head, Sides, stacked
+from benchmark.papers.reproduce.tables import ReportedAndMeasured, TableColumn, stacked
 from benchmark.results.from_runs import panels
 from benchmark.study.running import pending
 from benchmark.tables.remarks import corr_text, settings_lines, training_texts
@@ -136,7 +136,7 @@ def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: 
     wanted = [m for m in known if m in names or set(names) & set(UNKNOWN_CONVENTION)]
     measured = measure(panel, aggregates, wanted, draws=draws) if panel else _nothing_measured()
     comparable = same_test_set(measured_on, published_on)
-    sides = Sides(
+    sides = ReportedAndMeasured(
         rows, measured, papers, _awaited(item, published_on, rows, papers), comparable,
         panel.mask_informed if panel else frozenset(), len(setup.plan.study.seeds) if setup.plan else 0,
         {m: training_texts(panel, m) for m in map(str, panel.cells["model"].unique())} if panel else {},
@@ -177,20 +177,20 @@ def _nothing_measured() -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in (texts | numbers).items()})
 
 
-def _layouts(item: Item, dataset: str, names: Sequence[str]) -> list[tuple[list[Head], str]]:
+def _layouts(item: Item, dataset: str, names: Sequence[str]) -> list[tuple[list[TableColumn], str]]:
     """Return the columns of every table, with its subject."""
     points = item.points_of(dataset)
     if item.layout == "metrics":
         return [
             (
-                [Head(point_key(protocol, point), m, METRICS[m].heading) for m in names],
+                [TableColumn(point_key(protocol, point), m, METRICS[m].heading) for m in names],
                 _point_title(protocol, point),
             )
             for protocol, point in points
         ]
     return [
         (
-            [Head(point_key(protocol, point), m, _tick(point)) for protocol, point in points],
+            [TableColumn(point_key(protocol, point), m, _tick(point)) for protocol, point in points],
             f"{METRICS[m].heading if m in METRICS else metric_title(m)} under {points[0][0]}, columns: {_axis(points)}",
         )
         for m in names

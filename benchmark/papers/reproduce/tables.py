@@ -11,16 +11,16 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ORACLE
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER
-from benchmark.papers.below_leaderboards import Marks, awaited_note, provenance, reported_cell
+from benchmark.papers.below_leaderboards import awaited_note, provenance, reported_cell
 from benchmark.papers.reported.schema import UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.comparison import difference_text
-from benchmark.tables.table import Cell, Column, Footnote, Row, Table
+from benchmark.tables.table import Cell, Column, Footnote, Notes, Row, Table
 
 _NOTHING = Cell("–", float("nan"))
 
 
 @dataclass(frozen=True)
-class Head:
+class TableColumn:
     """Column of a table: one metric at one point.
 
     Attributes:
@@ -35,7 +35,7 @@ class Head:
 
 
 @dataclass(frozen=True)
-class Sides:
+class ReportedAndMeasured:
     """Reported and measured numbers of a table.
 
     Attributes:
@@ -61,7 +61,9 @@ class Sides:
     undefined: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
-def stacked(title: str, heads: Sequence[Head], sides: Sides, caption: str, notes: Sequence[str]) -> Table:
+def stacked(
+    title: str, heads: Sequence[TableColumn], sides: ReportedAndMeasured, caption: str, notes: Sequence[str]
+) -> Table:
     """Make a table with, for every model, its reported numbers, ours with the interval, and the difference.
 
     Models of papers that the suite does not have are below a rule.
@@ -96,7 +98,7 @@ def stacked(title: str, heads: Sequence[Head], sides: Sides, caption: str, notes
         Column("line", "", "left"),
         *(Column(f"{h.key} {h.metric}", h.title) for h in heads),
     )
-    footnotes = (*builder.marks.footnotes(), *(Footnote(note) for note in notes))
+    footnotes = (*builder.notes.footnotes(), *(Footnote(note) for note in notes))
     return Table(title, columns, (*rows, *others), footnotes, caption)
 
 
@@ -114,8 +116,8 @@ def _spaced(blocks: Sequence[Sequence[Row]]) -> list[Row]:
 class _Builder:
     """Maker of the lines of a table, which collects its footnotes."""
 
-    def __init__(self, heads: Sequence[Head], sides: Sides) -> None:
-        self.heads, self.sides, self.marks = heads, sides, Marks()
+    def __init__(self, heads: Sequence[TableColumn], sides: ReportedAndMeasured) -> None:
+        self.heads, self.sides, self.notes = heads, sides, Notes()
         self._measured = {
             (str(row["model"]), str(row["point"]), str(row["metric"])): row for row in sides.measured.to_dict("records")
         }
@@ -124,7 +126,7 @@ class _Builder:
         """Return the lines of one model."""
         name = f"{model} (mask-informed)" if model in self.sides.mask_informed else model
         if model == ORACLE:
-            mark = self.marks.mark("the best possible prediction, known from the generator: a bound")
+            mark = self.notes.mark("the best possible prediction, known from the generator: a bound")
             return [
                 Row((Cell(name if i == 0 else "", name, note=mark if i == 0 else ""), *line))
                 for i, line in enumerate(
@@ -158,18 +160,18 @@ class _Builder:
         paper = self.sides.papers[str(first["source"])]
         at = {(str(row["key"]), str(row["metric"])): row for row in frame.to_dict("records")}
         cells = [
-            reported_cell({str(k): v for k, v in at[h.key, h.metric].items()}, self.marks)
+            reported_cell({str(k): v for k, v in at[h.key, h.metric].items()}, self.notes)
             if (h.key, h.metric) in at
             else _NOTHING
             for h in self.heads
         ]
         point = str(first["point"]) if frame["point"].nunique() == 1 else ""
-        return [Cell(f"reported, {paper['name']}", note=self.marks.mark(provenance(first, paper, point))), *cells]
+        return [Cell(f"reported, {paper['name']}", note=self.notes.mark(provenance(first, paper, point))), *cells]
 
     def _awaited_line(self, model: str) -> list[Cell]:
         paper = self.sides.papers[model]
         return [
-            Cell(f"reported, {paper['name']}", note=self.marks.mark(awaited_note(model, paper))),
+            Cell(f"reported, {paper['name']}", note=self.notes.mark(awaited_note(model, paper))),
             *(_NOTHING for _ in self.heads),
         ]
 
@@ -188,13 +190,13 @@ class _Builder:
         notes += self.sides.remarks.get(model, ())
         if any(row is not None and row["flag"] == "hole" for row in found):
             notes.append("some of its cells are missing; run it again")
-        lines = [[Cell(text, note=",".join(self.marks.mark(note) for note in notes))]]
+        lines = [[Cell(text, note=self.notes.mark(*notes))]]
         lines += [[Cell("95 % from")], [Cell("95 % to")]]
         for head, row in zip(self.heads, found, strict=True):
             for line, column in zip(lines, ("measured", "low", "high"), strict=True):
                 value = float(row[column]) if row is not None else np.nan
                 text = self.sides.undefined.get((model, head.key), "")
-                mark = self.marks.mark(text) if text and head.metric == "corr" and column == "measured" else ""
+                mark = self.notes.mark(text) if text and head.metric == "corr" and column == "measured" else ""
                 line.append(
                     Cell(METRICS[metric_of[head.metric]].format(value), value, note=mark)
                     if np.isfinite(value)

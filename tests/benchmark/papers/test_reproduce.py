@@ -22,7 +22,7 @@ from benchmark.papers.reproduce.comparison import compare_numbers, item_aggregat
 from benchmark.papers.reproduce.measuring import measure
 from benchmark.papers.reproduce.needs import same_test_set
 from benchmark.papers.reproduce.setup import item_study
-from benchmark.papers.reproduce.tables import Head, Sides, stacked
+from benchmark.papers.reproduce.tables import ReportedAndMeasured, TableColumn, stacked
 from benchmark.runs.executors import InlineExecutor
 from benchmark.study.running import pending, run
 from benchmark.tables.table import Table
@@ -248,9 +248,9 @@ def test_the_empty_row_is_shown(tmp_path: Path) -> None:
     item = ITEMS["main-mosi"]
     measured = measure(panel, item_aggregates(item, "mosi"), ("mae",), draws=10)
     papers = {str(r["source"]): {str(k): str(v) for k, v in r.items()} for r in load_sources().to_dict("records")}
-    shown = Sides(published(item, "mosi", load()), measured, papers, ("senti-ifusion",), comparable=True)
+    shown = ReportedAndMeasured(published(item, "mosi", load()), measured, papers, ("senti-ifusion",), comparable=True)
     lines = _lines(
-        stacked("t", [Head(point_key("complete", "complete"), "mae", "MAE")], shown, "", ()), "senti-ifusion"
+        stacked("t", [TableColumn(point_key("complete", "complete"), "mae", "MAE")], shown, "", ()), "senti-ifusion"
     )
     assert list(lines) == ["reported, Senti-iFusion", "measured", "95 % from", "95 % to"]
 
@@ -306,14 +306,14 @@ def test_a_hole_has_no_number() -> None:
 
 
 @pytest.fixture(scope="module")
-def sides() -> tuple[Sides, pd.DataFrame]:
+def sides() -> tuple[ReportedAndMeasured, pd.DataFrame]:
     item = ITEMS["lnln-mean"]
     panel = fake_panel(models=("constant", "lnln", "senti-ifusion"), protocols=("intra-random",), dataset="mosi")
     rows = published(item, "mosi", load())
     measured = measure(panel, item_aggregates(item, "mosi"), ("mae", "acc7", "f1_non0"), draws=20)
     papers = {str(r["source"]): {str(k): str(v) for k, v in r.items()} for r in load_sources().to_dict("records")}
     long = compare_numbers(item, rows, measured, published_on="mosi", measured_on="mosi", comparable=True)
-    return Sides(rows, measured, papers, (), comparable=True), long
+    return ReportedAndMeasured(rows, measured, papers, (), comparable=True), long
 
 
 def _lines(table: Table, model: str) -> dict[str, tuple[str, ...]]:
@@ -321,10 +321,10 @@ def _lines(table: Table, model: str) -> dict[str, tuple[str, ...]]:
     return {row.cells[1].text: tuple(cell.text for cell in row.cells[2:]) for row in rows}
 
 
-def test_difference_is_measured_less_reported(sides: tuple[Sides, pd.DataFrame]) -> None:
+def test_difference_is_measured_less_reported(sides: tuple[ReportedAndMeasured, pd.DataFrame]) -> None:
     both, long = sides
     key = point_key("intra-random", "mean 0..0.9")
-    heads = [Head(key, m, m) for m in ("mae", "acc7", "f1_non0")]
+    heads = [TableColumn(key, m, m) for m in ("mae", "acc7", "f1_non0")]
     lines = _lines(stacked("t", heads, both, "", ()), "lnln")
     ours = both.measured[both.measured["model"].eq("lnln")].set_index("metric")["measured"]
     assert lines["reported, LNLN"] == ("1.046", "34.26", "72.73")
@@ -337,9 +337,9 @@ def test_difference_is_measured_less_reported(sides: tuple[Sides, pd.DataFrame])
     assert np.isnan(own.loc["f1_non0", "difference"])
 
 
-def test_what_only_one_side_has_is_there_too(sides: tuple[Sides, pd.DataFrame]) -> None:
+def test_what_only_one_side_has_is_there_too(sides: tuple[ReportedAndMeasured, pd.DataFrame]) -> None:
     both, long = sides
-    heads = [Head(point_key("intra-random", "mean 0..0.9"), "mae", "MAE")]
+    heads = [TableColumn(point_key("intra-random", "mean 0..0.9"), "mae", "MAE")]
     table = stacked("t", heads, both, "", ())
     assert set(_lines(table, "senti-ifusion")) == {"measured", "95 % from", "95 % to"}
     assert set(_lines(table, "TF-Mamba")) == {"reported, TCMR"}
@@ -354,20 +354,24 @@ def test_an_unknown_convention_stands_beside_both_and_is_not_subtracted() -> Non
     rows = published(item, "mosi", load())
     measured = measure(panel, item_aggregates(item, "mosi"), ("f1_non0", "f1_has0"), draws=10)
     papers = {str(r["source"]): {str(k): str(v) for k, v in r.items()} for r in load_sources().to_dict("records")}
-    heads = [Head(point_key("inter-subsets", "available=text"), "f1_unknown", "text")]
-    lines = _lines(stacked("t", heads, Sides(rows, measured, papers, (), comparable=True), "", ()), "self-mm")
+    heads = [TableColumn(point_key("inter-subsets", "available=text"), "f1_unknown", "text")]
+    lines = _lines(
+        stacked("t", heads, ReportedAndMeasured(rows, measured, papers, (), comparable=True), "", ()), "self-mm"
+    )
     assert next(iter(lines)) == "reported, HRLF"
     assert {"measured, F1 Non0", "measured, F1 Has0"} <= set(lines)
     assert not any(line.startswith("difference") for line in lines)
 
 
-def test_seeds_without_numbers_and_undefined_correlations_are_marked(sides: tuple[Sides, pd.DataFrame]) -> None:
+def test_seeds_without_numbers_and_undefined_correlations_are_marked(
+    sides: tuple[ReportedAndMeasured, pd.DataFrame],
+) -> None:
     key = point_key("complete", "complete")
     panel = fake_panel(models=("constant", "lnln"), protocols=("complete",), dataset="mosi", samples=60)
     measured = measure(panel, item_aggregates(ITEMS["main-mosi"], "mosi"), ("mae", "corr"), draws=10)
     why = {("constant", key): "some of the predictions are constant"}
     shown = dataclasses.replace(sides[0], measured=measured, seeds=5, undefined=why, remarks={"lnln": ["2 failed"]})
-    table = stacked("t", [Head(key, m, m) for m in ("mae", "corr")], shown, "", ())
+    table = stacked("t", [TableColumn(key, m, m) for m in ("mae", "corr")], shown, "", ())
     marks = {note.text: note.mark for note in table.footnotes}
     assert "mean over 3 of 5 seeds: the others have no numbers" in marks
     measured_rows = {row.cells[0].value: row.cells for row in table.rows if row.cells[1].text == "measured"}
