@@ -89,10 +89,10 @@ def _print(result: Comparison) -> None:
 def _count(result: Comparison) -> str:
     total = len(result.rows)
     if not result.rows["winner"].any():
-        return f"{result.a} and {result.b} cannot be told apart in any of {total} questions"
+        return f"{result.a} and {result.b} do not differ significantly in any of {total} questions"
     wins = {name: int((result.rows["winner"] == name).sum()) for name in (result.a, result.b)}
     parts = [f"{name} is better in {count}" for name, count in wins.items()]
-    return f"of {total} questions, {', '.join(parts)}; in {total - sum(wins.values())} they cannot be told apart"
+    return f"of {total} questions, {', '.join(parts)}; in {total - sum(wins.values())} they do not differ significantly"
 
 
 def _record(result: Comparison) -> dict[str, Any]:

@@ -211,7 +211,7 @@ def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> st
     """State sample, video, seed and scenario counts, split and regime in one sentence."""
     sizes = [
         sample_sizes(len(panel.label), len(set(panel.video_ids.tolist())), panel.videos),
-        f"{counted(seeds, 'seed')} a model",
+        f"{counted(seeds, 'seed')} per model",
         plural(len(scenarios), "scenario"),
     ]
     sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."

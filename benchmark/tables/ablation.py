@@ -86,7 +86,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
         Column("difference", f"Δ {METRICS[metric].title} {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
         Column("p_corrected", "p (corrected)"),
-        Column("apart", "Told apart", "left"),
+        Column("apart", "Significant", "left"),
     )
     rows = [row_of(row(base), columns), *(row_of(row(m), columns, rule=not i) for i, m in enumerate(there))]
     direction = "below 0: the variant is better" if not METRICS[metric].higher_is_better else "above 0: it is better"

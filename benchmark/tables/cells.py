@@ -138,13 +138,13 @@ def embolden(
 def bold_caption(results: ProtocolResults) -> str:
     """Explain bold in a sentence, for a caption."""
     if any(own.videos < 2 for own in results.contest.values()):
-        return "Nothing is bold: with one video nothing can be told apart."
+        return "Nothing is bold: with one video, no difference can be tested."
     if all(len(own.seeds) < SEEDS_FOR_ORDER for own in results.contest.values()):
-        return f"Bold: the best printed value; with fewer than {SEEDS_FOR_ORDER} seeds nothing can be told apart."
+        return f"Bold: the best printed value; with fewer than {SEEDS_FOR_ORDER} seeds, no order is claimed."
     level = f"{100 * (1 - results.level):.3g} %"
     return (
-        f"Bold: the best and all up to the first that can be told from one of them (paired bootstrap, {level}, "
-        "corrected for all pairs of models)."
+        f"Bold: the best and all up to the first that differs significantly from one of them (paired bootstrap, "
+        f"{level}, corrected for all pairs of models)."
     )
 
 
@@ -154,9 +154,9 @@ def interval_caption(results: ProtocolResults) -> str:
     text = f"Intervals: {level}, bootstrap over videos ({results.draws} draws) and spread over seeds, by Student's t."
     ends = {(metric, end) for own in results.estimates.values() for metric, end in _without_spread(own)}
     if any(METRICS[metric].percent for metric, _ in ends):
-        text += " At 0 or 100 % they are those of one independent sample a video."
+        text += " At 0 or 100 % they are those of one independent sample per video."
     if any(not METRICS[metric].percent for metric, _ in ends):
-        text += " What is perfect has none."
+        text += " A perfect value has no interval."
     return text
 
 

@@ -2,7 +2,7 @@
 
 >>> found = compare_models(pair(panel, "lnln", panel, "mult"), protocols=["intra-random"], metrics=["mae", "acc7"])
 >>> found.rows["verdict"].tolist()
-['lnln is better than mult by 0.021 to 0.064 MAE', 'lnln and mult cannot be told apart in Acc-7']
+['lnln is better than mult by 0.021 to 0.064 MAE', 'lnln and mult do not differ significantly in Acc-7']
 """
 
 from __future__ import annotations
@@ -305,7 +305,7 @@ def _verdict(row: Mapping[Hashable, Any], a: str, b: str, level: float, question
         text = f"{winner} is better than {loser} by {_amount(metric, low)} to {_amount(metric, high)} {unit}"
         text += " on these trainings" if "few seeds" in row["flag"] else ""
         return winner, text + (f" (corrected for {questions} questions)" if questions > 1 else "")
-    text = f"{a} and {b} cannot be told apart in {metric.title}"
+    text = f"{a} and {b} do not differ significantly in {metric.title}"
     if row["p"] <= 1 - level:
         text += f" once corrected for {questions} questions (p {row['p']:.3f}, corrected {row['p_corrected']:.3f})"
     return "", text

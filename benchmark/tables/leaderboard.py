@@ -81,8 +81,9 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         rows.append(row_of(row(ORACLE), columns, rule=True))
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
-        f"{interval_caption(results)} {bold_caption(results)} Models of one rank cannot be told apart by the same "
-        "test; p (next) is its p for a model and the next. Every F1 was checked against what its accuracy allows."
+        f"{interval_caption(results)} {bold_caption(results)} Models of one rank do not differ significantly by "
+        "the same test; p (next) is its p for a model and the next. Every F1 was checked against "
+        "what its accuracy allows."
     )
     paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
     lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]

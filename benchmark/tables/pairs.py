@@ -47,7 +47,7 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
         Column("difference", f"A − B {level_text(results.level)}", interval="shown"),
         Column("p", "p"),
         Column("p_corrected", "p (corrected)"),
-        Column("apart", "Told apart", "left"),
+        Column("apart", "Significant", "left"),
     )
     rows = []
     for row in table.to_dict("records"):
@@ -64,7 +64,7 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
     caption = (
         f"Paired differences A − B of the mean over the scenarios ({direction}). {results.sizes} Intervals and p: "
         f"paired bootstrap over videos ({results.draws} draws) and spread over seeds, with Student's t, each row "
-        f"alone; p is two-sided. p (corrected) and Told apart are corrected for "
+        f"alone; p is two-sided. p (corrected) and Significant are corrected for "
         f"{plural(len(table), 'row') if chosen else 'all pairs of models'}, the intervals are not."
     )
     footnotes = (*notes.footnotes(), *_left_out(results), *general_footnotes(results))

@@ -165,17 +165,17 @@ def caution_lines(panel: Panel) -> list[str]:
     said = []
     if videos < 2:
         said.append(
-            "One video: its utterances are not independent and no other video is there to compare with, so that "
-            "nothing can be told apart: no rank, no bold, no p; intervals are over seeds only."
+            "One video: its utterances are not independent, so no difference between models can be tested: no rank, no "
+            "bold, no p; intervals are over seeds only."
         )
     elif videos < FEW_VIDEOS:
         said.append(
-            f"Few videos ({videos}, fewer than {FEW_VIDEOS}): intervals are wide, and only great differences are seen."
+            f"Few videos ({videos}, fewer than {FEW_VIDEOS}): intervals are wide; only large differences are detected."
         )
     if panel.pooled:
         said.append(
-            "Folds are pooled: what the training set of a fold does to all its seeds counts as chance of its videos, "
-            "so that intervals are too narrow and p too small where models depend on it."
+            "Folds are pooled: the effect of a fold's training set, which all its seeds share, counts as variation "
+            "between its videos. If models depend on it, intervals are too narrow and p is too small."
         )
     return said
 

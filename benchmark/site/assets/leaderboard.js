@@ -21,7 +21,7 @@ const columnsOf = (protocol) => {
   const means = protocol.means[state.metric];
   const cost = (row, name) => (table.costs[row.number] || {})[name] ?? null;
   return [
-    { key: "rank", title: "Rank", value: (row) => means.rank[row.at], about: "shared by models that cannot be told apart" },
+    { key: "rank", title: "Rank", value: (row) => means.rank[row.at], about: "shared by models that do not differ significantly" },
     { key: "model", title: "Model", value: (row) => row.model.name, text: true },
     ...shownMetrics().map((metric) => ({
       key: metric, title: DATA.metrics[metric].title, metric, about: headingOf(metric) + ": " + DATA.metrics[metric].definition + "; " + better(metric),

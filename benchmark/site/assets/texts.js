@@ -47,7 +47,7 @@ const drawDefinitions = () => {
   const entries = [
     ["Selection of checkpoints", selection.text || selection.title],
     ["Intervals", `${levelText()}: ${DATA.draws.toLocaleString("en")} bootstrap draws over videos, and the spread over seeds, by Student\u2019s t with as many degrees of freedom as there are videos and seeds; utterances of a video are not independent, so videos are drawn whole, the same ones for every model. With one seed an interval is over videos only.`],
-    ["Ranks", `A rank ends before the first model that can be told from one of its models (paired bootstrap, corrected for all pairs of models, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %). With fewer than three seeds, or one video, there is no rank.`],
+    ["Ranks", `A rank ends before the first model that differs significantly from one of its models (paired bootstrap, corrected for all pairs of models, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %). With fewer than three seeds, or one video, there is no rank.`],
     ["p (next)", "The p of the test behind the ranks for a model and the next one in the order of the chosen metric: small where their order is sure."],
     ["Bold", "The best of a column, and all up to the first that a paired test, corrected for all pairs of models, can tell from one of them. Bounds such as the oracle do not compete."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],

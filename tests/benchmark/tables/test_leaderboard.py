@@ -179,7 +179,7 @@ def test_bold_is_the_best_and_all_that_cannot_be_told_from_it(panel: Panel) -> N
     table = leaderboard(panel, "complete", draws=400)
     names = [m for m in MODELS if m != "lnln"]
     assert [m for m in names if cell(table, m, "mae")[2]] == ["senti-ifusion", "mult"]
-    assert "can be told from one of them" in table.caption
+    assert "differs significantly from one of them" in table.caption
     twins = panel.cells["model"].eq("constant").to_numpy()
     predictions = panel.predictions.copy()
     predictions[twins] = panel.predictions[panel.cells["model"].eq("mult").to_numpy()] + 0.001

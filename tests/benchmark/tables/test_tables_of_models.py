@@ -375,5 +375,8 @@ def test_what_is_perfect_is_not_certain(panel: Panel) -> None:
     assert float(row["mae"]) == 0
     assert row["mae_low"] == ""
     assert 0.5 < float(row["acc7_low"]) < float(row["acc7_high"]) == 1
-    assert "At 0 or 100 % they are those of one independent sample a video. What is perfect has none." in table.caption
-    assert "What is perfect" not in leaderboard_table(ProtocolResults.of(panel, "complete", draws=20)).caption
+    assert (
+        "At 0 or 100 % they are those of one independent sample per video. A perfect value has no interval."
+        in table.caption
+    )
+    assert "A perfect value" not in leaderboard_table(ProtocolResults.of(panel, "complete", draws=20)).caption
