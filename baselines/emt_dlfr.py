@@ -102,13 +102,7 @@ class EmtDlfrConfig(ModelConfig):
 
 
 class StreamReader(nn.Module):
-    """An LSTM and a linear map of its states.
-
-    Args:
-        input_width: Width D.
-        hidden: Width of the LSTM.
-        width: Output width d.
-    """
+    """An LSTM and a linear map of its states."""
 
     def __init__(self, input_width: int, hidden: int, width: int) -> None:
         super().__init__()

@@ -106,10 +106,6 @@ class ClassEntropy(nn.Module):
 
     It is estimated on a projection to a quarter of the width, `tanh(W y + b)`, whose covariance a few dozen samples
     determine, and on this batch together with the last ones, without a gradient through those.
-
-    Args:
-        width: Width d.
-        capacity: Number of stored earlier samples.
     """
 
     samples: Tensor

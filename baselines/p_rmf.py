@@ -85,12 +85,7 @@ class PRmfConfig(ModelConfig):
 
 
 class CrossModalInjection(nn.Module):
-    """Injection layer: weighted attention of the proxy on each modality, and a linear map, each with a residual.
-
-    Args:
-        width: Width d.
-        dropout: Dropout on the linear map's output.
-    """
+    """Injection layer: weighted attention of the proxy on each modality, and a linear map, each with a residual."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()

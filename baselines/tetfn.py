@@ -119,12 +119,7 @@ class StepReader(nn.Module):
 
 
 class TextEnhancedTransformer(nn.Module):
-    """The text-enhanced Transformer: a target attends to a source that attended to the text.
-
-    Args:
-        lower: Transformer of one layer in which the source attends to the text.
-        upper: Transformer in which the target attends to the enhanced source.
-    """
+    """The text-enhanced Transformer: a target attends to a source that attended to the text."""
 
     def __init__(self, lower: CrossModalTransformer, upper: CrossModalTransformer) -> None:
         super().__init__()

@@ -202,9 +202,6 @@ def load_plugin(path: str | Path) -> list[str]:
 def check_imports(known: Collection[str]) -> None:
     """Check that running plugins have imported nothing outside their identity.
 
-    Args:
-        known: Names of the modules that were imported before the work began.
-
     Raises:
         InputError: For a module that the text did not reveal, or one that changed before a function imported it.
     """

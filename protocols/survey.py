@@ -49,14 +49,7 @@ class PointSurvey:
 
 @dataclass(frozen=True, eq=False)
 class Survey:
-    """A protocol on the samples of a layout.
-
-    Attributes:
-        protocol: The drawn protocol.
-        layout: Layout of the samples.
-        sample: Row of the example sample.
-        points: One survey for each scenario, in the protocol's order.
-    """
+    """A protocol on the samples of a layout."""
 
     protocol: Protocol
     layout: Layout
@@ -125,9 +118,6 @@ def leaves_everything(scenario: str) -> bool:
 
     Its masks are drawn on the samples of `example_layout`: at rate 0, or with every modality available, they are those
     of `complete`.
-
-    Args:
-        scenario: Text of a scenario.
 
     Raises:
         InputError: for a text that is not a scenario, or one whose masks need a data set of a certain kind.

@@ -15,10 +15,6 @@ class FrameClusters(nn.Module):
     """Mini-batch k-means (Sculley, WWW 2010) over the frames of a modality.
 
     Frames that are zero vectors (erased, or never observed) belong to no cluster.
-
-    Args:
-        input_width: Width D of the frames.
-        clusters: Number of clusters k.
     """
 
     centres: Tensor

@@ -17,10 +17,6 @@ class ContrastivePrediction(nn.Module):
     """InfoNCE: identify the target of a context among all targets of a batch.
 
     Scores are cosines of the targets with a linear map of the context.
-
-    Args:
-        context_width: Width c of the context.
-        target_width: Width d of the target.
     """
 
     def __init__(self, context_width: int, target_width: int) -> None:

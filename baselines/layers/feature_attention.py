@@ -46,14 +46,7 @@ class FeatureLayer(nn.Module):
 
 
 class FeatureTransformer(nn.Module):
-    """Layers of attention over features, and a LayerNorm at the end.
-
-    Args:
-        width: Width d.
-        layers: Depth.
-        heads: See `FeatureLayer`.
-        dropout: See `FeatureLayer`.
-    """
+    """Layers of attention over features, and a LayerNorm at the end."""
 
     def __init__(self, width: int, layers: int, heads: int, dropout: float = 0.0) -> None:
         super().__init__()

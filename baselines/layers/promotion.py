@@ -65,15 +65,7 @@ class PromotionUnit(nn.Module):
 
 
 class MultimodalPromotion(nn.Module):
-    """All layers of the EMT. One unit serves both directions, all modalities and all layers, as published.
-
-    Args:
-        width: Width d.
-        layers: Number of mutual promotions.
-        heads: Number of attention heads.
-        attention_dropout: Dropout on attention weights.
-        dropout: Dropout after feed-forwards.
-    """
+    """All layers of the EMT. One unit serves both directions, all modalities and all layers, as published."""
 
     def __init__(
         self, width: int, layers: int, heads: int, attention_dropout: float = 0.0, dropout: float = 0.0

@@ -12,10 +12,6 @@ class SiameseHead(nn.Module):
     """Projector and predictor over a vector that exists in two views.
 
     The linear maps before a batch normalisation have no bias, which the normalisation would cancel.
-
-    Args:
-        width: Width d of the vectors.
-        hidden: Width inside the predictor.
     """
 
     def __init__(self, width: int, hidden: int) -> None:

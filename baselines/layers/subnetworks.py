@@ -21,13 +21,7 @@ class SampleNorm(nn.BatchNorm1d):
 
 
 class StreamSubNetwork(nn.Module):
-    """Encoder of audio or vision: mean over time, batch normalisation, three layers of ReLU units.
-
-    Args:
-        input_width: Width D.
-        width: Width d of all three layers.
-        dropout: Dropout on the normalised mean.
-    """
+    """Encoder of audio or vision: mean over time, batch normalisation, three layers of ReLU units."""
 
     def __init__(self, input_width: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()

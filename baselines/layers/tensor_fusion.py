@@ -34,11 +34,6 @@ class LowRankFusion(nn.Module):
     """Linear map of the outer product, whose weights are a sum of `rank` products of factors (LMF, section 3).
 
     The outer product is never formed: each modality is mapped by its factors, and the results are multiplied.
-
-    Args:
-        widths: Widths d_1, d_2, ... of the vectors.
-        output: Width of the result.
-        rank: Number of factors summed.
     """
 
     def __init__(self, widths: Sequence[int], output: int, rank: int) -> None:

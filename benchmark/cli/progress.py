@@ -39,9 +39,6 @@ class MinuteLines:
 
     Attributes:
         share: Share of all work that is done, from 0 to 1.
-
-    Args:
-        console: Console to print to; nothing is printed on a terminal.
     """
 
     def __init__(self, console: Console) -> None:
@@ -86,11 +83,6 @@ class MinuteLines:
 class StudyDisplay:
     """Shows a study as a live matrix of validation MAE on a terminal, else as one line per finished run and per
     minute.
-
-    Args:
-        plan: The study.
-        todo: Positions of the runs to do; the others are finished.
-        console: Console to print to.
     """
 
     def __init__(self, plan: Plan, todo: Sequence[int], console: Console) -> None:

@@ -162,13 +162,7 @@ def _read_epochs(text: str | None) -> tuple[int, ...]:
 
 
 class TuningDisplay:
-    """Prints one line per finished trial and, on a terminal, the current trainings and the time left.
-
-    Args:
-        plan: The search.
-        todo: Numbers of the trials to do.
-        console: Console to print to.
-    """
+    """Prints one line per finished trial and, on a terminal, the current trainings and the time left."""
 
     def __init__(self, plan: TuningPlan, todo: Sequence[int], console: Console) -> None:
         self._plan, self._todo, self._console = plan, len(todo), console

@@ -79,12 +79,7 @@ def import_data(
 ) -> ImportReport:
     """Import a source as the data set `name`.
 
-    Args:
-        name: Lower-case letters, digits, `-`, `_`.
-        source: A file or folder of a known layout, see `importers.import_file`.
-        force: Replace a store of that name.
-        label_range: Lowest and highest label; `importers.meaning.settle_labels` states the rule without it.
-        options: Choices that the source leaves open.
+    See `importers.import_file` for the arguments; with `force` a store of that name is replaced.
 
     Raises:
         InputError: For a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot

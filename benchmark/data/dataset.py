@@ -157,10 +157,6 @@ def build_dataset(samples: Samples, split: str, encoder: TextEncoder | None, sca
 class PartMaker:
     """Maker of the parts of samples under one split: fitted on the training part, without access to ids and labels.
 
-    Args:
-        samples, split, encoder, scaling: As for `build_dataset`.
-        fingerprint: sha256 of the samples, if known.
-
     Raises:
         InputError: as `build_dataset`.
     """

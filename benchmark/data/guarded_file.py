@@ -10,9 +10,6 @@ class GuardedFile:
     """File that holds back its first error and raises it when the `with` block ends.
 
     After an error, writes are dropped, and missing bytes are read as zeros.
-
-    Args:
-        file: Unbuffered file, open for reading and writing.
     """
 
     def __init__(self, file: io.FileIO) -> None:

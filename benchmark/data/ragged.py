@@ -187,10 +187,7 @@ class HostRagged(Ragged):
 class DeviceRagged(Ragged):
     """Sequences held completely on one device.
 
-    Args:
-        values: `(P, D)` float32.
-        start: `(n,)` first row of each sample.
-        length: `(n,)` rows of each sample.
+    Arguments are those of `HostRagged`.
     """
 
     def __init__(self, values: Tensor, start: Tensor, length: Tensor) -> None:

@@ -53,12 +53,7 @@ def member(group: h5py.Group, title: str) -> Any:
 
 @dataclass(frozen=True)
 class ColumnReader:
-    """Reader of columns of the expected kind and shape, never larger than the file.
-
-    Attributes:
-        path: Path of the store.
-        size: Size of the store in bytes.
-    """
+    """Reader of columns of the expected kind and shape, never larger than the file."""
 
     path: Path
     size: int

@@ -56,9 +56,7 @@ def seed_ranks(table: pd.DataFrame) -> dict[str, float]:
 def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     """Compare estimated with true integrity.
 
-    Args:
-        table: Table from `benchmark.diagnostics`.
-        points: Rows of `Panel.points` whose scenarios are pooled, such as a protocol's.
+    The scenarios of `points`, rows of `Panel.points`, are pooled.
 
     Returns:
         One row per (model, modality, bin of true integrity): `bin` (0: all is missing, 1 to 10: tenths of what lies
@@ -106,12 +104,7 @@ def decay_data(
 ) -> pd.DataFrame:
     """Compute the error of estimated integrity and the share of samples that each modality leads, along an axis.
 
-    Args:
-        table: Table from `benchmark.diagnostics`.
-        points: Points of a protocol with numeric axes, as in `Panel.points`.
-        draws: Number of bootstrap draws.
-        level: Confidence level of the intervals.
-        seed: Seed of the draws.
+    `points` are those of a protocol with numeric axes, as in `Panel.points`.
 
     Returns:
         One row per (model, quantity, modality, point): `quantity` is `error` (mean absolute error of the estimate) or

@@ -26,12 +26,7 @@ def integrity_points(
 ) -> pd.DataFrame:
     """Compare the integrity estimates and the dominant modality of one model with the truth.
 
-    Args:
-        statements: As in `benchmark.diagnostics.Diagnostics.table`, for one model.
-        points: As in `Panel.points`.
-        draws: Number of bootstrap draws.
-        level: Confidence level of the intervals.
-        seed: Seed of the draws.
+    `statements` are those of one model, as in `benchmark.diagnostics.Diagnostics.table`.
 
     Returns:
         One row per (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the

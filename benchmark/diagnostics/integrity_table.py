@@ -18,10 +18,7 @@ from protocols import MODALITIES
 def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
     """Make a table of the error and rank correlation of estimated integrity, by modality.
 
-    Args:
-        data: Data from `integrity_points`.
-        subject: Examined model and data, for the title.
-        protocol: None for a row per protocol; else every point of this protocol.
+    Rows are protocols or, with `protocol`, its points; `data` is made by `integrity_points`.
 
     Raises:
         InputError: for an unknown protocol.
@@ -44,10 +41,7 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
 def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
     """Make a table of the share of samples that each modality leads, beside its mean true integrity.
 
-    Args:
-        data: Data from `integrity_points`.
-        subject: Examined model and data, for the title.
-        protocol: None for a row per protocol; else every point of this protocol.
+    Rows are protocols or, with `protocol`, its points; `data` is made by `integrity_points`.
 
     Raises:
         InputError: for an unknown protocol.

@@ -77,13 +77,7 @@ def permutation_data(
     A metric of `shuffled` is the mean of the metric over the permutations (not the metric of a mean prediction).
     Differences are paired: the same samples, videos and seeds in every draw (`evaluation.statistics.compare`).
 
-    Args:
-        answers: Answers from `benchmark.diagnostics.examine`.
-        points: As in `Panel.points`, of the examined protocols.
-        metrics: Names of metrics; default: `permutation_metrics`.
-        draws: Number of bootstrap draws.
-        level: Confidence level of the intervals.
-        seed: Seed of the draws.
+    By default the metrics are those of `permutation_metrics`; `points` are as in `Panel.points`.
 
     Returns:
         One row per (protocol, point, metric, `given`), and one with an empty `scenario` for the mean over the protocol:

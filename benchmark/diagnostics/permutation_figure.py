@@ -37,14 +37,7 @@ def plot_permutation(
 ) -> list[Path]:
     """Write `permutation_data` as CSV and the figure: a metric against the rate, and the paired differences.
 
-    Args:
-        data: Rows of one protocol from `permutation_data`.
-        out: Path without ending; the folder must exist.
-        title: Title above the figure.
-        metric: Metric to draw.
-        width: Width in inches.
-        formats: Formats of the figure.
-        note: Text below the figure, before the explanation of the bands.
+    `data` has the rows of one protocol; other arguments are those of `FigureWriter`.
 
     Raises:
         InputError: as `write_figure`, for an unknown metric, or if no point lies on a numeric axis.

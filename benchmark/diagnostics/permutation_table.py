@@ -24,10 +24,8 @@ CHANGED = 0.02
 def permutation_table(data: pd.DataFrame, subject: str, protocol: str | None = None) -> Table:
     """Make the table of an integrity permutation.
 
-    Args:
-        data: Data from `permutation_data`.
-        subject: Examined model and data, for the title, such as `senti-ifusion on mosi/official`.
-        protocol: None for a row per protocol and metric, with the verdict below; else every point of this protocol.
+    Rows are protocols and metrics, with the verdict below, or, with `protocol`, its points; `data` is made by
+    `permutation_data`.
 
     Raises:
         InputError: for an unknown protocol.

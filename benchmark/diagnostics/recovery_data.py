@@ -43,13 +43,7 @@ def recovery_data(
     whose distances have no common unit, so their ratios are averaged, not their distances (by the geometric
     mean: 0.5 and 2 average to 1). Below 1 completion helps; 1 is as good as leaving the gap.
 
-    Args:
-        recovery: Rows from `benchmark.diagnostics.examine`, one per (depth, seed, scenario, sample, modality) with a
-            loss.
-        points: As in `Panel.points`, of the examined protocols.
-        draws: Number of bootstrap draws.
-        level: Confidence level of the intervals.
-        seed: Seed of the draws.
+    `recovery` has the rows that `benchmark.diagnostics.examine` returns; `points` are as in `Panel.points`.
 
     Returns:
         One row per (protocol, point, depth, modality, extent), and one with an empty `scenario` for all points of the

@@ -43,13 +43,7 @@ def plot_recovery(
     depth. A grid of two rates has a panel for each value of the first, too many for one figure of both depths: it has
     a figure per depth, whose file names end in `-feature` and `-semantic`.
 
-    Args:
-        data: Rows of one protocol from `recovery_data`.
-        out: Path without ending; the folder must exist.
-        title: Title above the figure.
-        width: Width in inches.
-        formats: Formats of the figure.
-        note: Text below the figure, before the explanation of the bands.
+    `data` has the rows of one protocol; other arguments are those of `FigureWriter`.
 
     Raises:
         InputError: as `write_figure`, or if no point lies on a numeric axis.

@@ -29,10 +29,7 @@ def recovery_table(data: pd.DataFrame, subject: str, protocol: str | None = None
 
     One row per depth, those of one protocol or point below each other.
 
-    Args:
-        data: Data from `recovery_data`.
-        subject: Examined model and data, for the title.
-        protocol: None for all protocols; else every point of this protocol.
+    Rows are protocols or, with `protocol`, its points; `data` is made by `recovery_data`.
 
     Raises:
         InputError: for an unknown protocol.

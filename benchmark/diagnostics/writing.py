@@ -60,12 +60,7 @@ def write_diagnostics(
     `permutation.csv`, `recovery.csv` and `integrity.csv` hold all numbers, tidy; `diagnostics.md` and `diagnostics.tex`
     the tables for readers; each figure has the CSV that it is drawn from beside it.
 
-    Args:
-        found: Examination from `examine`.
-        folder: Folder to write to; made if missing.
-        formats: Formats of the figures: png, pdf, svg.
-        draws: Number of bootstrap draws.
-        level: Confidence level of the intervals.
+    The folder is made if it is missing.
 
     Raises:
         InputError: for an unknown format, or a file that cannot be written.

@@ -162,17 +162,7 @@ def register_metric(
 ) -> Callable[[PerSample], PerSample]:
     """Decorator of a function that gives values of every sample: makes the metric of their sums known under `name`.
 
-    Args:
-        name: Key, as `--metric` takes it.
-        title: For a reader.
-        higher_is_better: Direction.
-        perfect: The value of a perfect prediction.
-        definition: One line.
-        value: The metric from the sums by name, and the number of samples, `n`.
-        percent: Whether it is a share between 0 and 1 that is printed in per cent.
-        usual: Whether tables of many metrics show it unasked.
-        label_ranges: Label ranges for which it is defined; None for all.
-        limits: Lowest and highest value it can have; None for 0 to 1 of a share, else from the perfect value on.
+    Arguments are the attributes of `Metric`.
 
     Raises:
         InputError: for a name that is taken.

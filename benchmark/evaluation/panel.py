@@ -146,13 +146,6 @@ class Panel:
 
         All scenarios are resampled once and kept, for all tables and figures, unless their draws are too many to keep.
 
-        Args:
-            scenarios: Texts of scenarios.
-            metrics: Names of metrics; default: all of the label range.
-            draws: Number of bootstrap draws.
-            seed: Seed of the draws.
-            paired_seeds: As for `statistics.resample`.
-
         Raises:
             InputError: if nothing was evaluated under any of the scenarios, or for an unknown metric.
         """

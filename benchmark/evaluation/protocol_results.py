@@ -36,10 +36,6 @@ def protocols_called(name: str, known: Sequence[str]) -> list[str]:
 def protocol_points(panel: Panel, protocol: str | None = None) -> pd.DataFrame:
     """Return the points of one protocol in order: columns of `Panel.points`.
 
-    Args:
-        panel: The predictions.
-        protocol: Name, with or without version; None if the panel has only one.
-
     Raises:
         InputError: if the panel has no such protocol, or several and none was named.
     """
@@ -116,15 +112,6 @@ class ProtocolResults:
         test_oracle: Callable[[str | None], Mapping[str, Panel]] = _no_oracle,
     ) -> ProtocolResults:
         """Prepare the results of a protocol of a panel.
-
-        Args:
-            panel: Predictions on one data set, of any number of models.
-            protocol: Name, with or without version; None if the panel has only one.
-            draws: Bootstrap draws.
-            level: Confidence level of intervals, ranks and bold.
-            seed: Seed of the draws.
-            add_models: See the class.
-            test_oracle: See the class.
 
         Raises:
             InputError: if the panel has no such protocol, several and none was named, or a level outside 0 to 1.

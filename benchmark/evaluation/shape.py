@@ -28,11 +28,7 @@ class Grid:
 
 @dataclass(frozen=True, eq=False)
 class ProtocolShape:
-    """The shape of a protocol.
-
-    Attributes:
-        points: Its points in order, columns as of `Panel.points`.
-    """
+    """The shape of a protocol."""
 
     points: pd.DataFrame
 

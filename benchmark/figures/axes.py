@@ -25,13 +25,7 @@ def axis_label(axis: str, data: pd.DataFrame, *, narrow: bool = False) -> str:
 
 
 def number_axis(ax: Axes, data: pd.DataFrame, *, margin: float = 0.03) -> None:
-    """Ticks at the points of the protocol, every second one with its number when there are many.
-
-    Args:
-        ax: A panel.
-        data: Columns `x` and `order` of what it shows.
-        margin: Room at both ends, as a share of the axis.
-    """
+    """Ticks at the points of the protocol, every second one with its number when there are many."""
     x = np.unique(data["x"].to_numpy(np.float64))
     ax.set_xticks(x if len(x) <= 6 else x[::2], minor=False)
     ax.set_xticks(x, minor=True)

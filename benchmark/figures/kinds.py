@@ -177,11 +177,7 @@ def register_figure(
 ) -> Callable[[Items], Items]:
     """Return a decorator that registers a function, which returns the figures of one subject, as the kind `name`.
 
-    Args:
-        name: Name of the kind.
-        shows: Content of the figure, in a few words.
-        nothing: Reason why a data set may have no such figure.
-        subjects: Function that returns the subjects; default: every panel.
+    Arguments are the attributes of `FigureKind`.
 
     Raises:
         InputError: for a name that is registered already.

@@ -73,10 +73,6 @@ class _Stream:
 class NewSamples:
     """New samples as one run reads them.
 
-    Args:
-        run: Run that reads them.
-        samples: Samples validated as new ones; labels and splits are ignored.
-
     Attributes:
         available: `(n, 3)` bool: samples with any recorded position of text, audio, vision.
 

@@ -18,10 +18,6 @@ from protocols import InputError
 def open_results(study: Study | Plan, root: Path) -> StudyResults:
     """Return the stored results of a study.
 
-    Args:
-        study: The study, or its resolved plan.
-        root: Folder of the run store.
-
     Raises:
         InputError: if no run of the study is finished, or it cannot be resolved.
     """

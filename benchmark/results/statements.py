@@ -46,10 +46,6 @@ def read_diagnostics(plan: Plan, root: Path) -> list[Diagnostics]:
 
     A (model, seed) of a pooled family of splits is read if all its splits are finished, as everywhere.
 
-    Args:
-        plan: The resolved study.
-        root: Folder of the run store.
-
     Raises:
         InputError: for a file that cannot be read.
     """

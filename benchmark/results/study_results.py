@@ -89,11 +89,6 @@ class StudyResults:
     ) -> StudyResults:
         """Return the results restricted to some data sets, models and protocols (none given: all).
 
-        Args:
-            datasets: Names of data sets, with or without split.
-            models: Names of rows.
-            protocols: Names of protocols, with or without version.
-
         Raises:
             InputError: for a name that the study does not have.
         """

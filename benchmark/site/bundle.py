@@ -63,20 +63,9 @@ def make_bundle(
 ) -> Bundle:
     """Gather the data of a page.
 
-    Args:
-        name: Name of the study.
-        panels: The results on the study's data sets.
-        oracles: Results of epochs chosen on the test set, for comparison: by data set and split, such as
-            `mosi/official`, then protocol, then metric.
-        models: Descriptions of the models, from `labels.describe_models`.
-        records: Records of the run store; those of other studies are left out.
-        absent: Data sets of the study without any finished run.
-        command: Command that runs the missing parts.
-        version: Version of sentibench.
-        level: Confidence level of intervals, ranks and bold.
-        draws: Number of bootstrap draws behind intervals and ranks.
-        seed: Seed of the draws.
-        progress: Function of (done, total), called before every protocol of every data set.
+    `oracles` are results of epochs chosen on the test set: by data set and split, such as `mosi/official`, then
+    protocol, then metric. `models` are descriptions from `labels.describe_models`; records of other studies are left
+    out. Other arguments are those of `build`.
 
     Raises:
         InputError: if there is no panel, two are of one data set and split, or one has another selection than stated.

@@ -38,11 +38,6 @@ def has_ablation(results: ProtocolResults, variants: Mapping[str, str]) -> bool:
 def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric: str = "mae") -> Table:
     """Make a table of the base model, then every variant in order, each with its paired difference to the base.
 
-    Args:
-        results: Results of a protocol.
-        variants: Difference of each variant, by name of the model; the first is the base.
-        metric: Metric of the differences.
-
     Raises:
         InputError: if the base or every variant is missing, or the base has a hole.
     """

@@ -25,13 +25,7 @@ NOTHING = "–"
 
 
 def metric_column(metric: str, interval: Literal["none", "csv", "shown"] = "none", level: float = 0.95) -> Column:
-    """Return the column of a metric, with direction and unit; the two Acc-2, and the two F1, share a common head.
-
-    Args:
-        metric: Name of the metric, and of the column.
-        interval: See `Column`; the head of a shown interval gives its level.
-        level: Confidence level of the interval.
-    """
+    """Return the column of a metric, with direction and unit; the two Acc-2, and the two F1, share a common head."""
     definition = METRICS[metric]
     unit = f"{definition.arrow} (%)" if definition.percent else definition.arrow
     family, _, kind = definition.title.partition(" ")
@@ -119,15 +113,7 @@ def values_of(
 def embolden(
     rows: Mapping[str, Cells], results: ProtocolResults, column: str, metric: str, scenarios: Sequence[str]
 ) -> None:
-    """Set the best of a column in bold, and all up to the first that differs significantly from one of them.
-
-    Args:
-        rows: Competing rows by model; their cells are replaced.
-        results: Results with their draws.
-        column: Name of the column.
-        metric: Metric of the column.
-        scenarios: Scenarios over which the metric is averaged.
-    """
+    """Set the best of a column in bold, and all up to the first that differs significantly from one of them."""
     contest = {model: results.contest[model] for model in rows if rows[model][column].text != NOTHING}
     if len(contest) < 2:
         return

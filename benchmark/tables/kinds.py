@@ -87,11 +87,7 @@ def _always(results: ProtocolResults, settings: TableSettings) -> str:
 def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written: bool = True) -> Callable[[Make], Make]:
     """Return a decorator that registers a function as the kind of table `name`.
 
-    Args:
-        name: Name of the kind.
-        shows: Content of the table, in a few words.
-        why_not: Function that explains why a protocol has no such table; default: every protocol has one.
-        written: Make it for every report, not only on request.
+    Arguments are the attributes of `TableKind`.
 
     Raises:
         InputError: for a name that is registered already.

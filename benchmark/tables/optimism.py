@@ -107,10 +107,6 @@ Sides = tuple[dict[str, Estimates], dict[str, Estimates]]
 def rank_changes(pairs: Mapping[str, Sides], scenarios: Sequence[str]) -> pd.DataFrame:
     """Changes of order that choosing every metric's epoch on the test set would bring.
 
-    Args:
-        pairs: By metric, the estimates of both sides.
-        scenarios: Those whose mean orders the models.
-
     Returns:
         One row a metric and model that both sides have without holes: `metric`, `model`, `honest`, `oracle` (values:
         means over scenarios, then seeds), `honest_place`, `oracle_place` (1 is best, equal values share the better

@@ -108,12 +108,7 @@ def collapse_text(panel: Panel, model: str) -> str:
 
 
 def corr_text(panel: Panel, constant: bool) -> str:
-    """Explain why a correlation is 0 by definition; empty if it is computed.
-
-    Args:
-        panel: Panel of predictions.
-        constant: True if some of the predictions behind the number are constant.
-    """
+    """Explain why a correlation is 0 by definition; empty if it is computed."""
     if np.ptp(panel.label) == 0:
         return "all labels are equal, where Corr is 0 by definition"
     within = "" if panel.split_of is None else " within each split"
@@ -192,15 +187,7 @@ def settings_lines(panel: Panel) -> list[str]:
 
 
 def checked_f1(results: ProtocolResults, metric: str, accuracy: Cell, f1: Cell, notes: Notes) -> Cell:
-    """Mark the cell of an F1 if no confusion matrix with its accuracy can have it.
-
-    Args:
-        results: Results with the class counts.
-        metric: Name of the F1, such as `f1_non0`.
-        accuracy: Cell of the accuracy that belongs to it.
-        f1: Cell to mark.
-        notes: Notes that take the footnote.
-    """
+    """Mark the cell of an F1 if no confusion matrix with its accuracy can have it."""
     a, f = accuracy.value, f1.value
     if not isinstance(a, float) or not isinstance(f, float) or np.isnan(a) or np.isnan(f):
         return f1

@@ -91,9 +91,6 @@ _LINE: TypeAdapter[Suggestion | TrainingRecord] = TypeAdapter(
 class Journal:
     """Journal of one search; only one process at a time may hold it.
 
-    Args:
-        path: File of the journal; made when the first line is written.
-
     Raises:
         InputError: with the line that cannot be read.
     """

@@ -70,16 +70,7 @@ def make_batch(
     fixed: bool = False,
     informed: bool = False,
 ) -> Batch:
-    """Make random sequences of which nothing is erased.
-
-    Args:
-        samples: Number of samples.
-        spec: Widths of the inputs.
-        longest: Maximum lengths of text, audio and vision; lengths start at 1.
-        seed: Seed of the samples.
-        fixed: True if all lengths are the maximum.
-        informed: True if the batch has the masks, as for models that declare `mask_informed`.
-    """
+    """Make random sequences of which nothing is erased."""
     generator = torch.Generator().manual_seed(seed)
     parts = []
     for modality, steps in zip(MODALITIES, longest, strict=True):

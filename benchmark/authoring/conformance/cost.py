@@ -62,14 +62,7 @@ class Cost(BaseModel):
 def measure_cost(
     cls: type[SentimentModel], config: ModelConfig, spec: InputSpec = COST_SPEC, seconds: float = 4.0
 ) -> Cost:
-    """Measure the cost on the processor; random numbers of the caller are not used up.
-
-    Args:
-        cls: Class of the model.
-        config: Config of the model.
-        spec: Sizes of the inputs.
-        seconds: Maximum seconds of timing, beyond one step of every kind.
-    """
+    """Measure the cost on the processor; random numbers of the caller are not used up."""
     with contained():
         torch.manual_seed(0)
         model = cls(replace(spec, encoder=StandInLayers(spec.text)) if cls.info.needs_encoder else spec, config)

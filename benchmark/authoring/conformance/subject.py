@@ -48,12 +48,7 @@ class Subject:
     _practised: Mapping[str, Tensor] = field(default_factory=dict, repr=False)
 
     def untouched(self, seed: int = 0, spec: InputSpec | None = None) -> SentimentModel:
-        """Return a new model, as the constructor leaves it.
-
-        Args:
-            seed: Seed of torch's generator when it is built.
-            spec: Sizes other than the subject's.
-        """
+        """Return a new model, as the constructor leaves it."""
         torch.manual_seed(seed)
         return self.cls(with_encoder(self.cls, spec or self.spec), self.config)
 

@@ -63,10 +63,6 @@ def model_name(name: str) -> str:
 def render_model(name: str, year: int | None = None) -> str:
     """Return the text of a new model's file.
 
-    Args:
-        name: Name, as for `new_model`.
-        year: Year of the model; default: this year.
-
     Raises:
         InputError: for a bad name.
     """

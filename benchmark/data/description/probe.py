@@ -59,13 +59,7 @@ def accuracy_metric(scale: Scale) -> str:
 
 
 def probe_modalities(samples: Samples, split: str, scans: Mapping[Modality, StreamScan]) -> list[Answers]:
-    """Probe each modality, and the constant; deterministic.
-
-    Args:
-        samples: The data.
-        split: Named split.
-        scans: Scan of each stream.
-    """
+    """Probe each modality, and the constant; deterministic."""
     codes = samples.splits[split]
     train, test = codes == PARTS["train"], codes == PARTS["test"]
     label = samples.label.astype(np.float64)

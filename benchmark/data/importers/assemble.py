@@ -76,13 +76,7 @@ def clean_id(text: str) -> str:
 
 
 def identifiers(where: str | Callable[[int], str], value: Any, n: int) -> npt.NDArray[np.object_]:
-    """Return n ids of samples or videos, cleaned by `clean_id`; raises InputError for an empty one.
-
-    Args:
-        where: Name of the array, or of an entry, for errors.
-        value: A list or array of n strings.
-        n: Expected number of entries.
-    """
+    """Return n ids of samples or videos, cleaned by `clean_id`; raises InputError for an empty one."""
     name: Callable[[int], str] = (lambda i: f"{where}: entry {i}") if isinstance(where, str) else where
     ids = [clean_id(text) for text in strings(where if isinstance(where, str) else where(0), value, n).tolist()]
     if "" in ids:
@@ -115,9 +109,6 @@ class StreamWriter:
 
     All-zero frames are gaps, as are frames of which cleaning left no value. Exception: with a single feature column, a
     zero may be a measurement and is kept. A sample without frames becomes one frame that is not observed.
-
-    Args:
-        cleaning: Counter of replaced values.
 
     Attributes:
         left_padded: Number of samples whose frames were at the end of the padded array, see `add`.

@@ -31,14 +31,7 @@ _PAUSE = "sp"
 
 
 def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, source: Path) -> Samples:
-    """Read a set of `.csd` files; see `import_file`.
-
-    Args:
-        files: The files and their sha256.
-        name: Name of the data set.
-        options: Split file, roles, label column.
-        source: The folder, or the first of the files.
-    """
+    """Read a set of `.csd` files; see `import_file`."""
     where = str(source)
     with CsdReader() as reader:
         opened = [reader.open(path) for path in sorted(files)]

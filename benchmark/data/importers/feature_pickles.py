@@ -46,12 +46,6 @@ def part_files(folder: Path) -> dict[str, Path]:
 def read_feature_pickles(path: Path, name: str, vocabulary: str | None, sha256_of: Callable[[Path], str]) -> Samples:
     """Read one pickle, or a folder with one for each part; see `import_file`.
 
-    Args:
-        path: The file or folder.
-        name: Name of the data set.
-        vocabulary: Vocabulary of the token ids, if given as an option.
-        sha256_of: Function that returns the sha256 of a file.
-
     Raises:
         InputError: If the layout is unknown, or the content breaks a rule.
     """

@@ -58,11 +58,7 @@ class MappedFile:
 
 
 class LatinText:
-    """UTF-8 text whose characters encode bytes, read as these bytes, piece by piece.
-
-    Args:
-        view: The text's bytes in the file.
-    """
+    """UTF-8 text whose characters encode bytes, read as these bytes, piece by piece."""
 
     def __init__(self, view: memoryview) -> None:
         self._view = view

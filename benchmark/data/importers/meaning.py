@@ -29,13 +29,7 @@ _CHINESE = "bert-base-chinese"
 
 @dataclass(frozen=True)
 class Published:
-    """A published feature file.
-
-    Attributes:
-        title: Title of the file.
-        label_range: Lowest and highest label.
-        vocabulary: Vocabulary of its token ids.
-    """
+    """A published feature file."""
 
     title: str
     label_range: Range

@@ -69,12 +69,6 @@ class _Utterances:
 def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
     """Read lists of utterances; see `import_file`.
 
-    Args:
-        path: The file or folder.
-        content: The list of each part.
-        name: Name of the data set.
-        sha256: Hash of the file, or of the hashes of all files.
-
     Raises:
         InputError: With the part and the entry, for an entry of another form or without words.
     """

@@ -20,10 +20,6 @@ from protocols import MODALITIES, InputError, Modality
 class Part:
     """One part of the pickle.
 
-    Args:
-        where: File and name of the part, for errors.
-        content: Its fields.
-
     Attributes:
         n: Number of samples.
         ids, raw_text: `(n,)`.

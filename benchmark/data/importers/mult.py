@@ -108,14 +108,7 @@ class _Part:
 
 
 def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
-    """Read the content of a pickle of MulT's layout; see `import_file`.
-
-    Args:
-        path: The file or folder.
-        content: The dict of each part.
-        name: Name of the data set.
-        sha256: Hash of the file, or of the hashes of all files.
-    """
+    """Read the content of a pickle of MulT's layout; see `import_file`."""
     parts: dict[str, _Part] = {}
     for part in ("train", "valid", "test"):
         if part not in content:

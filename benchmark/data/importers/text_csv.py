@@ -46,15 +46,7 @@ def read_csv(
     options: ImportOptions,
     labelled: bool = True,
 ) -> Samples:
-    """Read a CSV of texts and labels; see `import_file`.
-
-    Args:
-        path: The file.
-        name: Name of the data set.
-        sha256: Hash of the file.
-        options: Split file, text and label column.
-        labelled: False for new samples: only text and ids are read.
-    """
+    """Read a CSV of texts and labels; see `import_file`."""
     table = _Table(path, options, ("text", "label") if labelled else ("text",))
     n = len(table)
     texts = strings(f"{path}: column text", table.column("text"), n)
@@ -104,13 +96,7 @@ def _streams(path: Path, texts: StringArray) -> tuple[dict[Modality, ModalityStr
 
 
 class _Table:
-    """Cells as text, and the column of each role.
-
-    Attributes:
-        separator: Separator of cells.
-        columns: The header.
-        heads: Columns by role.
-    """
+    """Cells as text, and the column of each role."""
 
     def __init__(self, path: Path, options: ImportOptions, required: Sequence[str]) -> None:
         self.path = path

@@ -126,13 +126,7 @@ def framed_texts(where: str, array: npt.NDArray[Any], vocabulary: str, samples: 
 
 
 def check_lengths(where: str, lengths: IntArray, samples: StringArray) -> None:
-    """Raise InputError for the first of n texts with more than `MOST_TOKENS` content tokens.
-
-    Args:
-        where: Name of the array.
-        lengths: `(n,)` content tokens.
-        samples: `(n,)` ids.
-    """
+    """Raise InputError for the first of n texts with more than `MOST_TOKENS` content tokens."""
     long = np.flatnonzero(lengths > MOST_TOKENS)
     if len(long):
         raise InputError(

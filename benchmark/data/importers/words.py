@@ -26,10 +26,6 @@ def token_stream(where: str, texts: Sequence[str]) -> tuple[ModalityStream, list
     A text without tokens is one `[UNK]` that is not observed. The tokenizer is that of the packaged encoder `minilm`,
     which has the vocabulary of `bert-base-uncased`; no network is used.
 
-    Args:
-        where: Name of the source, for errors.
-        texts: n raw texts.
-
     Raises:
         InputError: If the tokenizer is not installed.
     """

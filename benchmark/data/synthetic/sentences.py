@@ -42,13 +42,7 @@ class Sentence:
 
 
 class Speaker:
-    """Speaker of sentences about one topic.
-
-    Args:
-        topic: One of `TOPICS`.
-        max_length: Longest sentence in words; longer ones are drawn again.
-        random: Source of random numbers; advances.
-    """
+    """Speaker of sentences about one topic."""
 
     def __init__(self, topic: str, max_length: int, random: np.random.Generator) -> None:
         self._nouns = TOPICS[topic]

@@ -73,11 +73,7 @@ def leave_one_out_likelihood(
 ) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
     """Compute the likelihood of each stream without each one of its frames, by the forward-backward algorithm.
 
-    Args:
-        signature: The sensor.
-        coordinates: `(P, 2)` signature coordinates of the frames; not read where not observed.
-        observed: `(P,)` True where the frame is observed.
-        offsets: `(n + 1,)` stream i owns frames `offsets[i]:offsets[i + 1]`.
+    Arguments are those of `stream_likelihood`.
 
     Yields:
         Frames `(m,)`, the stream of each `(m,)`, and the result of `stream_likelihood` for that stream if the frame is

@@ -44,11 +44,6 @@ def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level:
     share test samples: p-values are too small. Such a diagram describes an order; it does not prove one. For a claim
     about two models use `compare`.
 
-    Args:
-        values: Blocks (scenarios, data sets) in rows, models in columns.
-        higher_is_better: Direction of the metric.
-        level: Confidence level, 1 minus the share of false claims.
-
     Raises:
         InputError: for fewer than 3 models or 2 blocks, a value that is not finite, or a model that is listed twice.
     """

@@ -66,13 +66,7 @@ def t_quantile(level: float, df: npt.ArrayLike) -> FloatArray:
 
 
 def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str) -> Quantity:
-    """Evaluate a formula on the curves of models without holes.
-
-    Args:
-        formula: Function of one curve per part.
-        parts: Models with scenarios; a model may occur twice.
-        metric: Name of the metric.
-    """
+    """Evaluate a formula on the curves of models without holes."""
     first = parts[0][0]
     value = float(formula(*(own.curve(metric, wanted) for own, wanted in parts)))
     draws = formula(*(own.drawn_curve(metric, wanted) for own, wanted in parts))

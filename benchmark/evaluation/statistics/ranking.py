@@ -61,12 +61,6 @@ def tied_with_best(
     set is the one best printed value, and the table must say that nothing was told apart. With one video there is no
     best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand.
 
-    Args:
-        estimates: Estimates from one call of `resample`.
-        metric: Name of the metric.
-        scenarios: Scenarios whose mean is compared.
-        level: Confidence level, 1 minus the share of false claims.
-
     Returns:
         Names of models; empty if no model has a value, or with a single video.
     """

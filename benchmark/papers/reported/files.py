@@ -36,9 +36,6 @@ def reported_folder() -> Path:
 def load(folder: Path | None = None) -> pd.DataFrame:
     """Read all published numbers.
 
-    Args:
-        folder: Folder of the CSV files; default: the ones that ship with the suite.
-
     Returns:
         One row per number: the columns of `COLUMNS`, with `value` as float64 in the unit it is printed in (per cent for
         shares), `seeds` as float64 (NaN where unknown); and `printed` (str), `decimals` (int) and `valid` (bool).

@@ -37,13 +37,7 @@ def is_share(metric: str) -> bool:
 
 
 def check_row(row: Mapping[str, str], where: str, sources: set[str]) -> None:
-    """Raise InputError, one line that begins with `where`, for a row that breaks the schema.
-
-    Args:
-        row: Texts by column.
-        where: File and line.
-        sources: Ids in `sources.csv`.
-    """
+    """Raise InputError, one line that begins with `where`, for a row that breaks the schema."""
 
     def wrong(column: str, expected: str) -> InputError:
         return InputError(f"{where}: {column} is '{row[column]}', expected {expected}")

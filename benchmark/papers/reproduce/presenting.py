@@ -71,12 +71,7 @@ def present(
 ) -> Reproduction:
     """Write `reproduced.md`, `reproduced.csv` and the figures of an item; nothing is run.
 
-    Args:
-        setup: Setup from `prepare_item`.
-        root: Folder of the run store.
-        draws: Number of bootstrap draws behind the intervals.
-        formats: Formats of the figures.
-        folder: Folder to write to; default: `root/studies/reproduce-NAME`.
+    The files are in `folder`, by default `root/studies/reproduce-NAME`.
 
     Raises:
         InputError: if a file cannot be written, or the published numbers are damaged.

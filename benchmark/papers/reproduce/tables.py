@@ -67,13 +67,6 @@ def stacked(
     """Make a table with, for every model, its reported numbers, ours with the interval, and the difference.
 
     Models of papers that the suite does not have are below a rule.
-
-    Args:
-        title: Title, one line.
-        heads: Columns of the table.
-        sides: Numbers of the table.
-        caption: Caption below the table.
-        notes: Footnotes about the whole table.
     """
     builder = _Builder(heads, sides)
     keys, metrics = {h.key for h in heads}, {h.metric for h in heads}

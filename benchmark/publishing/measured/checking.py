@@ -34,9 +34,6 @@ def check(folder: Path) -> list[str]:
     Files are also compared with the sha256 of the manifest, runs with their identity and, if the data is
     generated, samples and labels with the generator.
 
-    Args:
-        folder: Folder that `publish` wrote.
-
     Returns:
         One line per difference; empty if there are none.
 

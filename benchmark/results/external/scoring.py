@@ -20,13 +20,7 @@ from protocols import InputError, Protocol
 
 @dataclass(frozen=True, eq=False)
 class ScoringTask:
-    """Samples and protocols to predict.
-
-    Attributes:
-        samples: Test samples.
-        protocols: Protocols whose scenarios are predicted.
-        panel: Results to add the predictions to; None for predictions alone.
-    """
+    """Samples and protocols to predict."""
 
     samples: EvaluationSet
     protocols: tuple[Protocol, ...]
@@ -92,14 +86,8 @@ def score(
 ) -> StudyResults:
     """Evaluate a file of predictions.
 
-    Args:
-        predictions: CSV or parquet file with columns `sample_id`, `scenario`, `seed`, `prediction`.
-        root: Folder of the run store.
-        dataset: See `scoring_task`.
-        protocols: See `scoring_task`.
-        name: Name of the row; default: that of the file.
-        beside: See `scoring_task`.
-        encoder: Text encoder whose tokens the masks were drawn on, for a column `masks_sha256`.
+    `predictions` is a CSV or parquet file with columns `sample_id`, `scenario`, `seed`, `prediction`; `name` is that of
+    the row, by default that of the file. Other arguments are those of `scoring_task` and `read_predictions`.
 
     Raises:
         InputError: for a file with faults, listing all of them.

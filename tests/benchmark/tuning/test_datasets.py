@@ -158,12 +158,12 @@ def test_a_data_set_under_another_name_is_not_trained_on_again(toys: tuple[str, 
 
 @pytest.mark.usefixtures("own_home")
 def test_text_states_of_several_data_sets_are_kept_apart(tiny_encoder: Path, tmp_path: Path) -> None:
-    """Worker processes share the states of both data sets, and come to what a search of each alone comes to."""
+    """A worker process holds the states of both data sets, and comes to what a search of each alone comes to."""
     names = ("said", "written")
     for seed, name in enumerate(names):
         write_store(make_samples(seed=seed, name=name), store_path(name))
     given: dict[str, Any] = {"encoder": {"name": str(tiny_encoder)}}
-    both = tune(tuning(tmp_path, datasets=names, **given), tmp_path / "out", 2, LocalExecutor(2))
+    both = tune(tuning(tmp_path, datasets=names, **given), tmp_path / "out", 2, LocalExecutor(1))
     for name in names:
         alone = tune(tuning(tmp_path, datasets=(name,), **given), tmp_path / "out", 2, Counting())
         for trial, single in zip(both.trials, alone.trials, strict=True):

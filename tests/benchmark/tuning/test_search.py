@@ -105,7 +105,7 @@ def test_an_interrupted_search_comes_to_the_same(tmp_path: Path, stop: int) -> N
 def test_a_killed_search_goes_on_and_worker_processes_come_to_the_same(tmp_path: Path, own_home: Path) -> None:
     arguments = [
         "tune", "toy", "--dataset", "toy", "--plugin", plugin(tmp_path), "--seeds", "2", "--budget", "6",
-        "--epochs", "2", "--workers", "1", "--out", str(tmp_path / "a"),
+        "--epochs", "2", "--executor", "inline", "--out", str(tmp_path / "a"),
     ]  # fmt: skip
     wanted = tuning(tmp_path, optimisation={"epochs": 2})
     journal = plan_tuning(wanted).folder(tmp_path / "a") / "journal.jsonl"
