@@ -50,14 +50,14 @@ class AlmtConfig(ModelConfig):
         "dropout": Interval(0.0, 0.3),
     }
 
-    width: int = Field(default=128, ge=8, multiple_of=8, description="d of all tokens")
-    tokens: int = Field(default=8, ge=1, description="T: tokens a modality is read out as")
-    layers: int = Field(default=1, ge=1, description="depth of each modality's encoder")
-    hyper_layers: int = Field(default=3, ge=1, description="scales of language that guide the hyper-modality")
-    fusion_layers: int = Field(default=2, ge=1, description="depth of the cross-modal Transformer")
-    heads: Heads = Field(default=8, description="heads of attention; must divide the width, for the hyper-modality")
-    head_width: int = Field(default=64, ge=1, description="width of each head in other attention layers")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on each sub-layer's output")
+    width: int = Field(128, ge=8, multiple_of=8, description="d of all tokens")
+    tokens: int = Field(8, ge=1, description="T: tokens a modality is read out as")
+    layers: int = Field(1, ge=1, description="depth of each modality's encoder")
+    hyper_layers: int = Field(3, ge=1, description="scales of language that guide the hyper-modality")
+    fusion_layers: int = Field(2, ge=1, description="depth of the cross-modal Transformer")
+    heads: Heads = Field(8, description="heads of attention; must divide the width, for the hyper-modality")
+    head_width: int = Field(64, ge=1, description="width of each head in other attention layers")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout on each sub-layer's output")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-4, encoder_learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
     )

@@ -48,19 +48,19 @@ class CenetConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    layer: int = Field(default=1, ge=0, description="encoder layer before which the enhancement is applied")
+    layer: int = Field(1, ge=0, description="encoder layer before which the enhancement is applied")
     streams: Literal["clusters", "linear"] = Field(
-        default="clusters",
+        "clusters",
         description="map of a frame to a vector of the encoder's width: the learned embedding of its cluster, as in "
         "the paper, or two linear layers, as in MMSA",
     )
-    clusters: int = Field(default=16, ge=2, description="number of clusters of audio, and of vision")
+    clusters: int = Field(16, ge=2, description="number of clusters of audio, and of vision")
     read_out: Literal["mean", "cls"] = Field(
-        default="mean",
+        "mean",
         description="vector that the sentiment is predicted from: mean of the last states, for a frozen encoder, or "
         "state of the first token, as published, for a fine-tuned one",
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=6e-5,

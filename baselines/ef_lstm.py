@@ -43,9 +43,9 @@ class EfLstmConfig(ModelConfig):
         "dropout": Interval(0.1, 0.5),
     }
 
-    width: int = Field(default=128, ge=1, description="width of the LSTM and of the layer after it")
-    layers: int = Field(default=2, ge=1, description="depth of the LSTM")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout between LSTM layers and in the head")
+    width: int = Field(128, ge=1, description="width of the LSTM and of the layer after it")
+    layers: int = Field(2, ge=1, description="depth of the LSTM")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout between LSTM layers and in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=5e-3,

@@ -67,29 +67,25 @@ class EmtDlfrConfig(ModelConfig):
         "rebuilding_weight": Choice(0.5, 1.0, 2.0),
     }
 
-    width: int = Field(default=128, ge=1, description="d of tokens and steps")
-    layers: int = Field(default=3, ge=1, description="number of promotion layers")
-    heads: int = Field(default=4, ge=1, description="most attention heads: the largest divisor of the width up to this")
-    audio_hidden: int = Field(default=32, ge=1, description="width of the audio's LSTM")
-    audio_width: int = Field(default=16, ge=1, description="width of the audio's utterance vector")
-    vision_hidden: int = Field(default=64, ge=1, description="width of the vision's LSTM")
-    vision_width: int = Field(default=32, ge=1, description="width of the vision's utterance vector")
-    head_hidden: int = Field(default=256, ge=1, description="both hidden widths of the head")
-    context_predictor: int = Field(
-        default=128, ge=1, description="hidden width of SimSiam's predictor of global context"
-    )
-    text_predictor: int = Field(default=256, ge=1, description="hidden width of SimSiam's predictor of text")
-    audio_predictor: int = Field(default=8, ge=1, description="hidden width of SimSiam's predictor of audio")
-    vision_predictor: int = Field(default=16, ge=1, description="hidden width of SimSiam's predictor of vision")
-    attention_dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on attention weights")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout after feed-forwards")
-    head_dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the head's input")
-    attraction_weight: float = Field(
-        default=1.0, ge=0, description="lambda_1: weight of the complete view and of attraction"
-    )
-    rebuilding_weight: float = Field(default=1.0, ge=0, description="lambda_2: weight of rebuilding")
-    vision_rate: float = Field(default=0.1, gt=0, description="factor on the learning rate of the vision's LSTM")
-    audio_decay: float = Field(default=0.01, ge=0, description="weight decay of the audio's LSTM")
+    width: int = Field(128, ge=1, description="d of tokens and steps")
+    layers: int = Field(3, ge=1, description="number of promotion layers")
+    heads: int = Field(4, ge=1, description="most attention heads: the largest divisor of the width up to this")
+    audio_hidden: int = Field(32, ge=1, description="width of the audio's LSTM")
+    audio_width: int = Field(16, ge=1, description="width of the audio's utterance vector")
+    vision_hidden: int = Field(64, ge=1, description="width of the vision's LSTM")
+    vision_width: int = Field(32, ge=1, description="width of the vision's utterance vector")
+    head_hidden: int = Field(256, ge=1, description="both hidden widths of the head")
+    context_predictor: int = Field(128, ge=1, description="hidden width of SimSiam's predictor of global context")
+    text_predictor: int = Field(256, ge=1, description="hidden width of SimSiam's predictor of text")
+    audio_predictor: int = Field(8, ge=1, description="hidden width of SimSiam's predictor of audio")
+    vision_predictor: int = Field(16, ge=1, description="hidden width of SimSiam's predictor of vision")
+    attention_dropout: float = Field(0.3, ge=0, lt=1, description="dropout on attention weights")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout after feed-forwards")
+    head_dropout: float = Field(0.3, ge=0, lt=1, description="dropout on the head's input")
+    attraction_weight: float = Field(1.0, ge=0, description="lambda_1: weight of the complete view and of attraction")
+    rebuilding_weight: float = Field(1.0, ge=0, description="lambda_2: weight of rebuilding")
+    vision_rate: float = Field(0.1, gt=0, description="factor on the learning rate of the vision's LSTM")
+    audio_decay: float = Field(0.01, ge=0, description="weight decay of the audio's LSTM")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=5e-5,

@@ -52,28 +52,24 @@ class LateFusionConfig(ModelConfig):
         "task_loss": Choice("l1", "smooth_l1"),
     }
 
-    width: int = Field(default=128, ge=4, multiple_of=4)
-    stream_layers: int = Field(
-        default=1, ge=0, description="Transformer layers of audio and vision before attention pooling"
-    )
-    heads: int = Field(default=4, ge=1, description="number of attention heads, without events; must divide the width")
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    modality_dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="probability that training sets a modality to zero"
-    )
+    width: int = Field(128, ge=4, multiple_of=4)
+    stream_layers: int = Field(1, ge=0, description="Transformer layers of audio and vision before attention pooling")
+    heads: int = Field(4, ge=1, description="number of attention heads, without events; must divide the width")
+    dropout: float = Field(0.3, ge=0, lt=1)
+    modality_dropout: float = Field(0.2, ge=0, lt=1, description="probability that training sets a modality to zero")
     text_norm: InputNorm = "layer"
     stream_norm: InputNorm = "log"
-    patch: int = Field(default=4, ge=1, description="neighbouring steps of audio and vision joined into one")
+    patch: int = Field(4, ge=1, description="neighbouring steps of audio and vision joined into one")
     events: int = Field(
-        default=0,
+        0,
         ge=0,
         description="kinds of events that replace attention pooling, as in Senti-iFusion; 0: none",
     )
     neighbours: int = Field(
-        default=1, ge=0, description="with events: audio / vision steps on either side whose average is added to a step"
+        1, ge=0, description="with events: audio / vision steps on either side whose average is added to a step"
     )
-    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="with events: dropout on audio / vision")
-    linear: bool = Field(default=True, description="add a linear map to the MLP of the head")
+    event_dropout: float = Field(0.05, ge=0, lt=1, description="with events: dropout on audio / vision")
+    linear: bool = Field(True, description="add a linear map to the MLP of the head")
     task_loss: Literal["l1", "smooth_l1"] = "l1"
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 

@@ -43,12 +43,12 @@ class LfDnnConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=16, ge=1, description="width of the audio subnetwork")
-    text_output: int = Field(default=256, ge=1, description="width of the text's vector")
-    fusion_width: int = Field(default=128, ge=1, description="width of the MLP's layers")
+    width: int = Field(128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(16, ge=1, description="width of the audio subnetwork")
+    text_output: int = Field(256, ge=1, description="width of the text's vector")
+    fusion_width: int = Field(128, ge=1, description="width of the MLP's layers")
     dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks, and on the vectors"
+        0.2, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks, and on the vectors"
     )
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,

@@ -44,10 +44,10 @@ class LmfConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=128, ge=2, description="width of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=16, ge=1, description="width of the audio subnetwork")
-    rank: int = Field(default=3, ge=1, description="number of factors for each modality")
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
+    width: int = Field(128, ge=2, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(16, ge=1, description="width of the audio subnetwork")
+    rank: int = Field(3, ge=1, description="number of factors for each modality")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=5e-3,

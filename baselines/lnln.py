@@ -47,23 +47,19 @@ class LnlnConfig(ModelConfig):
         "reconstruction_weight": Interval(0.02, 1.0, log=True),
     }
 
-    width: int = Field(default=128, ge=8, multiple_of=8)
-    tokens: int = Field(default=8, ge=1, description="number of tokens of each modality")
-    layers: int = Field(
-        default=2, ge=1, description="depth of encoders, completeness check, generator and reconstructors"
-    )
-    hyper_layers: int = Field(default=3, ge=1, description="number of adaptive hyper-modality layers")
-    fusion_layers: int = Field(default=2, ge=1)
-    heads: Heads = Field(default=8, description="number of attention heads; must divide the width")
-    head_width: int = Field(default=64, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
-    patch: int = Field(
-        default=1, ge=1, description="neighbouring audio / vision steps joined into one; the paper joins none"
-    )
-    completeness_weight: float = Field(default=0.9, ge=0)
-    adversarial_weight: float = Field(default=0.8, ge=0)
-    reconstruction_weight: float = Field(default=0.1, ge=0)
-    task_weight: float = Field(default=1.0, ge=0)
+    width: int = Field(128, ge=8, multiple_of=8)
+    tokens: int = Field(8, ge=1, description="number of tokens of each modality")
+    layers: int = Field(2, ge=1, description="depth of encoders, completeness check, generator and reconstructors")
+    hyper_layers: int = Field(3, ge=1, description="number of adaptive hyper-modality layers")
+    fusion_layers: int = Field(2, ge=1)
+    heads: Heads = Field(8, description="number of attention heads; must divide the width")
+    head_width: int = Field(64, ge=1)
+    dropout: float = Field(0.0, ge=0, lt=1)
+    patch: int = Field(1, ge=1, description="neighbouring audio / vision steps joined into one; the paper joins none")
+    completeness_weight: float = Field(0.9, ge=0)
+    adversarial_weight: float = Field(0.8, ge=0)
+    reconstruction_weight: float = Field(0.1, ge=0)
+    task_weight: float = Field(1.0, ge=0)
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-4, encoder_learning_rate=1e-4, weight_decay=1e-4, batch_size=64, epochs=200, patience=20
     )

@@ -48,17 +48,15 @@ class MagBertConfig(ModelConfig):
         "layer": Choice(0, 1, 2),
     }
 
-    layer: int = Field(default=0, ge=0, description="encoder layer before which the gate is applied")
-    beta: float = Field(
-        default=1.0, gt=0, description="longest displacement, as a multiple of the word vector's length"
-    )
-    gate_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout on the shifted words")
+    layer: int = Field(0, ge=0, description="encoder layer before which the gate is applied")
+    beta: float = Field(1.0, gt=0, description="longest displacement, as a multiple of the word vector's length")
+    gate_dropout: float = Field(0.1, ge=0, lt=1, description="dropout on the shifted words")
     read_out: Literal["mean", "cls"] = Field(
-        default="mean",
+        "mean",
         description="vector that the sentiment is predicted from: mean of the last states, for a frozen encoder, or "
         "state of the first token, as published, for a fine-tuned one",
     )
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=1e-5,

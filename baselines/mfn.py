@@ -50,19 +50,19 @@ class MfnConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=256, ge=1, description="width of the LSTMs of text and vision")
-    audio_width: int = Field(default=32, ge=1, description="width of the LSTM of audio")
-    memory: int = Field(default=400, ge=1, description="width of the multi-view gated memory")
-    attention_hidden: int = Field(default=32, ge=1, description="hidden width of the Delta-memory attention")
-    attention_dropout: float = Field(default=0.2, ge=0, lt=1)
-    proposal_hidden: int = Field(default=64, ge=1, description="hidden width of the network that proposes an update")
-    proposal_dropout: float = Field(default=0.0, ge=0, lt=1)
-    retain_hidden: int = Field(default=256, ge=1, description="hidden width of the retain gate")
-    retain_dropout: float = Field(default=0.7, ge=0, lt=1)
-    update_hidden: int = Field(default=32, ge=1, description="hidden width of the update gate")
-    update_dropout: float = Field(default=0.5, ge=0, lt=1)
-    head_hidden: int = Field(default=128, ge=1, description="hidden width of the head")
-    dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout in the head")
+    width: int = Field(256, ge=1, description="width of the LSTMs of text and vision")
+    audio_width: int = Field(32, ge=1, description="width of the LSTM of audio")
+    memory: int = Field(400, ge=1, description="width of the multi-view gated memory")
+    attention_hidden: int = Field(32, ge=1, description="hidden width of the Delta-memory attention")
+    attention_dropout: float = Field(0.2, ge=0, lt=1)
+    proposal_hidden: int = Field(64, ge=1, description="hidden width of the network that proposes an update")
+    proposal_dropout: float = Field(0.0, ge=0, lt=1)
+    retain_hidden: int = Field(256, ge=1, description="hidden width of the retain gate")
+    retain_dropout: float = Field(0.7, ge=0, lt=1)
+    update_hidden: int = Field(32, ge=1, description="hidden width of the update gate")
+    update_dropout: float = Field(0.5, ge=0, lt=1)
+    head_hidden: int = Field(128, ge=1, description="hidden width of the head")
+    dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=2e-3,
         weight_decay=0.0,

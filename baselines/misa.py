@@ -62,14 +62,14 @@ class MisaConfig(ModelConfig):
         "reconstruction_weight": Choice(0.3, 0.7, 1.0),
     }
 
-    width: int = Field(default=128, ge=2, multiple_of=2, description="width of utterance vectors and of their codes")
-    heads: Heads = Field(default=2, description="number of attention heads of the fusion; must divide the width")
-    hidden: int = Field(default=2048, ge=1, description="feed-forward width of the fusion")
-    attention_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout inside the fusing Transformer")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in the head")
-    similarity_weight: float = Field(default=1.0, ge=0, description="alpha: weight of the similarity loss")
-    difference_weight: float = Field(default=0.3, ge=0, description="beta: weight of the difference loss")
-    reconstruction_weight: float = Field(default=1.0, ge=0, description="gamma: weight of the reconstruction loss")
+    width: int = Field(128, ge=2, multiple_of=2, description="width of utterance vectors and of their codes")
+    heads: Heads = Field(2, description="number of attention heads of the fusion; must divide the width")
+    hidden: int = Field(2048, ge=1, description="feed-forward width of the fusion")
+    attention_dropout: float = Field(0.1, ge=0, lt=1, description="dropout inside the fusing Transformer")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout in the head")
+    similarity_weight: float = Field(1.0, ge=0, description="alpha: weight of the similarity loss")
+    difference_weight: float = Field(0.3, ge=0, description="beta: weight of the difference loss")
+    reconstruction_weight: float = Field(1.0, ge=0, description="gamma: weight of the reconstruction loss")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=1e-4,

@@ -63,16 +63,14 @@ class MmimConfig(ModelConfig):
         "bound_weight": Interval(0.03, 0.5, log=True),
     }
 
-    text_vector: TextVector = Field(
-        default="mean", description="vector of the text: mean of its states, or state of [CLS]"
-    )
-    width: int = Field(default=128, ge=1, description="width of the fusion result")
-    audio_width: int = Field(default=16, ge=4, description="width of the audio's vector and of its LSTM's directions")
-    vision_width: int = Field(default=16, ge=4, description="width of the vision's vector and of its LSTM's directions")
-    dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout on the joined vectors")
-    contrastive_weight: float = Field(default=0.1, ge=0, description="alpha: weight of the contrastive prediction")
-    bound_weight: float = Field(default=0.1, ge=0, description="beta: weight of the lower bound")
-    memory: int = Field(default=1, ge=0, description="number of earlier batches used in the estimate of the entropy")
+    text_vector: TextVector = Field("mean", description="vector of the text: mean of its states, or state of [CLS]")
+    width: int = Field(128, ge=1, description="width of the fusion result")
+    audio_width: int = Field(16, ge=4, description="width of the audio's vector and of its LSTM's directions")
+    vision_width: int = Field(16, ge=4, description="width of the vision's vector and of its LSTM's directions")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropout on the joined vectors")
+    contrastive_weight: float = Field(0.1, ge=0, description="alpha: weight of the contrastive prediction")
+    bound_weight: float = Field(0.1, ge=0, description="beta: weight of the lower bound")
+    memory: int = Field(1, ge=0, description="number of earlier batches used in the estimate of the entropy")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=5e-5,

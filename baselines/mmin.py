@@ -57,12 +57,12 @@ class MminConfig(ModelConfig):
         "cycle_weight": Interval(0.1, 8.0, log=True),
     }
 
-    width: int = Field(default=128, ge=2, multiple_of=2, description="width of modality embeddings and of the head")
-    blocks: int = Field(default=5, ge=1, description="residual autoencoders in each cascade")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in the heads and the text's encoder")
-    task_weight: float = Field(default=1.0, ge=0)
-    imagination_weight: float = Field(default=4.0, ge=0, description="weight of the forward imagination")
-    cycle_weight: float = Field(default=2.0, ge=0, description="weight of the backward imagination")
+    width: int = Field(128, ge=2, multiple_of=2, description="width of modality embeddings and of the head")
+    blocks: int = Field(5, ge=1, description="residual autoencoders in each cascade")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout in the heads and the text's encoder")
+    task_weight: float = Field(1.0, ge=0)
+    imagination_weight: float = Field(4.0, ge=0, description="weight of the forward imagination")
+    cycle_weight: float = Field(2.0, ge=0, description="weight of the backward imagination")
     optimisation: Optimisation = Optimisation(
         learning_rate=2e-4, weight_decay=0.0, batch_size=32, epochs=80, patience=20, algorithm="adam", warmup=0.0
     )

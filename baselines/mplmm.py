@@ -65,21 +65,19 @@ class MplmmConfig(ModelConfig):
         "block_dropout": Interval(0.0, 0.3),
     }
 
-    width: int = Field(default=30, ge=2, multiple_of=2, description="d of every modality and of the prompts")
-    layers: int = Field(default=5, ge=1, description="depth of every Transformer")
-    heads: int = Field(default=5, ge=1, description="most attention heads: the largest divisor of the width up to this")
-    prompt_length: int = Field(default=16, ge=1, description="steps of generative and missing-type prompts")
-    prompt_steps: int = Field(
-        default=50, ge=1, description="number of steps of generated modalities and of signal prompts"
-    )
-    dropout: float = Field(default=0.25, ge=0, lt=1, description="dropout on the text and on inputs of Transformers")
+    width: int = Field(30, ge=2, multiple_of=2, description="d of every modality and of the prompts")
+    layers: int = Field(5, ge=1, description="depth of every Transformer")
+    heads: int = Field(5, ge=1, description="most attention heads: the largest divisor of the width up to this")
+    prompt_length: int = Field(16, ge=1, description="steps of generative and missing-type prompts")
+    prompt_steps: int = Field(50, ge=1, description="number of steps of generated modalities and of signal prompts")
+    dropout: float = Field(0.25, ge=0, lt=1, description="dropout on the text and on inputs of Transformers")
     block_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="dropout inside Transformers (attention, ReLU, residuals) and in the head"
+        0.1, ge=0, lt=1, description="dropout inside Transformers (attention, ReLU, residuals) and in the head"
     )
     modality_dropout: float = Field(
-        default=0.7, ge=0, le=1, description="probability that one or two modalities of a training sample are dropped"
+        0.7, ge=0, le=1, description="probability that one or two modalities of a training sample are dropped"
     )
-    pretraining: float = Field(default=0.5, gt=0, lt=1, description="share of the epochs on complete data")
+    pretraining: float = Field(0.5, gt=0, lt=1, description="share of the epochs on complete data")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=0.0,

@@ -60,22 +60,18 @@ class MultConfig(ModelConfig):
         "output_dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=40, ge=1, description="d: width of every modality after its convolution")
-    layers: int = Field(default=4, ge=1, description="D: cross-modal layers")
-    memory_layers: int = Field(
-        default=4, ge=1, description="Transformer layers over the results of the cross-modal ones"
-    )
-    heads: int = Field(
-        default=10, ge=1, description="most attention heads: the largest divisor of the width up to this"
-    )
-    text_kernel: int = Field(default=1, ge=1, description="steps that the text's convolution joins")
-    audio_kernel: int = Field(default=3, ge=1, description="steps that the audio's convolution joins")
-    vision_kernel: int = Field(default=3, ge=1, description="steps that the vision's convolution joins")
-    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on the text's input vectors")
+    width: int = Field(40, ge=1, description="d: width of every modality after its convolution")
+    layers: int = Field(4, ge=1, description="D: cross-modal layers")
+    memory_layers: int = Field(4, ge=1, description="Transformer layers over the results of the cross-modal ones")
+    heads: int = Field(10, ge=1, description="most attention heads: the largest divisor of the width up to this")
+    text_kernel: int = Field(1, ge=1, description="steps that the text's convolution joins")
+    audio_kernel: int = Field(3, ge=1, description="steps that the audio's convolution joins")
+    vision_kernel: int = Field(3, ge=1, description="steps that the vision's convolution joins")
+    text_dropout: float = Field(0.2, ge=0, lt=1, description="dropout on the text's input vectors")
     dropout: float = Field(
-        default=0.2, ge=0, lt=1, description="dropout inside attention blocks; not on weights towards audio and vision"
+        0.2, ge=0, lt=1, description="dropout inside attention blocks; not on weights towards audio and vision"
     )
-    output_dropout: float = Field(default=0.1, ge=0, lt=1, description="dropout in the head")
+    output_dropout: float = Field(0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3, weight_decay=0.0, batch_size=128, epochs=100, patience=20, clip_norm=0.8, algorithm="adam"
     )

@@ -64,21 +64,17 @@ class PRmfConfig(ModelConfig):
         "injection_rate": Choice(0.05, 0.2, 1.0),
     }
 
-    width: int = Field(default=128, ge=8, multiple_of=8, description="d of all tokens")
-    tokens: int = Field(default=8, ge=1, description="number of tokens of each modality")
-    layers: int = Field(default=2, ge=1, description="depth of encoders, autoencoders and reconstructors")
-    injection_layers: int = Field(
-        default=4, ge=1, description="number of injections into the proxy, with the same weights"
-    )
-    heads: int = Field(default=8, ge=1, description="number of attention heads; cross-modal injection has one")
-    head_width: int = Field(default=64, ge=1, description="width of each head")
-    dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout in cross-modal injection and the head")
-    task_weight: float = Field(default=1.0, ge=0, description="weight of the sentiment's error")
-    reconstruction_weight: float = Field(
-        default=0.1, ge=0, description="weight of the reconstruction of complete tokens"
-    )
-    variational_weight: float = Field(default=0.5, ge=0, description="weight of divergences and autoencoders")
-    injection_rate: float = Field(default=0.05, gt=0, description="factor on the learning rate of the injection")
+    width: int = Field(128, ge=8, multiple_of=8, description="d of all tokens")
+    tokens: int = Field(8, ge=1, description="number of tokens of each modality")
+    layers: int = Field(2, ge=1, description="depth of encoders, autoencoders and reconstructors")
+    injection_layers: int = Field(4, ge=1, description="number of injections into the proxy, with the same weights")
+    heads: int = Field(8, ge=1, description="number of attention heads; cross-modal injection has one")
+    head_width: int = Field(64, ge=1, description="width of each head")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout in cross-modal injection and the head")
+    task_weight: float = Field(1.0, ge=0, description="weight of the sentiment's error")
+    reconstruction_weight: float = Field(0.1, ge=0, description="weight of the reconstruction of complete tokens")
+    variational_weight: float = Field(0.5, ge=0, description="weight of divergences and autoencoders")
+    injection_rate: float = Field(0.05, gt=0, description="factor on the learning rate of the injection")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-4, encoder_learning_rate=5e-6, weight_decay=1e-4, batch_size=32, epochs=100, patience=15
     )

@@ -53,27 +53,19 @@ class SelfMmConfig(ModelConfig):
         "text_dropout": Interval(0.0, 0.3),
     }
 
-    text_vector: TextVector = Field(
-        default="mean", description="vector of the text: mean of its states, or state of [CLS]"
-    )
-    width: int = Field(default=128, ge=1, description="width of the multimodal representation")
-    text_width: int = Field(default=32, ge=1, description="width of the text's representation")
-    audio_width: int = Field(default=16, ge=1, description="width of the audio's vector and representation")
-    vision_width: int = Field(default=32, ge=1, description="width of the vision's vector and representation")
-    audio_hidden: int = Field(default=16, ge=1, description="width of the audio's LSTM")
-    vision_hidden: int = Field(default=32, ge=1, description="width of the vision's LSTM")
-    fusion_dropout: float = Field(default=0.0, ge=0, lt=1, description="dropout on the joined vectors")
-    text_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="dropout on the text's vector in the unimodal task"
-    )
-    audio_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="dropout on the audio's vector in the unimodal task"
-    )
-    vision_dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="dropout on the vision's vector in the unimodal task"
-    )
-    audio_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the audio's LSTM")
-    vision_scale: float = Field(default=5.0, gt=0, description="factor on the learning rate of the vision's LSTM")
+    text_vector: TextVector = Field("mean", description="vector of the text: mean of its states, or state of [CLS]")
+    width: int = Field(128, ge=1, description="width of the multimodal representation")
+    text_width: int = Field(32, ge=1, description="width of the text's representation")
+    audio_width: int = Field(16, ge=1, description="width of the audio's vector and representation")
+    vision_width: int = Field(32, ge=1, description="width of the vision's vector and representation")
+    audio_hidden: int = Field(16, ge=1, description="width of the audio's LSTM")
+    vision_hidden: int = Field(32, ge=1, description="width of the vision's LSTM")
+    fusion_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the joined vectors")
+    text_dropout: float = Field(0.1, ge=0, lt=1, description="dropout on the text's vector in the unimodal task")
+    audio_dropout: float = Field(0.1, ge=0, lt=1, description="dropout on the audio's vector in the unimodal task")
+    vision_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the vision's vector in the unimodal task")
+    audio_scale: float = Field(5.0, gt=0, description="factor on the learning rate of the audio's LSTM")
+    vision_scale: float = Field(5.0, gt=0, description="factor on the learning rate of the vision's LSTM")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=5e-5,

@@ -46,12 +46,12 @@ class TfnConfig(ModelConfig):
         "fusion_dropout": Interval(0.1, 0.6),
     }
 
-    width: int = Field(default=128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
-    audio_width: int = Field(default=32, ge=1, description="width of the audio subnetwork")
-    text_output: int = Field(default=32, ge=1, description="width of the text's vector in the product")
-    fusion_width: int = Field(default=64, ge=1, description="width of the layers that read the product")
-    dropout: float = Field(default=0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
-    fusion_dropout: float = Field(default=0.5, ge=0, lt=1, description="dropout on the product")
+    width: int = Field(128, ge=1, description="width of the text's LSTM and of the vision subnetwork")
+    audio_width: int = Field(32, ge=1, description="width of the audio subnetwork")
+    text_output: int = Field(32, ge=1, description="width of the text's vector in the product")
+    fusion_width: int = Field(64, ge=1, description="width of the layers that read the product")
+    dropout: float = Field(0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
+    fusion_dropout: float = Field(0.5, ge=0, lt=1, description="dropout on the product")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         weight_decay=0.0,

@@ -64,30 +64,26 @@ class TfrNetConfig(ModelConfig):
         "vision_weight": Interval(1e-3, 20.0, log=True),
     }
 
-    width: int = Field(default=30, ge=1, description="d: width of every modality after its convolution")
-    layers: int = Field(default=3, ge=1, description="depth of all Transformers")
-    heads: int = Field(default=6, ge=1, description="most attention heads: the largest divisor of the width up to this")
-    text_kernel: int = Field(default=1, ge=1, description="steps that the text's convolution joins")
-    audio_kernel: int = Field(default=5, ge=1, description="steps that the audio's convolution joins")
-    vision_kernel: int = Field(default=3, ge=1, description="steps that the vision's convolution joins")
-    text_hidden: int = Field(default=36, ge=1, description="width of the text's vector and of its recurrent reader")
-    audio_hidden: int = Field(default=20, ge=1, description="width of the audio's vector and of its recurrent reader")
-    vision_hidden: int = Field(default=48, ge=1, description="width of the vision's vector and of its recurrent reader")
-    recurrent_layers: int = Field(default=3, ge=1, description="depth of the recurrent readers")
-    head_hidden: int = Field(default=128, ge=1, description="hidden width of the head")
-    dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout inside Transformers and on the three vectors")
-    text_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on the text's input vectors")
-    attention_dropout: float = Field(default=0.2, ge=0, lt=1, description="dropout on attention weights to the text")
-    audio_attention_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="dropout on attention weights to the audio"
-    )
-    vision_attention_dropout: float = Field(
-        default=0.0, ge=0, lt=1, description="dropout on attention weights to the vision"
-    )
-    text_weight: float = Field(default=5.0, ge=0, description="lambda_t: weight of rebuilding the text")
-    audio_weight: float = Field(default=2.0, ge=0, description="lambda_a: weight of rebuilding the audio")
-    vision_weight: float = Field(default=20.0, ge=0, description="lambda_v: weight of rebuilding the vision")
-    discrepancy_weight: float = Field(default=5.0, ge=0, description="lambda_s: weight of the moment discrepancy")
+    width: int = Field(30, ge=1, description="d: width of every modality after its convolution")
+    layers: int = Field(3, ge=1, description="depth of all Transformers")
+    heads: int = Field(6, ge=1, description="most attention heads: the largest divisor of the width up to this")
+    text_kernel: int = Field(1, ge=1, description="steps that the text's convolution joins")
+    audio_kernel: int = Field(5, ge=1, description="steps that the audio's convolution joins")
+    vision_kernel: int = Field(3, ge=1, description="steps that the vision's convolution joins")
+    text_hidden: int = Field(36, ge=1, description="width of the text's vector and of its recurrent reader")
+    audio_hidden: int = Field(20, ge=1, description="width of the audio's vector and of its recurrent reader")
+    vision_hidden: int = Field(48, ge=1, description="width of the vision's vector and of its recurrent reader")
+    recurrent_layers: int = Field(3, ge=1, description="depth of the recurrent readers")
+    head_hidden: int = Field(128, ge=1, description="hidden width of the head")
+    dropout: float = Field(0.2, ge=0, lt=1, description="dropout inside Transformers and on the three vectors")
+    text_dropout: float = Field(0.2, ge=0, lt=1, description="dropout on the text's input vectors")
+    attention_dropout: float = Field(0.2, ge=0, lt=1, description="dropout on attention weights to the text")
+    audio_attention_dropout: float = Field(0.1, ge=0, lt=1, description="dropout on attention weights to the audio")
+    vision_attention_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on attention weights to the vision")
+    text_weight: float = Field(5.0, ge=0, description="lambda_t: weight of rebuilding the text")
+    audio_weight: float = Field(2.0, ge=0, description="lambda_a: weight of rebuilding the audio")
+    vision_weight: float = Field(20.0, ge=0, description="lambda_v: weight of rebuilding the vision")
+    discrepancy_weight: float = Field(5.0, ge=0, description="lambda_s: weight of the moment discrepancy")
     optimisation: Optimisation = Optimisation(
         learning_rate=1e-3,
         encoder_learning_rate=2e-6,

@@ -39,21 +39,21 @@ class UnimodalConfig(ModelConfig):
         "dropout": Interval(0.0, 0.5),
     }
 
-    width: int = Field(default=128, ge=4, multiple_of=4)
-    layers: int = Field(default=0, ge=0, description="Transformer layers before attention pooling")
-    heads: Heads = Field(default=4, description="number of attention heads; must divide the width")
-    dropout: float = Field(default=0.3, ge=0, lt=1)
+    width: int = Field(128, ge=4, multiple_of=4)
+    layers: int = Field(0, ge=0, description="Transformer layers before attention pooling")
+    heads: Heads = Field(4, description="number of attention heads; must divide the width")
+    dropout: float = Field(0.3, ge=0, lt=1)
     norm: InputNorm = "layer"
-    patch: int = Field(default=1, ge=1, description="number of neighbouring steps joined into one")
+    patch: int = Field(1, ge=1, description="number of neighbouring steps joined into one")
     optimisation: Optimisation = Optimisation(learning_rate=5e-4, weight_decay=1e-2, batch_size=32, epochs=60)
 
 
 class StreamConfig(UnimodalConfig):
     """Sizes for audio or vision: long streams of few features with heavy tails."""
 
-    layers: int = Field(default=1, ge=0, description="Transformer layers before attention pooling")
+    layers: int = Field(1, ge=0, description="Transformer layers before attention pooling")
     norm: InputNorm = "log"
-    patch: int = Field(default=4, ge=1, description="number of neighbouring steps joined into one")
+    patch: int = Field(4, ge=1, description="number of neighbouring steps joined into one")
 
 
 class UnimodalModel(SentimentModel):

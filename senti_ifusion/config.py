@@ -35,96 +35,90 @@ class SentiIFusionConfig(ModelConfig):
     }
 
     # Encoders. READING throughout.
-    width: int = Field(default=96, ge=8, description="d; READING")
-    tokens: int = Field(
-        default=2, ge=2, description="K, tokens of a modality: its mean, and K - 1 event tokens; READING"
-    )
-    heads: int = Field(default=4, ge=1, description="attention heads in every attention layer; READING")
-    text_norm: InputNorm = Field(default="layer", description="normalisation of text states; READING")
-    stream_norm: InputNorm = Field(default="none", description="normalisation of audio and vision; READING")
-    events: int = Field(default=32, ge=1, description="kinds of events that a token reads; READING")
+    width: int = Field(96, ge=8, description="d; READING")
+    tokens: int = Field(2, ge=2, description="K, tokens of a modality: its mean, and K - 1 event tokens; READING")
+    heads: int = Field(4, ge=1, description="attention heads in every attention layer; READING")
+    text_norm: InputNorm = Field("layer", description="normalisation of text states; READING")
+    stream_norm: InputNorm = Field("none", description="normalisation of audio and vision; READING")
+    events: int = Field(32, ge=1, description="kinds of events that a token reads; READING")
     neighbours: int = Field(
-        default=1, ge=0, description="audio / vision steps on either side whose average is added to a step; READING"
+        1, ge=0, description="audio / vision steps on either side whose average is added to a step; READING"
     )
-    event_dropout: float = Field(default=0.05, ge=0, lt=1, description="dropout of audio and vision features; READING")
-    dropout: float = Field(
-        default=0.5, ge=0, lt=1, description="dropout of text features, in sub-layers and in heads; READING"
-    )
+    event_dropout: float = Field(0.05, ge=0, lt=1, description="dropout of audio and vision features; READING")
+    dropout: float = Field(0.5, ge=0, lt=1, description="dropout of text features, in sub-layers and in heads; READING")
 
     # Integrity estimation. KNOWN: it predicts completeness and mitigates the noise of incomplete data.
-    use_integrity: bool = Field(default=True, description="ablation: False treats every modality as complete (I = 1)")
+    use_integrity: bool = Field(True, description="ablation: False treats every modality as complete (I = 1)")
     true_integrity: bool = Field(
-        default=False, description="ablation: True weights by the true integrity, given at test time, not an estimate"
+        False, description="ablation: True weights by the true integrity, given at test time, not an estimate"
     )
-    integrity_hidden: int = Field(default=32, ge=1, description="hidden width of the presence estimator; READING")
-    integrity_weight: float = Field(default=1.0, ge=0, description="weight of the losses of the estimate; READING")
+    integrity_hidden: int = Field(32, ge=1, description="hidden width of the presence estimator; READING")
+    integrity_weight: float = Field(1.0, ge=0, description="weight of the losses of the estimate; READING")
     integrity_dropout: float = Field(
-        default=0.06, ge=0, lt=1, description="probability that training treats a modality as missing; READING"
+        0.06, ge=0, lt=1, description="probability that training treats a modality as missing; READING"
     )
     detach_integrity: bool = Field(
-        default=True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
+        True, description="only the integrity loss trains the estimate, not the losses it weights; READING"
     )
 
     # Integrity-weighted completion. KNOWN: it weights, disentangles shared from private, recovers what is missing.
-    use_completion: bool = Field(default=True, description="ablation: False leaves gaps to the prior")
-    disentanglement: bool = Field(default=True, description="ablation: False drops the consistency and private losses")
-    disentanglement_weight: float = Field(default=0.1, ge=0, description="READING")
+    use_completion: bool = Field(True, description="ablation: False leaves gaps to the prior")
+    disentanglement: bool = Field(True, description="ablation: False drops the consistency and private losses")
+    disentanglement_weight: float = Field(0.1, ge=0, description="READING")
     consistency_temperature: float = Field(
-        default=0.2, gt=0, description="temperature of the contrastive consistency loss; READING"
+        0.2, gt=0, description="temperature of the contrastive consistency loss; READING"
     )
     trust_half: float = Field(
-        default=0.1, gt=0, description="initial h: integrity at which own tokens and proxy weigh about equal; READING"
+        0.1, gt=0, description="initial h: integrity at which own tokens and proxy weigh about equal; READING"
     )
-    detach_donors: bool = Field(default=True, description="the proxy does not train the encoders; READING")
-    donor_temperature: float = Field(default=0.5, gt=0, description="tau of the donor weights; READING")
+    detach_donors: bool = Field(True, description="the proxy does not train the encoders; READING")
+    donor_temperature: float = Field(0.5, gt=0, description="tau of the donor weights; READING")
 
     # Dual-depth validation. KNOWN: feature level and semantic level, training only.
-    feature_validation: bool = Field(default=True, description="ablation: False drops the feature-level loss")
-    semantic_validation: bool = Field(default=True, description="ablation: False drops the semantic-level loss")
-    validate_encoders: bool = Field(default=False, description="True: both losses also train the encoders; READING")
-    feature_weight: float = Field(default=0.5, ge=0, description="READING")
-    semantic_weight: float = Field(default=0.25, ge=0, description="READING")
+    feature_validation: bool = Field(True, description="ablation: False drops the feature-level loss")
+    semantic_validation: bool = Field(True, description="ablation: False drops the semantic-level loss")
+    validate_encoders: bool = Field(False, description="True: both losses also train the encoders; READING")
+    feature_weight: float = Field(0.5, ge=0, description="READING")
+    semantic_weight: float = Field(0.25, ge=0, description="READING")
     alone_weight: float = Field(
-        default=0.3, ge=0, description="weight of the loss of predictions from each modality's own tokens; READING"
+        0.3, ge=0, description="weight of the loss of predictions from each modality's own tokens; READING"
     )
     target_momentum: float = Field(
-        default=0.0, ge=0, lt=1, description="0: targets from the encoder; else from its moving average; READING"
+        0.0, ge=0, lt=1, description="0: targets from the encoder; else from its moving average; READING"
     )
 
     # Integrity-guided adaptive fusion. KNOWN: the dominant modality is chosen by completeness and quality; attention
     # over several scales.
-    adaptive_fusion: bool = Field(default=True, description="ablation: False fuses all modalities with equal weight")
-    dominant: Literal["auto", "text"] = Field(default="auto", description="ablation: 'text' always lets language lead")
+    adaptive_fusion: bool = Field(True, description="ablation: False fuses all modalities with equal weight")
+    dominant: Literal["auto", "text"] = Field("auto", description="ablation: 'text' always lets language lead")
     scales: int = Field(
-        default=3, ge=1, description="successive layers at which the lead queries the other modalities; READING"
+        3, ge=1, description="successive layers at which the lead queries the other modalities; READING"
     )
-    fusion_layers: int = Field(default=1, ge=1, description="depth of the fusion Transformer; READING")
+    fusion_layers: int = Field(1, ge=1, description="depth of the fusion Transformer; READING")
     choice_temperature: float = Field(
-        default=0.5, gt=0, description="tau of the lead, R^(1 / tau): near 0 the dominant modality leads alone; READING"
+        0.5, gt=0, description="tau of the lead, R^(1 / tau): near 0 the dominant modality leads alone; READING"
     )
-    quality_weight: float = Field(default=0.3, ge=0, description="weight of the loss of the quality head; READING")
+    quality_weight: float = Field(0.3, ge=0, description="weight of the loss of the quality head; READING")
     readers: int = Field(
-        default=4, ge=1, description="light heads that predict separately, each from its part of the width; READING"
+        4, ge=1, description="light heads that predict separately, each from its part of the width; READING"
     )
-    reader_hidden: int = Field(default=64, ge=1, description="width inside a light head; READING")
+    reader_hidden: int = Field(64, ge=1, description="width inside a light head; READING")
     fusion_share: float = Field(
-        default=0.3,
+        0.3,
         gt=0,
         le=1,
         description="share of the fusion in the prediction, against the light heads; READING",
     )
-    fusion_weight: float = Field(
-        default=1.0, ge=0, description="weight of the loss of the fusion's own prediction; READING"
-    )
+    fusion_weight: float = Field(1.0, ge=0, description="weight of the loss of the fusion's own prediction; READING")
 
     # Progressive training. KNOWN: two stages.
-    progressive: bool = Field(default=True, description="ablation: False trains everything in one stage")
-    stage1_share: float = Field(default=0.3, gt=0, lt=1, description="share of the epochs in stage 1; READING")
-    stage2_rate: float = Field(default=1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
-    stage2_weight: float = Field(default=0.5, ge=0, description="weight of the stage-1 losses in stage 2; READING")
+    progressive: bool = Field(True, description="ablation: False trains everything in one stage")
+    stage1_share: float = Field(0.3, gt=0, lt=1, description="share of the epochs in stage 1; READING")
+    stage2_rate: float = Field(1.0, ge=0, description="learning rate of stage-1 parts in stage 2; READING")
+    stage2_weight: float = Field(0.5, ge=0, description="weight of the stage-1 losses in stage 2; READING")
 
     # The task. READING.
-    task_loss: Literal["l1", "smooth_l1", "mse"] = Field(default="smooth_l1", description="READING")
+    task_loss: Literal["l1", "smooth_l1", "mse"] = Field("smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
         learning_rate=8e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40, ema_decay=0.98, tolerance=2.0
     )
