@@ -18,22 +18,9 @@ CALIBRATION_COLUMNS = (
     "model", "modality", "bin", "samples", "observed", "estimated", "low", "high", "mae", "spearman", "scenarios",
     "seeds",
 )  # fmt: skip
-CALIBRATION_NUMBERS = (
-    "bin",
-    "samples",
-    "observed",
-    "estimated",
-    "low",
-    "high",
-    "mae",
-    "spearman",
-    "scenarios",
-    "seeds",
-)
 DECAY_COLUMNS = (
     "model", "quantity", "modality", "axis", "x", "order", "scenario", "mean", "low", "high", "seeds", "level", "flag",
 )  # fmt: skip
-DECAY_NUMBERS = ("x", "order", "mean", "low", "high", "seeds", "level")
 _BINS = 10
 _ESTIMATED = [f"integrity_{m}" for m in MODALITIES]
 _OBSERVED = [f"observed_{m}" for m in MODALITIES]

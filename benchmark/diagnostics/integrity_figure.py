@@ -10,20 +10,12 @@ import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from benchmark.diagnostics.integrity_data import (
-    CALIBRATION_COLUMNS,
-    CALIBRATION_NUMBERS,
-    DECAY_COLUMNS,
-    DECAY_NUMBERS,
-    calibration_data,
-    decay_data,
-)
+from benchmark.diagnostics.integrity_data import CALIBRATION_COLUMNS, DECAY_COLUMNS, calibration_data, decay_data
 from benchmark.evaluation.point_values import band_note
 from benchmark.evaluation.shape import ProtocolShape
-from benchmark.figures.axes import axis_label, finish, number_axis
+from benchmark.figures.axes import axis_label, banded_line, finish, legend_line, number_axis
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, FigureSource, Item, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
@@ -37,7 +29,7 @@ from protocols import MODALITIES
 _LIMIT = 4
 
 
-@figure(columns=CALIBRATION_COLUMNS, numbers=CALIBRATION_NUMBERS, maker="calibration_data")
+@figure(columns=CALIBRATION_COLUMNS, maker="calibration_data")
 def plot_calibration(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw estimated against true integrity, a panel per modality.
 
@@ -93,7 +85,7 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     sns.despine(ax=ax)
 
 
-@figure(columns=DECAY_COLUMNS, numbers=DECAY_NUMBERS, maker="decay_data")
+@figure(columns=DECAY_COLUMNS, maker="decay_data")
 def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw the error of the estimates, and the share of samples that each modality leads.
 
@@ -143,8 +135,7 @@ def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[st
     handles: list[Artist] = []
     for modality in MODALITIES:
         look = MODALITY_STYLES[modality]
-        line = Line2D([], [], color=look.colour, marker=look.marker, markersize=4, markeredgecolor="white")
-        handles.append(line if "error" in quantities else Patch(color=look.colour))
+        handles.append(legend_line(look) if "error" in quantities else Patch(color=look.colour))
     draw_legend(sheet, handles, MODALITIES)
     return sheet.figure
 
@@ -154,19 +145,7 @@ def _error(ax: Axes, own: pd.DataFrame) -> None:
         part = own[own["modality"] == modality].sort_values("order")
         look = MODALITY_STYLES[modality]
         x = part["x"].to_numpy(np.float64)
-        ax.fill_between(x, part["low"], part["high"], color=look.colour, alpha=0.18, linewidth=0)
-        ax.plot(
-            x,
-            part["mean"],
-            color=look.colour,
-            marker=look.marker,
-            markersize=4,
-            linewidth=1.2,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            clip_on=False,
-            zorder=4,
-        )
+        banded_line(ax, x, part["mean"], (part["low"], part["high"]), look, alpha=0.18, clip=False)
 
 
 def _areas(ax: Axes, own: pd.DataFrame) -> None:

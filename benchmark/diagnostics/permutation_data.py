@@ -26,10 +26,6 @@ PERMUTATION_COLUMNS = (
     "difference", "difference_low", "difference_high", "p", "p_holm", "change", "as_good", "permutations", "seeds",
     "samples", "videos", "level", "flag",
 )  # fmt: skip
-PERMUTATION_NUMBERS = (
-    "x", "y", "order", "value", "low", "high", "difference", "difference_low", "difference_high", "p", "p_holm",
-    "change", "as_good", "permutations", "seeds", "samples", "videos", "level",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,12 +9,11 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
-from benchmark.diagnostics.permutation_data import GIVEN, OWN, PERMUTATION_COLUMNS, PERMUTATION_NUMBERS, SHUFFLED, TRUE
+from benchmark.diagnostics.permutation_data import GIVEN, OWN, PERMUTATION_COLUMNS, SHUFFLED, TRUE
 from benchmark.diagnostics.placing import along_axes, skipped
 from benchmark.evaluation.metrics import METRICS
-from benchmark.figures.axes import finish, number_axis
+from benchmark.figures.axes import banded_line, finish, legend_line, number_axis
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import Style
 from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
@@ -52,7 +51,6 @@ def plot_permutation(
         lambda table: _draw(table, metric, title, width, note),
         formats,
         columns=PERMUTATION_COLUMNS,
-        numbers=PERMUTATION_NUMBERS,
         maker="permutation_data",
     )
 
@@ -102,7 +100,7 @@ def _draw(data: pd.DataFrame, metric: str, title: str, width: float, note: str) 
         limits = np.array([ax.get_ylim() for ax in group])
         for ax in group:
             ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-    draw_legend(sheet, [_handle(_STYLES[given]) for given in GIVEN], labels)
+    draw_legend(sheet, [legend_line(_STYLES[given]) for given in GIVEN], labels)
     return sheet.figure
 
 
@@ -115,22 +113,4 @@ def _panel(ax: Axes, own: pd.DataFrame, side: str, factor: float) -> None:
         look = _STYLES[given]
         x = part["at"].to_numpy(np.float64)
         low, high, middle = (factor * part[c].to_numpy(np.float64) for c in (*ends, side))
-        ax.fill_between(x, low, high, color=look.colour, alpha=0.10, linewidth=0, zorder=1)
-        ax.plot(
-            x,
-            middle,
-            color=look.colour,
-            linestyle=look.line,
-            marker=look.marker,
-            markersize=3.6,
-            linewidth=1.2,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            zorder=4,
-        )
-
-
-def _handle(look: Style) -> Line2D:
-    return Line2D(
-        [], [], color=look.colour, linestyle=look.line, marker=look.marker, markersize=4, markeredgecolor="white"
-    )
+        banded_line(ax, x, middle, (low, high), look, alpha=0.10, size=3.6)

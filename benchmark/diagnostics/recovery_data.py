@@ -24,9 +24,6 @@ RECOVERY_COLUMNS = (
     "protocol", "scenario", *PLACE, "depth", "modality", "lost", "samples", "left", "completed", "ratio", "low",
     "high", "seeds", "videos", "level", "flag",
 )  # fmt: skip
-RECOVERY_NUMBERS = (
-    "x", "y", "order", "samples", "left", "completed", "ratio", "low", "high", "seeds", "videos", "level",
-)  # fmt: skip
 #: Minimum number of videos for the interval of a ratio.
 FEWEST_VIDEOS = 5
 

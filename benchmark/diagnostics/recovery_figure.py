@@ -9,13 +9,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, NullLocator
 
 from benchmark.diagnostics.placing import along_axes, skipped
-from benchmark.diagnostics.recovery_data import CONSTANT, RECOVERY_COLUMNS, RECOVERY_NUMBERS
+from benchmark.diagnostics.recovery_data import CONSTANT, RECOVERY_COLUMNS
 from benchmark.diagnostics.recovery_table import GOAL, depth_caption, depths_of
-from benchmark.figures.axes import finish, number_axis
+from benchmark.figures.axes import banded_line, finish, legend_line, number_axis
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import MODALITY_STYLES
 from benchmark.figures.writing import FORMATS, TEXT_WIDTH, write_figure
@@ -63,7 +62,6 @@ def plot_recovery(
             lambda table: _draw(table, title, width, note),
             formats,
             columns=RECOVERY_COLUMNS,
-            numbers=RECOVERY_NUMBERS,
             maker="recovery_data",
         )
     ]
@@ -129,11 +127,7 @@ def _draw(data: pd.DataFrame, title: str, width: float, note: str) -> Figure:
         ax.yaxis.set_major_locator(FixedLocator([tick for tick in ticks if low <= tick <= high]))
         ax.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         ax.yaxis.set_minor_locator(NullLocator())
-    handles = [
-        Line2D([], [], color=look.colour, marker=look.marker, markersize=4, markeredgecolor="white")
-        for look in (MODALITY_STYLES[m] for m in MODALITIES)
-    ]
-    draw_legend(sheet, handles, MODALITIES)
+    draw_legend(sheet, [legend_line(MODALITY_STYLES[m]) for m in MODALITIES], MODALITIES)
     return sheet.figure
 
 
@@ -159,15 +153,4 @@ def _panel(ax: Axes, own: pd.DataFrame) -> None:
         part = own[own["modality"] == modality].sort_values("order")
         look = MODALITY_STYLES[modality]
         x = part["at"].to_numpy(np.float64)
-        ax.fill_between(x, part["low"], part["high"], color=look.colour, alpha=0.15, linewidth=0, zorder=1)
-        ax.plot(
-            x,
-            part["ratio"],
-            color=look.colour,
-            marker=look.marker,
-            markersize=4,
-            linewidth=1.2,
-            markeredgecolor="white",
-            markeredgewidth=0.4,
-            zorder=4,
-        )
+        banded_line(ax, x, part["ratio"], (part["low"], part["high"]), look, alpha=0.15)

@@ -16,7 +16,6 @@ from benchmark.words import counted
 PLACE = ("axis", "x", "axis2", "y", "tick", "order")
 VALUE = ("mean", "low", "high", "sd", "seeds", "level", "flag", "mask_informed")
 #: Columns with numbers.
-NUMBERS = ("x", "y", "order", "mean", "low", "high", "sd", "seeds", "level")
 
 
 def point_values(

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+
+from benchmark.figures.style import Style
+
+FloatArray: TypeAlias = npt.NDArray[np.float64]
 
 
 def falls(data: pd.DataFrame) -> bool:
@@ -41,6 +48,40 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 def power_of_ten(value: float) -> str:
     """Format a tick of a logarithmic axis, as `10⁵`: in letters, since figures do not read mathematical text."""
     return f"10{str(round(math.log10(value))).translate(_RAISED)}"
+
+
+def banded_line(
+    ax: Axes,
+    x: FloatArray,
+    middle: npt.ArrayLike,
+    band: tuple[npt.ArrayLike, npt.ArrayLike],
+    look: Style,
+    *,
+    alpha: float,
+    size: float = 4,
+    clip: bool = True,
+) -> None:
+    """Draw a line with markers, and its band from low to high; markers beyond the panel show if it is not clipped."""
+    ax.fill_between(x, *band, color=look.colour, alpha=alpha, linewidth=0, zorder=1)
+    ax.plot(
+        x,
+        middle,
+        color=look.colour,
+        linestyle=look.line,
+        marker=look.marker,
+        markersize=size,
+        linewidth=1.2,
+        markeredgecolor="white",
+        markeredgewidth=0.4,
+        clip_on=clip,
+        zorder=4,
+    )
+
+
+def legend_line(look: Style) -> Line2D:
+    """Return the entry of a line with markers in a legend."""
+    line, marker = look.line, look.marker
+    return Line2D([], [], color=look.colour, linestyle=line, marker=marker, markersize=4, markeredgecolor="white")
 
 
 def finish(ax: Axes, *, values: int = 6) -> None:

@@ -33,7 +33,6 @@ _COLUMNS = (
     "seeds",
     "mask_informed",
 )
-_NUMBERS = ("samples", "share", "accuracy", "seeds")
 #: Names of classes that are not numbers, by metric.
 _NAMES = {
     "acc5_sims": ("negative", "weakly negative", "neutral", "weakly positive", "positive"),
@@ -120,7 +119,7 @@ def confusion_data(
     return table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
 
 
-@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="confusion_data", grid=False)
+@figure(columns=_COLUMNS, maker="confusion_data", grid=False)
 def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw the matrices of the chosen models, best first.
 

@@ -37,7 +37,6 @@ _COLUMNS = (
     "model", "metric", "cost", "cost_value", "mean", "low", "high", "sd", "seeds", "level", "flag", "front",
     "mask_informed",
 )  # fmt: skip
-_NUMBERS = ("cost_value", "mean", "low", "high", "sd", "seeds", "level")
 #: Models drawn as lines, not points: bounds whose cost does not compare.
 _BOUNDS = ("constant", ORACLE)
 
@@ -104,7 +103,7 @@ def _check_costs(data: pd.DataFrame, models: Sequence[str] | None) -> None:
         raise InputError("no model's cost is known, so there is nothing to draw it against; run the models here")
 
 
-@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="cost_data", check=_check_costs)
+@figure(columns=_COLUMNS, maker="cost_data", check=_check_costs)
 def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw a panel per cost, with the Pareto front as a line through framed points."""
     metric = str(data["metric"].iloc[0])

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import NUMBERS, band_note, best_first, labels_of, point_values
+from benchmark.evaluation.point_values import band_note, best_first, labels_of, point_values
 from benchmark.evaluation.protocol_results import shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.axes import axis_label, finish, number_axis
@@ -72,7 +72,7 @@ def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:
         emphasised(list(dict.fromkeys(data["model"].astype(str))), models)
 
 
-@figure(columns=_COLUMNS, numbers=NUMBERS, maker="curve_data", check=_check_models)
+@figure(columns=_COLUMNS, maker="curve_data", check=_check_models)
 def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Curves over the rates of a protocol, a panel per metric and axis."""
     metrics = list(dict.fromkeys(data["metric"].astype(str)))

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import NUMBERS, best_first, labels_of, point_values
+from benchmark.evaluation.point_values import best_first, labels_of, point_values
 from benchmark.evaluation.protocol_results import shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
@@ -48,7 +48,7 @@ def grid_data(
     return point_values(panel, name, [metric], draws=draws, level=level)[list(_COLUMNS)]
 
 
-@figure(columns=_COLUMNS, numbers=NUMBERS, maker="grid_data", grid=False)
+@figure(columns=_COLUMNS, maker="grid_data", grid=False)
 def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw a heat map of each chosen model, best first.
 

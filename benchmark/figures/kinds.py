@@ -2,7 +2,7 @@
 
 A plugin, or an installed distribution through the entry point `sentibench.figures`, adds one in a few lines:
 
->>> @figure(columns=("model", "error"), numbers=("error",), maker="error_data")
+>>> @figure(columns=("model", "error"), maker="error_data")
 ... def plot_errors(data, title, width, models, note):
 ...     return draw_bars(data, title, width)
 >>> @register_figure("errors", shows="absolute errors", nothing="nothing was evaluated")

@@ -23,7 +23,6 @@ from protocols import InputError
 _COLUMNS = (
     "model", "metric", "mean_rank", "groups", "p", "difference", "blocks", "scenarios", "level", "mask_informed",
 )  # fmt: skip
-_NUMBERS = ("mean_rank", "p", "difference", "blocks", "scenarios", "level")
 _ROW = 0.17  # inches a name
 
 
@@ -87,7 +86,7 @@ def _check_ranks(data: pd.DataFrame, models: Sequence[str] | None) -> None:
         raise InputError("no model has a rank; evaluate at least three models under every scenario")
 
 
-@figure(columns=_COLUMNS, numbers=_NUMBERS, maker="rank_data", grid=False, check=_check_ranks)
+@figure(columns=_COLUMNS, maker="rank_data", grid=False, check=_check_ranks)
 def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw the best at the left, with bars over models that cannot be told apart."""
     ranked = data[np.isfinite(data["mean_rank"])].sort_values("mean_rank", kind="stable").reset_index(drop=True)

@@ -76,7 +76,6 @@ def write_figure(
     formats: Sequence[str] = FORMATS,
     *,
     columns: Sequence[str],
-    numbers: Sequence[str],
     maker: str,
     grid: bool = True,
 ) -> list[Path]:
@@ -88,7 +87,6 @@ def write_figure(
         draw: Draws the table as read back.
         formats: Formats of the figure.
         columns: Required columns of the table.
-        numbers: Columns with numbers, in which an empty field is NaN.
         maker: Function that makes such tables, named in error messages.
         grid: True for axes with grid lines.
 
@@ -110,7 +108,8 @@ def write_figure(
     table = beside(stem, "csv")
     replace_file(table, lambda path: data.to_csv(path, index=False, lineterminator="\n"))
     with figure_style(grid=grid):
-        return [table, *save_figure(draw(read_table(table, numbers)), stem, formats)]
+        read = read_table(table, list(data.select_dtypes("number").columns))
+        return [table, *save_figure(draw(read), stem, formats)]
 
 
 class Draw(Protocol):
@@ -125,20 +124,14 @@ class Draw(Protocol):
 
 @dataclass(frozen=True)
 class FigureWriter:
-    """Writer of a table as CSV and, read back from it, its figure; made by `figure`.
+    """Writer of a table as CSV and, read back from it, its figure; made by `figure`. Attributes as in `write_figure`.
 
     Attributes:
-        draw: Function that draws the table.
-        columns: See `write_figure`.
-        numbers: See `write_figure`.
-        maker: See `write_figure`.
-        grid: See `write_figure`.
         check: Function that raises InputError for a table that cannot be drawn, before anything is written.
     """
 
     draw: Draw
     columns: Sequence[str]
-    numbers: Sequence[str]
     maker: str
     grid: bool = True
     check: Callable[[pd.DataFrame, Sequence[str] | None], None] | None = None
@@ -179,7 +172,6 @@ class FigureWriter:
             lambda table: self.draw(table, title, width, models, note),
             formats,
             columns=self.columns,
-            numbers=self.numbers,
             maker=self.maker,
             grid=self.grid,
         )
@@ -188,13 +180,12 @@ class FigureWriter:
 def figure(
     *,
     columns: Sequence[str],
-    numbers: Sequence[str],
     maker: str,
     grid: bool = True,
     check: Callable[[pd.DataFrame, Sequence[str] | None], None] | None = None,
 ) -> Callable[[Draw], FigureWriter]:
     """Return a decorator that turns a function which draws a table into one that writes the table and its figure."""
-    return lambda draw: FigureWriter(draw, columns, numbers, maker, grid, check)
+    return lambda draw: FigureWriter(draw, columns, maker, grid, check)
 
 
 def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:

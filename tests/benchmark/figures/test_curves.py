@@ -14,7 +14,7 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.figures import curves
 from benchmark.figures.axes import number_axis
-from benchmark.figures.curves import NUMBERS, curve_data, plot_curves
+from benchmark.figures.curves import curve_data, plot_curves
 from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
@@ -22,6 +22,8 @@ from benchmark.results.from_runs import protocol_table
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts
+
+NUMBERS = ("x", "order", "mean", "low", "high", "sd", "seeds", "level")
 
 
 @pytest.fixture(scope="module")
