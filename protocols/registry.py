@@ -21,6 +21,7 @@ from protocols.errors import InputError, unknown_name
 from protocols.own_modules import file_of, file_sha256, identity, imported_since, own_modules, package_of
 
 T = TypeVar("T")
+D = TypeVar("D", bound=Callable[..., object])
 
 #: Every registry of this process, for plugin files, which may register items of any kind.
 _REGISTRIES: list[Registry[object]] = []
@@ -82,6 +83,15 @@ class Registry(Generic[T]):
         if known is not None and known != origin:
             raise InputError(f"{self.kind} '{name}' is already registered by {known}; choose another name")
         self._items[name], self._origins[name] = item, origin
+
+    def decorator(self, name: str, item_of: Callable[[D], T]) -> Callable[[D], D]:
+        """Return a decorator that registers, under `name`, what `item_of` makes of a function or class."""
+
+        def decorate(defined: D) -> D:
+            self.add(name, item_of(defined), origin_of(defined))
+            return defined
+
+        return decorate
 
     def get(self, name: str, *, hint: str = "") -> T:
         """Return the item called `name`; raises InputError with the nearest names for an unknown one."""

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from benchmark.data.catalog import store_path
 from benchmark.data.samples import Samples
-from protocols import InputError, Registry, origin_of
+from protocols import InputError, Registry
 
 Maker: TypeAlias = Callable[[], Samples]
 
@@ -29,12 +29,7 @@ def register_dataset(name: str) -> Callable[[Maker], Maker]:
         InputError: For an invalid name, or one that is taken.
     """
     store_path(name)  # names follow the rules of stores
-
-    def decorate(make: Maker) -> Maker:
-        _DATASETS.add(name, make, origin_of(make))
-        return make
-
-    return decorate
+    return _DATASETS.decorator(name, lambda make: make)
 
 
 def registered_datasets() -> dict[str, Maker]:

@@ -22,7 +22,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from protocols import InputError, Registry, origin_of
+from protocols import InputError, Registry
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -168,15 +168,12 @@ def register_metric(
         InputError: for a name that is taken.
     """
     ranges = None if label_ranges is None else tuple(label_ranges)
-
-    def decorate(per_sample: PerSample) -> PerSample:
-        metric = Metric(
+    return _KINDS.decorator(
+        name,
+        lambda per_sample: Metric(
             name, title, higher_is_better, perfect, percent, definition, per_sample, value, usual, ranges, limits
-        )
-        add_metrics([metric], origin_of(per_sample))
-        return per_sample
-
-    return decorate
+        ),
+    )
 
 
 def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:

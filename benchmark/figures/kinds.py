@@ -24,7 +24,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import dataset_title, protocol_names, protocols_called
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, FigureWriter
 from benchmark.files import safe_name
-from protocols import Registry, origin_of
+from protocols import Registry
 
 #: Widths in inches, by name.
 WIDTHS = {"column": COLUMN_WIDTH, "text": TEXT_WIDTH}
@@ -157,7 +157,8 @@ class FigureKind:
     subjects: Callable[[FigureSource], Sequence[Subject]] = _panels
 
 
-_KINDS: Registry[FigureKind] = Registry(
+#: All kinds of figures by name.
+FIGURES: Registry[FigureKind] = Registry(
     "kind of figure",
     "sentibench.figures",
     {
@@ -182,22 +183,7 @@ def register_figure(
     Raises:
         InputError: for a name that is registered already.
     """
-
-    def decorate(items: Items) -> Items:
-        _KINDS.add(name, FigureKind(name, shows, nothing, items, subjects), origin_of(items))
-        return items
-
-    return decorate
-
-
-def figure_kind(name: str) -> FigureKind:
-    """Return the kind called `name`; raises InputError with the nearest names."""
-    return _KINDS.get(name)
-
-
-def figure_kinds() -> dict[str, FigureKind]:
-    """Return all kinds by name, those of this project first."""
-    return _KINDS.all()
+    return FIGURES.decorator(name, lambda items: FigureKind(name, shows, nothing, items, subjects))
 
 
 def protocols_of(panel: Panel, request: FigureRequest) -> list[str]:

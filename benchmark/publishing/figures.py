@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names, protocols_called
-from benchmark.figures.kinds import WIDTHS, FigureKind, FigureRequest, figure_kind, figure_kinds
+from benchmark.figures.kinds import FIGURES, WIDTHS, FigureKind, FigureRequest
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.results.study_results import StudyResults
 from protocols import InputError, parse, unknown_name
@@ -52,7 +52,7 @@ def plot(
             apply (unless it is one of `all`, or not required).
     """
     everything = "all" in kinds
-    wanted = list(figure_kinds().values()) if everything else [figure_kind(name) for name in dict.fromkeys(kinds)]
+    wanted = list(FIGURES.all().values()) if everything else [FIGURES.get(name) for name in dict.fromkeys(kinds)]
     if width not in WIDTHS:
         raise unknown_name("width", width, WIDTHS)
     check_formats(formats)

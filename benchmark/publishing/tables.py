@@ -14,7 +14,7 @@ from benchmark.evaluation.protocol_results import protocols_called
 from benchmark.files import replace_text, safe_name
 from benchmark.papers.reported import published_as
 from benchmark.results.study_results import StudyResults
-from benchmark.tables.kinds import TableSettings, table_kind, table_kinds
+from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
 from protocols import InputError, unknown_name
@@ -62,7 +62,7 @@ class Report:
         """
         known = list(dict.fromkeys(entry.protocol for entry in self.entries))
         wanted = [_protocol(name, known) for name in protocols] or known
-        kinds = [table_kind(name).name for name in dict.fromkeys(names)]
+        kinds = [TABLES.get(name).name for name in dict.fromkeys(names)]
         return [entry for name in kinds for entry in self.entries if entry.name == name and entry.protocol in wanted]
 
     def left_out(self, names: Sequence[str], protocols: Sequence[str] = ()) -> list[str]:
@@ -93,7 +93,7 @@ def report(results: StudyResults, settings: TableSettings | None = None, names: 
     """
     chosen = settings or TableSettings(variants=ABLATION)
     entries, absent = study_tables(results, chosen, names)
-    written = [entry for entry in entries if table_kind(entry.name).written]
+    written = [entry for entry in entries if TABLES.get(entry.name).written]
     return Report(tuple(entries), write_tables(written, results.folder, chosen.metric), absent)
 
 
@@ -101,8 +101,8 @@ def study_tables(
     results: StudyResults, settings: TableSettings, names: Sequence[str] = ()
 ) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
     """Make every table of a study, with reasons for missing ones; writes nothing. See `report` for arguments."""
-    asked = {table_kind(name).name for name in names}
-    kinds = [kind for kind in table_kinds().values() if kind.written or kind.name in asked]
+    asked = {TABLES.get(name).name for name in names}
+    kinds = [kind for kind in TABLES.all().values() if kind.written or kind.name in asked]
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
     known = [name for panel in results.panels for name in metric_names(panel.label_range)]
@@ -165,12 +165,8 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
 def _remove_tables(place: Path) -> None:
     """Remove files that `write_tables` wrote, and folders that are then empty; other files stay."""
     for file in place.iterdir():
-        if any(file.name.startswith(name) for name in table_kinds()) and file.suffix in {
-            ".md",
-            ".csv",
-            ".tex",
-            ".html",
-        }:
+        of_a_table = any(file.name.startswith(name) for name in TABLES.all())
+        if of_a_table and file.suffix in {".md", ".csv", ".tex", ".html"}:
             file.unlink()
     for folder in (place, place.parent):
         if not any(folder.iterdir()):

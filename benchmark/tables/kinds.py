@@ -16,7 +16,7 @@ from typing import TypeAlias
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.tables.table import Table
-from protocols import Registry, origin_of
+from protocols import Registry
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,8 @@ class TableKind:
     written: bool = True
 
 
-_KINDS: Registry[TableKind] = Registry(
+#: All kinds of tables by name.
+TABLES: Registry[TableKind] = Registry(
     "table",
     "sentibench.tables",
     {
@@ -92,19 +93,4 @@ def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written:
     Raises:
         InputError: for a name that is registered already.
     """
-
-    def decorate(make: Make) -> Make:
-        _KINDS.add(name, TableKind(name, shows, make, why_not, written), origin_of(make))
-        return make
-
-    return decorate
-
-
-def table_kind(name: str) -> TableKind:
-    """Return the kind called `name`; raises InputError with the nearest names."""
-    return _KINDS.get(name)
-
-
-def table_kinds() -> dict[str, TableKind]:
-    """Return all kinds by name, those of this project first."""
-    return _KINDS.all()
+    return TABLES.decorator(name, lambda make: TableKind(name, shows, make, why_not, written))

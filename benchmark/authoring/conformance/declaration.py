@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from baselines import Choice, ModelConfig, Stage
-from benchmark.authoring.conformance.check import Check, NotApplicable, Violation, check, require
+from benchmark.authoring.conformance.check import NotApplicable, Violation, check, require
 from benchmark.authoring.conformance.subject import Subject
 from protocols import MODALITIES
 
@@ -143,6 +143,3 @@ def groups(subject: Subject) -> str:
             twice = sorted({names[i] for i in ids if ids.count(i) > 1})
             require(not twice, f"{where}: {len(twice)} parameters in two groups, such as {twice[:1]}")
     return ""
-
-
-CHECKS: tuple[Check, ...] = (name, info, config, search, stages, groups)

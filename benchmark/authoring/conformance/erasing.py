@@ -10,7 +10,7 @@ from torch import Tensor
 
 from baselines import Batch, SentimentModel
 from benchmark.authoring.conformance.batches import with_values
-from benchmark.authoring.conformance.check import Check, check, require
+from benchmark.authoring.conformance.check import check, require
 from benchmark.authoring.conformance.subject import Subject
 from benchmark.data.batches import MaskedPart
 from benchmark.data.corruption import Substitutes
@@ -107,6 +107,3 @@ def _negative_zeros(batch: Batch) -> Batch:
 def _bits(values: Tensor) -> Tensor:
     """Return float32 numbers as they are stored."""
     return values.view(torch.int32)
-
-
-CHECKS: tuple[Check, ...] = (erased,)

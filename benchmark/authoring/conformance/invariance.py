@@ -7,7 +7,7 @@ from torch import Tensor
 
 from baselines import Batch
 from benchmark.authoring.conformance.batches import erased, informed_of, pad, rows, trimmed, with_values
-from benchmark.authoring.conformance.check import Check, NotApplicable, check, require
+from benchmark.authoring.conformance.check import NotApplicable, check, require
 from benchmark.authoring.conformance.subject import Subject
 from protocols import MODALITIES, Modality
 
@@ -135,6 +135,3 @@ def _same(found: Tensor, expected: Tensor, where: str) -> float:
         f"{where}: predictions differ by up to {worst:.2g} (rounding is {TOLERANCE:g})",
     )
     return worst
-
-
-CHECKS: tuple[Check, ...] = (padding, order, company, own_gradient, modalities, masks)

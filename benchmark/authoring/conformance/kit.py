@@ -19,7 +19,10 @@ from protocols import MODALITIES, unknown_name
 
 #: All checks, in the order of tables.
 CHECKS: Mapping[str, Check] = {
-    c.name: c for module in (declaration, predictions, invariance, erasing, state, training) for c in module.CHECKS
+    found.name: found
+    for module in (declaration, predictions, invariance, erasing, state, training)
+    for found in vars(module).values()
+    if isinstance(found, Check)
 }
 #: Last check of a report, that the cost can be measured. Its result is more than a verdict.
 COST = Check("cost", "speed, operations and memory can be measured", lambda subject: "")

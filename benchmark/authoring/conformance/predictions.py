@@ -9,7 +9,7 @@ from torch import Tensor
 
 from baselines import Batch, InputSpec, Prediction, SentimentModel, TrainBatch
 from benchmark.authoring.conformance.batches import erased
-from benchmark.authoring.conformance.check import Check, check, require
+from benchmark.authoring.conformance.check import check, require
 from benchmark.authoring.conformance.subject import Subject, steps, total
 from protocols import MODALITIES, Modality
 
@@ -107,6 +107,3 @@ def _finite_in_training(model: SentimentModel, batch: TrainBatch, where: str) ->
     for step in steps(model):
         value = float(total(model, batch, step).detach())
         require(abs(value) < float("inf"), f"{where}: loss is {value} in stage {step.stage.name}")
-
-
-CHECKS: tuple[Check, ...] = (shapes, missing, short, long, huge)

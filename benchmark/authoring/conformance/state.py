@@ -8,9 +8,9 @@ from torch import Tensor
 
 from baselines import SentimentModel, TrainBatch
 from benchmark.authoring.conformance.batches import copied, on_device
-from benchmark.authoring.conformance.check import Check, NotApplicable, check, require
+from benchmark.authoring.conformance.check import NotApplicable, check, require
 from benchmark.authoring.conformance.isolation import changed, global_state
-from benchmark.authoring.conformance.subject import Subject, practise, steps, total
+from benchmark.authoring.conformance.subject import Subject, early_and_late, practise, steps, total
 from protocols import MODALITIES
 
 
@@ -84,9 +84,8 @@ def process(subject: Subject) -> str:
     before = global_state()
     model = subject.build().train()
     _untouched(before, "building")
-    for epoch in (0, 3):
-        for step in steps(model, epoch=epoch):
-            model.training_loss(subject.train_batch(5), step)
+    for step in early_and_late(model):
+        model.training_loss(subject.train_batch(5), step)
     _untouched(before, "training_loss")
     with torch.no_grad():
         inside = global_state()
@@ -116,9 +115,8 @@ def labels(subject: Subject) -> str:
     """Show labels, masks and complete views without an update: a model of the same tensors predicts the same."""
     batch = subject.train_batch(5, seed=3)
     model = subject.practised().train()
-    for epoch in (0, 3):
-        for step in steps(model, epoch=epoch):
-            model.training_loss(batch, step)
+    for step in early_and_late(model):
+        model.training_loss(batch, step)
     other = subject.untouched(seed=9)
     other.load_state_dict(model.state_dict())
     with torch.no_grad():
@@ -154,9 +152,8 @@ def inputs(subject: Subject) -> str:
     with torch.no_grad():
         model(batch.input)
     model.train()
-    for epoch in (0, 3):
-        for step in steps(model, epoch=epoch):
-            model.training_loss(batch, step)
+    for step in early_and_late(model):
+        model.training_loss(batch, step)
     written = [k for k, v in _contents(batch).items() if not torch.equal(v, before[k])]
     require(not written, f"{', '.join(written)} of the batch changed")
     return ""
@@ -220,17 +217,3 @@ def _contents(batch: TrainBatch) -> dict[str, Tensor]:
 
 def _gap(first: Tensor, second: Tensor) -> float:
     return float((first - second).abs().max()) if first.shape == second.shape else float("nan")
-
-
-CHECKS: tuple[Check, ...] = (
-    repeatable,
-    stateless,
-    seed,
-    process,
-    saving,
-    labels,
-    mode,
-    inputs,
-    inference,
-    device,
-)

@@ -110,6 +110,12 @@ def steps(model: SentimentModel, epochs: int = 4, epoch: int = 0) -> list[Step]:
     ]
 
 
+def early_and_late(model: SentimentModel) -> Iterator[Step]:
+    """Yield the steps of every stage, in its first epoch and in a late one."""
+    for epoch in (0, 3):
+        yield from steps(model, epoch=epoch)
+
+
 def total(model: SentimentModel, batch: TrainBatch, step: Step) -> Tensor:
     """Return the sum of the terms, which training minimises."""
     return torch.stack(list(model.training_loss(batch, step).values())).sum()

@@ -1,7 +1,7 @@
 """Published numbers in one tidy schema: `results/reported/*.csv`, checked as they are read.
 
 Arrays and tables only. `schema` defines the rows, `files` finds and reads them, `points` maps rows to our
-scenarios, `checks` recomputes derived values.
+scenarios, `checks` recognises data sets by their labels.
 
 >>> from benchmark.papers.reported import load
 >>> rows = load()
@@ -9,18 +9,16 @@ scenarios, `checks` recomputes derived values.
 False
 """
 
-from benchmark.papers.reported.checks import CLASS_COUNTS, f1_bounds, metric_title, published_as
+from benchmark.papers.reported.checks import metric_title, published_as
 from benchmark.papers.reported.files import load, load_sources, reported_folder
 from benchmark.papers.reported.points import Aggregate, aggregate_of, plain_scenario, same, wanted_aggregate
 from benchmark.papers.reported.schema import COLUMNS, SOURCE_COLUMNS
 
 __all__ = [
-    "CLASS_COUNTS",
     "COLUMNS",
     "SOURCE_COLUMNS",
     "Aggregate",
     "aggregate_of",
-    "f1_bounds",
     "load",
     "load_sources",
     "metric_title",

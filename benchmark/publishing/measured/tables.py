@@ -5,7 +5,7 @@ from __future__ import annotations
 from benchmark.publishing.tables import csv_text, study_tables
 from benchmark.results.measured import TableChoices
 from benchmark.results.study_results import StudyResults
-from benchmark.tables.kinds import TableSettings, table_kinds
+from benchmark.tables.kinds import TABLES, TableSettings
 from senti_ifusion.variants import ABLATION
 
 
@@ -14,7 +14,7 @@ def render(results: StudyResults, choices: TableChoices) -> dict[str, str]:
     settings = TableSettings(metric=choices.metric, variants=ABLATION, draws=choices.draws, level=choices.level)
     entries, _ = study_tables(results, settings)
     texts = {}
-    for name in table_kinds():
+    for name in TABLES.all():
         own = [entry for entry in entries if entry.name == name]
         if own:
             texts[f"{name}.md"] = "\n".join(entry.table.markdown() for entry in own)

@@ -1,9 +1,9 @@
 """External predictions: read, checked against a data set and its protocols, and put into a panel.
 
->>> from benchmark.results.external import evaluation_set, read_predictions, add_external
+>>> from benchmark.results.external import evaluation_set, inspect_predictions, add_external
 >>> samples = evaluation_set("mosi/official")
->>> mine = read_predictions(Path("predictions.csv"), samples, [get_protocol("intra-random")])
->>> panel = add_external(panel, mine)
+>>> found = inspect_predictions(Path("predictions.csv"), samples, [get_protocol("intra-random")])
+>>> panel = add_external(panel, found.external) if found.external else panel
 
 Rows to predict: `write_template` lists the (sample, scenario) pairs, `sentibench protocols export` writes the
 masks.
@@ -11,7 +11,7 @@ masks.
 
 from benchmark.results.external.columns import COLUMNS
 from benchmark.results.external.joining import add_external, external_panel
-from benchmark.results.external.reading import External, Inspection, inspect_predictions, read_predictions
+from benchmark.results.external.reading import External, Inspection, inspect_predictions
 from benchmark.results.external.samples import EvaluationSet, evaluation_set
 from benchmark.results.external.template import template, write_template
 
@@ -24,7 +24,6 @@ __all__ = [
     "evaluation_set",
     "external_panel",
     "inspect_predictions",
-    "read_predictions",
     "template",
     "write_template",
 ]

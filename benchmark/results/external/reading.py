@@ -57,15 +57,15 @@ class Inspection:
     faults: tuple[str, ...]
 
 
-def read_predictions(
+def inspect_predictions(
     path: Path,
     samples: EvaluationSet,
     protocols: Sequence[Protocol],
     *,
     name: str = "",
     encoder: EncoderConfig | None = None,
-) -> External:
-    """Read and check a file of predictions.
+) -> Inspection:
+    """Read and check a file of predictions, and return every kind of fault.
 
     Args:
         path: CSV or parquet with columns `sample_id`, `scenario` (text or fingerprint), `seed`, `prediction`, and
@@ -75,27 +75,6 @@ def read_predictions(
         name: Name of the row; default: name of the file without its ending. Not for files with a column `model`, unless
             it holds only one.
         encoder: Text encoder whose tokens the masks were drawn on; read only if there is a column `masks_sha256`.
-
-    Raises:
-        InputError: for the first fault, with the number of others; `inspect_predictions` returns all.
-    """
-    found = inspect_predictions(path, samples, protocols, name=name, encoder=encoder)
-    if found.external is None:
-        others = len(found.faults) - 1
-        more = f" (the first of {others + 1} faults; sentibench score names them all)" if others else ""
-        raise InputError(found.faults[0] + more)
-    return found.external
-
-
-def inspect_predictions(
-    path: Path,
-    samples: EvaluationSet,
-    protocols: Sequence[Protocol],
-    *,
-    name: str = "",
-    encoder: EncoderConfig | None = None,
-) -> Inspection:
-    """Read a file as `read_predictions` does, and return every kind of fault.
 
     Raises:
         InputError: if the file cannot be read, or has a missing column or no rows.

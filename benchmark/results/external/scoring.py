@@ -87,7 +87,7 @@ def score(
     """Evaluate a file of predictions.
 
     `predictions` is a CSV or parquet file with columns `sample_id`, `scenario`, `seed`, `prediction`; `name` is that of
-    the row, by default that of the file. Other arguments are those of `scoring_task` and `read_predictions`.
+    the row, by default that of the file. Other arguments are those of `scoring_task` and `inspect_predictions`.
 
     Raises:
         InputError: for a file with faults, listing all of them.

@@ -16,7 +16,7 @@ from benchmark.cli.plot import plot as plot_verb
 from benchmark.diagnostics.integrity_data import calibration_data, decay_data
 from benchmark.diagnostics.integrity_figure import plot_calibration, plot_decay
 from benchmark.figures import kinds
-from benchmark.figures.kinds import figure_kinds
+from benchmark.figures.kinds import FIGURES
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.publishing.figures import plot
 from benchmark.results.opening import open_results
@@ -223,7 +223,7 @@ def test_a_wish_that_cannot_be_met_is_refused_by_name(
 
 
 def test_the_verb_names_every_kind() -> None:
-    assert tuple(figure_kinds()) == cli.KINDS
+    assert tuple(FIGURES.all()) == cli.KINDS
 
 
 PLUGIN = """
@@ -243,6 +243,6 @@ def test_a_plugin_adds_a_figure(made: tuple[Study, Path], tmp_path: Path) -> Non
     try:
         files = plot(open_results(study, root), ("svg",), kinds=("sizes",), protocol="intra-random")
     finally:
-        kinds._KINDS._items.pop("sizes", None)
+        kinds.FIGURES._items.pop("sizes", None)
     assert [file.name.rsplit("-", 1)[1] for file in files] == ["sizes.csv", "sizes.svg"]
     assert "sizes of models" in files[1].read_text()

@@ -23,7 +23,7 @@ from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
 from benchmark.study.study import Study, make_study
 from benchmark.tables import kinds
-from benchmark.tables.kinds import TableSettings, table_kind, table_kinds
+from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.leaderboard import leaderboard_table
 from benchmark.tables.rendering.terminal import show, show_remedies
 from benchmark.tables.table import Cell, Column, Row, Table
@@ -154,12 +154,12 @@ def test_a_folder_that_cannot_be_written_is_one_line(study: Study, tmp_path: Pat
 
 
 @pytest.mark.parametrize("width", [60, 80, 140, 300])
-@pytest.mark.parametrize("name", [kind.name for kind in table_kinds().values() if kind.written])
+@pytest.mark.parametrize("name", [kind.name for kind in TABLES.all().values() if kind.written])
 def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, width: int, name: str) -> None:
     settings = TableSettings(variants={"senti-ifusion": "all", "senti-ifusion-single-stage": "in one stage"}, draws=20)
     protocol = {"subsets": "inter-subsets"}.get(name, "uncertain")
     results = ProtocolResults.of(panel, protocol, draws=20)
-    table = table_kind(name).make(results, settings)
+    table = TABLES.get(name).make(results, settings)
     out = io.StringIO()
     show(table, Console(file=out, width=width), all_columns=True)
     lines = [line for line in out.getvalue().splitlines() if "`" not in line]  # commands stay whole
@@ -210,13 +210,13 @@ def test_struck_cells_and_markup_in_names_are_shown_as_they_stand() -> None:
 def test_every_named_table_can_be_made_or_says_why_not(panel: Panel) -> None:
     settings = TableSettings(draws=20)
     results = ProtocolResults.of(panel, "complete", draws=20)
-    assert tuple(table_kinds()) == cli.TABLES
-    reasons = {name: kind.why_not(results, settings) for name, kind in table_kinds().items()}
+    assert tuple(TABLES.all()) == cli.TABLES
+    reasons = {name: kind.why_not(results, settings) for name, kind in TABLES.all().items()}
     assert [name for name, reason in reasons.items() if not reason] == ["leaderboard", "scenarios", "pairs", "cost"]
     endings = ("run inter-subsets", "run uncertain", "nothing to aggregate", "to its models", "with --optimism")
     assert all(reason.endswith(endings) for reason in reasons.values() if reason)
     with pytest.raises(InputError, match="unknown table 'ladder'"):
-        table_kind("ladder")
+        TABLES.get("ladder")
 
 
 def test_tables_that_do_not_apply_are_left_out_and_said(
@@ -249,7 +249,7 @@ def test_a_plugin_adds_a_table(study: Study, capsys: pytest.CaptureFixture[str],
     try:
         code, out, _ = call(capsys, tmp_path, "--table", "sizes", "--protocol", "complete", "--format", "csv")
     finally:
-        kinds._KINDS._items.pop("sizes", None)
+        kinds.TABLES._items.pop("sizes", None)
     assert code == 0
     assert "synthetic/official,complete,60" in out
     assert list(tmp_path.rglob("sizes-mae.csv"))

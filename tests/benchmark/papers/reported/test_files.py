@@ -6,8 +6,9 @@ import pandas as pd
 import pytest
 
 from baselines import models
-from benchmark.evaluation.metrics import METRICS
-from benchmark.papers.reported import aggregate_of, f1_bounds, load, load_sources, reported_folder
+from benchmark.evaluation.metrics import METRICS, f1_is_possible
+from benchmark.papers.reported import aggregate_of, load, load_sources, reported_folder
+from benchmark.papers.reported.checks import TEST_LABELS
 from benchmark.papers.reported.schema import SELECTIONS, is_share
 
 ROWS = {
@@ -23,6 +24,50 @@ ROWS = {
     "senti-ifusion": 0,
 }
 CENET = ("mosi", "CENET", "acc5")
+
+CELL = ["source", "table", "dataset", "method", "point"]
+
+
+def _counts(dataset: str, suffix: str) -> tuple[int, int]:
+    negative, zero, positive = TEST_LABELS[dataset]
+    return (positive + zero, negative) if suffix == "has0" else (positive, negative)
+
+
+#: (Positive, negative) test samples behind a two-class metric, by data set and suffix.
+CLASS_COUNTS: dict[tuple[str, str], tuple[int, int]] = {
+    (dataset, suffix): _counts(dataset, suffix)
+    for dataset, suffixes in (("mosi", ("has0", "non0")), ("mosei", ("has0", "non0")), ("sims", ("sims",)))
+    for suffix in suffixes
+}
+
+
+def f1_bounds(rows: pd.DataFrame) -> pd.Series:
+    """Return `possible` or `impossible` for every F1 with an accuracy beside it, else empty; indexed as `rows`.
+
+    Rounding is that of the less exact of the two numbers. An area under a curve is divided by the length of its axis,
+    which makes it a mean.
+    """
+    verdict = pd.Series("", index=rows.index, dtype=object)
+    records = rows.to_dict("records")
+    beside = {
+        (*(row[name] for name in CELL), str(row["metric"]).removeprefix("acc2_")): row
+        for row in records
+        if str(row["metric"]).startswith("acc2_")
+    }
+    for i, row in enumerate(records):
+        kind, _, suffix = str(row["metric"]).partition("_")
+        counts = CLASS_COUNTS.get((str(row["dataset"]), suffix))
+        accuracy = beside.get((*(row[name] for name in CELL), suffix))
+        if kind != "f1" or counts is None or accuracy is None:
+            continue
+        whole = 100.0
+        if row["protocol"]:
+            aggregate = aggregate_of(str(row["protocol"]), str(row["point"]))
+            whole *= aggregate.length if aggregate.kind == "auilc" else 1.0
+        rounding = 0.5 * 10.0 ** -min(int(row["decimals"]), int(accuracy["decimals"])) / whole
+        possible = f1_is_possible(float(accuracy["value"]) / whole, float(row["value"]) / whole, counts, rounding)
+        verdict.iloc[i] = "possible" if possible else "impossible"
+    return verdict
 
 
 @pytest.fixture(scope="module")

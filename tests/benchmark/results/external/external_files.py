@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from benchmark.results.external import EvaluationSet, External, template
-from protocols import get_protocol
+from benchmark.results.external import EvaluationSet, External, inspect_predictions, template
+from protocols import InputError, Protocol, get_protocol
 
 DEMO = Path(__file__).parents[4] / "results" / "measured" / "demo"
 PROTOCOLS = (get_protocol("complete"), get_protocol("inter-drop"))
@@ -43,3 +44,11 @@ def change(table: pd.DataFrame, row: int, **values: object) -> pd.DataFrame:
     for name, value in values.items():
         table.loc[row, name] = value
     return table
+
+
+def read_predictions(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol], *, name: str = "") -> External:
+    """The predictions of a file without faults."""
+    found = inspect_predictions(path, samples, protocols, name=name)
+    if found.external is None:
+        raise InputError("\n".join(found.faults))
+    return found.external

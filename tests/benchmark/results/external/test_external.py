@@ -16,11 +16,11 @@ from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.evaluation.metrics import score
 from benchmark.publishing.measured import read_measured
-from benchmark.results.external import EvaluationSet, add_external, evaluation_set, external_panel, read_predictions
+from benchmark.results.external import EvaluationSet, add_external, evaluation_set, external_panel
 from benchmark.results.external.columns import numbers
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import leaderboard
-from tests.benchmark.results.external.external_files import DEMO, PROTOCOLS, filled, same, write
+from tests.benchmark.results.external.external_files import DEMO, PROTOCOLS, filled, read_predictions, same, write
 from tests.samples import make_samples
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from benchmark.results.external import EvaluationSet, external_panel, read_predictions, template, write_template
+from benchmark.results.external import EvaluationSet, external_panel, template, write_template
 from protocols import InputError
 from tests.benchmark.fake_panel import leaderboard
-from tests.benchmark.results.external.external_files import PROTOCOLS, filled, same, write
+from tests.benchmark.results.external.external_files import PROTOCOLS, filled, read_predictions, same, write
 
 
 def test_a_hole_is_named_with_counts_and_has_no_aggregate(toy_set: EvaluationSet, tmp_path: Path) -> None:
