@@ -10,8 +10,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from baselines.interface import (
     Batch,
@@ -22,8 +21,6 @@ from baselines.interface import (
     Prediction,
     SentimentModel,
     Sequences,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.alignment import align_to_text
 from baselines.layers.recurrent import RecurrentEncoder
@@ -46,15 +43,7 @@ class EfLstmConfig(ModelConfig):
     width: int = Field(128, ge=1, description="width of the LSTM and of the layer after it")
     layers: int = Field(2, ge=1, description="depth of the LSTM")
     dropout: float = Field(0.5, ge=0, lt=1, description="dropout between LSTM layers and in the head")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        weight_decay=5e-3,
-        batch_size=32,
-        algorithm="adam",
-        schedule="constant",
-        warmup=0.0,
-        patience=8,
-    )
+    optimisation: Optimisation = Optimisation.adam(learning_rate=1e-3, weight_decay=5e-3, batch_size=32, patience=8)
 
 
 @register(
@@ -98,7 +87,3 @@ class EfLstm(SentimentModel):
         text, audio, vision, length = align_to_text(batch)
         _, last = self.lstm(Sequences(torch.cat([text, audio, vision], dim=-1), length))
         return Prediction(self.head(last).squeeze(-1))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 import torch
+import torch.nn.functional as F
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
@@ -242,6 +243,11 @@ class Optimisation(BaseModel):
         "the lowest by no more than this; 0: the epoch of the lowest",
     )
 
+    @classmethod
+    def adam(cls, **fields: Any) -> Optimisation:
+        """Return settings of Adam at a constant rate without a warm-up, as in papers before AdamW."""
+        return cls(algorithm="adam", schedule="constant", warmup=0.0, **fields)
+
 
 class ModelConfig(BaseModel):
     """Base of every model's config: frozen, unknown fields are refused.
@@ -352,9 +358,12 @@ class SentimentModel(nn.Module, ABC):
         prediction: Prediction = super().__call__(batch)
         return prediction
 
-    @abstractmethod
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Return weighted loss terms by name; their sum is minimised. The history records each term by its name."""
+        """Return weighted loss terms by name, whose sum is minimised; by default the mean absolute error.
+
+        The history records each term by its name.
+        """
+        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
 
     def initialise(self, statistics: TrainingStatistics) -> None:
         """Read statistics of the training part, once, before the first stage. Does nothing by default."""

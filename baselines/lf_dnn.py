@@ -10,8 +10,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from baselines.interface import (
     Batch,
@@ -21,8 +20,6 @@ from baselines.interface import (
     Optimisation,
     Prediction,
     SentimentModel,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.registry import register
@@ -50,15 +47,7 @@ class LfDnnConfig(ModelConfig):
     dropout: float = Field(
         0.2, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks, and on the vectors"
     )
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        weight_decay=1e-2,
-        batch_size=128,
-        algorithm="adam",
-        schedule="constant",
-        warmup=0.0,
-        patience=8,
-    )
+    optimisation: Optimisation = Optimisation.adam(learning_rate=1e-3, weight_decay=1e-2, batch_size=128, patience=8)
 
 
 @register(
@@ -97,7 +86,3 @@ class LfDnn(SentimentModel):
         """Sentiment `(B,)`."""
         vectors = [self.audio(batch.audio), self.vision(batch.vision), self.text(batch.text)]
         return Prediction(self.head(torch.cat(vectors, dim=-1)).squeeze(-1))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

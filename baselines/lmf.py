@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional as F
 
 from baselines.interface import (
     Batch,
@@ -25,8 +23,6 @@ from baselines.interface import (
     Optimisation,
     Prediction,
     SentimentModel,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.layers.tensor_fusion import LowRankFusion
@@ -48,15 +44,7 @@ class LmfConfig(ModelConfig):
     audio_width: int = Field(16, ge=1, description="width of the audio subnetwork")
     rank: int = Field(3, ge=1, description="number of factors for each modality")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        weight_decay=5e-3,
-        batch_size=64,
-        algorithm="adam",
-        schedule="constant",
-        warmup=0.0,
-        patience=8,
-    )
+    optimisation: Optimisation = Optimisation.adam(learning_rate=1e-3, weight_decay=5e-3, batch_size=64, patience=8)
 
 
 @register(
@@ -92,7 +80,3 @@ class Lmf(SentimentModel):
         """Sentiment `(B,)`."""
         vectors = [self.audio(batch.audio), self.vision(batch.vision), self.text(batch.text)]
         return Prediction(self.fusion(vectors).squeeze(-1))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

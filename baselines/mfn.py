@@ -16,7 +16,6 @@ from typing import ClassVar
 import torch
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from baselines.interface import (
     Batch,
@@ -26,8 +25,6 @@ from baselines.interface import (
     Optimisation,
     Prediction,
     SentimentModel,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.alignment import align_to_text
 from baselines.registry import register
@@ -63,15 +60,7 @@ class MfnConfig(ModelConfig):
     update_dropout: float = Field(0.5, ge=0, lt=1)
     head_hidden: int = Field(128, ge=1, description="hidden width of the head")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout in the head")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=2e-3,
-        weight_decay=0.0,
-        batch_size=128,
-        algorithm="adam",
-        schedule="constant",
-        warmup=0.0,
-        patience=8,
-    )
+    optimisation: Optimisation = Optimisation.adam(learning_rate=2e-3, weight_decay=0.0, batch_size=128, patience=8)
 
 
 def _network(width: int, hidden: int, output: int, dropout: float) -> nn.Sequential:
@@ -122,10 +111,6 @@ class Mfn(SentimentModel):
         states, before, after = self._run_cells(streams, length)
         memory = self._remember(torch.cat([before, after], dim=-1), length)
         return Prediction(self.head(torch.cat([states, memory], dim=-1)).squeeze(-1))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
 
     def _run_cells(self, streams: list[Tensor], length: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return hidden states after the last step `(B, H)`, and memories before and after every step `(B, T, H)`."""

@@ -70,16 +70,8 @@ class MisaConfig(ModelConfig):
     similarity_weight: float = Field(1.0, ge=0, description="alpha: weight of the similarity loss")
     difference_weight: float = Field(0.3, ge=0, description="beta: weight of the difference loss")
     reconstruction_weight: float = Field(1.0, ge=0, description="gamma: weight of the reconstruction loss")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        encoder_learning_rate=1e-4,
-        weight_decay=1e-2,
-        batch_size=64,
-        epochs=100,
-        patience=8,
-        warmup=0.0,
-        algorithm="adam",
-        schedule="constant",
+    optimisation: Optimisation = Optimisation.adam(
+        learning_rate=1e-3, encoder_learning_rate=1e-4, weight_decay=1e-2, batch_size=64, epochs=100, patience=8
     )
 
 

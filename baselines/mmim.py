@@ -34,13 +34,12 @@ from baselines.interface import (
     ParameterGroup,
     Prediction,
     SentimentModel,
-    Sequences,
     Stage,
     Step,
     TrainBatch,
 )
 from baselines.layers.contrastive import ConditionalGaussian, ContrastivePrediction, gaussian_entropy
-from baselines.layers.recurrent import RecurrentEncoder
+from baselines.layers.recurrent import LastState
 from baselines.layers.text_vector import TextVector, check_text_vector, text_vector
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
@@ -71,32 +70,9 @@ class MmimConfig(ModelConfig):
     contrastive_weight: float = Field(0.1, ge=0, description="alpha: weight of the contrastive prediction")
     bound_weight: float = Field(0.1, ge=0, description="beta: weight of the lower bound")
     memory: int = Field(1, ge=0, description="number of earlier batches used in the estimate of the entropy")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        encoder_learning_rate=5e-5,
-        weight_decay=1e-4,
-        batch_size=32,
-        epochs=40,
-        patience=10,
-        warmup=0.0,
-        algorithm="adam",
-        schedule="constant",
+    optimisation: Optimisation = Optimisation.adam(
+        learning_rate=1e-3, encoder_learning_rate=5e-5, weight_decay=1e-4, batch_size=32, epochs=40, patience=10
     )
-
-
-class RecurrentVector(nn.Module):
-    """The final states of a bidirectional LSTM, mapped to its width: `(B, T, D)` to `(B, width)`."""
-
-    def __init__(self, input_width: int, width: int) -> None:
-        super().__init__()
-        self.reader = RecurrentEncoder(input_width, width, bidirectional=True)
-        self.output = nn.Linear(2 * width, width)
-
-    def forward(self, sequences: Sequences) -> Tensor:
-        """Read the valid steps."""
-        _, last = self.reader(sequences)
-        result: Tensor = self.output(last)
-        return result
 
 
 class ClassEntropy(nn.Module):
@@ -168,7 +144,8 @@ class Mmim(SentimentModel):
         super().__init__(spec, config)
         check_text_vector(spec, config.text_vector)
         widths: dict[Modality, int] = {"text": spec.text, "audio": config.audio_width, "vision": config.vision_width}
-        self.readers = nn.ModuleDict({m: RecurrentVector(spec.width(m), widths[m]) for m in PREDICTED})
+        readers = {m: LastState(spec.width(m), widths[m], widths[m], bidirectional=True) for m in PREDICTED}
+        self.readers = nn.ModuleDict(readers)
         self.fusion = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(sum(widths.values()), config.width),

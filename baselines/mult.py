@@ -19,8 +19,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from baselines.interface import (
     MODALITIES,
@@ -32,8 +31,6 @@ from baselines.interface import (
     Prediction,
     SentimentModel,
     Sequences,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.cross_modal import (
     CrossModalTransformer,
@@ -150,7 +147,3 @@ class Mult(SentimentModel):
         ]
         joint = torch.cat(last, dim=-1)
         return Prediction(self.head(joint + self.residual(joint)).squeeze(-1))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error, as in the official code."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

@@ -25,13 +25,12 @@ from baselines.interface import (
     ParameterGroup,
     Prediction,
     SentimentModel,
-    Sequences,
     Stage,
     Step,
     TrainBatch,
     TrainingStatistics,
 )
-from baselines.layers.recurrent import RecurrentEncoder
+from baselines.layers.recurrent import LastState
 from baselines.layers.text_vector import TextVector, check_text_vector, text_vector
 from baselines.layers.unimodal_labels import TaskHead, TaskOutput, UnimodalLabels, multitask_losses
 from baselines.registry import register
@@ -66,32 +65,9 @@ class SelfMmConfig(ModelConfig):
     vision_dropout: float = Field(0.0, ge=0, lt=1, description="dropout on the vision's vector in the unimodal task")
     audio_scale: float = Field(5.0, gt=0, description="factor on the learning rate of the audio's LSTM")
     vision_scale: float = Field(5.0, gt=0, description="factor on the learning rate of the vision's LSTM")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        encoder_learning_rate=5e-5,
-        weight_decay=1e-3,
-        batch_size=64,
-        epochs=100,
-        patience=8,
-        warmup=0.0,
-        algorithm="adam",
-        schedule="constant",
+    optimisation: Optimisation = Optimisation.adam(
+        learning_rate=1e-3, encoder_learning_rate=5e-5, weight_decay=1e-3, batch_size=64, epochs=100, patience=8
     )
-
-
-class LastState(nn.Module):
-    """Final state of an LSTM, mapped to a given width."""
-
-    def __init__(self, input_width: int, hidden: int, width: int) -> None:
-        super().__init__()
-        self.reader = RecurrentEncoder(input_width, hidden)
-        self.output = nn.Linear(hidden, width)
-
-    def forward(self, sequences: Sequences) -> Tensor:
-        """Return `(B, width)` from `(B, T, D)`."""
-        _, last = self.reader(sequences)
-        result: Tensor = self.output(last)
-        return result
 
 
 @register(

@@ -86,16 +86,8 @@ class TetfnConfig(ModelConfig):
     vision_scale: float = Field(1.0, gt=0, description="factor on the learning rate of the vision's reader")
     audio_decay: float = Field(0.01, ge=0, description="weight decay of the audio's reader")
     vision_decay: float = Field(0.0, ge=0, description="weight decay of the vision's reader")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=3e-4,
-        encoder_learning_rate=3e-5,
-        weight_decay=0.01,
-        batch_size=64,
-        epochs=100,
-        patience=8,
-        warmup=0.0,
-        algorithm="adam",
-        schedule="constant",
+    optimisation: Optimisation = Optimisation.adam(
+        learning_rate=3e-4, encoder_learning_rate=3e-5, weight_decay=0.01, batch_size=64, epochs=100, patience=8
     )
 
 

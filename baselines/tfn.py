@@ -11,8 +11,7 @@ from typing import ClassVar
 
 import torch
 from pydantic import Field
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import nn
 
 from baselines.interface import (
     Batch,
@@ -22,8 +21,6 @@ from baselines.interface import (
     Optimisation,
     Prediction,
     SentimentModel,
-    Step,
-    TrainBatch,
 )
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.layers.tensor_fusion import tensor_fusion
@@ -52,15 +49,7 @@ class TfnConfig(ModelConfig):
     fusion_width: int = Field(64, ge=1, description="width of the layers that read the product")
     dropout: float = Field(0.3, ge=0, lt=1, description="dropout on the inputs of audio and vision subnetworks")
     fusion_dropout: float = Field(0.5, ge=0, lt=1, description="dropout on the product")
-    optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        weight_decay=0.0,
-        batch_size=32,
-        algorithm="adam",
-        schedule="constant",
-        warmup=0.0,
-        patience=8,
-    )
+    optimisation: Optimisation = Optimisation.adam(learning_rate=1e-3, weight_decay=0.0, batch_size=32, patience=8)
 
 
 @register(
@@ -105,7 +94,3 @@ class Tfn(SentimentModel):
         product = tensor_fusion([self.audio(batch.audio), self.vision(batch.vision), self.text(batch.text)])
         low, high = self.spec.label_range
         return Prediction(low + (high - low) * torch.sigmoid(self.head(product).squeeze(-1)))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """Mean absolute error."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional as F
 
 from baselines.interface import (
     Batch,
@@ -18,8 +16,6 @@ from baselines.interface import (
     Optimisation,
     Prediction,
     SentimentModel,
-    Step,
-    TrainBatch,
     TrainingStatistics,
 )
 from baselines.layers.heads import Heads
@@ -81,10 +77,6 @@ class UnimodalModel(SentimentModel):
     def forward(self, batch: Batch) -> Prediction:
         """Predict sentiment `(B,)` from this model's modality."""
         return Prediction(self.head(self.encoder(batch[self.modality])))
-
-    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
-        """L1 loss, since checkpoints are selected by MAE."""
-        return {"task": F.l1_loss(self(batch.input).sentiment, batch.label)}
 
 
 def _info(modality: Modality) -> ModelInfo:

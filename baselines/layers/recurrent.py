@@ -58,3 +58,18 @@ class RecurrentEncoder(nn.Module):
         states, _ = pad_packed_sequence(output, batch_first=True, total_length=sequences.values.shape[1])
         last: Tensor = hidden[0] if isinstance(hidden, tuple) else hidden
         return states, torch.cat(list(last[-self.directions :]), dim=-1)
+
+
+class LastState(nn.Module):
+    """Final state of an LSTM, of both directions if it is bidirectional, mapped to a width: `(B, T, D)` to `(B, d)`."""
+
+    def __init__(self, input_width: int, hidden: int, width: int, *, bidirectional: bool = False) -> None:
+        super().__init__()
+        self.reader = RecurrentEncoder(input_width, hidden, bidirectional=bidirectional)
+        self.output = nn.Linear(self.reader.width, width)
+
+    def forward(self, sequences: Sequences) -> Tensor:
+        """Read the valid steps."""
+        _, last = self.reader(sequences)
+        result: Tensor = self.output(last)
+        return result
