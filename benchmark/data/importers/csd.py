@@ -7,13 +7,13 @@ token ids.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 
 from benchmark.data.features import Cleaning, clean, unusable
-from benchmark.data.importers.assemble import strings
+from benchmark.data.importers.assemble import absent_stream, strings
 from benchmark.data.importers.csd_files import CsdFile, CsdReader
 from benchmark.data.importers.csd_fit import Spans, check_fit
 from benchmark.data.importers.csd_roles import assign_roles
@@ -69,6 +69,7 @@ def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, sourc
     ids = np.array(segments.ids, dtype=object)
     videos = np.array(segments.videos, dtype=object)
     splits, split_notes = choose_split(where, ids, videos, options.split)
+    sums = [files[file.path] for _, file in sorted(roles.items())]
     return Samples(
         name=name,
         ids=ids,
@@ -79,7 +80,7 @@ def read_csd(files: Mapping[Path, str], name: str, options: ImportOptions, sourc
         splits=splits,
         provenance=Provenance(
             source=source.name,
-            source_sha256=_joint_sha256([files[file.path] for _, file in sorted(roles.items())]),
+            source_sha256=hashlib.sha256("\n".join(sums).encode()).hexdigest(),
             layout="csd",
             label_range=UNDECLARED,
             cleaning={m: c.counts() for m, c in cleaning.items()},
@@ -99,10 +100,9 @@ def _values(
     words: Spans | None,
 ) -> ModalityStream:
     """Make the stream of a modality; a segment without frames is one position that is not observed."""
-    n = len(segments.ids)
     if file is None:
         notes.append(f"{modality}: no file, missing in every sample")
-        return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))
+        return absent_stream(len(segments.ids))
     placed = place(reader, file, segments)
     check_fit("vectors" if modality == "text" else modality, file, placed, segments, words, notes)
     scratch = RowScratch(next(iter(file.entries.values())).width)
@@ -140,7 +140,3 @@ def _texts(reader: CsdReader, file: CsdFile, segments: Segments, notes: list[str
         notes.append(f"{pauses} pauses ('{_PAUSE}') were taken out of the text")
     plain: list[str] = strings(f"{file.path}: words", np.array(texts, dtype=object), len(texts)).tolist()
     return plain, placed.spans
-
-
-def _joint_sha256(parts: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()

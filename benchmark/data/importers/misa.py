@@ -14,7 +14,6 @@ from the words, as for a CSV; models that need audio and vision by words align t
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +24,10 @@ import numpy.typing as npt
 
 from benchmark.data.features import Cleaning, unusable
 from benchmark.data.importers.assemble import StreamWriter, identifiers, numbers, strings
-from benchmark.data.importers.meaning import UNDECLARED
-from benchmark.data.importers.mmsa_part import unique_ids
+from benchmark.data.importers.mmsa_part import join_parts, note_gaps, unique_ids
+from benchmark.data.importers.videos import numbered
 from benchmark.data.importers.words import token_stream
-from benchmark.data.samples import PARTS, FloatArray, Provenance, Samples, StringArray
+from benchmark.data.samples import FloatArray, ModalityStream, Samples, StringArray
 from protocols import InputError, Modality
 
 #: Mark of a pause by the aligner of the CMU-MultimodalSDK.
@@ -80,19 +79,16 @@ def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
         parts[part] = _part(path, part, content[part], notes)
     if any(p.emotions for p in parts.values()):
         notes.append(f"labels have {_MOSEI} columns, as MOSEI's: the first is sentiment, the others were left out")
-    ids, video_ids = unique_ids(path, parts, notes)
-    raw_text = np.concatenate([p.raw_text for p in parts.values()])
-    text, text_notes = token_stream(str(path), raw_text.tolist())
-    cleaning: dict[Modality, Cleaning] = {m: Cleaning() for m in _FRAMES}
-    streams = {"text": text}
+    ids = unique_ids(path, parts, notes)
+    text, text_notes = token_stream(str(path), [text for p in parts.values() for text in p.raw_text.tolist()])
+    cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
+    streams: dict[Modality, ModalityStream] = {"text": text}
     for modality in _FRAMES:
         writer = StreamWriter(cleaning[modality])
         arrays = [array for p in parts.values() for array in p.frames[modality]]
-        _write(f"{path}: {modality}", writer, arrays, ids)
-        stream = streams[modality] = writer.stream()
-        gaps = int((~stream.observed).sum())
-        if gaps:
-            notes.append(f"{modality}: {gaps} positions are gaps (all-zero frames, or never recorded)")
+        _write(f"{path}: {modality}", writer, arrays, ids[0])
+        streams[modality] = writer.stream()
+        note_gaps(modality, streams[modality], notes)
         if _standardised(arrays):
             notes.append(
                 f"{modality}: each utterance was standardised separately, as in MISA's code: the level is lost, and an "
@@ -105,23 +101,8 @@ def read_misa(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
         for words, frames in zip(p.words, p.frames[m], strict=True)
     )
     notes.append("audio and vision have one row for each word" if not apart else "audio and vision have separate rates")
-    return Samples(
-        name=name,
-        ids=ids,
-        video_ids=video_ids,
-        raw_text=raw_text,
-        label=np.concatenate([p.label for p in parts.values()]),
-        streams={m: streams[m] for m in ("text", "audio", "vision")},
-        splits={"official": np.concatenate([np.full(len(p.ids), PARTS[k], np.uint8) for k, p in parts.items()])},
-        provenance=Provenance(
-            source=path.name,
-            source_sha256=sha256,
-            layout="misa",
-            label_range=UNDECLARED,
-            cleaning={m: cleaning[m].counts() for m in ("audio", "vision")},
-            notes=(*notes, *text_notes),
-        ),
-    )
+    notes += text_notes
+    return join_parts(path, parts, ids, streams, cleaning, notes, name=name, sha256=sha256, layout="misa")
 
 
 def _part(path: Path, part: str, entries: Any, notes: list[str]) -> _Utterances:
@@ -247,19 +228,14 @@ def _standardised(arrays: Sequence[npt.NDArray[Any]]) -> bool:
 
 def _numbered(where: str, ids: StringArray, notes: list[str]) -> StringArray:
     """Return ids; if ids repeat, as in MMIM's files of MOSEI, they are of videos, and utterances are numbered."""
-    times = Counter(ids.tolist())
-    if max(times.values()) == 1:
+    distinct = len(set(ids.tolist()))
+    if distinct == len(ids):
         return ids
-    seen: Counter[str] = Counter()
-    result = []
-    for sample in ids.tolist():
-        result.append(f"{sample}[{seen[sample]}]")
-        seen[sample] += 1
     notes.append(
-        f"{where.rpartition(': ')[2]}: {len(ids)} utterances have {len(times)} ids, which seem to be videos; "
+        f"{where.rpartition(': ')[2]}: {len(ids)} utterances have {distinct} ids, which seem to be videos; "
         "utterances were numbered"
     )
-    return np.array(result, dtype=object)
+    return numbered(ids)
 
 
 def _plain(value: Any) -> Any:

@@ -29,9 +29,9 @@ import numpy as np
 
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import StreamWriter, filled_frames, filled_span
-from benchmark.data.importers.meaning import OFFICIAL, UNDECLARED, choose_vocabulary
-from benchmark.data.importers.mmsa_part import Part, join_tokens, unique_ids
-from benchmark.data.samples import PARTS, BoolArray, IntArray, ModalityStream, Provenance, Samples
+from benchmark.data.importers.meaning import OFFICIAL, choose_vocabulary
+from benchmark.data.importers.mmsa_part import Part, join_parts, join_tokens, note_gaps, unique_ids
+from benchmark.data.samples import BoolArray, IntArray, ModalityStream, Samples
 from protocols import InputError, Modality
 
 _UNIMODAL: dict[str, Modality] = {"T": "text", "A": "audio", "V": "vision"}
@@ -50,33 +50,27 @@ def read_mmsa(path: Path, content: Any, name: str, sha256: str, vocabulary: str 
         for key, m in _UNIMODAL.items()
         if all(f"regression_labels_{key}" in p.content for p in parts.values())
     }
-    raw_text = np.concatenate([p.raw_text for p in parts.values()])
-    known, note = choose_vocabulary(str(path), vocabulary, None, sha256, raw_text.tolist())
+    texts = [text for p in parts.values() for text in p.raw_text.tolist()]
+    known, note = choose_vocabulary(str(path), vocabulary, None, sha256, texts)
     notes.append(note)
     text = join_tokens([p.tokens(known) for p in parts.values()], known)
     notes += [f"text, {part}: {said}" for part, p in parts.items() for said in p.notes]
     cleaning: dict[Modality, Cleaning] = {"audio": Cleaning(), "vision": Cleaning()}
     steps = [p.steps() for p in parts.values()]
     frames = _frames(parts, cleaning, notes)
-    ids, video_ids = unique_ids(path, parts, notes)
-    return Samples(
+    ids = unique_ids(path, parts, notes)
+    return join_parts(
+        path,
+        parts,
+        ids,
+        {"text": text, **frames},
+        cleaning,
+        notes,
         name=name,
-        ids=ids,
-        video_ids=video_ids,
-        raw_text=raw_text,
-        label=np.concatenate([p.labels("regression_labels") for p in parts.values()]),
-        streams={"text": text, **frames},
-        splits={"official": np.concatenate([np.full(p.n, PARTS[part], np.uint8) for part, p in parts.items()])},
-        provenance=Provenance(
-            source=path.name,
-            source_sha256=sha256,
-            layout="mmsa",
-            label_range=UNDECLARED,
-            cleaning={m: c.counts() for m, c in cleaning.items()},
-            notes=tuple(notes),
-            steps={m: n for m, n in steps[0].items() if all(other.get(m) == n for other in steps)},
-        ),
-        unimodal_labels=unimodal,
+        sha256=sha256,
+        layout="mmsa",
+        steps={m: n for m, n in steps[0].items() if all(other.get(m) == n for other in steps)},
+        unimodal=unimodal,
     )
 
 
@@ -132,9 +126,7 @@ def _frames(
             )
         if writer.beyond:
             notes.append(f"{modality}: {writer.beyond} samples have frames outside their length, which were left out")
-        gaps = int((~stream.observed).sum())
-        if gaps:
-            notes.append(f"{modality}: {gaps} positions are gaps (all-zero frames, or never recorded)")
+        note_gaps(modality, stream, notes)
     return streams
 
 

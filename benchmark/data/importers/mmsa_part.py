@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import identifiers, number_source, numbers, strings, whole_numbers
 from benchmark.data.importers.blocks import Source
+from benchmark.data.importers.meaning import UNDECLARED
 from benchmark.data.importers.token_check import UNK, framed_texts
 from benchmark.data.importers.videos import recognise_videos
-from benchmark.data.samples import FloatArray, IntArray, ModalityStream, StringArray
+from benchmark.data.samples import PARTS, FloatArray, IntArray, ModalityStream, Provenance, Samples, StringArray
 from protocols import MODALITIES, InputError, Modality
 
 
@@ -127,7 +129,7 @@ def join_tokens(streams: list[ModalityStream], vocabulary: str) -> ModalityStrea
 
 
 class Named(Protocol):
-    """Attributes that identify the samples of a part."""
+    """Ids, texts and labels of a part."""
 
     where: str
     ids: StringArray
@@ -135,6 +137,49 @@ class Named(Protocol):
 
     def labels(self, name: str) -> FloatArray:
         """Labels `(n,)`."""
+
+
+def join_parts(
+    path: Path,
+    parts: Mapping[str, Named],
+    ids: tuple[StringArray, StringArray],
+    streams: Mapping[Modality, ModalityStream],
+    cleaning: Mapping[Modality, Cleaning],
+    notes: Sequence[str],
+    *,
+    name: str,
+    sha256: str,
+    layout: str,
+    steps: Mapping[Modality, int] | None = None,
+    unimodal: Mapping[Modality, FloatArray] | None = None,
+) -> Samples:
+    """Join the parts of a pickle; `ids` are those of the samples and of their videos, other options are as in `Samples`
+    and `Provenance`."""
+    return Samples(
+        name=name,
+        ids=ids[0],
+        video_ids=ids[1],
+        raw_text=np.concatenate([part.raw_text for part in parts.values()]),
+        label=np.concatenate([part.labels("regression_labels") for part in parts.values()]),
+        streams={m: streams[m] for m in MODALITIES},
+        splits={"official": np.concatenate([np.full(len(p.ids), PARTS[k], np.uint8) for k, p in parts.items()])},
+        provenance=Provenance(
+            source=path.name,
+            source_sha256=sha256,
+            layout=layout,
+            label_range=UNDECLARED,
+            cleaning={m: c.counts() for m, c in cleaning.items()},
+            notes=tuple(notes),
+            steps=dict(steps or {}),
+        ),
+        unimodal_labels=dict(unimodal or {}),
+    )
+
+
+def note_gaps(modality: Modality, stream: ModalityStream, notes: list[str]) -> None:
+    """Note the number of positions without values, if there are any."""
+    if gaps := int((~stream.observed).sum()):
+        notes.append(f"{modality}: {gaps} positions are gaps (all-zero frames, or never recorded)")
 
 
 def unique_ids(path: Path, parts: Mapping[str, Named], notes: list[str]) -> tuple[StringArray, StringArray]:

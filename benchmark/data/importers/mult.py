@@ -11,7 +11,6 @@ A dict of `train`, `valid`, `test`, each a dict of `text` (n, L, 300: word vecto
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -29,9 +28,9 @@ from benchmark.data.importers.assemble import (
     strings,
 )
 from benchmark.data.importers.blocks import Source, StreamedArray
-from benchmark.data.importers.meaning import UNDECLARED
-from benchmark.data.importers.mmsa_part import unique_ids
-from benchmark.data.samples import PARTS, FloatArray, ModalityStream, Provenance, Samples, StringArray
+from benchmark.data.importers.mmsa_part import join_parts, note_gaps, unique_ids
+from benchmark.data.importers.videos import numbered
+from benchmark.data.samples import FloatArray, ModalityStream, Samples, StringArray
 from protocols import MODALITIES, InputError, Modality
 
 #: Columns of MOSEI's labels: sentiment and six emotions.
@@ -99,12 +98,7 @@ class _Part:
         first = identifiers(where, array.reshape(self.n, -1)[:, 0], self.n)
         if len(set(first.tolist())) == self.n:
             return first
-        seen: Counter[str] = Counter()
-        result = []
-        for video in first.tolist():  # the videos: utterances are in the order of the file
-            result.append(f"{video}[{seen[video]}]")
-            seen[video] += 1
-        return np.array(result, dtype=object)
+        return numbered(first)  # the videos: utterances are in the order of the file
 
 
 def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) -> Samples:
@@ -122,24 +116,8 @@ def read_mult(path: Path, content: Mapping[str, Any], name: str, sha256: str) ->
             f"text has {streams['text'].width} columns, as the states of an encoder: such states tell of the words "
             "around an erased one"
         )
-    ids, video_ids = unique_ids(path, parts, notes)
-    return Samples(
-        name=name,
-        ids=ids,
-        video_ids=video_ids,
-        raw_text=np.concatenate([p.raw_text for p in parts.values()]),
-        label=np.concatenate([p.label for p in parts.values()]),
-        streams=streams,
-        splits={"official": np.concatenate([np.full(p.n, PARTS[part], np.uint8) for part, p in parts.items()])},
-        provenance=Provenance(
-            source=path.name,
-            source_sha256=sha256,
-            layout="mult",
-            label_range=UNDECLARED,
-            cleaning={m: c.counts() for m, c in cleaning.items()},
-            notes=tuple(notes),
-        ),
-    )
+    ids = unique_ids(path, parts, notes)
+    return join_parts(path, parts, ids, streams, cleaning, notes, name=name, sha256=sha256, layout="mult")
 
 
 def _streams(
@@ -165,6 +143,5 @@ def _streams(
     )
     streams = {m: writer.stream() for m, writer in writers.items()}
     for modality, stream in streams.items():
-        if gaps := int((~stream.observed).sum()):
-            notes.append(f"{modality}: {gaps} positions are gaps (all-zero frames, or never recorded)")
+        note_gaps(modality, stream, notes)
     return streams

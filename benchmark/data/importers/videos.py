@@ -58,6 +58,16 @@ def recognise_videos(ids: Sequence[str]) -> StringArray | None:
     return None
 
 
+def numbered(videos: StringArray) -> StringArray:
+    """Return ids `video[0]`, `video[1]` ... of utterances that are known by their videos."""
+    seen: Counter[str] = Counter()
+    result = []
+    for video in videos.tolist():
+        result.append(f"{video}[{seen[video]}]")
+        seen[video] += 1
+    return np.array(result, dtype=object)
+
+
 def _like_videos(count: Counter[str]) -> bool:
     n = count.total()
     return (
