@@ -61,9 +61,7 @@ class LateFusionConfig(ModelConfig):
     stream_norm: InputNorm = "log"
     patch: int = Field(4, ge=1, description="neighbouring steps of audio and vision joined into one")
     events: int = Field(
-        0,
-        ge=0,
-        description="kinds of events that replace attention pooling, as in Senti-iFusion; 0: none",
+        0, ge=0, description="kinds of events that replace attention pooling, as in Senti-iFusion; 0: none"
     )
     neighbours: int = Field(
         1, ge=0, description="with events: audio / vision steps on either side whose average is added to a step"

@@ -12,15 +12,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from baselines.interface import (
-    Batch,
-    InputSpec,
-    ModelConfig,
-    ModelInfo,
-    Optimisation,
-    Prediction,
-    SentimentModel,
-)
+from baselines.interface import Batch, InputSpec, ModelConfig, ModelInfo, Optimisation, Prediction, SentimentModel
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search

@@ -15,15 +15,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from baselines.interface import (
-    Batch,
-    InputSpec,
-    ModelConfig,
-    ModelInfo,
-    Optimisation,
-    Prediction,
-    SentimentModel,
-)
+from baselines.interface import Batch, InputSpec, ModelConfig, ModelInfo, Optimisation, Prediction, SentimentModel
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.layers.tensor_fusion import LowRankFusion
 from baselines.registry import register

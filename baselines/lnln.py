@@ -115,12 +115,7 @@ class Lnln(SentimentModel):
 
         def transformer(layers: int = config.layers) -> TransformerEncoder:
             return TransformerEncoder(
-                width,
-                layers,
-                config.heads,
-                head_width=config.head_width,
-                hidden=width,
-                dropout=config.dropout,
+                width, layers, config.heads, head_width=config.head_width, hidden=width, dropout=config.dropout
             )
 
         self.encoders = nn.ModuleDict(

@@ -58,11 +58,7 @@ class MagBertConfig(ModelConfig):
     )
     dropout: float = Field(0.1, ge=0, lt=1, description="dropout in the head")
     optimisation: Optimisation = Optimisation(
-        learning_rate=1e-3,
-        encoder_learning_rate=1e-5,
-        weight_decay=1e-2,
-        batch_size=48,
-        epochs=40,
+        learning_rate=1e-3, encoder_learning_rate=1e-5, weight_decay=1e-2, batch_size=48, epochs=40
     )
 
 

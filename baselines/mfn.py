@@ -17,15 +17,7 @@ import torch
 from pydantic import Field
 from torch import Tensor, nn
 
-from baselines.interface import (
-    Batch,
-    InputSpec,
-    ModelConfig,
-    ModelInfo,
-    Optimisation,
-    Prediction,
-    SentimentModel,
-)
+from baselines.interface import Batch, InputSpec, ModelConfig, ModelInfo, Optimisation, Prediction, SentimentModel
 from baselines.layers.alignment import align_to_text
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search

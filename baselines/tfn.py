@@ -13,15 +13,7 @@ import torch
 from pydantic import Field
 from torch import nn
 
-from baselines.interface import (
-    Batch,
-    InputSpec,
-    ModelConfig,
-    ModelInfo,
-    Optimisation,
-    Prediction,
-    SentimentModel,
-)
+from baselines.interface import Batch, InputSpec, ModelConfig, ModelInfo, Optimisation, Prediction, SentimentModel
 from baselines.layers.subnetworks import StreamSubNetwork, TextSubNetwork
 from baselines.layers.tensor_fusion import tensor_fusion
 from baselines.registry import register

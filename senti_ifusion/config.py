@@ -104,10 +104,7 @@ class SentiIFusionConfig(ModelConfig):
     )
     reader_hidden: int = Field(64, ge=1, description="width inside a light head; READING")
     fusion_share: float = Field(
-        0.3,
-        gt=0,
-        le=1,
-        description="share of the fusion in the prediction, against the light heads; READING",
+        0.3, gt=0, le=1, description="share of the fusion in the prediction, against the light heads; READING"
     )
     fusion_weight: float = Field(1.0, ge=0, description="weight of the loss of the fusion's own prediction; READING")
 

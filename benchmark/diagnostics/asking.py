@@ -73,12 +73,7 @@ def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
 
 @torch.inference_mode()
 def ask(
-    run: TrainedRun,
-    part: MaskedPart,
-    whole: Tensor,
-    target: Tensor,
-    permutations: int,
-    rng: np.random.Generator,
+    run: TrainedRun, part: MaskedPart, whole: Tensor, target: Tensor, permutations: int, rng: np.random.Generator
 ) -> ScenarioAnswers:
     """Compute the answers of a run on its test part under a scenario.
 

@@ -48,12 +48,7 @@ class Written:
 
 
 def write_diagnostics(
-    found: Examination,
-    folder: Path,
-    formats: Sequence[str] = FORMATS,
-    *,
-    draws: int = DRAWS,
-    level: float = 0.95,
+    found: Examination, folder: Path, formats: Sequence[str] = FORMATS, *, draws: int = DRAWS, level: float = 0.95
 ) -> Written:
     """Make every table and figure of an examination.
 

@@ -163,12 +163,7 @@ class Panel:
         return {model: own for model, own in restricted.items() if own is not None}
 
     def _resampled(
-        self,
-        rows: npt.NDArray[np.bool_],
-        metrics: Sequence[str] | None,
-        draws: int,
-        seed: int,
-        paired_seeds: bool,
+        self, rows: npt.NDArray[np.bool_], metrics: Sequence[str] | None, draws: int, seed: int, paired_seeds: bool
     ) -> dict[str, Estimates]:
         return resample(
             self.label,

@@ -152,9 +152,7 @@ def _panel(
 
 
 @register_figure(
-    "curves",
-    shows="curves over rates",
-    nothing="no protocol has a numeric axis, such as inter-drop or intra-random",
+    "curves", shows="curves over rates", nothing="no protocol has a numeric axis, such as inter-drop or intra-random"
 )
 def _curves(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     for name in protocols_of(panel, request):

@@ -12,18 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: Colours for models without a fixed one, then markers.
-PALETTE = (
-    "#0072b2",
-    "#e69f00",
-    "#009e73",
-    "#cc79a7",
-    "#56b4e9",
-    "#882255",
-    "#999933",
-    "#332288",
-    "#44aa99",
-    "#aa4499",
-)
+PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#882255", "#999933", "#332288", "#44aa99", "#aa4499")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 
 

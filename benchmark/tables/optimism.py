@@ -34,12 +34,7 @@ _IN_PRINT = 4
 
 
 def optimism(
-    honest: Panel,
-    oracles: Mapping[str, Panel],
-    *,
-    draws: int = DRAWS,
-    level: float = 0.95,
-    seed: int = 0,
+    honest: Panel, oracles: Mapping[str, Panel], *, draws: int = DRAWS, level: float = 0.95, seed: int = 0
 ) -> Table:
     """Make a table of results, values with epochs chosen on the test set, and their differences, by model and metric.
 

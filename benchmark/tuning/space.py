@@ -33,11 +33,7 @@ Space: TypeAlias = dict[str, Search]
 
 
 def search_space(
-    model: str,
-    base: ModelConfig,
-    finetune: bool = False,
-    epochs: Sequence[int] = (),
-    fields: Sequence[str] = (),
+    model: str, base: ModelConfig, finetune: bool = False, epochs: Sequence[int] = (), fields: Sequence[str] = ()
 ) -> Space:
     """Return the ranges that the search of a model covers, by field; they always contain the values of `base`.
 

@@ -10,15 +10,7 @@ import numpy as np
 from protocols.counter import Stream, below, uniform
 from protocols.errors import unknown_name
 from protocols.layout import MODALITIES, BoolArray, Layout, Modality
-from protocols.mechanisms.base import (
-    Erased,
-    Mechanism,
-    by_modality,
-    number,
-    probability,
-    rate_of,
-    register_mechanism,
-)
+from protocols.mechanisms.base import Erased, Mechanism, by_modality, number, probability, rate_of, register_mechanism
 
 #: Share of the observed positions that precedes the stretch.
 _PLACES = {"front": 0.0, "middle": 0.5, "rear": 1.0}

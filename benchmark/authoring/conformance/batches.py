@@ -187,9 +187,7 @@ def on_device(batch: TrainBatch, device: torch.device) -> TrainBatch:
 
 
 def _each(
-    batch: Batch,
-    change: Callable[[Sequences], Sequences],
-    change_flags: Callable[[Tensor, Sequences], Tensor],
+    batch: Batch, change: Callable[[Sequences], Sequences], change_flags: Callable[[Tensor, Sequences], Tensor]
 ) -> Batch:
     """Change every modality of the batch, and the flags of observed positions along with it."""
     result = Batch(*(change(batch[m]) for m in MODALITIES))

@@ -10,16 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from baselines import (
-    Batch,
-    InputSpec,
-    ModelConfig,
-    SentimentModel,
-    Stage,
-    Step,
-    TrainBatch,
-    TrainingStatistics,
-)
+from baselines import Batch, InputSpec, ModelConfig, SentimentModel, Stage, Step, TrainBatch, TrainingStatistics
 from benchmark.authoring.conformance.batches import SPEC, make_batch, make_train_batch, with_encoder
 
 #: Training labels that `initialise` is given.

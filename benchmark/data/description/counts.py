@@ -82,10 +82,7 @@ def count_classes(samples: Samples, codes: PartArray, scale: Scale) -> tuple[Cla
         metric = f"acc2_{name}"
         tables.append(
             ClassCounts(
-                metric,
-                METRICS[metric].title,
-                _BINARY_NAMES[name],
-                _by_part(codes, [kept & ~positive, kept & positive]),
+                metric, METRICS[metric].title, _BINARY_NAMES[name], _by_part(codes, [kept & ~positive, kept & positive])
             )
         )
     return tuple(tables)

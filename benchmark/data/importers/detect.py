@@ -84,13 +84,7 @@ def import_file(
     return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
 
-def _read(
-    path: Path,
-    layout: str,
-    name: str,
-    options: ImportOptions,
-    labelled: bool,
-) -> Samples:
+def _read(path: Path, layout: str, name: str, options: ImportOptions, labelled: bool) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
         return read_csd({file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, options, path)

@@ -105,11 +105,7 @@ def _frames(
         for modality, writer in writers.items():
             starts, lengths = spans[modality]
             writer.add(
-                f"{part.where}: {modality}",
-                part.frames(modality),
-                lengths,
-                starts=starts,
-                check_padding=starts is None,
+                f"{part.where}: {modality}", part.frames(modality), lengths, starts=starts, check_padding=starts is None
             )
             part.release(modality)
     if any(not part.has_lengths(m) for part in parts.values() for m in writers):

@@ -51,10 +51,7 @@ from benchmark.data.samples import (
 )
 from protocols import MODALITIES, InputError, Modality, unknown_name
 
-_HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
 
 
 #: Arrays of an archive, in addition to `split.<name>`.
@@ -71,12 +68,7 @@ _BESIDE: dict[str, tuple[str, ...]] = {
 
 
 def read_npz(
-    path: Path,
-    name: str,
-    sha256: str,
-    vocabulary: str | None = None,
-    labelled: bool = True,
-    split: Path | None = None,
+    path: Path, name: str, sha256: str, vocabulary: str | None = None, labelled: bool = True, split: Path | None = None
 ) -> Samples:
     """Read an npz archive; see `import_file`.
 

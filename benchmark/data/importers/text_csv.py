@@ -39,13 +39,7 @@ _NAMES = {
 _UNIMODAL: dict[str, Modality] = {"label_text": "text", "label_audio": "audio", "label_vision": "vision"}
 
 
-def read_csv(
-    path: Path,
-    name: str,
-    sha256: str,
-    options: ImportOptions,
-    labelled: bool = True,
-) -> Samples:
+def read_csv(path: Path, name: str, sha256: str, options: ImportOptions, labelled: bool = True) -> Samples:
     """Read a CSV of texts and labels; see `import_file`."""
     table = _Table(path, options, ("text", "label") if labelled else ("text",))
     n = len(table)
@@ -54,11 +48,7 @@ def read_csv(
     if not labelled:
         streams, text_notes = _streams(path, texts)
         source = Provenance(
-            source=path.name,
-            source_sha256=sha256,
-            layout="csv",
-            label_range=UNDECLARED,
-            notes=(*notes, *text_notes),
+            source=path.name, source_sha256=sha256, layout="csv", label_range=UNDECLARED, notes=(*notes, *text_notes)
         )
         return Samples(name, ids, video_ids, texts, np.full(n, np.nan, np.float32), streams, {}, source)
     label = table.numbers("label")

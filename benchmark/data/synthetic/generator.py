@@ -7,13 +7,7 @@ import numpy as np
 from benchmark.data.samples import PARTS, ModalityStream, Provenance, Samples
 from benchmark.data.synthetic.config import VERSION, SyntheticConfig
 from benchmark.data.synthetic.grammar import TOPICS
-from benchmark.data.synthetic.labels import (
-    LABELS,
-    UTTERANCE_SPREAD,
-    VIDEO_SPREAD,
-    draw_tones,
-    label_index,
-)
+from benchmark.data.synthetic.labels import LABELS, UTTERANCE_SPREAD, VIDEO_SPREAD, draw_tones, label_index
 from benchmark.data.synthetic.sentences import Sentence, Speaker
 from benchmark.data.synthetic.streams import SIGNATURES, Signature, draw_features, draw_lengths, draw_observed
 from benchmark.data.synthetic.vocabulary import TOKEN_ID

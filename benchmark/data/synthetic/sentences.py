@@ -16,15 +16,7 @@ from benchmark.data.synthetic.composition import (
     clause_value,
     sentence_value,
 )
-from benchmark.data.synthetic.grammar import (
-    CLASSES,
-    GAPS,
-    LEVEL_PROBABILITY,
-    SENTIMENT,
-    TOPICS,
-    clauses,
-    fillers,
-)
+from benchmark.data.synthetic.grammar import CLASSES, GAPS, LEVEL_PROBABILITY, SENTIMENT, TOPICS, clauses, fillers
 from protocols.layout import FloatArray
 
 

@@ -110,10 +110,7 @@ def _recipes(
         recipes["auilc"] = (lambda own: auilc(x, own), ())
     recipes["worst"] = (lambda own: worst(own, metric), ())
     if complete is not None:
-        recipes["retention"] = (
-            lambda own, whole: retention(own.mean(axis=-1), whole[..., 0]),
-            ((None, (complete,)),),
-        )
+        recipes["retention"] = (lambda own, whole: retention(own.mean(axis=-1), whole[..., 0]), ((None, (complete,)),))
     if constant is not None:
         recipes["skill"] = (
             lambda own, start: skill(own.mean(axis=-1), start.mean(axis=-1), metric),

@@ -37,10 +37,7 @@ def interval(draws: FloatArray, level: float = 0.95, *, axis: int = 0) -> tuple[
 
 
 def confidence_intervals(
-    estimates: Mapping[str, Estimates],
-    groups: Mapping[str, Sequence[str]] | None = None,
-    *,
-    level: float = 0.95,
+    estimates: Mapping[str, Estimates], groups: Mapping[str, Sequence[str]] | None = None, *, level: float = 0.95
 ) -> pd.DataFrame:
     """Compute values with intervals, one row per (model, group, metric).
 

@@ -59,11 +59,7 @@ def check_row(row: Mapping[str, str], where: str, sources: set[str]) -> None:
             raise InputError(f"{where}: {error}") from None
     elif not row["note"]:
         raise InputError(f"{where}: protocol is empty; say in note what was missing")
-    for column, allowed in (
-        ("aggregation", AGGREGATIONS),
-        ("selection", SELECTIONS),
-        ("f1_bound", F1_BOUNDS),
-    ):
+    for column, allowed in (("aggregation", AGGREGATIONS), ("selection", SELECTIONS), ("f1_bound", F1_BOUNDS)):
         if row[column] not in allowed:
             raise wrong(column, f"one of {', '.join(name or 'nothing' for name in allowed)}")
     if row["seeds"] and not (row["seeds"].isdigit() and int(row["seeds"]) > 0):
