@@ -23,7 +23,7 @@ LIBRARIES = ("torch", "pandas", "scipy.stats", "h5py", "pydantic", "rich.console
 
 
 class Ended(NamedTuple):
-    """How a command ended, and all it wrote."""
+    """End of a command, and all it wrote."""
 
     code: int
     output: str

@@ -49,7 +49,7 @@ def commands(document: str) -> list[str]:
 
 
 def arguments(command: str) -> list[str]:
-    """Of `python`. As written, but for the time it takes: few epochs and scenarios, no workers, one format."""
+    """Return the arguments of `python`, as written but quick: few epochs and scenarios, no workers, one format."""
     program, *words = shlex.split(command)
     if words[0] == "run":
         words += ["--epochs", "1", "--seeds", "1", "--executor", "inline"]

@@ -156,7 +156,7 @@ class StateCache:
 
 
 def _state_starts(lengths: IntArray) -> IntArray:
-    """First state of each text of so many content tokens, `[CLS]` and `[SEP]` counted."""
+    """Return the position of the first state of each text, `[CLS]` and `[SEP]` included, from its content tokens."""
     starts: IntArray = np.cumsum(lengths + 2) - (lengths + 2)
     return starts
 

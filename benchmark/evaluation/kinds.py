@@ -58,11 +58,11 @@ class Metric:
         title: For a reader, as `Acc-2 Non0`.
         higher_is_better: Direction.
         perfect: The value of a perfect prediction.
-        percent: Whether it is a share that is printed in per cent.
+        percent: True for a share that is printed in per cent.
         definition: One line.
         per_sample: Values of every sample that are summed. Metrics of one such function share its sums.
         value: The metric from these sums.
-        usual: Whether tables of many metrics show it unasked; all others have it in their files alone.
+        usual: True if tables of many metrics show it by default; otherwise it is only in their files.
         label_ranges: Label ranges for which it is defined; None for all.
         limits: Lowest and highest value it can have; None for 0 to 1 of a share, else from the perfect value on.
         accuracy: Of an F1, the accuracy of the same classes, by which it is checked; else empty.
@@ -83,7 +83,7 @@ class Metric:
 
     @property
     def arrow(self) -> str:
-        """The direction as a symbol."""
+        """Direction as a symbol."""
         return "↑" if self.higher_is_better else "↓"
 
     @property
@@ -92,7 +92,7 @@ class Metric:
         return f"{self.title} {self.arrow}"
 
     def format(self, value: float, decimals: int | None = None) -> str:
-        """The printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. What rounds to 0 has no sign."""
+        """Return the printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. A rounded 0 has no sign."""
         if not np.isfinite(value):
             return "n/a"
         digits = (2 if self.percent else 3) if decimals is None else decimals
@@ -100,7 +100,7 @@ class Metric:
 
 
 def with_sign(text: str) -> str:
-    """A printed difference, with a plus where what is printed is above 0."""
+    """Return a printed difference, with a plus if it is printed as above 0."""
     return f"+{text}" if float(text) > 0 else text
 
 
@@ -180,7 +180,7 @@ def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, .
     """Names of the metrics that are defined for labels of this range, in the order of a table.
 
     Raises:
-        InputError: for a range that is none.
+        InputError: for an invalid range.
     """
     check_range(label_range)
     given = tuple(label_range)
@@ -188,12 +188,12 @@ def metric_names(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, .
 
 
 def usual_metrics(label_range: tuple[float, float] = (-3.0, 3.0)) -> tuple[str, ...]:
-    """Those of `metric_names` that tables of many metrics show unasked."""
+    """Return those of `metric_names` that tables of many metrics show by default."""
     return tuple(name for name in metric_names(label_range) if METRICS[name].usual)
 
 
 def check_range(label_range: tuple[float, float]) -> None:
-    """Raises InputError for a label range that is none."""
+    """Raise InputError for an invalid label range."""
     low, high = label_range
     if not (np.isfinite(low) and np.isfinite(high) and low < high):
-        raise InputError(f"label range [{low:g}, {high:g}] is none; expected the lowest and the highest label")
+        raise InputError(f"label range [{low:g}, {high:g}] is not valid; expected the lowest and the highest label")

@@ -158,7 +158,7 @@ class ProtocolResults:
 
     @cached_property
     def shape(self) -> ProtocolShape:
-        """How its scenarios lie on axes."""
+        """Positions of its scenarios on axes."""
         return ProtocolShape(self.points)
 
     @cached_property

@@ -1,4 +1,4 @@
-"""How the points of a protocol lie on its axes: which tables, figures and charts of the page it can have."""
+"""Positions of a protocol's points on its axes, which decide its tables, figures and charts of the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks over scenarios, and models that cannot be told apart (Demsar, JMLR 2006)."""
+"""Critical-difference diagram: mean ranks over scenarios, and groups without a difference (Demsar, 2006)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
 
     Returns:
         One row per model, best first: `model`, `metric`, `mean_rank` (NaN for a model that was not evaluated for every
-        seed and scenario), `groups` (numbers of the groups that it cannot be told apart from, as `1 2`), then for all
-        alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (before equal ones
+        seed and scenario), `groups` (numbers of its groups without a significant difference, as `1 2`), then for
+        all alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (before equal ones
         were dropped), `level`; `mask_informed`.
 
     Raises:
@@ -88,7 +88,7 @@ def _check_ranks(data: pd.DataFrame, models: Sequence[str] | None) -> None:
 
 @figure(columns=_COLUMNS, maker="rank_data", grid=False, check=_check_ranks)
 def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
-    """Draw the best at the left, with bars over models that cannot be told apart."""
+    """Draw the best at the left, with bars over models without a significant difference."""
     ranked = data[np.isfinite(data["mean_rank"])].sort_values("mean_rank", kind="stable").reset_index(drop=True)
     count = len(ranked)
     groups = sorted({int(g) for cell in ranked["groups"] for g in str(cell).split()})

@@ -83,8 +83,8 @@ def with_reported(
 
 def _with_asked(table: Table, metrics: Sequence[str]) -> Table:
     """Return the table with these columns shown to readers as well, beside those shown by default."""
-    hidden = [column.name for column in table.columns if column.name in metrics and not column.unasked]
-    columns = tuple(replace(c, unasked=True) if c.name in hidden else c for c in table.columns)
+    hidden = [column.name for column in table.columns if column.name in metrics and not column.by_default]
+    columns = tuple(replace(c, by_default=True) if c.name in hidden else c for c in table.columns)
     return replace(table, columns=columns, paper=(*table.paper, *hidden) if table.paper else ())
 
 

@@ -1,6 +1,6 @@
 """Runs behind a row: records of the store, with shared content written once.
 
-Configs, provenance and mask fingerprints are the same for many runs; a run refers to them by position.
+Many runs share configs, provenance and mask fingerprints; a run refers to them by position.
 """
 
 from __future__ import annotations

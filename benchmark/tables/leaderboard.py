@@ -85,7 +85,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         "the same test; p (next) is its p for a model and the next. Every F1 was checked against "
         "what its accuracy allows."
     )
-    paper = ["model", *(column.name for column in columns if column.name in names and column.unasked), "rank"]
+    paper = ["model", *(column.name for column in columns if column.name in names and column.by_default), "rank"]
     lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
     footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
@@ -95,7 +95,7 @@ def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:
     metrics = [
         replace(
             metric_column(name, "shown" if name == "mae" else "csv", level),
-            unasked=METRICS[name].usual and name not in _LEFT_OUT,
+            by_default=METRICS[name].usual and name not in _LEFT_OUT,
         )
         for name in names
     ]

@@ -33,7 +33,7 @@ class Column:
         group: Common head of neighbouring columns with the same group.
         interval: `csv` for columns `NAME_low` and `NAME_high` with intervals in the CSV,
             `shown` for intervals beside the value as well, `none` for no intervals.
-        unasked: True if readers see it by default; otherwise only in the CSV, and when it is named.
+        by_default: True if readers see it by default; otherwise only in the CSV, and when it is named.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Column:
     align: Literal["left", "right", "center"] = "right"
     group: str = ""
     interval: Literal["none", "csv", "shown"] = "none"
-    unasked: bool = True
+    by_default: bool = True
 
 
 @dataclass(frozen=True)
@@ -171,7 +171,7 @@ class Table:
     def only(self, columns: Sequence[str]) -> Table:
         """Return the table with these columns, in this order; footnotes that nothing refers to any more are left out.
 
-        A column named here is shown also if it is not by default (`Column.unasked`).
+        A column named here is shown also if it is not by default (`Column.by_default`).
 
         Raises:
             InputError: for an unknown or repeated column, or without any column.
@@ -187,7 +187,7 @@ class Table:
         used = {mark for row in rows for cell in row.cells for mark in cell.note.split(",")}
         return replace(
             self,
-            columns=tuple(replace(self.columns[i], unasked=True) for i in places),
+            columns=tuple(replace(self.columns[i], by_default=True) for i in places),
             rows=rows,
             footnotes=tuple(f for f in self.footnotes if not f.mark or f.mark in used),
             paper=tuple(name for name in self.paper if name in columns),
@@ -195,7 +195,7 @@ class Table:
 
     def shown(self) -> Table:
         """Return the table without the columns that only the CSV shows by default."""
-        names = [column.name for column in self.columns if column.unasked]
+        names = [column.name for column in self.columns if column.by_default]
         return self if len(names) == len(self.columns) else self.only(names)
 
     def records(self) -> list[dict[str, Value]]:

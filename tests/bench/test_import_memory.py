@@ -1,4 +1,4 @@
-"""How much memory an import takes: less than 1.3 times the largest array of the source, for any source.
+"""Memory of an import: less than 1.3 times the largest array of the source, for any source.
 
 Counted is anonymous memory (`RssAnon` of /proc), beyond what the imported libraries take: pages of mapped files are
 not, since the system takes them back whenever it needs them. The ordinary run makes files of a fraction of MOSEI's
@@ -102,7 +102,7 @@ def sample(i: int, width: int, count: int) -> npt.NDArray[np.float32]:
 
 @dataclass(frozen=True)
 class Frames:
-    """What `frames` makes, before it is made."""
+    """Frames that `frames` makes: number, width and valid ones."""
 
     n: int
     width: int

@@ -1,4 +1,4 @@
-"""What earlier versions stored is read, reported and used for predictions."""
+"""Files of earlier versions are read, reported and used for predictions."""
 
 from __future__ import annotations
 

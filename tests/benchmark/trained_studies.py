@@ -28,7 +28,7 @@ SCENARIOS = ["complete", "random_positions(rate=0.5)", NO_AUDIO, "subset(availab
 
 @dataclass(frozen=True)
 class Studies:
-    """Where studies were run: the data folder, the folder of runs, and the samples by data set."""
+    """Places of studies that were run: the data folder, the folder of runs, and the samples by data set."""
 
     home: Path
     runs: Path

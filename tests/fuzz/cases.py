@@ -148,7 +148,7 @@ def _pickle(kind: str, number: int, how: str, rng: np.random.Generator, canary: 
 
 
 def _content(kind: str, rng: np.random.Generator) -> dict[str, Any]:
-    """What a pickle of the kind may hold."""
+    """Return content of a pickle of the kind."""
     if kind == "pickle":
         return _mmsa(rng)
     if kind == "vectors":

@@ -36,7 +36,7 @@ _FOLDERS = ("csd", "folder")
 
 
 class Escape(Exception):
-    """What a case did that it may not."""
+    """Forbidden effect of a case."""
 
 
 class KeptReader(csd_files.CsdReader):

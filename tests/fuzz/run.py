@@ -21,7 +21,7 @@ _STARTUP = 120.0
 
 @dataclass(frozen=True)
 class Result:
-    """How a case ended: `imported`, `refused`, `changed`, or `escape: ...`."""
+    """End of a case: `imported`, `refused`, `changed`, or `escape: ...`."""
 
     number: int
     kind: str

@@ -1,4 +1,4 @@
-"""What each mechanism promises of its own."""
+"""Promises of each mechanism."""
 
 from __future__ import annotations
 
@@ -279,7 +279,7 @@ def test_compat_masks_are_those_of_the_public_loaders_bit_for_bit(seed: int, rat
 
 
 def test_compat_masks_are_equal_in_all_modalities_where_they_are_padded_alike() -> None:
-    """What the documentation shows of the loaders: arrays that are padded alike lose the same columns."""
+    """The documented loaders: arrays that are padded alike lose the same columns."""
     layout = replace(uniform_lengths(200, 48), steps=dict.fromkeys(MODALITIES, 50))
     masks = parse("mmsa_positions(rate=0.5)").masks(layout)
     assert np.corrcoef(masks.observed["audio"], masks.observed["vision"])[0, 1] == pytest.approx(1.0)

@@ -1,4 +1,4 @@
-"""Where real data is looked for: `$SENTIBENCH_TEST_DATA`, then `../shared/data` beside the checkout."""
+"""Folder of real data: `$SENTIBENCH_TEST_DATA`, then `../shared/data` beside the checkout."""
 
 from __future__ import annotations
 

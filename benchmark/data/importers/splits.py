@@ -36,7 +36,7 @@ def part_code(word: str) -> int | None:
 
 
 def hashed_split(video_ids: StringArray) -> PartArray:
-    """70 / 10 / 20 % of the videos as train, valid and test, `(n,)`; the same for the same videos in any order.
+    """Split videos 70 / 10 / 20 % into train, valid and test, `(n,)`; their order does not matter.
 
     No video is in two parts. Every part gets at least one.
 

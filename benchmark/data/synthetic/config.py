@@ -32,7 +32,7 @@ class SyntheticConfig:
     """Options of the generator. The samples are a pure function of them.
 
     Attributes:
-        seed: Seed of the samples, from 0; the distribution is the same for all seeds.
+        seed: Seed of the samples, from 0; all seeds have one distribution.
         size: `tiny` (tests, demonstrations), `small` or `mosi` (1284 / 229 / 686).
         samples: Numbers of samples of train / valid / test, in place of those of `size`.
         max_length: Longest sentence in words, from 12 to 120; longer ones are drawn again.

@@ -77,7 +77,7 @@ def critical_differences(values: pd.DataFrame, *, higher_is_better: bool, level:
 
 
 def _groups(pairs: pd.DataFrame, alpha: float) -> tuple[tuple[str, ...], ...]:
-    """Find runs along the order whose ends cannot be told apart; p falls with distance, so the ends decide."""
+    """Find runs along the order whose ends do not differ significantly; p falls with distance, so the ends decide."""
     names, p = list(pairs.index), pairs.to_numpy(np.float64)
     groups: list[tuple[str, ...]] = []
     reached = 0

@@ -19,7 +19,7 @@ def ranks(
     """Rank models from best to worst with shared ranks.
 
     A rank ends before the first model that differs significantly from one of its models, by p `corrected` for all
-    pairs: no two models of a rank can be told apart. Comparing with all models of the rank, not only with its best,
+    pairs: no two models of a rank differ significantly. Comparing with all models of the rank, not only with its best,
         finds
     differences that an imprecise best model would hide; and comparing with more than the neighbour keeps a chain of
     small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
@@ -58,7 +58,7 @@ def tied_with_best(
 
     Models with fewer than three seeds support no claim of order: where others have three or more, the best is the best
     of those, and the others stay out of the set even with a better printed value. If no model has three, the
-    set is the one best printed value, and the table must say that nothing was told apart. With one video there is no
+    set is the one best printed value, and the table must say that no order is claimed. With one video there is no
     best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand.
 
     Returns:

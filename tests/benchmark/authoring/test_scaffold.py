@@ -1,4 +1,4 @@
-"""What a user adds: a scaffolded model and the pages' protocol as plugin files, a distribution by its entry points."""
+"""Additions of users: a scaffolded model and the pages' protocol as plugin files, an installed distribution."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ print(json.dumps(done))
 
 
 class Ended(NamedTuple):
-    """How a command ended."""
+    """Result of a command."""
 
     code: int
     out: str

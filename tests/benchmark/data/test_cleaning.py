@@ -1,4 +1,4 @@
-"""What an import repairs: values that are no numbers, and text that cannot be stored."""
+"""Repairs of an import: values that are not numbers, and text that cannot be stored."""
 
 from __future__ import annotations
 

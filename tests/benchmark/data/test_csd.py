@@ -29,7 +29,7 @@ def values_of(samples: Samples, modality: Any, index: int) -> tuple[Any, Any]:
 
 
 def within(sequence: Sequence, video: str, start: float, end: float) -> np.ndarray[Any, Any]:
-    """What a segment should hold, worked out frame by frame."""
+    """Return the expected content of a segment, frame by frame."""
     features, intervals = sequence[video]
     chosen = [i for i, (a, b) in enumerate(intervals) if start <= (a + b) / 2 < end]
     return features[sorted(chosen, key=lambda i: intervals[i].sum())]

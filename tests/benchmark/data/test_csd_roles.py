@@ -1,4 +1,4 @@
-"""Which CMU-SDK file is the labels, the words, a modality: told from names, content, or options."""
+"""Roles of CMU-SDK files (labels, words, a modality), from names, content, or options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What positions of generated samples tell: exact, and where the generator put it."""
+"""Information of positions of generated samples: exact, and where the generator put it."""
 
 from __future__ import annotations
 

@@ -333,7 +333,7 @@ def test_the_padded_steps_of_the_source_are_kept_for_masks_that_depend_on_them(t
 def test_compat_masks_of_an_imported_file_are_the_loaders_or_refused(
     tmp_path: Path, tiny_encoder: Path, layout: str
 ) -> None:
-    """What a loader draws for the padded arrays of the test part, column by column, without `[CLS]` and `[SEP]`."""
+    """Draws of a loader for the padded arrays of the test part, column by column, without `[CLS]` and `[SEP]`."""
     content = published_content(PUBLISHED[layout], (4, 2, 30))
     samples = import_pickle(tmp_path, content, "mosi")
     data = build_dataset(samples, "official", TextEncoder(EncoderConfig(name=str(tiny_encoder))))

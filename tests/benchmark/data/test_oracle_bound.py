@@ -49,7 +49,7 @@ def ask(scenario: str, samples: Samples, layout: Layout) -> tuple[Masks, OracleP
 
 
 def features(samples: Samples, masks: Masks) -> FloatArray:
-    """What a careful linear model would look at: words that are there, and means, deviations and extremes of frames."""
+    """Features of a careful linear model: present words, and means, deviations and extremes of frames."""
     columns: list[FloatArray] = []
     for modality in MODALITIES:
         stream = samples.streams[modality]
@@ -85,7 +85,7 @@ def rivals(samples: Samples, scenario: str, layout: Layout) -> dict[str, FloatAr
 
 
 def beats(rival: FloatArray, best: FloatArray, label: FloatArray, videos: np.ndarray) -> bool:
-    """Whether the mean absolute error is lower by more than three standard errors, over videos."""
+    """Return True if the mean absolute error is lower by more than three standard errors, over videos."""
     gain = np.abs(best - label) - np.abs(rival - label)
     sums = np.bincount(videos, gain)
     return bool(sums.sum() > 3.0 * np.sqrt(np.square(sums).sum()))

@@ -35,7 +35,7 @@ HALF, GONE = "random_positions(rate=0.5)", "drop(rate=0.5)"
 
 @dataclass(frozen=True)
 class Place:
-    """Where studies were run."""
+    """Folder of the runs."""
 
     home: Path
     runs: Path

@@ -1,4 +1,4 @@
-"""How the points of a protocol lie on its axes."""
+"""Positions of the points of a protocol on its axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What holds for every figure: nothing lies outside the page, and no text of it is too small to read."""
+"""Checks of every figure: nothing lies outside the page, and no text is too small to read."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def demo(tmp_path: Path, quick: Path) -> Path:
 
 
 def cover_up(folder: Path) -> None:
-    """What a forger would do: the manifest agrees with the files."""
+    """Forge the manifest, so that it agrees with the files."""
     path = folder / MANIFEST
     manifest = json.loads(path.read_text())
     manifest["files"] = {p.name: sha256_of(p) for p in folder.iterdir() if p.name != MANIFEST}

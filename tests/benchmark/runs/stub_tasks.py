@@ -120,7 +120,7 @@ class Unreadable(Stub):
 
 
 def alive(pid: int) -> bool:
-    """Whether a process runs, as opposed to being gone or waiting to be collected."""
+    """Return True if a process runs: it is neither gone nor waiting to be collected."""
     try:
         return ") Z" not in Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     except OSError:

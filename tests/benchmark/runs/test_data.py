@@ -1,4 +1,4 @@
-"""What a model can find in the memory of its process: no label of the test part before it has predicted it."""
+"""Memory of a model's process: it holds no label of the test part before the model has predicted it."""
 
 from __future__ import annotations
 
@@ -106,7 +106,7 @@ class Looks(SentimentModel):
 
 @pytest.fixture
 def old_things_aside() -> Iterator[None]:
-    """What is there already is not walked, which would take most of the time."""
+    """Existing objects are not walked, which would take most of the time."""
     gc.collect()
     gc.freeze()
     yield

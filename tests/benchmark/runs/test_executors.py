@@ -36,7 +36,7 @@ def run(executor: Executor[int, Outcome], *tasks: Stub) -> list[Outcome]:
 
 
 def losses(executor: Executor[int, Outcome], *tasks: Stub) -> list[Loss]:
-    """How tasks are lost; another task is done after them."""
+    """Return the losses of tasks; another task is done after them."""
     *found, after = run(executor, *tasks, Stub(stub_tasks.succeed))
     assert after == ("accepted", "done")
     assert {how for how, _ in found} == {"lost"}

@@ -1,4 +1,4 @@
-"""What a run says of the code that made it."""
+"""Provenance of a run: the code that made it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page is told: the numbers of the statistics, kinds, remarks, runs; and what is refused."""
+"""Data of the page: the numbers of the statistics, kinds, remarks, runs; and refusals."""
 
 from __future__ import annotations
 

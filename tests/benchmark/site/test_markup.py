@@ -44,7 +44,7 @@ class Outline(HTMLParser):
             self.inside[len(self.tags) - 1] = self.inside.get(len(self.tags) - 1, "") + data
 
     def text_of(self, tag: str, **attributes: str) -> list[str]:
-        """What stands in elements of this kind."""
+        """Return the texts of elements of this kind."""
         wanted = set(attributes.items())
         return [
             self.inside.get(i, "") for i, (t, own) in enumerate(self.tags) if t == tag and wanted <= set(own.items())

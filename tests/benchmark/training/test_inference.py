@@ -1,4 +1,4 @@
-"""What predictions cost, and the records that say so."""
+"""Cost of predictions, and its records."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ def test_only_the_first_data_set_and_seed_can_end_a_trial_early(toys: tuple[str,
 
 
 def expected_limits(trials: tuple[Trial, ...]) -> list[float]:
-    """Of four whole curves of equal length: the worst, as the first of several data sets says little of the others."""
+    """The limit is the worst of four whole curves, as the first of several data sets says little of the others."""
     curves = [t.running_minimum() for t in trials]
     assert [len(c) for c in curves] == [12] * 4
     return [max(epoch) for epoch in zip(*curves, strict=True)]

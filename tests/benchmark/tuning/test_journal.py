@@ -1,4 +1,4 @@
-"""What a search keeps on disk, for one process at a time."""
+"""Journal of a search on disk, for one process at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is searched of a model."""
+"""Search spaces of models."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_a_worker_that_dies_fails_its_own_training_only(tmp_path: Path) -> None:
 
 
 def first_suggestions(plan: TuningPlan, field: str) -> list[object]:
-    """What the first three trials try of a field."""
+    """Return the values of a field that the first three trials try."""
     found: dict[int, Fields] = {}
     for number in range(3):
         found[number] = suggest(plan.space, plan.first, [], found, number, plan.tuning.search_seed)

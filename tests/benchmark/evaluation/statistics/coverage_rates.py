@@ -1,4 +1,4 @@
-"""How often intervals hold the truth and how often equal models differ, for few and many videos and seeds.
+"""Shares of intervals that hold the truth and of equal models that differ, for few and many videos and seeds.
 
 `python -m tests.benchmark.evaluation.statistics.coverage_rates --populations 1000` repeats the
 table of `docs/statistics.md` (some minutes on one core).

@@ -1,4 +1,4 @@
-"""How often one of k equal models is put out of rank 1: what a claim of 5 % is worth.
+"""Share of studies in which one of k equal models is put out of rank 1, where 5 % is claimed.
 
 `python -m tests.benchmark.evaluation.statistics.error_rates --studies 2000` repeats the table of
 `docs/statistics.md` (about ten minutes on one core). Studies are built from means over videos of

@@ -1,4 +1,4 @@
-"""What sums a protocol up: closed forms, and intervals that divide draw by draw."""
+"""Aggregates of a protocol: closed forms, and intervals that divide draw by draw."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How often equal models are told apart, at a size for every day; `error_rates` measures it in full.
+"""Share of equal models that are called different, at a size for every day; `error_rates` measures it in full.
 
 All is seeded. With a true share of 4.5 %, what is found in 120 studies or more is within the bounds with probability
 above 0.95; Holm's correction for the comparisons with the best alone has shares of 12 % and more for 22 models.

@@ -195,7 +195,7 @@ def test_copied_cells_of_self_mm_are_marked(rows: pd.DataFrame) -> None:
 
 
 def test_no_two_protocols_or_aggregations_under_one_table(rows: pd.DataFrame) -> None:
-    """What a column of a table would hold is of one protocol, one kind of point, one aggregation, one selection."""
+    """A column of a table is of one protocol, one kind of point, one aggregation, one selection."""
     kind = rows["point"].str.replace(r"=.*| .*", "", regex=True)
     own = rows.assign(kind=kind)
     own = own[~own["point"].eq("mean incomplete")]

@@ -1,4 +1,4 @@
-"""Which scenarios a published point is about."""
+"""Scenarios of published points."""
 
 from __future__ import annotations
 

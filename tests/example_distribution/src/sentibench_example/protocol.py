@@ -1,4 +1,4 @@
-"""What happens to a recording whose camera fails on the way."""
+"""Protocol of recordings whose camera fails on the way."""
 
 from __future__ import annotations
 
