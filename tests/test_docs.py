@@ -98,6 +98,18 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
         assert not [link for link in page.links if link.endswith((".js", ".css")) and urlsplit(link).netloc], path
 
 
+def test_the_table_of_the_tour_is_that_of_the_demo() -> None:
+    """Row by row: its cells are among those of a row of the published leaderboard."""
+    shown = [
+        line for line in (ROOT / "docs/tour.md").read_text().splitlines() if re.match(r"\| (\d+|–) \| [a-z]", line)
+    ]
+    published = (ROOT / "results/measured/demo/leaderboard.md").read_text().splitlines()
+    cells = [set(line.split(" | ")) for line in published]
+    assert len(shown) == 8
+    for line in shown:
+        assert any(set(line.removesuffix(" |").split(" | ")) <= row for row in cells), line
+
+
 def test_the_rooms_described_are_those_of_the_contract() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

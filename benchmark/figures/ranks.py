@@ -39,8 +39,8 @@ def rank_data(panel: Panel, protocol: str | None = None, metric: str = "mae", *,
     Returns:
         One row per model, best first: `model`, `metric`, `mean_rank` (NaN for a model that was not evaluated for every
         seed and scenario), `groups` (numbers of its groups without a significant difference, as `1 2`), then for
-        all alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (before equal ones
-        were dropped), `level`; `mask_informed`.
+        all alike `p` (Friedman's test), `difference` (critical, of mean ranks), `blocks`, `scenarios` (including equal
+        ones), `level`; `mask_informed`.
 
     Raises:
         InputError: for fewer than 3 models or 2 blocks.
