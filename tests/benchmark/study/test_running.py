@@ -1,59 +1,29 @@
-"""Studies from end to end on a small data set: resume, failures, determinism, pooling, mistakes."""
+"""Studies from end to end on a small data set: resume, determinism, pooling."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import yaml
 
-from baselines import model_class
-from benchmark.data.catalog import store_path
-from benchmark.data.store import write_store
-from benchmark.prediction import open_run
 from benchmark.publishing.measured import publish, read_measured
 from benchmark.results.measured import TableChoices
 from benchmark.results.opening import open_results
 from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.filing import last_study, read_study
+from benchmark.study.filing import last_study
 from benchmark.study.plan import prepare
-from benchmark.study.running import pending, run
-from benchmark.study.study import Study, load_study, make_study
-from protocols import InputError, Scenario, registry
+from benchmark.study.running import run
+from protocols import Scenario
 from protocols.mechanisms.structured import Block
 from tests.benchmark.fake_panel import leaderboard
+from tests.benchmark.study.toy_study import MODELS, study
 from tests.samples import make_samples
-
-MODELS = ["constant", "text-only", "late-fusion-dropout"]
-
-
-@pytest.fixture
-def toy(own_home: Path) -> str:
-    write_store(make_samples(), store_path("toy"))
-    return "toy"
-
-
-def study(folder: Path, /, **changes: object) -> Study:
-    fields: dict[str, object] = {
-        "datasets": ["toy"],
-        "models": MODELS,
-        "protocols": ["complete", "random_positions(rate=0.5)"],
-        "seeds": 2,
-        "encoder": {"name": str(folder)},
-        "optimisation": {"epochs": 2, "batch_size": 16},
-    }
-    return make_study({**fields, **changes})
 
 
 @pytest.mark.usefixtures("toy")
@@ -140,28 +110,6 @@ def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> Non
         assert "oracle" not in {r.label for r in without.runs}
 
 
-@pytest.mark.parametrize(
-    "model", [{"name": "text-only", "label": "oracle"}, {"name": "text-only", "label": "constant"}]
-)
-def test_no_model_is_called_like_another_row(tiny_encoder: Path, toy: str, model: dict[str, str]) -> None:
-    with pytest.raises(InputError, match="is the name of another row; give text-only another label"):
-        prepare(study(tiny_encoder, datasets=[toy], models=[model]))
-
-
-def test_a_data_set_is_named_once(tiny_encoder: Path, toy: str) -> None:
-    with pytest.raises(InputError, match="'toy' and 'toy/official' are the same data"):
-        prepare(study(tiny_encoder, datasets=[toy, "toy/official"]))
-
-
-@pytest.mark.usefixtures("toy")
-def test_what_the_command_line_does_not_say_stays_as_the_file_has_it(tiny_encoder: Path, tmp_path: Path) -> None:
-    filed = study(tiny_encoder, optimisation={"epochs": 2, "learning_rate": 0.01})
-    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(filed.model_dump(mode="json")))
-    read = read_study(str(tmp_path / "mine.yaml"), {"encoder": {"mode": "finetune"}, "optimisation": {"epochs": 1}})
-    assert (read.encoder.name, read.encoder.mode) == (str(tiny_encoder), "finetune")
-    assert read.optimisation == {"epochs": 1, "learning_rate": 0.01}
-
-
 @pytest.mark.usefixtures("toy")
 def test_two_processes_that_add_to_one_run_lose_nothing(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -201,21 +149,6 @@ def test_text_states_stay_while_another_process_uses_them(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("toy")
-def test_weights_that_are_gone_are_named_with_what_to_do(tiny_encoder: Path, tmp_path: Path) -> None:
-    first = study(tiny_encoder, models=["text-only"], seeds=1, protocols=["complete"])
-    run(first, tmp_path, InlineExecutor())
-    (RunStore(tmp_path).folder(prepare(first).runs[0].spec) / "model.safetensors").unlink()
-    outcome = run(study(tiny_encoder, models=["text-only"], seeds=1), tmp_path, InlineExecutor())
-    assert "remove its folder and run the study again" in str(outcome.failed[0].error)
-
-
-@pytest.mark.usefixtures("toy")
-def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> None:
-    with pytest.raises(InputError, match="is in the test part of two of the splits official, fold0, fold1; name one"):
-        prepare(study(tiny_encoder, datasets=["toy/*"], models=["constant"], seeds=1))
-
-
-@pytest.mark.usefixtures("toy")
 def test_what_a_mechanism_gave_before_it_changed_is_no_result(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,179 +185,3 @@ def test_noise_beside_erasing_is_worked_out_again_and_noise_alone_is_kept(
     assert [gap.scenarios for gap in panel.missing] == [(beside,)]
     assert run(chosen, tmp_path, InlineExecutor()).executed == 1
     assert not open_results(chosen, tmp_path).panels[0].missing
-
-
-PLUGIN = """
-import torch
-from baselines import ModelConfig, ModelInfo, Prediction, SentimentModel, register
-
-@register("fails", config=ModelConfig, info=ModelInfo("fails", "none", 2026))
-class Fails(SentimentModel):
-    def __init__(self, spec, config):
-        super().__init__(spec, config)
-        self.weight = torch.nn.Parameter(torch.zeros(()))
-    def forward(self, batch):
-        return Prediction(self.weight.expand(len(batch)))
-    def training_loss(self, batch, step):
-        HOW
-"""
-
-
-@pytest.mark.usefixtures("toy")
-@pytest.mark.parametrize(
-    ("name", "how", "says"),
-    [
-        ("fails", "return {'task': self.weight * float('nan')}", "task = nan"),
-        ("dies", "import os; os._exit(7)", "exit code 7"),
-    ],
-)
-def test_a_run_that_fails_is_recorded_and_the_study_goes_on(
-    tiny_encoder: Path, tmp_path: Path, name: str, how: str, says: str
-) -> None:
-    plugin = tmp_path / "fails.py"
-    plugin.write_text(PLUGIN.replace("HOW", how).replace('"fails"', f'"{name}"'))
-    chosen = study(tiny_encoder, models=[name, "constant"], seeds=1, plugins=[str(plugin)])
-    outcome = run(chosen, tmp_path / "runs", LocalExecutor(1))
-    assert [r.status for r in outcome.records] == ["failed", "done"]
-    assert says in str(outcome.failed[0].error)
-    (panel,) = open_results(chosen, tmp_path / "runs").panels
-    assert any(f"{name}, seed 0" in str(gap) for gap in panel.missing)
-    assert len(pending(prepare(chosen), tmp_path / "runs")) == 1
-
-
-@pytest.fixture
-def helped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A plugin whose constant is in a neighbouring file."""
-    monkeypatch.syspath_prepend(str(tmp_path))
-    text = PLUGIN.replace('"fails"', '"helped"').replace("import torch", "import torch\nfrom bias_help import BIAS")
-    (tmp_path / "bias_help.py").write_text("BIAS = 1.0\n")
-    (tmp_path / "helped.py").write_text(text.replace("self.weight.expand", "(BIAS + self.weight).expand").replace(
-        "        HOW", "        if hasattr(self, 'stray'):\n            __import__('stray_at_work')\n"
-        "        return {'task': 0 * self.weight}"))  # fmt: skip
-    yield str(tmp_path / "helped.py")
-    for name in ("bias_help", "stray_at_work"):
-        sys.modules.pop(name, None)
-    registry._OWN.clear()
-    registry._STRAYS.clear()
-
-
-@pytest.mark.usefixtures("toy")
-def test_a_plugin_is_trained_again_when_its_helper_changes(tiny_encoder: Path, tmp_path: Path, helped: str) -> None:
-    chosen = study(tiny_encoder, models=["helped"], seeds=1, protocols=["complete"], plugins=[helped])
-    store = RunStore(tmp_path / "runs")
-    old = prepare(chosen)
-    run(old, tmp_path / "runs", InlineExecutor())
-    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
-    (tmp_path / "bias_help.py").write_text("BIAS = 2.0\n")
-    new = prepare(chosen)
-    assert pending(new, tmp_path / "runs") == [0]
-    run(new, tmp_path / "runs", InlineExecutor())
-    assert np.allclose(store.predictions(new.runs[0].spec)["prediction"], 2.0)
-    assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
-    with pytest.raises(InputError, match="the code of model 'helped' has changed since the training"):
-        open_run(store.folder(old.runs[0].spec))
-    (tmp_path / "bias_help.py").write_text("BIAS = 3.0\n")  # after planning
-    shutil.rmtree(store.folder(new.runs[0].spec))
-    outcome = run(new, tmp_path / "runs", InlineExecutor())
-    assert "a plugin has changed since the study was planned" in str(outcome.failed[0].error)
-
-
-@pytest.mark.usefixtures("toy")
-def test_what_a_plugin_imports_at_work_without_a_statement_fails_the_run(
-    tiny_encoder: Path, tmp_path: Path, helped: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "stray_at_work.py").write_text("")
-    planned = prepare(study(tiny_encoder, models=["helped"], seeds=2, protocols=["complete"], plugins=[helped]))
-    monkeypatch.setattr(model_class("helped"), "stray", True, raising=False)
-    outcome = run(planned, tmp_path / "runs", InlineExecutor())
-    assert ["imports module 'stray_at_work'" in str(record.error) for record in outcome.records] == [True, True]
-
-
-@pytest.mark.usefixtures("toy")
-def test_a_killed_study_goes_on_where_it_was(tiny_encoder: Path, tmp_path: Path, own_home: Path) -> None:
-    chosen = study(tiny_encoder, seeds=4)
-    path = tmp_path / "study.yaml"
-    import yaml
-
-    path.write_text(yaml.safe_dump(chosen.model_dump(mode="json")))
-    command = [
-        sys.executable,
-        "-m",
-        "benchmark.cli.main",
-        "run",
-        str(path),
-        "--out",
-        str(tmp_path / "runs"),
-        "--workers",
-        "1",
-    ]
-    process = subprocess.Popen(
-        command,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "SENTIBENCH_HOME": str(own_home)},
-    )
-    store = RunStore(tmp_path / "runs")
-    deadline = time.monotonic() + 90
-    while len(store.records()) < 3 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    there = len(store.records())
-    assert 3 <= there <= 12
-    outcome = run(chosen, tmp_path / "runs", InlineExecutor())
-    assert outcome.executed <= 12 - there
-    assert not outcome.failed
-    (panel,) = open_results(chosen, tmp_path / "runs").panels
-    assert not panel.missing
-
-
-@pytest.mark.usefixtures("toy")
-@pytest.mark.parametrize(
-    ("changes", "says"),
-    [
-        ({"datasets": ["tyo"]}, "unknown data set 'tyo'; did you mean toy"),
-        ({"datasets": ["toy/oficial"]}, "did you mean official"),
-        ({"models": ["lnnl"]}, "unknown model 'lnnl'; did you mean lnln"),
-        ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
-        ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
-        ({"models": ["constant", "constant"]}, "is listed twice; give one of them a distinct label"),
-        ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
-        ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
-        ({"regime": "uncertian"}, "did you mean uncertain"),
-        ({"seeds": []}, "seeds"),
-        ({"seeds": [-1]}, "seeds"),
-        ({"modles": ["constant"]}, "did you mean models"),
-        ({"encoder": {"nme": "minilm"}}, "did you mean name"),
-        ({"plugins": ["nowhere.py"]}, "no such file"),
-    ],
-)
-def test_mistakes_are_found_before_anything_runs(
-    tiny_encoder: Path, tmp_path: Path, changes: dict[str, object], says: str
-) -> None:
-    with pytest.raises(InputError, match=says.replace("(", r"\(")):
-        run(study(tiny_encoder, **changes), tmp_path / "runs", InlineExecutor())
-    assert not (tmp_path / "runs").exists() or not RunStore(tmp_path / "runs").records()
-
-
-def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
-    path = tmp_path / "study.yaml"
-    with pytest.raises(InputError, match="no such study file"):
-        load_study(path)
-    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is not a plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
-    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
-    for content, says in (*wrong, *odd):
-        path.write_text(content)
-        with pytest.raises(InputError, match=says):
-            load_study(path)
-    with pytest.raises(InputError, match="did you mean demo"):
-        read_study("dmo", {})
-    with pytest.raises(InputError, match="--dataset and --models"):
-        read_study(None, {})
-
-
-def test_shipped_studies_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "demo").mkdir()  # the demo's own output must not stand in the way of running it again
-    monkeypatch.chdir(tmp_path)
-    for name in ("demo",):
-        assert prepare(read_study(name, {})).runs

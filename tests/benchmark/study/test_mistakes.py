@@ -1,0 +1,96 @@
+"""Mistakes in studies, and files of studies: one line before anything runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmark.runs.executors import InlineExecutor
+from benchmark.runs.store import RunStore
+from benchmark.study.filing import read_study
+from benchmark.study.plan import prepare
+from benchmark.study.running import run
+from benchmark.study.study import load_study
+from protocols import InputError
+from tests.benchmark.study.toy_study import study
+
+
+@pytest.mark.parametrize(
+    "model", [{"name": "text-only", "label": "oracle"}, {"name": "text-only", "label": "constant"}]
+)
+def test_no_model_is_called_like_another_row(tiny_encoder: Path, toy: str, model: dict[str, str]) -> None:
+    with pytest.raises(InputError, match="is the name of another row; give text-only another label"):
+        prepare(study(tiny_encoder, datasets=[toy], models=[model]))
+
+
+def test_a_data_set_is_named_once(tiny_encoder: Path, toy: str) -> None:
+    with pytest.raises(InputError, match="'toy' and 'toy/official' are the same data"):
+        prepare(study(tiny_encoder, datasets=[toy, "toy/official"]))
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_the_command_line_does_not_say_stays_as_the_file_has_it(tiny_encoder: Path, tmp_path: Path) -> None:
+    filed = study(tiny_encoder, optimisation={"epochs": 2, "learning_rate": 0.01})
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(filed.model_dump(mode="json")))
+    read = read_study(str(tmp_path / "mine.yaml"), {"encoder": {"mode": "finetune"}, "optimisation": {"epochs": 1}})
+    assert (read.encoder.name, read.encoder.mode) == (str(tiny_encoder), "finetune")
+    assert read.optimisation == {"epochs": 1, "learning_rate": 0.01}
+
+
+@pytest.mark.usefixtures("toy")
+def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> None:
+    with pytest.raises(InputError, match="is in the test part of two of the splits official, fold0, fold1; name one"):
+        prepare(study(tiny_encoder, datasets=["toy/*"], models=["constant"], seeds=1))
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"datasets": ["tyo"]}, "unknown data set 'tyo'; did you mean toy"),
+        ({"datasets": ["toy/oficial"]}, "did you mean official"),
+        ({"models": ["lnnl"]}, "unknown model 'lnnl'; did you mean lnln"),
+        ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
+        ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
+        ({"models": ["constant", "constant"]}, "is listed twice; give one of them a distinct label"),
+        ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
+        ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
+        ({"regime": "uncertian"}, "did you mean uncertain"),
+        ({"seeds": []}, "seeds"),
+        ({"seeds": [-1]}, "seeds"),
+        ({"modles": ["constant"]}, "did you mean models"),
+        ({"encoder": {"nme": "minilm"}}, "did you mean name"),
+        ({"plugins": ["nowhere.py"]}, "no such file"),
+    ],
+)
+def test_mistakes_are_found_before_anything_runs(
+    tiny_encoder: Path, tmp_path: Path, changes: dict[str, object], says: str
+) -> None:
+    with pytest.raises(InputError, match=says.replace("(", r"\(")):
+        run(study(tiny_encoder, **changes), tmp_path / "runs", InlineExecutor())
+    assert not (tmp_path / "runs").exists() or not RunStore(tmp_path / "runs").records()
+
+
+def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
+    path = tmp_path / "study.yaml"
+    with pytest.raises(InputError, match="no such study file"):
+        load_study(path)
+    odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is not a plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
+    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
+    for content, says in (*wrong, *odd):
+        path.write_text(content)
+        with pytest.raises(InputError, match=says):
+            load_study(path)
+    with pytest.raises(InputError, match="did you mean demo"):
+        read_study("dmo", {})
+    with pytest.raises(InputError, match="--dataset and --models"):
+        read_study(None, {})
+
+
+def test_shipped_studies_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "demo").mkdir()  # the demo's own output must not stand in the way of running it again
+    monkeypatch.chdir(tmp_path)
+    for name in ("demo",):
+        assert prepare(read_study(name, {})).runs
