@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from benchmark.data.description import Description, Lengths
+    from benchmark.data.description import Description
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDEST = 120
@@ -132,7 +132,7 @@ def _lengths(d: Description) -> Table:
         first = row.modality if row.part == "train" else ""
         histogram = d.length_histograms.get(row.modality)
         values = (row.least, row.lower, row.median, row.upper, row.tail, row.most)
-        shape = bars(histogram.counts[row.part]) if histogram and not _all_equal(row) else ""
+        shape = bars(histogram.counts[row.part]) if histogram and row.least != row.most else ""
         table.add_row(
             first,
             row.part,
@@ -142,10 +142,6 @@ def _lengths(d: Description) -> Table:
             shape,
         )
     return table
-
-
-def _all_equal(row: Lengths) -> bool:
-    return row.least == row.most
 
 
 def _modalities(d: Description) -> Table:

@@ -1,6 +1,6 @@
 """Integrity estimates as tables: calibration, error, and dominant modality.
 
-Reads the table of `benchmark.diagnostics.Diagnostics`, a row per (model, seed, scenario, sample).
+Reads the table of `benchmark.results.statements.Diagnostics`, a row per (model, seed, scenario, sample).
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from benchmark.evaluation.point_values import band_note
 from benchmark.evaluation.shape import ProtocolShape
 from benchmark.figures.axes import axis_label, banded_line, finish, legend_line, number_axis
 from benchmark.figures.emphasis import emphasised
-from benchmark.figures.kinds import FigureRequest, FigureSource, Item, register_figure
+from benchmark.figures.kinds import FigureRequest, Item, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import MODALITY_STYLES
 from benchmark.figures.writing import figure
@@ -164,15 +164,11 @@ def _areas(ax: Axes, own: pd.DataFrame) -> None:
     ax.set_ylim(0, 100)
 
 
-def _statements(source: FigureSource) -> Sequence[Diagnostics]:
-    return source.statements
-
-
 @register_figure(
     "integrity",
     shows="estimated integrity and dominance",
     nothing="no model of the study estimates integrity or says which modality leads, as senti-ifusion does",
-    subjects=_statements,
+    subjects=lambda source: source.statements,
 )
 def _integrity(found: Diagnostics, request: FigureRequest) -> Iterator[Item]:
     names = [str(name) for name in dict.fromkeys(found.points["protocol"])]

@@ -26,7 +26,7 @@ def integrity_points(
 ) -> pd.DataFrame:
     """Compare the integrity estimates and the dominant modality of one model with the truth.
 
-    `statements` are those of one model, as in `benchmark.diagnostics.Diagnostics.table`.
+    `statements` are those of one model, as in `benchmark.results.statements.Diagnostics.table`.
 
     Returns:
         One row per (protocol, point, modality), and one with an empty `scenario` for all points of the protocol: the

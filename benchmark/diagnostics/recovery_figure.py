@@ -51,7 +51,8 @@ def plot_recovery(
     if "axis" in data and along_axes(_lines(data)).empty:
         raise InputError("recovery along an axis: the protocol has no numeric axis; use the table")
     figures = {Path(out): data}
-    if {"axis", "depth"} <= set(data.columns) and data["depth"].nunique() > 1 and _panels(data) > 1:
+    several = "axis" in data and along_axes(_lines(data))["panel"].nunique() > 1
+    if {"axis", "depth"} <= set(data.columns) and data["depth"].nunique() > 1 and several:
         figures = {Path(f"{out}-{depth}"): data[data["depth"] == depth] for depth in depths_of(data)}
     return [
         file
@@ -65,10 +66,6 @@ def plot_recovery(
             maker="recovery_data",
         )
     ]
-
-
-def _panels(data: pd.DataFrame) -> int:
-    return int(along_axes(_lines(data))["panel"].nunique())
 
 
 def _lines(data: pd.DataFrame) -> pd.DataFrame:

@@ -60,7 +60,13 @@ def _figure(survey: Survey) -> Figure:
     _integrity(bars, survey, labels)
     for column, m in enumerate(MODALITIES):
         _image(figure.add_subplot(grid[0, 1 + column]), _positions(survey, m), m, "positions", column == 0)
-        _image(figure.add_subplot(grid[0, 4 + column]), _samples(survey, column), m, "samples", False)
+        _image(
+            figure.add_subplot(grid[0, 4 + column]),
+            np.stack([p.integrity[:_SAMPLES, column] for p in survey.points]),
+            m,
+            "samples",
+            False,
+        )
     panels = figure.axes
     for first, last, text in ((1, 5, "one sample"), (2, 6, f"{min(_SAMPLES, len(survey.layout))} samples")):
         x = (panels[first].get_position().x0 + panels[last].get_position().x1) / 2
@@ -115,10 +121,6 @@ def _positions(survey: Survey, modality: str) -> npt.NDArray[np.float64]:
     if image.shape[1] > _COLUMNS:
         image = image[:, np.arange(_COLUMNS) * image.shape[1] // _COLUMNS]
     return image
-
-
-def _samples(survey: Survey, column: int) -> npt.NDArray[np.float64]:
-    return np.stack([p.integrity[:_SAMPLES, column] for p in survey.points])
 
 
 def _image(axes: Axes, image: npt.NDArray[np.float64], title: str, what: str, first: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +61,7 @@ def make_sheet(
     heights = {
         "title": len(title_lines) * _TITLE * 1.25 / 72 + _EDGE if title else 0.0,
         "panels": shape[0] * panel_height,
-        "legend": _legend_rows(legend, width) * 0.165 + 0.06 if legend else 0.0,
+        "legend": math.ceil(len(legend) / _per_row(legend, width)) * 0.165 + 0.06 if legend else 0.0,
         "note": len(note_lines) * _NOTE * 1.3 / 72 + _EDGE if note else 0.0,
     }
     heights = {name: height for name, height in heights.items() if height}
@@ -108,10 +109,6 @@ def draw_legend(sheet: Sheet, handles: Sequence[Any], labels: Sequence[str]) -> 
 def _per_row(labels: Sequence[str], width: float) -> int:
     widest = max(_inches(label, _LEGEND) for label in labels)
     return max(1, min(len(labels), int((width - 0.1) / (_HANDLE + widest))))
-
-
-def _legend_rows(labels: Sequence[str], width: float) -> int:
-    return -(-len(labels) // _per_row(labels, width))
 
 
 def _inches(text: str, size: float) -> float:

@@ -33,7 +33,7 @@ def erased(subject: Subject) -> str:
     model = subject.practised()
     with torch.no_grad():
         for scenario in SCENARIOS:
-            for device in _devices():
+            for device in map(torch.device, ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]):
                 one, other = (batch.to(torch.device("cpu")) for batch in _twins(subject, scenario, device))
                 sentiment = _predicted(model, one)
                 require(
@@ -54,11 +54,6 @@ def _predicted(model: SentimentModel, batch: Batch) -> Tensor:
     """Predict the sentiment; random numbers and NaN, which other checks report, make no difference."""
     torch.manual_seed(5)
     return model(batch).sentiment.nan_to_num()
-
-
-def _devices() -> list[torch.device]:
-    """Return the devices on which batches are made: values are erased by other code on an accelerator."""
-    return [torch.device(name) for name in ("cpu", "cuda") if name == "cpu" or torch.cuda.is_available()]
 
 
 def _twins(subject: Subject, scenario: str, device: torch.device) -> list[Batch]:

@@ -7,27 +7,11 @@ warnings; `describing` joins all in the records of `tables`. The command line pr
 """
 
 from benchmark.data.description.describing import describe
-from benchmark.data.description.tables import (
-    ClassCounts,
-    Description,
-    Histogram,
-    Lengths,
-    ModalityCounts,
-    PartCounts,
-    Probe,
-    Shared,
-    Vocabulary,
-)
+from benchmark.data.description.tables import Description, Lengths, Shared
 
 __all__ = [
-    "ClassCounts",
     "Description",
-    "Histogram",
     "Lengths",
-    "ModalityCounts",
-    "PartCounts",
-    "Probe",
     "Shared",
-    "Vocabulary",
     "describe",
 ]

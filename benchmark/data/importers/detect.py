@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -87,7 +86,8 @@ def import_file(
 def _read(path: Path, layout: str, name: str, options: ImportOptions, labelled: bool) -> Samples:
     if layout == "csd":
         files = _sequences(path) if path.is_dir() else [path]
-        return read_csd({file: file_sha256(file) for file in _distinct([*files, *options.more])}, name, options, path)
+        distinct = {file.resolve(): file for file in (*files, *options.more)}.values()
+        return read_csd({file: file_sha256(file) for file in distinct}, name, options, path)
     if layout == "csv":
         return read_csv(path, name, file_sha256(path), options, labelled)
     if layout == "npz":
@@ -152,10 +152,6 @@ def layout_of(path: Path) -> str:
 
 def _sequences(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csd" and file.is_file())
-
-
-def _distinct(paths: Iterable[Path]) -> list[Path]:
-    return list({path.resolve(): path for path in paths}.values())
 
 
 def _one_line(message: str) -> str:

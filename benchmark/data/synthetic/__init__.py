@@ -7,14 +7,13 @@ that the oracle (`text_likelihood`, `stream_likelihood`, `oracle`) can sum over 
 each position is known (`evidence`).
 """
 
-from benchmark.data.synthetic.config import SIZES, VERSION, SyntheticConfig, parse_synthetic
+from benchmark.data.synthetic.config import SIZES, SyntheticConfig, parse_synthetic
 from benchmark.data.synthetic.evidence import evidence
 from benchmark.data.synthetic.generator import generate
 from benchmark.data.synthetic.oracle import OraclePrediction, oracle
 
 __all__ = [
     "SIZES",
-    "VERSION",
     "OraclePrediction",
     "SyntheticConfig",
     "evidence",

@@ -12,11 +12,10 @@ False
 from benchmark.papers.reported.checks import metric_title, published_as
 from benchmark.papers.reported.files import load, load_sources, reported_folder
 from benchmark.papers.reported.points import Aggregate, aggregate_of, plain_scenario, same, wanted_aggregate
-from benchmark.papers.reported.schema import COLUMNS, SOURCE_COLUMNS
+from benchmark.papers.reported.schema import COLUMNS
 
 __all__ = [
     "COLUMNS",
-    "SOURCE_COLUMNS",
     "Aggregate",
     "aggregate_of",
     "load",

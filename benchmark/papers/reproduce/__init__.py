@@ -8,19 +8,16 @@ side by side, `tables` writes them, `presenting` brings all together. The comman
 >>> present(setup, Path("out")).tables[0].markdown()
 """
 
-from benchmark.papers.reproduce.catalogue import ITEMS, Item, get_item
-from benchmark.papers.reproduce.needs import NEEDS, Need, data_facts
+from benchmark.papers.reproduce.catalogue import ITEMS, get_item
+from benchmark.papers.reproduce.needs import NEEDS
 from benchmark.papers.reproduce.presenting import Reproduction, present
 from benchmark.papers.reproduce.setup import Setup, prepare_item
 
 __all__ = [
     "ITEMS",
     "NEEDS",
-    "Item",
-    "Need",
     "Reproduction",
     "Setup",
-    "data_facts",
     "get_item",
     "prepare_item",
     "present",

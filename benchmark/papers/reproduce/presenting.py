@@ -183,17 +183,14 @@ def _layouts(item: Item, dataset: str, names: Sequence[str]) -> list[tuple[list[
             )
             for protocol, point in points
         ]
+    axes = ", ".join(get_protocol(points[0][0]).axes)
     return [
         (
             [TableColumn(point_key(protocol, point), m, _tick(point)) for protocol, point in points],
-            f"{METRICS[m].heading if m in METRICS else metric_title(m)} under {points[0][0]}, columns: {_axis(points)}",
+            f"{METRICS[m].heading if m in METRICS else metric_title(m)} under {points[0][0]}, columns: {axes}",
         )
         for m in names
     ]
-
-
-def _axis(points: Sequence[tuple[str, str]]) -> str:
-    return ", ".join(get_protocol(points[0][0]).axes)
 
 
 def _point_title(protocol: str, point: str) -> str:

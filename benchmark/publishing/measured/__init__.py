@@ -18,7 +18,6 @@ A folder holds, beside its tables,
 
 from benchmark.publishing.measured.checking import check
 from benchmark.publishing.measured.publishing import publish, refresh
-from benchmark.publishing.measured.tables import render
-from benchmark.results.measured import is_measured, read_measured
+from benchmark.results.measured import read_measured
 
 __all__ = ["check", "is_measured", "publish", "read_measured", "refresh", "render"]
