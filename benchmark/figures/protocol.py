@@ -60,13 +60,8 @@ def _figure(survey: Survey) -> Figure:
     _integrity(bars, survey, labels)
     for column, m in enumerate(MODALITIES):
         _image(figure.add_subplot(grid[0, 1 + column]), _positions(survey, m), m, "positions", column == 0)
-        _image(
-            figure.add_subplot(grid[0, 4 + column]),
-            np.stack([p.integrity[:_SAMPLES, column] for p in survey.points]),
-            m,
-            "samples",
-            False,
-        )
+        samples = np.stack([p.integrity[:_SAMPLES, column] for p in survey.points])
+        _image(figure.add_subplot(grid[0, 4 + column]), samples, m, "samples", False)
     panels = figure.axes
     for first, last, text in ((1, 5, "one sample"), (2, 6, f"{min(_SAMPLES, len(survey.layout))} samples")):
         x = (panels[first].get_position().x0 + panels[last].get_position().x1) / 2
