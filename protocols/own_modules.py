@@ -27,10 +27,7 @@ def own_modules(file: Path, folder: Path, package: str = "") -> dict[str, Path]:
     A package counts with its `__init__.py`, and with those of its modules that are imported by name. A file that cannot
     be parsed imports nothing: it fails when it is loaded.
 
-    Args:
-        file: File to read.
-        folder: Folder of the plugin.
-        package: Package that the file belongs to; empty for none.
+    `package` is that of the file, empty for none.
     """
     modules: dict[str, Path] = {}
     todo = list(_imported(file, package))

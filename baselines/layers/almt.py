@@ -37,14 +37,7 @@ class HyperModalityLayer(nn.Module):
 
 
 class AdaptiveHyperModality(nn.Module):
-    """Adaptive hyper-modality learning: each scale of language guides one layer.
-
-    Args:
-        width: Width d.
-        tokens: Number of tokens K.
-        layers: Number of scales of language.
-        heads: Number of attention heads, of width d / heads.
-    """
+    """Adaptive hyper-modality learning: each scale of language guides one layer."""
 
     def __init__(self, width: int, tokens: int, layers: int, heads: int) -> None:
         super().__init__()

@@ -15,13 +15,6 @@ class TextConvolution(nn.Module):
     """Convolutions of several heights, ReLU, maximum over time, dropout, a linear layer with ReLU.
 
     A text shorter than a convolution is read as if zeros followed it, independently of its padding.
-
-    Args:
-        input_width: Width D.
-        width: Width d of the result.
-        channels: Number of channels of each convolution.
-        heights: Number of words spanned by each convolution.
-        dropout: Dropout on the maxima.
     """
 
     def __init__(

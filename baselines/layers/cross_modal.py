@@ -25,10 +25,7 @@ def fitting_heads(width: int, heads: int) -> int:
 class TemporalConvolution(nn.Module):
     """Convolution over time, without bias, that keeps the length: `(B, T, D)` to `(B, T, d)`.
 
-    Args:
-        input_width: Width D.
-        width: Width d.
-        kernel: Number of input steps for each output step; steps beyond the ends are zero.
+    Steps beyond the ends are zero.
     """
 
     def __init__(self, input_width: int, width: int, kernel: int = 1) -> None:
@@ -150,12 +147,7 @@ class CrossModalTransformer(nn.Module):
 class PairwiseCrossModal(nn.Module):
     """Six cross-modal Transformers, one for each ordered pair of modalities.
 
-    Args:
-        width: Width d of all sequences.
-        layers: Depth of each.
-        heads: Number of attention heads.
-        attention_dropout: Dropout on attention weights by source modality.
-        relu_dropout, residual_dropout, embedding_dropout: See `CrossModalTransformer`.
+    Dropout on attention weights is given by source modality; other arguments are those of `CrossModalTransformer`.
     """
 
     def __init__(

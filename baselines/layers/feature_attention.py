@@ -15,10 +15,7 @@ from torch.nn import functional as F
 class FeatureLayer(nn.Module):
     """Pre-norm attention over features and a feed-forward of four times the width, each with a residual.
 
-    Args:
-        width: Number of features d.
-        heads: Number of groups of features with separate attention; must divide the width.
-        dropout: Dropout on each sub-layer's output, and inside the feed-forward.
+    Heads are groups of features with separate attention; their number must divide the width.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0) -> None:

@@ -17,14 +17,7 @@ class PooledEncoder(nn.Module):
 
     The mean is a strong summary of frozen encoder states; attention pooling adds to it.
 
-    Args:
-        input_width: Width D of the modality's vectors.
-        width: Width d.
-        layers: Depth of the Transformer before attention pooling; 0 pools the projected steps.
-        heads: Number of heads of attention and of pooling.
-        dropout: Dropout on the pooled vectors and inside the Transformer.
-        norm: See `InputFeatures`.
-        patch: See `InputProjection`.
+    Without layers, the projected steps are pooled; `norm` and `patch` are those of `InputProjection`.
     """
 
     def __init__(

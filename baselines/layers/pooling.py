@@ -16,9 +16,7 @@ def masked_mean(values: Tensor, padding: Tensor) -> Tensor:
 class AttentionPooling(nn.Module):
     """Weighted mean over valid steps; each head weights its part of the width.
 
-    Args:
-        width: Width d; must be divisible by `heads`.
-        heads: Number of sets of weights.
+    The width must be divisible by the number of heads.
     """
 
     def __init__(self, width: int, heads: int = 4) -> None:

@@ -14,10 +14,7 @@ def sinusoidal_positions(steps: int, width: int, like: Tensor) -> Tensor:
     A step's code depends only on its position, so that padding after the end changes no prediction, and any length is
     possible.
 
-    Args:
-        steps: Number of positions T.
-        width: Width d; an odd width ends with a sine.
-        like: Tensor whose device and dtype are used.
+    An odd width ends with a sine; the result has device and dtype of `like`.
     """
     pairs = (width + 1) // 2
     scale = torch.arange(pairs, device=like.device, dtype=torch.float32) * (-math.log(10_000.0) / max(pairs, 1))

@@ -34,14 +34,7 @@ class GatedFeedForward(nn.Module):
 
 
 class PromotionUnit(nn.Module):
-    """Half a mutual promotion unit: attention to a context, to itself, and a feed-forward, pre-norm.
-
-    Args:
-        width: Width d.
-        heads: Number of attention heads; must divide the width.
-        attention_dropout: Dropout on attention weights.
-        dropout: Dropout after the feed-forward.
-    """
+    """Half a mutual promotion unit: attention to a context, to itself, and a feed-forward, pre-norm."""
 
     def __init__(self, width: int, heads: int, attention_dropout: float = 0.0, dropout: float = 0.0) -> None:
         super().__init__()

@@ -12,16 +12,7 @@ from baselines.interface import Sequences
 
 
 class RecurrentEncoder(nn.Module):
-    """An LSTM or GRU over valid steps only.
-
-    Args:
-        input_width: Width D.
-        width: Width d of each direction.
-        layers: Depth.
-        bidirectional: True: a second one reads backwards.
-        kind: `lstm` or `gru`.
-        dropout: Dropout between layers.
-    """
+    """An LSTM or GRU of width d in each direction, over valid steps only."""
 
     def __init__(
         self,

@@ -43,14 +43,7 @@ class StreamSubNetwork(nn.Module):
 
 
 class TextSubNetwork(nn.Module):
-    """Encoder of text: an LSTM over the words, dropout, a linear map of its last state.
-
-    Args:
-        input_width: Width D.
-        width: Width of the LSTM.
-        output: Width d of the result.
-        dropout: Dropout on the last state.
-    """
+    """Encoder of text: an LSTM over the words, dropout, a linear map of its last state."""
 
     def __init__(self, input_width: int, width: int, output: int, dropout: float = 0.0) -> None:
         super().__init__()

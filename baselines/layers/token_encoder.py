@@ -14,17 +14,7 @@ from baselines.layers.transformer import TransformerEncoder, learned_tokens
 class TokenEncoder(nn.Module):
     """Transformer over K learned tokens and the projected sequence; its output are the K tokens.
 
-    Args:
-        input_width: Width D of the modality's vectors.
-        width: Width d.
-        tokens: Number of tokens K.
-        layers: Depth of the Transformer.
-        heads: Number of attention heads.
-        head_width: Width of each head; d / heads when None.
-        hidden: Hidden width of the feed-forward; 2 d when None.
-        dropout: Dropout inside the Transformer and on its input.
-        norm: See `InputProjection`.
-        patch: See `InputProjection`.
+    By default a head has width d / heads, and the feed-forward 2 d; `norm` and `patch` are those of `InputProjection`.
     """
 
     def __init__(

@@ -14,10 +14,7 @@ from torch.nn import functional as F
 class Attention(nn.Module):
     """Multi-head attention of one sequence on another, without norms or residual.
 
-    Args:
-        width: Width d of both sequences and of the result.
-        heads: Number of attention heads.
-        head_width: Width of each head; d / heads when None.
+    By default a head has width d / heads.
     """
 
     def __init__(self, width: int, heads: int, head_width: int | None = None) -> None:
@@ -84,14 +81,8 @@ class TransformerLayer(nn.Module):
 class TransformerEncoder(nn.Module):
     """Pre-norm Transformer layers.
 
-    Args:
-        width: Width d.
-        layers: Depth; 0 is the identity (followed by the final norm).
-        heads: Number of attention heads.
-        head_width: Width of each head; d / heads when None.
-        hidden: Hidden width of the feed-forward; 2 d when None.
-        dropout: Dropout on each sub-layer's output, and inside the feed-forward.
-        final_norm: True adds a LayerNorm after the last layer.
+    A depth of 0 is the identity, followed by the final norm. By default a head has width d / heads, and the
+    feed-forward 2 d.
     """
 
     def __init__(

@@ -37,13 +37,7 @@ class TaskOutput(NamedTuple):
 
 
 class TaskHead(nn.Module):
-    """Layers of one task: the representation `F = relu(W_1 x + b_1)` and a prediction from it.
-
-    Args:
-        input_width: Width of x.
-        width: Width d of the representation and of the hidden layer after it.
-        dropout: Dropout on x.
-    """
+    """Layers of one task: the representation `F = relu(W_1 x + b_1)` and a prediction from it."""
 
     def __init__(self, input_width: int, width: int, dropout: float = 0.0) -> None:
         super().__init__()

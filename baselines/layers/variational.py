@@ -13,16 +13,7 @@ LOG_VARIANCE = (-10.0, 10.0)
 
 
 class VariationalAutoencoder(nn.Module):
-    """Autoencoder of K tokens of width d into K Gaussians: linear, ReLU, Transformer, linear, both ways.
-
-    Args:
-        width: Width d.
-        tokens: Number of tokens K.
-        layers: Depth of each Transformer.
-        heads: Number of attention heads.
-        head_width: Width of each head.
-        dropout: Dropout inside the Transformers.
-    """
+    """Autoencoder of K tokens of width d into K Gaussians: linear, ReLU, Transformer, linear, both ways."""
 
     def __init__(
         self, width: int, tokens: int, layers: int, heads: int, *, head_width: int, dropout: float = 0.0
