@@ -144,8 +144,9 @@ class Mmim(SentimentModel):
         super().__init__(spec, config)
         check_text_vector(spec, config.text_vector)
         widths: dict[Modality, int] = {"text": spec.text, "audio": config.audio_width, "vision": config.vision_width}
-        readers = {m: LastState(spec.width(m), widths[m], widths[m], bidirectional=True) for m in PREDICTED}
-        self.readers = nn.ModuleDict(readers)
+        self.readers = nn.ModuleDict(
+            {m: LastState(spec.width(m), widths[m], widths[m], bidirectional=True) for m in PREDICTED}
+        )
         self.fusion = nn.Sequential(
             nn.Dropout(config.dropout),
             nn.Linear(sum(widths.values()), config.width),
