@@ -204,8 +204,7 @@ def overlap(first: Tensor, second: Tensor) -> Tensor:
         A scalar, 0 where every coordinate of one is orthogonal to every coordinate of the other.
     """
     left, right = (_unit_rows(values - values.mean(dim=0)) for values in (first, second))
-    result: Tensor = (left.T @ right).square().mean()
-    return result
+    return (left.T @ right).square().mean()
 
 
 def _unit_rows(values: Tensor) -> Tensor:

@@ -89,14 +89,12 @@ class Stream:
 def below(bits: KeyArray, rate: float | FloatArray) -> BoolArray:
     """Flags of the uniform numbers of 53 bits below `rate`: nested in the rate, none at 0, all at 1."""
     threshold = np.asarray(np.ceil(np.asarray(rate, dtype=np.float64) * _SCALE), dtype=np.uint64)
-    result: BoolArray = bits < threshold
-    return result
+    return bits < threshold
 
 
 def uniform(bits: KeyArray) -> FloatArray:
     """53 bits as float64 in [0, 1)."""
-    values: FloatArray = bits.astype(np.float64) / _SCALE
-    return values
+    return bits.astype(np.float64) / _SCALE
 
 
 def normals(keys: KeyArray, width: int) -> npt.NDArray[np.float32]:
@@ -111,5 +109,4 @@ def normals(keys: KeyArray, width: int) -> npt.NDArray[np.float32]:
     radius = np.sqrt(-2.0 * np.log((bits[:, 0::2] + np.uint64(1)).astype(np.float64) / _SCALE))
     angle = 2.0 * np.pi * uniform(bits[:, 1::2])
     both = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=2)
-    values: npt.NDArray[np.float32] = both.reshape(len(keys), 2 * pairs)[:, :width].astype(np.float32)
-    return values
+    return both.reshape(len(keys), 2 * pairs)[:, :width].astype(np.float32)

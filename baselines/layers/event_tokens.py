@@ -66,5 +66,4 @@ class EventTokens(InputFeatures):
         window = 2 * self.neighbours + 1
         weighted = torch.cat([values.transpose(1, 2) * weight, weight], dim=1)
         total = window * F.avg_pool1d(weighted, window, stride=1, padding=self.neighbours)
-        mean: Tensor = (total[:, :-1] / (total[:, -1:] + self.NEEDED)).transpose(1, 2)
-        return mean
+        return (total[:, :-1] / (total[:, -1:] + self.NEEDED)).transpose(1, 2)

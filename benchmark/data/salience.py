@@ -22,8 +22,7 @@ def of_tokens(token_ids: IntArray, observed: BoolArray, training: IntArray) -> F
     place = np.minimum(np.searchsorted(words, token_ids), max(len(words) - 1, 0))
     known = words[place] == token_ids if len(words) else np.zeros(len(token_ids), dtype=np.bool_)
     frequency = np.where(known, counts[place] if len(words) else 0, 0)
-    salience: FloatArray = np.where(observed, -frequency.astype(np.float64), NOT_RECORDED)
-    return salience
+    return np.where(observed, -frequency.astype(np.float64), NOT_RECORDED)
 
 
 def of_values(values: HostRagged, offsets: IntArray, observed: BoolArray) -> FloatArray:

@@ -157,8 +157,7 @@ class StateCache:
 
 def _state_starts(lengths: IntArray) -> IntArray:
     """Return the position of the first state of each text, `[CLS]` and `[SEP]` included, from its content tokens."""
-    starts: IntArray = np.cumsum(lengths + 2) - (lengths + 2)
-    return starts
+    return np.cumsum(lengths + 2) - (lengths + 2)
 
 
 def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:

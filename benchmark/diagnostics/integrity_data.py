@@ -129,8 +129,7 @@ def decay_data(
 def _bins(truth: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the bin of a share: 0 for nothing, 11 for everything, tenths between."""
     inner = 1 + np.minimum((truth * _BINS).astype(np.int64), _BINS - 1)
-    result: npt.NDArray[np.int64] = np.where(truth <= 0, 0, np.where(truth >= 1, _BINS + 1, inner))
-    return result
+    return np.where(truth <= 0, 0, np.where(truth >= 1, _BINS + 1, inner))
 
 
 def _intervals(own: pd.DataFrame, scenarios: list[str], draws: int, level: float, seed: int) -> pd.DataFrame:

@@ -127,10 +127,8 @@ def _log_ratios(here: pd.DataFrame, videos: list[str], weights: FloatArray) -> E
 def _log_quotient(above: FloatArray, below: FloatArray) -> FloatArray:
     defined = (above > 0) & (below > 0)
     parts = (np.log(np.where(defined, values, 1.0)) for values in (above, below))
-    result: FloatArray = np.where(defined, next(parts) - next(parts), np.nan)
-    return result
+    return np.where(defined, next(parts) - next(parts), np.nan)
 
 
 def _only(curve: FloatArray) -> FloatArray:
-    result: FloatArray = curve[..., 0]
-    return result
+    return curve[..., 0]

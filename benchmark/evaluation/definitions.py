@@ -43,8 +43,7 @@ def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatA
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True))
     flat = constant[:, None] | (spread == 0)
-    result: FloatArray = np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
-    return result
+    return np.where(flat, 0.0, centred / np.where(flat, 1.0, spread))
 
 
 def _correlation(sums: Parts) -> FloatArray:
@@ -53,8 +52,7 @@ def _correlation(sums: Parts) -> FloatArray:
     # a resample in which one side hardly varies has no correlation to speak of; rows are standardised, so 1 is usual
     defined = variance > 1e-20
     quotient = (xy - x * y) / np.sqrt(np.where(defined, variance, 1.0))
-    result: FloatArray = np.where(defined, np.clip(quotient, -1.0, 1.0), 0.0)
-    return result
+    return np.where(defined, np.clip(quotient, -1.0, 1.0), 0.0)
 
 
 def _equal(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.generic]]) -> Values:

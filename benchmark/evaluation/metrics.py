@@ -132,8 +132,7 @@ def sums_by_cluster(
     """
 
     def total(values: npt.NDArray[np.generic]) -> FloatArray:
-        result: FloatArray = np.add.reduceat(values, starts, axis=1, dtype=np.float64)
-        return result
+        return np.add.reduceat(values, starts, axis=1, dtype=np.float64)
 
     given = Predictions(label[None, :], predictions, split_of)
     shapes = (given.label.shape, predictions.shape)
@@ -289,8 +288,7 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
 def ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
     """A quotient; `otherwise` where the denominator is 0."""
     positive = below > 0
-    result: FloatArray = np.where(positive, above / np.where(positive, below, 1.0), otherwise)
-    return result
+    return np.where(positive, above / np.where(positive, below, 1.0), otherwise)
 
 
 def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:
@@ -346,5 +344,4 @@ def _concave_majorant(values: FloatArray) -> FloatArray:
                 break
             corners.pop()
         corners.append(i)
-    result: FloatArray = np.interp(np.arange(len(values)), corners, values[corners])
-    return result
+    return np.interp(np.arange(len(values)), corners, values[corners])

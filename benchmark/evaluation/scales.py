@@ -47,8 +47,7 @@ class Scale:
 
 
 def _rounded(values: FloatArray, limit: float) -> FloatArray:
-    result: FloatArray = np.rint(np.clip(values, -limit, limit))
-    return result
+    return np.rint(np.clip(values, -limit, limit))
 
 
 def _binned(values: FloatArray, edges: tuple[float, ...]) -> npt.NDArray[np.intp]:

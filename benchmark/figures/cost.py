@@ -94,8 +94,7 @@ def pareto_front(cost: npt.NDArray[np.float64], loss: npt.NDArray[np.float64]) -
     cheaper, better = cost[None, :] <= cost[:, None], loss[None, :] <= loss[:, None]
     strictly = (cost[None, :] < cost[:, None]) | (loss[None, :] < loss[:, None])
     beaten = (cheaper & better & strictly & known[None, :]).any(axis=1)
-    front: npt.NDArray[np.bool_] = known & ~beaten
-    return front
+    return known & ~beaten
 
 
 def _check_costs(data: pd.DataFrame, models: Sequence[str] | None) -> None:

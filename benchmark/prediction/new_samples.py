@@ -56,8 +56,7 @@ class _Stream:
     @property
     def lengths(self) -> IntArray:
         """Number of positions that the model is shown, `(n,)`."""
-        shown: IntArray = np.where(self.lacking, self.typical, np.diff(self.stream.offsets))
-        return shown
+        return np.where(self.lacking, self.typical, np.diff(self.stream.offsets))
 
     def gather(self, rows: IntArray) -> tuple[IntArray, IntArray, BoolArray]:
         """Return, for the samples `rows`: offsets, the place of each position in the stream, and the observed ones."""

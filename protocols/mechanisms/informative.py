@@ -55,14 +55,12 @@ class Informative(Mechanism):
         """`(P,)`: waiting time of each position, independent of the rate."""
         steps = layout.lengths(modality)
         hazard = _hazards(layout.salience_rank(modality), np.repeat(steps, steps), self.strength)
-        waiting: FloatArray = -np.log1p(-uniform(stream.positions(modality))) / hazard
-        return waiting
+        return -np.log1p(-uniform(stream.positions(modality))) / hazard
 
 
 def _hazards(rank: IntArray, steps: int | IntArray, strength: float) -> FloatArray:
     quantile = (rank + 0.5) / steps
-    hazard: FloatArray = np.exp(strength * (quantile - 0.5))
-    return hazard
+    return np.exp(strength * (quantile - 0.5))
 
 
 @lru_cache(maxsize=64)

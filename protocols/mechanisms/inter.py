@@ -145,8 +145,7 @@ def _lost(rates: Mapping[Modality, float], present: BoolArray, stream: Stream) -
     weight = np.where(total > 0, weight / np.where(total > 0, total, 1.0), even)
     kept = _choose(weight, stream.samples_by_modality("keep"))
     chance = np.minimum(rate / np.maximum(1 - weight, 1e-12), 1.0)
-    lost: BoolArray = below(stream.samples_by_modality("lost"), chance) & ~kept & present
-    return lost
+    return below(stream.samples_by_modality("lost"), chance) & ~kept & present
 
 
 def _choose(weight: FloatArray, bits: KeyArray) -> BoolArray:

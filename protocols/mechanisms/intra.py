@@ -94,5 +94,4 @@ def _instant(layout: Layout, modality: Modality) -> IntArray:
     if (instants[owner] == 0).any():
         raise InputError("aligned_positions: a sample without text positions has no instants")
     middle = (2 * layout.position_in_sample(modality) + 1) * instants[owner] // (2 * layout.lengths(modality)[owner])
-    instant: IntArray = layout.offsets["text"][:-1][owner] + middle
-    return instant
+    return layout.offsets["text"][:-1][owner] + middle

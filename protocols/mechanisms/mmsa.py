@@ -84,5 +84,4 @@ class MmsaPositions(Mechanism):
         # the generator that the loaders seed, as a separate instance, so that the global one is not changed
         padded = np.random.RandomState(self.seed).uniform(size=(len(layout), steps))
         owner, position = layout.sample_of_position(modality), layout.position_in_sample(modality)
-        drawn: FloatArray = padded[owner, position + framed]
-        return drawn
+        return padded[owner, position + framed]

@@ -45,5 +45,4 @@ def bag_of_words(stream: ModalityStream, train: BoolArray) -> FloatArray:
     table = np.zeros((len(lengths), len(chosen)))
     table[rows, columns] = weight[columns]
     norm = np.sqrt(np.square(table).sum(axis=1, keepdims=True))
-    result: FloatArray = table / np.where(norm > 0.0, norm, 1.0)
-    return result
+    return table / np.where(norm > 0.0, norm, 1.0)

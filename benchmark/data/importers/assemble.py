@@ -192,8 +192,7 @@ class StreamWriter:
         left = outside & ~before
         self.left_padded += int(left.sum())
         self.beyond += int((outside & before).sum())
-        begin: IntArray = np.where(left, steps - lengths, 0)
-        return begin
+        return np.where(left, steps - lengths, 0)
 
     def _add_block(
         self, block: npt.NDArray[Any], begin: IntArray, lengths: IntArray, observed: BoolArray | None
@@ -223,8 +222,7 @@ class StreamWriter:
 def filled_frames(padded: Source) -> BoolArray:
     """Flags `(n, T)` of the frames of a padded array `(n, T, D)` that are not all zero."""
     flags = [np.any(block, axis=2) for block in blocks(padded)]
-    filled: BoolArray = np.concatenate(flags) if flags else np.zeros(padded.shape[:2], np.bool_)
-    return filled
+    return np.concatenate(flags) if flags else np.zeros(padded.shape[:2], np.bool_)
 
 
 def filled_span(filled: BoolArray) -> tuple[IntArray, IntArray]:

@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import (
@@ -146,16 +145,14 @@ def _members(path: Path) -> dict[str, Source]:
 def _member(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Source:
     with archive.open(info) as file:
         if not info.filename.endswith(".values.npy"):
-            read: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return read
+            return np.lib.format.read_array(file, allow_pickle=False)
         shape, fortran, dtype, start = _header(file)
         needed = math.prod(shape) * dtype.itemsize
         if needed != info.file_size - start and not dtype.hasobject:
             raise ValueError(f"{info.filename} has {info.file_size - start} bytes, its shape {shape} needs {needed}")
         if fortran or dtype.hasobject:
             file.seek(0)  # Fortran order: samples are not contiguous
-            whole: npt.NDArray[Any] = np.lib.format.read_array(file, allow_pickle=False)
-            return whole
+            return np.lib.format.read_array(file, allow_pickle=False)
 
     @contextmanager
     def open_stream() -> Iterator[IO[bytes]]:

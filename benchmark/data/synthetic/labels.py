@@ -80,8 +80,7 @@ def label_given_meaning() -> FloatArray:
     passed = _normal_cdf((thresholds() - centres[:, None]) / _SPREAD)
     ends = np.zeros((len(centres), 1))
     table = np.diff(np.concatenate([ends, passed, ends + 1.0], axis=1), axis=1)
-    result: FloatArray = table[inverse.ravel()].reshape(*_meaning().shape, len(LABELS))
-    return result
+    return table[inverse.ravel()].reshape(*_meaning().shape, len(LABELS))
 
 
 def label_index(meaning: FloatArray) -> IntArray:

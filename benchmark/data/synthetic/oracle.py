@@ -55,8 +55,7 @@ class OraclePrediction:
     @property
     def mean(self) -> FloatArray:
         """`(n,)` posterior mean: no prediction has a smaller expected squared error."""
-        mean: FloatArray = self.probabilities @ self.values
-        return mean
+        return self.probabilities @ self.values
 
     def quantile(self, level: float) -> FloatArray:
         """`(n,)` smallest label that the true one exceeds with probability at most `1 - level`."""

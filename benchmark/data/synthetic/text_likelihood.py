@@ -117,8 +117,7 @@ class _Matches:
         row = np.zeros(len(_word_index()) + 2)  # the last two are padding and erased
         row[[_word_index()[word] for word in group]] = probability
         row[_ERASED] = 1.0
-        result: FloatArray = row[self._table]
-        return result
+        return row[self._table]
 
 
 def _product(matches: _Matches, symbols: tuple[str, ...], skip: int | None, starts: int) -> FloatArray:

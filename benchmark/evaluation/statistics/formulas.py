@@ -18,8 +18,7 @@ def auilc(x: npt.ArrayLike, values: npt.ArrayLike) -> FloatArray:
     order = np.argsort(rates)
     widths, heights = np.diff(rates[order]), curve[..., order]
     area: FloatArray = ((heights[..., 1:] + heights[..., :-1]) / 2 * widths).sum(axis=-1)
-    result: FloatArray = np.asarray(area / widths.sum())
-    return result
+    return np.asarray(area / widths.sum())
 
 
 def retention(values: npt.ArrayLike, complete: npt.ArrayLike) -> FloatArray:

@@ -61,8 +61,7 @@ def two_sided_p(t: npt.ArrayLike, df: npt.ArrayLike) -> FloatArray:
 
 def t_quantile(level: float, df: npt.ArrayLike) -> FloatArray:
     """Return the t whose size is exceeded with probability `1 - level`, such as 1.96 for 0.95 and infinite `df`."""
-    result: FloatArray = np.asarray(stdtrit(df, (1 + level) / 2))
-    return result
+    return np.asarray(stdtrit(df, (1 + level) / 2))
 
 
 def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]], metric: str) -> Quantity:

@@ -128,8 +128,7 @@ class Estimates:
 
     def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return every seed under each scenario, `(S, J)`."""
-        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)]
-        return result
+        return self.values[:, self._columns(scenarios), self._metric(metric)]
 
     def curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return the mean over the seeds under each scenario, `(J,)`."""
@@ -138,13 +137,11 @@ class Estimates:
 
     def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return each draw under each scenario, `(B, J)`."""
-        result: FloatArray = self.draws[:, self._columns(scenarios), self._metric(metric)]
-        return result
+        return self.draws[:, self._columns(scenarios), self._metric(metric)]
 
     def drawn_seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return every seed under each scenario in the first draws, `(b, S, J)`."""
-        result: FloatArray = self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
-        return result
+        return self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
 
     def _columns(self, scenarios: Sequence[str]) -> list[int]:
         for name in scenarios:
