@@ -122,7 +122,7 @@ def test_the_rooms_described_are_those_of_the_contract() -> None:
     assert described == dict(enumerate(floors, start=1))
 
 
-def test_what_the_architecture_names_is_there() -> None:
+def test_names_in_the_architecture_exist() -> None:
     packages = "protocols|baselines|senti_ifusion|benchmark"
     names = set(re.findall(rf"`((?:{packages})(?:\.\w+)+)`", ARCHITECTURE))
     places = set(re.findall(rf"`((?:{packages}|results|tests)/[\w/.]*)`", ARCHITECTURE))

@@ -113,7 +113,7 @@ def test_neighbours_are_the_mean_of_what_is_there_around_a_step() -> None:
     assert not made._around(values, torch.zeros(1, 4)).any()
 
 
-def test_what_lasts_is_told_from_the_same_steps_scattered() -> None:
+def test_lasting_values_are_distinguished_from_scattered_ones() -> None:
     scattered = torch.zeros(1, 12, 3)
     scattered[:, ::4] = 2.0
     lasting = torch.zeros(1, 12, 3)

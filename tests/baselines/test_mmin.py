@@ -35,7 +35,7 @@ def test_parameters_are_those_of_the_official_code() -> None:
     assert sum(p.numel() for p in model.parameters()) - teacher == OFFICIAL
 
 
-def test_what_is_missing_and_what_is_shown_make_up_the_complete_view() -> None:
+def test_missing_and_shown_positions_make_up_the_complete_view() -> None:
     batch = make_train_batch(6, rate=0.5)
     missing = missing_part(batch)
     for m in MODALITIES:

@@ -96,7 +96,7 @@ READERS_OF_TEXT = [
 
 
 @pytest.mark.parametrize("name", READERS_OF_TEXT)
-def test_of_word_vectors_every_word_is_read(name: str) -> None:
+def test_every_word_vector_is_read(name: str) -> None:
     fields = {k: v for k, v in SMALL.items() if k in MODELS[name].config_class.model_fields}
     torch.manual_seed(0)
     model = create(name, replace(SPEC, framed_text=False), fields).eval()
@@ -114,7 +114,7 @@ def test_of_word_vectors_every_word_is_read(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["self-mm", "mmim"])
-def test_of_word_vectors_there_is_no_cls_to_read(name: str) -> None:
+def test_word_vectors_have_no_cls_state(name: str) -> None:
     with pytest.raises(InputError, match="choose 'mean'"):
         create(name, replace(SPEC, framed_text=False), {"text_vector": "cls"})
 

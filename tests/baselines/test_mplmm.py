@@ -119,7 +119,7 @@ def test_modalities_are_dropped_at_the_rate_with_balanced_patterns_and_never_all
     assert not drop_modalities(9, 0.0, torch.device("cpu")).any()
 
 
-def test_what_is_dropped_is_plus_zero_and_the_rest_as_it_was() -> None:
+def test_dropped_modalities_are_plus_zero_and_the_others_unchanged() -> None:
     batch, dropped = make_batch(12), drop_modalities(12, 1.0, torch.device("cpu"))
     given = silenced(batch, dropped)
     for number, m in enumerate(MODALITIES):

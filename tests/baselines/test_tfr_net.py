@@ -47,7 +47,7 @@ def test_attention_over_features_does_not_see_padding_nor_the_order_of_steps() -
     torch.testing.assert_close(model(values[1:, order], padding[1:, :4]), expected[1:, order])
 
 
-def test_what_was_erased_is_where_the_complete_view_knows_more() -> None:
+def test_erased_positions_are_those_where_the_complete_view_has_more() -> None:
     batch = make_train_batch(5, rate=0.4)
     for modality in ("text", "audio", "vision"):
         erased = erased_positions(batch, modality)

@@ -12,7 +12,7 @@ from tests.protocols.layouts import golden_layout, large
 
 
 @pytest.mark.parametrize("name", list(protocols()))
-def test_what_was_exported_is_read_back(tmp_path: Path, name: str) -> None:
+def test_exported_masks_are_read_back(tmp_path: Path, name: str) -> None:
     layout, protocol = golden_layout(), get_protocol(name)
     path = tmp_path / "masks.npz"
     hashes = export_masks(path, layout, protocol.scenarios, dataset="golden", protocols=[str(protocol)])

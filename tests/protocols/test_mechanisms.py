@@ -349,7 +349,7 @@ def test_a_mechanism_of_ones_own_in_a_few_lines() -> None:
     assert get_regime("matched(every_other_of_test())").scenario == parse("every_other_of_test()")
 
 
-def test_what_is_no_mechanism_is_refused() -> None:
+def test_objects_that_are_not_mechanisms_are_refused() -> None:
     decorate = register_mechanism("not-a-name")
     with pytest.raises(InputError, match="letters, digits and _"):
         decorate(type("X", (Mechanism,), {}))

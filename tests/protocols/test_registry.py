@@ -149,7 +149,7 @@ def test_a_plugin_of_one_file_is_known_by_the_sha256_of_that_file(folder: Path) 
     assert known_by("alone") == "fb5ffc0bb5a2688e105f0b2590ebcfec3f29aab1e969ccf613a12381f23f5fcd"
 
 
-def test_what_a_plugin_imports_beside_it_is_part_of_its_identity(folder: Path) -> None:
+def test_neighbouring_modules_are_part_of_the_identity_of_a_plugin(folder: Path) -> None:
     (folder / "kin").mkdir()
     (folder / "loose").mkdir()
     files = {
@@ -223,7 +223,7 @@ def test_modules_of_one_name_are_not_mixed_up(folder: Path, monkeypatch: pytest.
         load_plugin(write(folder / "right", "wrapped", "import textwrap3"))
 
 
-def test_what_cannot_be_followed_is_refused(folder: Path) -> None:
+def test_imports_that_cannot_be_followed_are_refused(folder: Path) -> None:
     (folder / "hidden_help.py").write_text("x = 1")
     path = write(folder, "hides", "import importlib\nimportlib.import_module('hidden_help')")
     for _ in range(2):  # again: it is not forgotten
@@ -232,7 +232,7 @@ def test_what_cannot_be_followed_is_refused(folder: Path) -> None:
         assert "\n" not in str(error.value)
 
 
-def test_what_is_imported_at_work_is_checked(folder: Path) -> None:
+def test_late_imports_are_checked(folder: Path) -> None:
     (folder / "late_help.py").write_text("x = 1")
     (folder / "stray_help.py").write_text("x = 1")
     load_plugin(write(folder, "late_import", late="import late_help"))
@@ -258,7 +258,7 @@ def test_a_module_that_changed_before_it_was_imported_is_refused(folder: Path) -
         check_imports(known)
 
 
-def test_what_a_plugin_only_imports_is_not_its_own(tmp_path: Path) -> None:
+def test_imported_items_are_not_those_of_the_plugin(tmp_path: Path) -> None:
     (tmp_path / "nothing.py").write_text("import baselines.almt, baselines.mmin, senti_ifusion.variants\n")
     with pytest.raises(InputError, match="registers nothing"):
         load_plugin(tmp_path / "nothing.py")

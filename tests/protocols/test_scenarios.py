@@ -49,7 +49,7 @@ MECHANISMS = st.one_of(
 
 @settings(deadline=None, max_examples=100)
 @given(st.lists(MECHANISMS, min_size=1, max_size=4))
-def test_what_is_printed_is_what_was_read(texts: list[str]) -> None:
+def test_printed_scenarios_are_those_that_were_read(texts: list[str]) -> None:
     scenario = parse(" + ".join(texts))
     assert parse(str(scenario)) == scenario
     assert str(parse(str(scenario))) == str(scenario)

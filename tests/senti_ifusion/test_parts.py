@@ -71,7 +71,7 @@ def test_the_estimate_does_not_depend_on_padding() -> None:
         torch.testing.assert_close(estimator(padded, encoders).integrity, estimator(batch, encoders).integrity)
 
 
-def test_what_is_judged_absent_weighs_nothing_in_the_encoders() -> None:
+def test_positions_judged_absent_have_no_weight_in_the_encoders() -> None:
     _, encoders = estimator_and_encoders()
     batch = make_batch(4)
     presence = {m: (torch.rand(batch[m].values.shape[:2]) < 0.5).float() for m in MODALITIES}
@@ -154,7 +154,7 @@ def test_dead_donors_are_ignored(completion: CrossModalCompletion, dead: int, al
     assert completion.donor_weights(tokens(4), integrity)[:, :, dead].max() < 1e-6
 
 
-def test_what_a_dead_donor_holds_does_not_matter(completion: CrossModalCompletion) -> None:
+def test_the_content_of_a_missing_donor_does_not_matter(completion: CrossModalCompletion) -> None:
     integrity, prior = torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(3, CONFIG.tokens, CONFIG.width)
     one, other = tokens(seed=1), tokens(seed=1)
     other[:, 2] = tokens(seed=2)[:, 2]
@@ -322,7 +322,7 @@ def test_with_nothing_reliable_all_lead_alike(reliability: float) -> None:
     assert nothing.grad.isfinite().all()
 
 
-def test_what_an_unreliable_modality_holds_does_not_matter() -> None:
+def test_the_content_of_an_unreliable_modality_does_not_matter() -> None:
     torch.manual_seed(0)
     fusion = AdaptiveFusion(CONFIG).eval()
     fusion.quality.forward = lambda completed: torch.ones(len(completed), 3)  # type: ignore[method-assign]

@@ -63,7 +63,7 @@ def test_import_list_verify_describe(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert "--force" in err
 
 
-def test_the_checksums_of_store_and_source_are_told_apart(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_checksums_of_store_and_source_are_both_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     source = write_npz(tmp_path / "toy.npz")
     call(capsys, "data", "import", "toy", str(source))
     store = json.loads(call(capsys, "data", "list", "--json")[1])[0]["sha256"]

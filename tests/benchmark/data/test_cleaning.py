@@ -15,7 +15,7 @@ from tests.benchmark.data.imported import import_pickle, of_sample
 from tests.mmsa import mmsa_content
 
 
-def test_what_is_no_number_becomes_zero_and_is_counted(tmp_path: Path) -> None:
+def test_values_that_are_not_numbers_become_zero_and_are_counted(tmp_path: Path) -> None:
     content = mmsa_content()
     wide = content["train"]["audio"].astype(np.float64)
     content["train"]["audio_lengths"][0] = 2

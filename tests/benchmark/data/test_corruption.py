@@ -100,7 +100,7 @@ def test_noise_beside_erasing_has_its_ratio_over_what_is_left(vectors: Dataset, 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(scenario=st.sampled_from(NOISY), snr=st.floats(-10, 20), rate=st.floats(0, 1), replicate=st.integers(0, 99))
-def test_what_is_erased_has_no_say_in_what_is_left(
+def test_erased_words_do_not_affect_the_remaining_ones(
     vectors: Dataset, scenario: str, snr: float, rate: float, replicate: int
 ) -> None:
     part = vectors.part("test")
@@ -125,7 +125,7 @@ def test_noise_does_not_depend_on_the_batch(vectors: Dataset) -> None:
         torch.testing.assert_close(together[m].values[[7], :steps], alone[m].values)
 
 
-def test_what_is_erased_has_no_noise(vectors: Dataset) -> None:
+def test_erased_positions_have_no_noise(vectors: Dataset) -> None:
     for text in ("noise(snr_db=0) + drop(rate=1)", "drop(rate=1) + noise(snr_db=0)"):
         part = masked(vectors, text)
         batch, kept = part.batch(ALL), part.observed_positions(ALL)

@@ -122,7 +122,7 @@ def test_segments_without_frames_and_absent_files_are_missing_by_nature(tmp_path
     assert len(samples.streams["audio"].observed) == len(samples)
 
 
-def test_what_is_no_number_becomes_zero_and_is_counted(tmp_path: Path) -> None:
+def test_values_that_are_not_numbers_become_zero_and_are_counted(tmp_path: Path) -> None:
     content = csd_content()
     features, times = content[AUDIO][1]["vid-0_x"]
     wide = features.astype(np.float64)

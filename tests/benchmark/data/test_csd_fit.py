@@ -90,7 +90,7 @@ def test_speech_that_goes_on_after_the_last_label_is_no_other_clock(tmp_path: Pa
     assert all(import_csd(tmp_path / "mosi", content).streams[m].observed.all() for m in ("audio", "vision"))
 
 
-def test_entries_by_segment_are_placed_by_time_unless_they_start_anew(tmp_path: Path) -> None:
+def test_entries_by_segment_are_placed_by_time_unless_their_clock_restarts(tmp_path: Path) -> None:
     content = csd_content()
     labels = content[LABELS][1]
     root, sequence = content[VISION]

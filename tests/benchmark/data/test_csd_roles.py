@@ -13,7 +13,7 @@ from tests.benchmark.data.imported import import_csd
 from tests.csd import AUDIO, VISION, WORDS, csd_content, write_csd_folder
 
 
-def test_roles_are_told_from_names_and_doubt_names_the_files(tmp_path: Path) -> None:
+def test_roles_are_recognised_by_names_and_doubtful_files_are_listed(tmp_path: Path) -> None:
     content = csd_content()
     content["CMU_MOSI_TimestampedPhones.csd"] = "phoneme", content[WORDS][1]
     samples = import_csd(tmp_path / "a", content)

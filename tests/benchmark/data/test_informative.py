@@ -37,7 +37,7 @@ def lost_evidence(masks: Masks, modality: str) -> float:
 
 
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_what_is_lost_tells_more_than_what_stays(drawn: dict[str, Masks], modality: str) -> None:
+def test_erased_positions_carry_more_evidence_than_remaining_ones(drawn: dict[str, Masks], modality: str) -> None:
     informative, random = (lost_evidence(masks, modality) for masks in drawn.values())
     assert informative > 1.3
     assert 0.75 < random < 1.3

@@ -123,7 +123,7 @@ def test_the_name_of_a_data_set_says_nothing(tmp_path: Path, high: float) -> Non
     assert {samples.streams["text"].vocabulary for samples in by_name} == {"bert-base-uncased"}
 
 
-def test_what_is_said_counts_before_what_is_known_and_that_before_values(
+def test_statements_count_before_known_files_and_these_before_values(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sha256 = labelled("mmsa", tmp_path, -1, 1, texts=False).provenance.source_sha256
@@ -167,7 +167,7 @@ def test_an_archive_can_say_its_range_and_vocabulary(tmp_path: Path) -> None:
         ({"vocabulary": "bert-base-uncased"}, "its text is not token ids, which --vocabulary is about"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(tmp_path: Path, options: dict[str, Any], says: str) -> None:
+def test_impossible_label_ranges_are_refused(tmp_path: Path, options: dict[str, Any], says: str) -> None:
     with pytest.raises(InputError) as caught:
         labelled("npz", tmp_path, -3, 3, **options)
     assert says in str(caught.value)

@@ -174,7 +174,7 @@ def test_frames_padded_on_the_left_are_found(tmp_path: Path) -> None:
         (True, "bert-base-uncased", "bert-base-uncased"),
     ],
 )
-def test_the_vocabulary_is_told_by_option_and_text_and_not_by_name(
+def test_the_vocabulary_is_chosen_by_option_and_text_and_not_by_name(
     tmp_path: Path, name: str, chinese_text: bool | None, declared: str | None, expected: str
 ) -> None:
     content = published_content(PUBLISHED["sims_unaligned_39"])
@@ -197,7 +197,7 @@ def test_the_vocabulary_is_told_by_option_and_text_and_not_by_name(
             import_pickle(tmp_path, content, name, options=options)
 
 
-def test_the_unsupervised_file_of_simsv2_is_told_from_the_supervised_one(tmp_path: Path) -> None:
+def test_the_unsupervised_file_of_simsv2_is_recognised(tmp_path: Path) -> None:
     content: dict[str, Any] = published_content(PUBLISHED["simsv2_unaligned"])
     mixture = {"train_mix": {**content["train"], "mask": np.ones(4)}}
     assert "left out, as it is neither train, valid nor test: train_mix" in (
@@ -224,7 +224,7 @@ def test_sims_has_unimodal_labels_and_its_own_range(tmp_path: Path) -> None:
     assert import_pickle(tmp_path, content, label_range=(-3.0, 3.0)).provenance.label_range == (-3, 3)
 
 
-def test_ids_of_parts_that_count_from_the_start_again_are_told_apart(tmp_path: Path) -> None:
+def test_ids_that_repeat_across_parts_get_the_part_as_prefix(tmp_path: Path) -> None:
     content = mmsa_content()
     for name, part in content.items():
         part["id"] = np.array([str(i) for i in range(len(part["id"]))])

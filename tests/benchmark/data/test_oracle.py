@@ -292,7 +292,7 @@ def test_each_sample_is_answered_by_itself(samples: Samples) -> None:
     np.testing.assert_allclose(one.probabilities, some.probabilities[:1], atol=1e-9)
 
 
-def test_what_is_erased_is_not_read(samples: Samples) -> None:
+def test_erased_positions_are_not_read(samples: Samples) -> None:
     """Nor where the data set has a gap, whatever the masks claim."""
     layout = layout_of(samples)
     masks = parse("random_positions(rate=0.4)").masks(layout)

@@ -180,14 +180,14 @@ def test_a_small_file_cannot_fill_the_memory(tmp_path: Path, content: bytes) -> 
 
 
 @pytest.mark.parametrize("end", [0, 1, 2, 10, 100, -1])
-def test_what_is_cut_off_says_so(tmp_path: Path, end: int) -> None:
+def test_truncated_pickles_are_reported(tmp_path: Path, end: int) -> None:
     content = pickle.dumps({"train": np.arange(100.0), "id": ["a"] * 10})
     with pytest.raises(InputError, match=r"the pickle ends too early: .*truncated, download it again"):
         load(tmp_path, content[:end])
 
 
 @pytest.mark.parametrize("protocol", [2, 4, 5])
-def test_what_is_cut_off_in_a_large_array_says_how_much_was_expected(tmp_path: Path, protocol: int) -> None:
+def test_a_truncated_large_array_is_reported_with_the_expected_size(tmp_path: Path, protocol: int) -> None:
     content = pickle.dumps(np.arange(100_000.0), protocol=protocol)
     with pytest.raises(InputError, match=r"it has 100000 bytes, expected at least \d+; it is truncated") as caught:
         load(tmp_path, content[:100_000])

@@ -48,7 +48,7 @@ def test_a_name_that_is_a_store_as_well_is_refused(home: Path) -> None:
         load_samples("both")
 
 
-def test_what_is_no_data_set_is_refused() -> None:
+def test_invalid_data_sets_are_refused() -> None:
     with pytest.raises(InputError, match="lower-case"):
         register_dataset("Bad Name")
     with pytest.raises(InputError, match="generator's"):

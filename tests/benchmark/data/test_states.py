@@ -79,7 +79,7 @@ def test_states_asked_for_at_once_are_encoded_once(encoder: Counting, tmp_path: 
     assert all(np.array_equal(states, found[0]) for states in found)
 
 
-def test_what_is_read_stays_readable_when_the_folder_is_trimmed(encoder: Counting, tmp_path: Path) -> None:
+def test_states_in_use_stay_readable_when_the_folder_is_trimmed(encoder: Counting, tmp_path: Path) -> None:
     cache = StateCache(encoder, "r", tmp_path, max_bytes=0)
     states = cache.states(texts(2000), OFFSETS)
     assert not list(tmp_path.glob("*.npy"))

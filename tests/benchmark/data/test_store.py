@@ -60,7 +60,7 @@ def assert_equal(a: Samples, b: Samples) -> None:
 
 
 @pytest.mark.parametrize("words", [True, False])
-def test_what_is_written_is_read(tmp_path: Path, words: bool) -> None:
+def test_written_samples_are_read_back(tmp_path: Path, words: bool) -> None:
     samples, path = rich_samples(words), tmp_path / "new" / "toy.h5"
     write_store(samples, path)
     found = read_store(path)

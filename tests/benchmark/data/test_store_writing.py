@@ -102,7 +102,7 @@ write_store(make_samples(), store_path("toy"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kills by signal")
-def test_what_a_killed_import_left_is_no_store_and_is_removed_later(own_home: Path) -> None:
+def test_files_of_a_killed_import_are_removed_later(own_home: Path) -> None:
     done = subprocess.run([sys.executable, "-c", KILLED], check=False)
     assert done.returncode == -signal.SIGKILL
     (left,) = (own_home / "data").iterdir()

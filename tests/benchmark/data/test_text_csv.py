@@ -214,7 +214,7 @@ FINE = "a,x,1,train\nb,y,0,valid\nc,z,-1,test\n"
         ("id,text,label,label_T,split\n" + "a,x,0,5,train\n" * 1 + "b,y,0,0,valid\nc,z,0,0,test\n", "labels go from"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str | bytes, says: str) -> None:
+def test_faults_are_named(tmp_path: Path, text: str | bytes, says: str) -> None:
     with pytest.raises(InputError) as caught:
         load(tmp_path, text)
     assert says in str(caught.value)

@@ -179,7 +179,7 @@ def test_texts_padded_on_the_left_are_read_and_named(tmp_path: Path) -> None:
     assert expected.provenance.steps.keys() == {"text", "audio", "vision"}
 
 
-def test_what_is_odd_and_readable_is_noted(tmp_path: Path) -> None:
+def test_readable_oddities_are_noted(tmp_path: Path) -> None:
     content = mmsa_content()
     train = content["train"]["text_bert"]
     train[23, 0, 49] = 2010  # cut without [SEP]

@@ -99,7 +99,7 @@ def test_all_importers_recognise_alike(tmp_path: Path, form: str, video: str) ->
         )
 
 
-def test_whether_videos_are_known_is_said_at_import_and_kept(tmp_path: Path) -> None:
+def test_the_origin_of_videos_is_reported_at_import_and_stored(tmp_path: Path) -> None:
     ids = [f"s{i}" for i in range(12)]
     unknown = import_data("unknown", _npz(tmp_path / "a.npz", ids)).info.provenance
     assert unknown.videos == dataset_header("unknown").videos == "unknown"

@@ -274,7 +274,7 @@ def test_the_command_says_what_it_found_and_where_it_is(
         (["nowhere"], "'nowhere' is not a run"),
     ],
 )
-def test_what_cannot_be_examined_is_one_line(
+def test_runs_that_cannot_be_examined_are_refused_in_one_line(
     place: Place, arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as caught:

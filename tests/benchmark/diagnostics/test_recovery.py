@@ -26,7 +26,7 @@ def test_the_ratio_is_that_of_the_distances_whatever_their_unit(factor: float, s
     assert bold == [*row, False, False, False, *row] * 2  # no reference is bold
 
 
-def test_both_depths_are_told_apart_in_data_table_and_caption() -> None:
+def test_both_depths_are_named_in_data_table_and_caption() -> None:
     found = recovery_data(made_recovery(0.5, semantic=1.25), made_points("inter-drop", "intra-random"), draws=40)
     assert np.allclose(found["ratio"], found["depth"].map({FEATURE: 0.5, CONSTANT: 0.5, SEMANTIC: 1.25}))
     sizes = found.groupby("depth")["samples"].sum()

@@ -147,7 +147,7 @@ def test_no_text_is_clipped_and_the_legend_covers_no_curve(data: pd.DataFrame, w
     assert (f"{models - 10} other models" in labels) == (models > 10)
 
 
-def test_of_many_models_the_wanted_ones_are_coloured_and_the_others_grey(data: pd.DataFrame) -> None:
+def test_chosen_models_are_coloured_and_the_others_grey(data: pd.DataFrame) -> None:
     with figure_style():
         figure = plot_curves.draw(data, "", TEXT_WIDTH, ["lnln", "text-only"], "")
     looks = styles(MODELS)

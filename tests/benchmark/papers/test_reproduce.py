@@ -124,7 +124,7 @@ def import_labels(folder: Path, name: str, signs: tuple[int, int, int], **splits
     import_data(name, folder / f"{name}.npz")
 
 
-def test_the_published_test_set_is_told_by_its_labels_and_not_by_a_name(no_data: Path) -> None:
+def test_the_published_test_set_is_recognised_by_its_labels_and_not_by_a_name(no_data: Path) -> None:
     import_labels(no_data, "mine", (379, 30, 277), other=np.resize(["train", "valid", "test"], 688))
     import_labels(no_data, "mosi", (380, 30, 276))
     assert same_test_set("mine", "mosi")
@@ -337,7 +337,7 @@ def test_difference_is_measured_less_reported(sides: tuple[ReportedAndMeasured, 
     assert np.isnan(own.loc["f1_non0", "difference"])
 
 
-def test_what_only_one_side_has_is_there_too(sides: tuple[ReportedAndMeasured, pd.DataFrame]) -> None:
+def test_numbers_of_only_one_side_are_included(sides: tuple[ReportedAndMeasured, pd.DataFrame]) -> None:
     both, long = sides
     heads = [TableColumn(point_key("intra-random", "mean 0..0.9"), "mae", "MAE")]
     table = stacked("t", heads, both, "", ())

@@ -135,7 +135,7 @@ def test_features_with_other_names_are_other_features(studies: Studies) -> None:
         NewSamples(known, named(studies.samples["toy"], names[::-1]))
 
 
-def test_what_new_samples_lack_is_plus_zero(studies: Studies) -> None:
+def test_missing_values_of_new_samples_are_plus_zero(studies: Studies) -> None:
     """Gaps, a modality that a sample has nothing of, and padding: the signs that a file holds there do not count."""
     known = studies.samples["toy"]
     lacking = ModalityStream(

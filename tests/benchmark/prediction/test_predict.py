@@ -67,7 +67,7 @@ def test_a_modality_left_out_is_one_that_is_erased(studies: Studies, tmp_path: P
 
 @pytest.mark.parametrize(("dataset", "model"), [("toy", "senti-ifusion"), ("vectors", "late-fusion-dropout")])
 @pytest.mark.parametrize("modality", MODALITIES)
-def test_what_lacks_has_the_length_that_is_typical_of_training(
+def test_a_missing_modality_has_the_typical_length_of_training(
     studies: Studies, tmp_path: Path, dataset: str, model: str, modality: str
 ) -> None:
     opened, samples, rows = (
@@ -151,5 +151,5 @@ def test_an_opened_run_is_asked_under_any_masks(studies: Studies) -> None:
             opened.masked_part(masks, "valid")
 
 
-def test_what_the_package_offers() -> None:
+def test_contents_of_the_package() -> None:
     assert all(hasattr(prediction, name) for name in prediction.__all__)

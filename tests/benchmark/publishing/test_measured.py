@@ -132,7 +132,7 @@ def test_every_change_is_seen_even_when_the_manifest_was_changed_with_it(
     )
 
 
-def test_a_folder_that_is_none_is_said_to_be_none(tmp_path: Path, demo: Path) -> None:
+def test_a_folder_of_something_else_is_refused(tmp_path: Path, demo: Path) -> None:
     with pytest.raises(InputError, match=r"no manifest\.json"):
         check(tmp_path)
     (demo / MANIFEST).write_text("{}")
@@ -150,7 +150,7 @@ def test_a_file_of_predictions_that_does_not_fit_is_a_difference_not_a_crash(dem
     assert "points.csv: missing, though the manifest names it" in check(demo)
 
 
-def test_tables_are_made_anew_from_the_predictions_alone(demo: Path) -> None:
+def test_tables_are_rebuilt_from_the_predictions_alone(demo: Path) -> None:
     before = {p.name: p.read_bytes() for p in demo.iterdir()}
     change_digit("leaderboard.md")(demo)
     refresh(demo)
@@ -283,7 +283,7 @@ def test_publishing_replaces_a_measured_study_and_nothing_else(trained: tuple[St
     assert not [p for p in tmp_path.rglob(".*") if p.is_dir()]
 
 
-def test_what_was_not_run_is_still_named_but_not_where(trained: tuple[Study, Path], tmp_path: Path) -> None:
+def test_missing_runs_are_named_without_their_place(trained: tuple[Study, Path], tmp_path: Path) -> None:
     study, root = trained
     longer = study.model_copy(update={"seeds": [0, 1, 2]})
     publish(open_results(longer, root), tmp_path / "measured", choices=CHOICES)

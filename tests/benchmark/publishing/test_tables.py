@@ -90,7 +90,7 @@ def test_every_table_is_written_in_every_format_for_itself(
     assert [e.name for e in written.chosen(["grid", "subsets"])] == ["grid"] * 2 + ["subsets"] * 2
 
 
-def test_what_adds_a_row_is_a_command_for_plain_studies_and_an_edit_for_others(study: Study, tmp_path: Path) -> None:
+def test_rows_are_added_by_a_command_for_plain_studies_and_an_edit_for_others(study: Study, tmp_path: Path) -> None:
     def text(given: Study) -> str:
         entries, _ = publish.study_tables(open_results(given, tmp_path), TableSettings(draws=20))
         return " ".join(note.remedy for note in entries[0].table.footnotes)
@@ -177,7 +177,7 @@ def test_no_line_is_wider_than_the_terminal_and_no_number_is_cut(panel: Panel, w
 
 
 @pytest.mark.parametrize("width", [60, 80, 140])
-def test_what_adds_a_row_is_said_once_below_all_tables_and_in_no_file(panel: Panel, width: int) -> None:
+def test_the_command_that_adds_a_row_is_printed_once_and_in_no_file(panel: Panel, width: int) -> None:
     tables = [leaderboard_table(ProtocolResults.of(panel, name, draws=20)) for name in ("complete", "uncertain")]
     out = io.StringIO()
     console = Console(file=out, width=width)

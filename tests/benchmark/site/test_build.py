@@ -73,7 +73,7 @@ def test_a_study_becomes_one_file_with_its_runs_and_both_selections(root: Path, 
     assert all(o <= h + 1e-5 for h, o in zip(honest, oracle, strict=True))
 
 
-def test_what_is_missing_is_told_with_its_command(root: Path, tmp_path: Path) -> None:
+def test_missing_runs_are_listed_with_their_command(root: Path, tmp_path: Path) -> None:
     if not is_registered("site-other"):
         register_dataset("site-other")(lambda: make_samples(seed=1, words=False))
     more = study(datasets=[DATASET, "site-other"], seeds=3)

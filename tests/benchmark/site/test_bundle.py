@@ -125,7 +125,7 @@ def test_selections_stand_apart() -> None:
     assert list(make_bundle("demo", [small_panel(("complete",))], draws=20)["selections"]) == ["valid"]
 
 
-def test_what_does_not_fit_is_refused_in_one_line() -> None:
+def test_mismatches_are_refused_in_one_line() -> None:
     panel = small_panel(("complete", "inter-drop"))
     chosen = oracles(panel)
     wrong = dataclasses.replace(panel, selection="test-oracle")

@@ -53,7 +53,7 @@ def test_the_address_keeps_the_view(browser: Any, files: dict[str, Path], visit:
     odd.close()
 
 
-def test_what_is_missing_is_shown_with_the_command(visit: Visit) -> None:
+def test_missing_runs_are_shown_with_the_command(visit: Visit) -> None:
     text = visit.page.locator("#gaps").inner_text()
     assert "mult" in text
     assert "failed (loss is NaN)" in text

@@ -111,7 +111,7 @@ def test_a_plugin_is_trained_again_when_its_helper_changes(tiny_encoder: Path, t
 
 
 @pytest.mark.usefixtures("toy")
-def test_what_a_plugin_imports_at_work_without_a_statement_fails_the_run(
+def test_a_late_import_of_a_plugin_without_a_statement_fails_the_run(
     tiny_encoder: Path, tmp_path: Path, helped: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "stray_at_work.py").write_text("")

@@ -31,7 +31,7 @@ def test_a_data_set_is_named_once(tiny_encoder: Path, toy: str) -> None:
 
 
 @pytest.mark.usefixtures("toy")
-def test_what_the_command_line_does_not_say_stays_as_the_file_has_it(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_fields_that_the_command_line_leaves_out_stay_as_in_the_file(tiny_encoder: Path, tmp_path: Path) -> None:
     filed = study(tiny_encoder, optimisation={"epochs": 2, "learning_rate": 0.01})
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(filed.model_dump(mode="json")))
     read = read_study(str(tmp_path / "mine.yaml"), {"encoder": {"mode": "finetune"}, "optimisation": {"epochs": 1}})

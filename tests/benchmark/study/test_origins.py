@@ -59,7 +59,7 @@ def test_long_lists_end() -> None:
     assert found.endswith("weight_decay 0.1, clip_norm 1 and 2 more")
 
 
-def test_what_chooses_weights_for_some_models_only_is_told() -> None:
+def test_settings_that_choose_weights_of_some_models_are_listed() -> None:
     found = origins(["senti-ifusion", "lnln"])
     assert found == {"senti-ifusion": "as registered, with ema_decay 0.98 and tolerance 2, unlike others here"}
     alike = origins(["senti-ifusion", "lnln"], {"ema_decay": 0.98, "tolerance": 2.0})

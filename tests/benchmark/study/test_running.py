@@ -43,7 +43,7 @@ def test_a_study_is_filed_and_read_back(tiny_encoder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("toy")
-def test_what_is_there_is_not_done_again_and_new_cells_need_no_training(tiny_encoder: Path, tmp_path: Path) -> None:
+def test_finished_runs_are_reused_and_new_cells_need_no_training(tiny_encoder: Path, tmp_path: Path) -> None:
     run(study(tiny_encoder), tmp_path, InlineExecutor())
     assert run(study(tiny_encoder), tmp_path, InlineExecutor()).executed == 0
     phases: set[str] = set()
@@ -149,7 +149,7 @@ def test_text_states_stay_while_another_process_uses_them(tmp_path: Path) -> Non
 
 
 @pytest.mark.usefixtures("toy")
-def test_what_a_mechanism_gave_before_it_changed_is_no_result(
+def test_results_of_an_earlier_version_of_a_mechanism_are_not_used(
     tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chosen = study(tiny_encoder, models=["senti-ifusion"], seeds=1, protocols=["complete", "block(rate=0.5)"])

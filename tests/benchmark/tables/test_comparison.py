@@ -42,7 +42,7 @@ def test_differences_are_those_of_the_leaderboard(panel: Panel) -> None:
             )
 
 
-def test_who_is_named_first_does_not_matter(panel: Panel) -> None:
+def test_the_order_of_the_two_models_does_not_matter(panel: Panel) -> None:
     ab, ba = between(panel, "lnln", "mult", "inter-drop"), between(panel, "mult", "lnln", "inter-drop")
     for column, sign in (("difference", -1), ("p", 1), ("p_corrected", 1)):
         assert np.allclose(ab.rows[column], sign * ba.rows[column], rtol=1e-12)
@@ -61,7 +61,7 @@ def test_a_clear_difference_is_told_in_words_with_its_size(panel: Panel) -> None
     )
 
 
-def test_two_trainings_of_one_model_cannot_be_told_apart(panel: Panel) -> None:
+def test_two_trainings_of_one_model_do_not_differ_significantly(panel: Panel) -> None:
     rows = (panel.cells["model"] == "lnln").to_numpy()
     rng = np.random.default_rng(5)
     again = dataclasses.replace(
@@ -184,7 +184,7 @@ def test_models_of_two_studies_are_compared_on_what_both_have(panel: Panel) -> N
         compare_models(nothing, draws=DRAWS)
 
 
-def test_what_one_of_them_lacks_is_left_out_and_said(panel: Panel) -> None:
+def test_scenarios_missing_from_one_model_are_left_out_and_listed(panel: Panel) -> None:
     gap = Gap("mult", 1, "", "not evaluated", ("drop(rate=0.3)",), "sentibench run again.yaml")
     holed = dataclasses.replace(without(panel, model="mult", seed=1, scenario="drop(rate=0.3)"), missing=(gap,))
     found = between(holed, "lnln", "mult", metrics=["mae"])

@@ -90,7 +90,7 @@ def test_the_table_says_what_it_is_about(panel: Panel) -> None:
 
 
 @pytest.mark.parametrize("how", ["unknown", "", "given"])
-def test_where_every_sample_is_a_video_tables_say_that_intervals_rest_on_it(panel: Panel, how: str) -> None:
+def test_tables_state_that_every_sample_is_a_video(panel: Panel, how: str) -> None:
     alone = dataclasses.replace(panel, video_ids=panel.sample_ids, videos=how)
     says = "240 test samples that each count as a video of their own (intervals treat them as independent)"
     compared = compare_models(pair(alone, "lnln", alone, "mult"), ["complete"], draws=20).table()
@@ -157,7 +157,7 @@ def test_reference_rows_that_are_not_there_are_named_with_what_adds_them(panel: 
 @pytest.mark.parametrize(
     ("value", "text"), [(0.0021, "+0.002"), (0.0004, "0.000"), (0.0, "0.000"), (-0.0004, "0.000"), (-0.0021, "-0.002")]
 )
-def test_what_rounds_to_zero_has_no_sign(value: float, text: str) -> None:
+def test_a_value_rounded_to_zero_has_no_sign(value: float, text: str) -> None:
     shown = signed(number("mae", value, -0.0004, 0.01))
     assert shown.text == text
     assert shown.value == value  # at full precision for the CSV
@@ -175,7 +175,7 @@ def test_external_rows_are_marked_in_every_table_and_format(panel: Panel) -> Non
     assert "made elsewhere" in notes(table)
 
 
-def test_bold_is_the_best_and_all_that_cannot_be_told_from_it(panel: Panel) -> None:
+def test_bold_is_the_best_and_all_without_a_significant_difference(panel: Panel) -> None:
     table = leaderboard(panel, "complete", draws=400)
     names = [m for m in MODELS if m != "lnln"]
     assert [m for m in names if cell(table, m, "mae")[2]] == ["senti-ifusion", "mult"]

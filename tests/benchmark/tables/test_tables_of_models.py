@@ -272,7 +272,7 @@ def test_pairs_leave_models_with_holes_out_and_say_so(panel: Panel) -> None:
         pairs_table(ProtocolResults.of(alone, draws=20))
 
 
-def test_few_seeds_are_never_told_apart(panel: Panel) -> None:
+def test_few_seeds_never_differ_significantly(panel: Panel) -> None:
     two = fake_panel(("constant", "late-fusion-dropout", "mult"), seeds=2, samples=120, videos=8)
     table = pairs_table(ProtocolResults.of(two, "complete", draws=100))
     assert {row["apart"] for row in rows(table, "a").values()} == {""}
@@ -367,7 +367,7 @@ def test_pooled_folds_are_said(panel: Panel) -> None:
         assert (says in notes(pairs_table(results))) == pooled
 
 
-def test_what_is_perfect_is_not_certain(panel: Panel) -> None:
+def test_a_perfect_value_is_not_certain(panel: Panel) -> None:
     perfect = (panel.cells["model"] == "text-only").to_numpy()
     right = dataclasses.replace(panel, predictions=np.where(perfect[:, None], panel.label, panel.predictions))
     table = leaderboard_table(ProtocolResults.of(right, "complete", draws=20))

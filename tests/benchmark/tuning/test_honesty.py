@@ -36,7 +36,7 @@ def poisoned(samples: Samples) -> Samples:
 
 
 @pytest.mark.parametrize("folds", [None, 3])
-def test_what_is_in_the_test_part_changes_nothing(
+def test_the_content_of_the_test_part_changes_nothing(
     toy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folds: int | None
 ) -> None:
     def search(out: str) -> TuningOutcome:

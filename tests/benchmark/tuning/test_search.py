@@ -130,7 +130,7 @@ def test_a_killed_search_goes_on_and_worker_processes_come_to_the_same(tmp_path:
 
 
 @pytest.mark.usefixtures("toys")
-def test_what_matters_makes_another_search_and_nothing_else_does(tmp_path: Path) -> None:
+def test_only_relevant_settings_make_another_search(tmp_path: Path) -> None:
     base = plan_tuning(tuning(tmp_path)).id
     assert plan_tuning(tuning(tmp_path)).id == base
     seen = {base}

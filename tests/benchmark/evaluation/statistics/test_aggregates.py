@@ -86,7 +86,7 @@ def test_values_follow_from_the_printed_means(metric: str) -> None:
     assert ((inside["low"] <= inside["value"] + 1e-9) & (inside["value"] <= inside["high"] + 1e-9)).all()
 
 
-def test_what_is_relative_to_itself_is_certain() -> None:
+def test_a_model_relative_to_itself_is_certain() -> None:
     table = every(decay(), "mae")
     for key, value in (
         (("constant", "skill"), 0.0),
@@ -144,7 +144,7 @@ def test_a_hole_takes_with_it_what_depends_on_it_and_nothing_else() -> None:
     assert (found["c"] == "hole").to_dict() == {name: name == "relative_error" for name in found["c"].index}
 
 
-def test_what_is_not_defined_is_said() -> None:
+def test_undefined_aggregates_are_flagged() -> None:
     result = decay()
     table = every(result, "corr")  # the constant's correlation is 0 everywhere
     assert table.loc[("constant", "retention"), "flag"] == "undefined"
@@ -161,7 +161,7 @@ def test_what_is_not_defined_is_said() -> None:
     assert np.isfinite([row["value"], row["low"], row["high"]]).all()
 
 
-def test_what_the_interval_leaves_out_is_said() -> None:
+def test_intervals_over_one_seed_or_video_are_flagged() -> None:
     for seeds, videos, flag in ((1, 20, "videos only"), (3, 1, "seeds only"), (1, 1, "no interval")):
         table = every(decay(seeds, videos), "mae")
         assert (table["flag"] == flag).all()

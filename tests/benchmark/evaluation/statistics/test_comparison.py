@@ -101,7 +101,7 @@ def test_with_one_seed_it_is_the_paired_t_test_over_videos() -> None:
     assert found["flag"] == "few seeds"
 
 
-def test_where_videos_are_alike_it_is_the_test_of_welch_over_seeds() -> None:
+def test_with_equal_videos_it_is_the_test_of_welch_over_seeds() -> None:
     a, b = np.array([[1.0], [1.3], [1.1]]), np.array([[1.5], [1.9], [1.2], [1.4]])
     expected = stats.ttest_ind(a[:, 0], b[:, 0], equal_var=False)
     found = errors(a.repeat(20, axis=1), b.repeat(20, axis=1), np.arange(20))

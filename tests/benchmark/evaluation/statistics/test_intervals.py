@@ -29,7 +29,7 @@ def test_ignoring_videos_would_be_too_sure() -> None:
 @pytest.mark.parametrize(
     ("seeds", "videos", "flag"), [(1, 8, "videos only"), (3, 1, "seeds only"), (1, 1, "no interval"), (2, 2, "")]
 )
-def test_what_cannot_be_resampled_is_said(seeds: int, videos: int, flag: str) -> None:
+def test_intervals_over_one_seed_or_video_are_flagged(seeds: int, videos: int, flag: str) -> None:
     table = confidence_intervals(resample(*study({"a": 1.0}, seeds, videos=videos), draws=100))
     assert set(table["flag"]) == {flag}
     mae = table[table["metric"] == "mae"]
@@ -96,7 +96,7 @@ def test_a_share_of_independent_samples_has_the_interval_of_wilson() -> None:
         assert row["flag"] == ("videos only; boundary" if right == 400 else "videos only")
 
 
-def test_what_is_all_right_is_not_certain() -> None:
+def test_a_share_of_one_is_not_certain() -> None:
     """14 samples of 7 videos, all right: each video counts as one sample, and errors of 0 have no interval."""
     label = np.linspace(-3, 3, 14)
     cells = pd.DataFrame({"model": "m", "seed": range(3), "scenario": "c"})
@@ -126,7 +126,7 @@ def test_a_correlation_of_independent_samples_has_the_interval_of_fisher() -> No
         assert [row["low"], row["high"]] == pytest.approx(list(expected), abs=0.15 * (expected.high - expected.low))
 
 
-def test_what_does_not_vary_has_an_interval_without_width() -> None:
+def test_a_constant_value_has_an_interval_without_width() -> None:
     row = confidence_intervals(one_model(np.ones((3, 12)), np.arange(12) // 3, draws=50)).set_index("metric").loc["mae"]
     assert row["low"] == row["high"] == row["value"] == 1.0
 

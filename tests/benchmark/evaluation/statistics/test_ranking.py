@@ -11,7 +11,7 @@ from tests.benchmark.evaluation.statistics.made_up import study
 BOTH = ["sc0", "sc1"]
 
 
-def test_models_that_cannot_be_told_apart_share_a_rank() -> None:
+def test_models_that_do_not_differ_significantly_share_a_rank() -> None:
     label, owner, cells, said = study({"best": 0.2, "twin": 1.0, "worse": 2.5}, n=300, videos=30)
     twin = cells["model"] == "twin"
     cells = pd.concat([cells, cells[twin].assign(model="other twin")], ignore_index=True)

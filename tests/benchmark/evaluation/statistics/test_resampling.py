@@ -124,7 +124,7 @@ def test_draws_equal_a_naive_bootstrap_with_the_same_weights() -> None:
                 assert np.isnan(own.seed_draws[b, [s for s in range(3) if s not in there], j]).all()
 
 
-def test_what_varies_between_seeds_within_videos_is_counted_once() -> None:
+def test_variation_between_seeds_within_videos_is_counted_once() -> None:
     """Errors of seeds that differ on every video but not in truth: the draws over videos hold all of their variance."""
     rng = np.random.default_rng(0)
     found = {"once": 0.0, "twice": 0.0, "truth": 1 / (3 * 40)}

@@ -48,7 +48,7 @@ def test_mean_incomplete_leaves_out_the_whole() -> None:
     assert "complete" not in found
 
 
-def test_conventions_are_told_apart() -> None:
+def test_conventions_are_distinguished() -> None:
     mean, area = aggregate_of("intra-random", "mean 0..0.9"), aggregate_of("intra-random", "auilc 0..0.9")
     assert set(mean.scenarios) == set(area.scenarios)
     assert not same(mean, area)

@@ -141,7 +141,7 @@ def test_folds_are_pooled_and_ids_stay_texts(tmp_path: Path) -> None:
         evaluation_set("twice/*")
 
 
-def test_what_is_rarely_meant_is_noted(toy_set: EvaluationSet, tmp_path: Path) -> None:
+def test_unlikely_predictions_are_noted(toy_set: EvaluationSet, tmp_path: Path) -> None:
     table = filled(toy_set)
     notes = read_predictions(write(table, tmp_path / "fine.csv"), toy_set, PROTOCOLS).notes
     assert len(notes) == 1

@@ -46,7 +46,7 @@ def test_a_fault_is_one_line_with_file_row_and_advice(
     assert "\n" not in line
 
 
-def test_all_faults_are_told_at_once_each_with_its_number_of_rows(toy_set: EvaluationSet, tmp_path: Path) -> None:
+def test_all_faults_are_listed_at_once_each_with_its_number_of_rows(toy_set: EvaluationSet, tmp_path: Path) -> None:
     table = filled(toy_set)
     for row, (values, _) in enumerate(FAULTS):
         table = change(table, 3 * row, **values)
@@ -71,9 +71,7 @@ def test_all_faults_are_told_at_once_each_with_its_number_of_rows(toy_set: Evalu
         ("sample_id,scenario,seed,prediction\na,complete,0,1\na,complete,0,1,5\n", "line 3, saw 5"),
     ],
 )
-def test_a_file_that_is_none_is_said_to_be_none(
-    content: str, says: str, toy_set: EvaluationSet, tmp_path: Path
-) -> None:
+def test_a_file_without_predictions_is_refused(content: str, says: str, toy_set: EvaluationSet, tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(content)
     with pytest.raises(InputError, match=says):
