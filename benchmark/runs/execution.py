@@ -20,13 +20,25 @@ from baselines import SentimentModel, load_plugin
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import Inputs
 from benchmark.data.synthetic import oracle, parse_synthetic
+from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.epochs import EpochWeights, predict_epochs
 from benchmark.runs.executors.base import Event, Report
 from benchmark.runs.failures import Loss
 from benchmark.runs.provenance import provenance
-from benchmark.runs.record import EPOCHS, EpochEvaluations, Evaluation, RunRecord, write_record
+from benchmark.runs.record import (
+    EPOCHS,
+    HISTORY,
+    PREDICTIONS,
+    RECORD,
+    SAMPLES,
+    WEIGHTS,
+    EpochEvaluations,
+    Evaluation,
+    RunRecord,
+    write_record,
+)
 from benchmark.runs.spec import ORACLE, RunSpec
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
 from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng
@@ -62,13 +74,22 @@ class Job:
         store = RunStore(self.root)
         done = store.done(self.spec)
         worker = RunWorker(self, report)
-        return worker.complete(store, done) if done else worker.run(store)
+        # another process may have filed the run meanwhile, with other scenarios
+        return worker.complete(store, done or worker.run(store))
 
     def accept(self, parcel: RunRecord) -> RunRecord:
-        """Return the record of the run, which must be in the store."""
-        if RunStore(self.root).done(self.spec) is None:
-            return self.lost(Loss(f"its worker has filed it, but not in {self.root}: does it see the same folder?"))
-        return parcel
+        """Return the record of the run, which must be in the store with its cells."""
+        if self.is_filed():
+            return parcel
+        return self.lost(
+            Loss(f"its worker has filed it, but it is not in {self.root} with its cells: does it see the same folder?")
+        )
+
+    def is_filed(self) -> bool:
+        """Return True if the run is in the store with all cells that the job asks for."""
+        record = RunStore(self.root).done(self.spec)
+        wanted = [parse(text).fingerprint for text in self.scenarios]
+        return record is not None and not record.lacks(wanted, epochs=self.optimism)
 
     def lost(self, loss: Loss) -> RunRecord:
         """File and return the record of a failed run; the study continues."""
@@ -80,10 +101,9 @@ class Job:
             traceback=loss.traceback,
             provenance=provenance(torch.device("cpu")),
         )
-        store = RunStore(self.root)
-        if store.done(self.spec) is None:  # new cells that fail do not undo a training that is there
-            with suppress(OSError), store.writing(self.spec) as folder:  # a full disk is what may have failed it
-                write_record(record, folder / "run.json")
+        # a full disk may be what failed it; a run that is done stays as it is
+        with suppress(OSError, InputError), RunStore(self.root).writing(self.spec) as folder:
+            write_record(record, folder / RECORD)
         return record
 
 
@@ -118,7 +138,7 @@ class RunWorker:
             record = self.record(model, outcome, cells)
             record = self.file(store, record, predictions, outcome, copy_weights(model, self.text))
             # the result is filed before anything is chosen on the test part
-            return record if kept is None else self.add_epochs(store, record, model, kept)
+            return record if kept is None else self.add_epochs(store, record, model, outcome, kept)
 
     def complete(self, store: RunStore, record: RunRecord) -> RunRecord:
         """Add missing scenarios to a trained run, and predictions of every epoch, for which it is trained again.
@@ -133,16 +153,7 @@ class RunWorker:
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
                 outcome = self.train(model, kept)
-            file = store.folder(self.spec) / "model.safetensors"
-            filed = load_file(file) if file.is_file() else {}
-            same = outcome.best_epoch == record.best_epoch and equal_weights(copy_weights(model, self.text), filed)
-            if not same:
-                raise InputError(
-                    f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
-                    f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
-                    f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
-                )
-            return record if kept is None else self.add_epochs(store, record, model, kept)
+            return record if kept is None else self.add_epochs(store, record, model, outcome, kept)
 
     @contextmanager
     def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
@@ -162,11 +173,21 @@ class RunWorker:
         self.seconds["train"] -= kept.seconds if kept else 0.0
         return outcome
 
-    def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
-        """Evaluate every epoch under all scenarios of the run, those on file included; file them beside the result."""
+    def add_epochs(
+        self, store: RunStore, record: RunRecord, model: SentimentModel, outcome: TrainingOutcome, kept: EpochWeights
+    ) -> RunRecord:
+        """Evaluate every epoch under the scenarios for which that is missing; file them beside the result."""
         started = time.perf_counter()
+        file = store.folder(self.spec) / WEIGHTS
+        filed = load_file(file) if file.is_file() else {}
+        if outcome.best_epoch != record.best_epoch or not equal_weights(copy_weights(model, self.text), filed):
+            raise InputError(
+                f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
+                f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
+                f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
+            )
         wanted = {s.fingerprint for s in self.scenarios}
-        wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
+        wanted -= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
         cells = [e for e in record.evaluations if e.fingerprint in wanted]
         layout, _ = self.test()
         predict_epochs(
@@ -183,11 +204,8 @@ class RunWorker:
         )
         tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
         seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
-        with store.locked():
-            record = store.done(self.spec) or record
-            record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
-            store.add_epochs(self.spec, record, kept.folder / EPOCHS)
-        return record
+        added = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
+        return store.add(RunCells(added, store.predictions(self.spec), kept.folder / EPOCHS))
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
         """Evaluate a trained run under the scenarios that it lacks."""
@@ -199,7 +217,7 @@ class RunWorker:
         if self.spec.model != ORACLE:
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-            file = store.folder(self.spec) / "model.safetensors"
+            file = store.folder(self.spec) / WEIGHTS
             try:
                 load_weights(model, self.text, file, self.device)
             except (OSError, SafetensorError) as error:
@@ -209,21 +227,8 @@ class RunWorker:
                 ) from None
             predict = self._ask(model)
         cells, predictions = self.evaluate(predict, wanted)
-        with store.locked():  # another process may have added cells meanwhile
-            return self._merge(store, store.done(self.spec) or record, cells, predictions)
-
-    def _merge(
-        self, store: RunStore, record: RunRecord, cells: Sequence[Evaluation], predictions: pd.DataFrame
-    ) -> RunRecord:
-        kept = store.predictions(self.spec)
-        # A mechanism that has changed keeps its text: what it gave before makes way.
-        again = {e.scenario for e in cells}
-        earlier = tuple(e for e in record.evaluations if e.scenario not in again)
-        known = {e.scenario for e in earlier}
-        predictions = pd.concat([kept[kept["scenario"].isin(known)], predictions], ignore_index=True)
-        record = record.model_copy(update={"evaluations": (*earlier, *cells)})
-        store.update(self.spec, record, predictions)
-        return record
+        added = record.model_copy(update={"evaluations": cells, "provenance": provenance(self.device), "notes": ()})
+        return store.add(RunCells(added, predictions))
 
     def evaluate(
         self, predict: Predictor, scenarios: Sequence[Scenario] | None = None
@@ -311,13 +316,13 @@ class RunWorker:
         outcome: TrainingOutcome | None = None,
         weights: Mapping[str, torch.Tensor] | None = None,
     ) -> RunRecord:
-        """Write the run's folder and rename it into place."""
+        """Write the run's folder and file it."""
         with store.writing(self.spec) as folder:
             if weights:
-                save_file(dict(weights), folder / "model.safetensors")
+                save_file(dict(weights), folder / WEIGHTS)
             history = pd.DataFrame(outcome.history if outcome else [], columns=None)
-            history.to_csv(folder / "history.csv", index=False)
-            self.data.test_samples().to_parquet(folder / "samples.parquet", index=False, compression="zstd")
-            write_predictions(predictions, folder / "predictions.parquet")
-            write_record(record, folder / "run.json")
-        return record
+            history.to_csv(folder / HISTORY, index=False)
+            self.data.test_samples().to_parquet(folder / SAMPLES, index=False, compression="zstd")
+            write_predictions(predictions, folder / PREDICTIONS)
+            write_record(record, folder / RECORD)
+        return store.done(self.spec) or record

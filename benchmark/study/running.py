@@ -99,10 +99,24 @@ def run(
             if on_record:
                 on_record(number, record)
     store.sweep()  # remains of killed workers
-    records = []
-    for number, planned in enumerate(resolved.runs):
-        found = fresh.get(number) or store.find(planned.spec)
-        if found is None:
-            raise InputError(f"{planned.spec.title}: its record vanished from {root}; run the study again")
-        records.append(found)
-    return RunOutcome(resolved, tuple(records), len(todo), root)
+    records = tuple(_filed(resolved, planned, store, fresh.get(number)) for number, planned in enumerate(resolved.runs))
+    return RunOutcome(resolved, records, len(todo), root)
+
+
+def _filed(plan: Plan, planned: PlannedRun, store: RunStore, fresh: RunRecord | None) -> RunRecord:
+    """Return the record on file; that of a failed run if the run, or one of its cells, is not there.
+
+    Raises:
+        InputError: if a run that was finished before has vanished.
+    """
+    if fresh is not None and fresh.status == "failed":
+        return fresh
+    found = store.find(planned.spec)
+    wanted = (s.fingerprint for s in plan.scenarios_of(planned))
+    if found is not None and not found.lacks(wanted, epochs=plan.study.optimism):
+        return found
+    known = fresh or found
+    if known is None:
+        raise InputError(f"{planned.spec.title}: its record vanished from {store.root}; run the study again")
+    gone = f"was done, but is no longer in {store.root} with all its cells; the same command makes it whole again"
+    return known.model_copy(update={"status": "failed", "error": gone})

@@ -44,8 +44,13 @@ from protocols import InputError
 #: Parts of a run's provenance that may be published. Commands and platforms name folders and machines.
 _PROVENANCE = (
     "sentibench", "git_commit", "git_dirty", "python", "libraries", "processor", "cores", "device", "threads",
-    "deterministic_algorithms", "float32_matmul_precision",
+    "cpu_capability", "deterministic_algorithms", "float32_matmul_precision",
 )  # fmt: skip
+
+#: Fields of a record that are not published; notes name machines.
+_UNPUBLISHED = frozenset(
+    ("evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version", "notes")
+)
 
 
 def publish(
@@ -221,10 +226,7 @@ def _runs(records: Sequence[tuple[str, RunRecord]]) -> str:
         shared = masks.setdefault(f"{record.spec.dataset}/{record.spec.split}", {})
         for cell in record.evaluations:
             shared[cell.scenario] = {"fingerprint": cell.fingerprint, "masks_sha256": cell.masks_sha256}
-        content = record.model_dump(
-            mode="json",
-            exclude={"evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version"},
-        )
+        content = record.model_dump(mode="json", exclude=set(_UNPUBLISHED))
         encoder = record.spec.encoder.name if record.spec.encoder else ""
         if _last(encoder) != encoder:  # the id is of the whole name
             content["spec"]["encoder"]["name"] = _last(encoder)

@@ -13,9 +13,10 @@ import pandas as pd
 import pytest
 
 from benchmark.data.config import EncoderConfig
+from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from protocols import InputError
 
 
@@ -145,14 +146,12 @@ def test_a_run_of_a_newer_version_is_never_replaced(tmp_path: Path, change: dict
     assert store.records() == []
 
 
-def test_update_replaces_predictions_and_record_together(tmp_path: Path) -> None:
+def test_cells_are_added_to_predictions_and_record_together(tmp_path: Path) -> None:
     store, spec = RunStore(tmp_path), make_spec()
     record = write(store, spec)
     more = Evaluation(scenario="drop(rate=0.5)", fingerprint="g", masks_sha256="n", mae=2.0)
-    table = pd.concat(
-        [store.predictions(spec), store.predictions(spec).assign(scenario="drop(rate=0.5)")], ignore_index=True
-    )
-    store.update(spec, record.model_copy(update={"evaluations": (*record.evaluations, more)}), table)
+    table = store.predictions(spec).assign(scenario="drop(rate=0.5)")
+    store.add(RunCells(record.model_copy(update={"evaluations": (more,)}), table))
     done = store.done(spec)
     assert done is not None
     assert set(done.evaluated()) == {"f", "g"}
