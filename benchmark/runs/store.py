@@ -18,16 +18,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
 from benchmark.files import replace_file, safe_name, sha256_of
 from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
+from benchmark.runs.owners import abandoned, disk_time, locked, owned_name, renewed
 from benchmark.runs.record import (
     EPOCHS,
     HISTORY,
@@ -45,6 +44,8 @@ from protocols import InputError
 
 #: Name of a run's folder in that of a temporary one.
 _RUN = re.compile(r"\.(.*-s\d+-[0-9a-f]{16})\..*")
+#: End of the name of a folder that makes way for another.
+_ASIDE = ".old"
 
 
 class RunStore:
@@ -87,13 +88,9 @@ class RunStore:
     @contextmanager
     def writing(self, spec: RunSpec) -> Iterator[Path]:
         """Make a new folder for a run's files, filed with `adopt` if the block ends well, removed if not."""
-        beside = self._beside(spec)
-        beside.mkdir(parents=True)
-        try:
+        with self.scratch(spec) as beside:
             yield beside
             self.adopt(spec, beside)
-        finally:
-            shutil.rmtree(beside, ignore_errors=True)
 
     def adopt(self, spec: RunSpec, folder: Path) -> RunRecord:
         """File the folder of a run that has ended, from any place; the folder is moved.
@@ -160,13 +157,15 @@ class RunStore:
 
     def _beside(self, spec: RunSpec) -> Path:
         target = self.folder(spec)
-        return target.parent / f".{target.name}.r{uuid.uuid4().hex[:8]}.{os.getpid()}"
+        return target.with_name(owned_name(target.name))
 
     def _moved(self, folder: Path, spec: RunSpec) -> Path:
         """Move a folder beside the place of a run: by rename, or by copying from another disk."""
         beside = self._beside(spec)
         beside.parent.mkdir(parents=True, exist_ok=True)
-        return Path(shutil.move(folder, beside))
+        os.utime(folder)
+        with renewed(beside):
+            return Path(shutil.move(folder, beside))
 
     @staticmethod
     def _place(beside: Path, target: Path) -> None:
@@ -174,7 +173,7 @@ class RunStore:
         if not target.exists():
             beside.rename(target)
             return
-        old = beside.with_name(f"{beside.name}.old")
+        old = beside.with_name(f"{beside.name}{_ASIDE}")
         target.rename(old)
         beside.rename(target)
         shutil.rmtree(old, ignore_errors=True)
@@ -185,33 +184,16 @@ class RunStore:
         folder = self._beside(spec)
         folder.mkdir(parents=True)
         try:
-            yield folder
+            with renewed(folder):
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Context in which no other process changes a finished run: read it again, add to it, and write it."""
-        with FileLock(self.root / ".lock"):
+        with locked(self.root):
             yield
-
-    @contextmanager
-    def text_states(self) -> Iterator[None]:
-        """Context that keeps text states for its runs, and removes them when it ends well, unless another process, too,
-        is within such a block of this store."""
-        folder = self.root / ".states"
-        mine = folder / f"{os.getpid()}.process"
-        with self.locked():
-            folder.mkdir(exist_ok=True)
-            mine.touch()
-        try:
-            yield
-            with self.locked():
-                mine.unlink(missing_ok=True)
-                if not any(_alive(int(p.stem)) for p in folder.glob("*.process")):
-                    shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            mine.unlink(missing_ok=True)
 
     def epochs(self, spec: RunSpec, scenarios: Sequence[str]) -> pd.DataFrame:
         """Read predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
@@ -233,16 +215,20 @@ class RunStore:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
 
     def sweep(self) -> None:
-        """Remove the remains of killed runs."""
-        for path in self.root.glob("*/*/.*"):
-            parts = path.name.split(".")
-            owner = next((int(p) for p in reversed(parts) if p.isdigit()), None)
-            if path.is_dir() and owner is not None and not _alive(owner):
-                kept = path.parent / _RUN.sub(r"\1", path.name)
-                if path.name.endswith(".old") and not kept.exists():
-                    path.rename(kept)  # killed between the two renames: the old run is still the best there is
-                else:
+        """Remove the remains of killed runs, of this machine or another."""
+        found = [p for pattern in ("*/*/.*", ".lock.*") for p in self.root.glob(pattern) if p.is_dir()]
+        if not found:
+            return
+        now = disk_time(self.root)
+        for path in found:
+            if path.suffix == _ASIDE:
+                with self.locked():  # nobody is between the two renames
+                    kept = path.with_name(_RUN.sub(r"\1", path.name))
+                    if path.exists() and not kept.exists():
+                        path.rename(kept)  # killed between them: the old run is still the best there is
                     shutil.rmtree(path, ignore_errors=True)
+            elif abandoned(path, now):
+                shutil.rmtree(path, ignore_errors=True)
 
     @staticmethod
     def _read(folder: Path, spec: RunSpec) -> RunRecord | None:
@@ -254,13 +240,3 @@ class RunStore:
         if record.tested_epochs is not None and not (folder / EPOCHS).is_file():
             return record.model_copy(update={"tested_epochs": None})
         return record
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -13,6 +13,7 @@ from benchmark.data.dataset import TrainingData
 from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.runs.text_states import states_folder
 from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
 from protocols import InputError, check_imports, get_regime, plugin_sha256
 
@@ -39,7 +40,7 @@ class RunTraining:
         self.spec, self.device = spec, device
         self._imported = set(sys.modules)
         self.check_code()
-        self.data, text = run_data(spec, root / ".states", device)
+        self.data, text = run_data(spec, states_folder(root), device)
         self.text = text if spec.model == ORACLE else text_side(spec, text)
         self.seconds: dict[str, float] = {}
 

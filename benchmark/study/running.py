@@ -14,6 +14,7 @@ from benchmark.runs.execution import Job
 from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.record import RunRecord
 from benchmark.runs.store import RunStore
+from benchmark.runs.text_states import text_states
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
@@ -91,7 +92,7 @@ def run(
         return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
 
     fresh: dict[int, RunRecord] = {}
-    with store.text_states(), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
+    with text_states(root), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
         for number in todo:
             workers.add(number, job(resolved.runs[number]))
         for number, record in workers.outcomes(listener):

@@ -12,7 +12,6 @@ of workers, and gives the same results on the processor.
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from filelock import FileLock, Timeout
 from benchmark.files import replace_text
 from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.spec import RunSpec
+from benchmark.runs.text_states import text_states
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Key, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
@@ -110,13 +110,12 @@ def tune(
         text = json.dumps(resolved.content, indent=2) + "\n"
         replace_text(folder / "search.json", text)
         search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
-        with executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
+        with text_states(folder), executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
             for start in range(0, budget, ROUND):
                 search.round(start, min(start + ROUND, budget), chosen)
         write_results(resolved, folder, search.trials())
         return TuningOutcome(resolved, folder, search.trials(), search.trained)
     finally:
-        shutil.rmtree(folder / ".states", ignore_errors=True)
         lock.release()
 
 

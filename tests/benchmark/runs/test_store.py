@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -156,30 +155,6 @@ def test_cells_are_added_to_predictions_and_record_together(tmp_path: Path) -> N
     assert done is not None
     assert set(done.evaluated()) == {"f", "g"}
     assert len(store.predictions(spec)) == 4
-
-
-def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
-    store, spec = RunStore(tmp_path), make_spec()
-    write(store, spec)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    parent = store.folder(spec).parent
-    (parent / f".half-written.{killed.pid}").mkdir()
-    (parent / f".in-work.{os.getpid()}").mkdir()
-    store.sweep()
-    left = sorted(p.name for p in parent.iterdir())
-    assert left == sorted([f".in-work.{os.getpid()}", store.folder(spec).name])
-
-
-def test_a_run_set_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
-    store, spec = RunStore(tmp_path), make_spec()
-    record = write(store, spec)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    folder = store.folder(spec)
-    folder.rename(folder.parent / f".{folder.name}.{killed.pid}.old")
-    store.sweep()
-    assert store.done(spec) == record
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:
