@@ -110,6 +110,16 @@ def split_list(text: str | None) -> list[str]:
     return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
+def read_shard(text: str) -> tuple[int, int]:
+    """Read `2/8` as the second of eight parts; raises InputError for anything else."""
+    from protocols import InputError
+
+    number, _, count = (read_whole(part) for part in text.partition("/"))
+    if number is None or count is None or not 1 <= number <= count:
+        raise InputError(f"--shard: expected K/N with K from 1 to N, such as 2/8; found '{text}'")
+    return number, count
+
+
 def read_seeds(text: str | None) -> int | list[int] | None:
     """Read `5` as five seeds and `0,3` as these two; raises InputError for anything else."""
     from protocols import InputError

@@ -92,8 +92,8 @@ class RunStore:
             yield beside
             self.adopt(spec, beside)
 
-    def adopt(self, spec: RunSpec, folder: Path) -> RunRecord:
-        """File the folder of a run that has ended, from any place; the folder is moved.
+    def adopt(self, spec: RunSpec, folder: Path, *, copy: bool = False) -> RunRecord:
+        """File the folder of a run that has ended, from any place; the folder is moved, or stays with `copy`.
 
         A run of the same identity that is done meanwhile stays: cells are united, see `benchmark.runs.cells.unite`. A
         failed run never replaces it.
@@ -110,14 +110,15 @@ class RunStore:
             raise InputError(f"{folder}: is not a complete run with id {spec.id}; run it again")
         target, beside = self.folder(spec), folder
         if folder.parent != target.parent and self.done(spec) is None:
-            beside = self._moved(folder, spec)
+            beside = self._moved(folder, spec, copy)
         with self.locked():
             kept = self.done(spec)
             if kept is None:
-                self._place(beside if beside.parent == target.parent else self._moved(beside, spec), target)
+                self._place(beside if beside.parent == target.parent else self._moved(beside, spec, copy), target)
             elif record.status == "done":
                 kept = self._add(kept, self._cells(beside, record))
-        shutil.rmtree(beside, ignore_errors=True)
+        if beside != folder or not copy:
+            shutil.rmtree(beside, ignore_errors=True)
         return kept or record
 
     def add(self, cells: RunCells) -> RunRecord:
@@ -159,13 +160,18 @@ class RunStore:
         target = self.folder(spec)
         return target.with_name(owned_name(target.name))
 
-    def _moved(self, folder: Path, spec: RunSpec) -> Path:
-        """Move a folder beside the place of a run: by rename, or by copying from another disk."""
+    def _moved(self, folder: Path, spec: RunSpec, copy: bool) -> Path:
+        """Move a folder beside the place of a run, by rename or by copying from another disk; or copy it."""
         beside = self._beside(spec)
         beside.parent.mkdir(parents=True, exist_ok=True)
-        os.utime(folder)
         with renewed(beside):
-            return Path(shutil.move(folder, beside))
+            if copy:
+                shutil.copytree(folder, beside, copy_function=shutil.copyfile)
+            else:
+                os.utime(folder)
+                shutil.move(folder, beside)
+        os.utime(beside)
+        return beside
 
     @staticmethod
     def _place(beside: Path, target: Path) -> None:
