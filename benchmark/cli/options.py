@@ -97,6 +97,15 @@ def chosen_executor(executor: str, workers: int | None, device: str, timeout: fl
     return make_executor(executor, workers=workers or (1 if device != "cpu" else None), timeout=timeout)
 
 
+def checkpoint_option(command: F) -> F:
+    """Add `--checkpoint-seconds`."""
+    return click.option(
+        "--checkpoint-seconds", type=NumberRange(min=0), default=60.0, show_default=True,
+        help="Seconds between two states of a training on disk, from which the same command continues a killed one; 0: "
+        "after every epoch.",
+    )(command)  # fmt: skip
+
+
 def load_plugins(plugins: Iterable[str]) -> None:
     """Import plugin files; raises InputError."""
     from protocols import load_plugin

@@ -9,7 +9,16 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options, read_seeds, read_shard, split_list
+from benchmark.cli.options import (
+    OUT,
+    Whole,
+    checkpoint_option,
+    chosen_executor,
+    executor_options,
+    read_seeds,
+    read_shard,
+    split_list,
+)
 
 
 @click.command()
@@ -48,6 +57,7 @@ from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options,
 )
 @OUT
 @executor_options
+@checkpoint_option
 @click.option(
     "--shard",
     metavar="K/N",
@@ -75,6 +85,7 @@ def run(
     workers: int | None,
     device: str,
     timeout: float | None,
+    checkpoint_seconds: float,
     executor: str,
     shard: str | None,
     dry_run: bool,
@@ -138,7 +149,7 @@ def run(
                 click.echo(f"  {spec.id}  {spec.title}")
         return 0
     with StudyDisplay(plan, todo, console) as display:
-        outcome = run_study(plan, out, pool, display.event, device, display.record)
+        outcome = run_study(plan, out, pool, display.event, device, display.record, checkpoint_seconds)
     if as_json:
         without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
         click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))

@@ -31,21 +31,28 @@ class EpochWeights:
         folder: Folder of the files; its maker removes it.
 
     Attributes:
-        epochs: Kept epochs, in order.
+        epochs: Kept epochs, in order; at first those of a killed training of the same run, which keeps the rest again.
         seconds: Seconds spent on writing them.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.epochs: list[int] = []
+        self.epochs = sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.safetensors"))
         self.seconds = 0.0
 
     def keep(self, epoch: int, model: SentimentModel, text: TextSide | None) -> None:
         """Write the weights that a model, and an encoder that is trained with it, have after an epoch."""
         started = time.perf_counter()
         save_file(copy_weights(model, text), self.path(epoch))
-        self.epochs.append(epoch)
+        if epoch not in self.epochs:
+            self.epochs.append(epoch)
         self.seconds += time.perf_counter() - started
+
+    def drop(self) -> None:
+        """Remove the kept weights."""
+        for epoch in self.epochs:
+            self.path(epoch).unlink(missing_ok=True)
+        self.epochs = []
 
     def path(self, epoch: int) -> Path:
         """Return the file of an epoch."""

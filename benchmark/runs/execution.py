@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,12 +37,14 @@ from benchmark.runs.record import (
     RunRecord,
     write_record,
 )
+from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
 from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
+from benchmark.training.resuming import CHECKPOINT_SECONDS, Checkpoint
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
 from protocols import InputError, Layout, Masks, Scenario, parse
 
@@ -58,6 +60,8 @@ class Job:
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
         optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
+        checkpoint_seconds: Seconds between two states of the training, from which the next command continues a killed
+            one; 0 for one after every epoch.
     """
 
     spec: RunSpec
@@ -66,6 +70,7 @@ class Job:
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
     optimism: bool = False
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def execute(self, report: Report) -> RunRecord:
         """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
@@ -130,10 +135,10 @@ class RunWorker:
         if self.spec.model == ORACLE:
             cells, predictions = self.evaluate(self._consult_oracle)
             return self.file(store, self.record(None, TrainingOutcome(), cells), predictions)
-        with self.scratch(store) as kept:
+        with self.resumable(store) as (checkpoint, kept):
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-                outcome = self.train(model, kept)
+                outcome = self.train(model, checkpoint, kept)
                 cells, predictions = self.evaluate(self._ask(model))
             record = self.record(model, outcome, cells)
             record = self.file(store, record, predictions, outcome, copy_weights(model, self.text))
@@ -149,26 +154,33 @@ class RunWorker:
         record = self.add_cells(store, record)
         if not record.lacks((s.fingerprint for s in self.scenarios), epochs=self.job.optimism):
             return record
-        with self.scratch(store) as kept:
+        with self.resumable(store) as (checkpoint, kept):
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-                outcome = self.train(model, kept)
+                outcome = self.train(model, checkpoint, kept)
             return record if kept is None else self.add_epochs(store, record, model, outcome, kept)
 
     @contextmanager
-    def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
-        """Return the store of the epochs' weights until training has ended; None if they are not needed."""
-        if not self.job.optimism:
-            yield None
-            return
-        with store.scratch(self.spec) as folder:
-            yield EpochWeights(folder)
+    def resumable(self, store: RunStore) -> Iterator[tuple[Checkpoint | None, EpochWeights | None]]:
+        """Return where the training keeps its state, and the weights of its epochs if they are needed."""
+        optimism = self.job.optimism
+        with ExitStack() as stack:
+            folder = stack.enter_context(training_folder(store.folder(self.spec)))
+            checkpoint = None
+            if folder is not None:
+                identity = training_identity(self.spec, self.device, optimism=optimism)
+                checkpoint = Checkpoint(folder / STATE, identity, self.job.checkpoint_seconds)
+                if checkpoint.read() is None:
+                    EpochWeights(folder).drop()
+            elif optimism:
+                folder = stack.enter_context(store.scratch(self.spec))
+            yield checkpoint, EpochWeights(folder) if optimism and folder is not None else None
 
-    def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
-        """Train a new model, and keep the weights of its epochs if `kept` is given."""
+    def train(self, model: SentimentModel, checkpoint: Checkpoint | None, kept: EpochWeights | None) -> TrainingOutcome:
+        """Train a new model or go on with a killed training, and keep the weights of its epochs if `kept` is given."""
         self._test = None
         after_epoch = (lambda epoch: kept.keep(epoch, model, self.text)) if kept else (lambda _: None)
-        outcome = self.training.train(model, self.report, after_epoch=after_epoch)
+        outcome = self.training.train(model, self.report, after_epoch=after_epoch, checkpoint=checkpoint)
         self.seconds |= self.training.seconds
         self.seconds["train"] -= kept.seconds if kept else 0.0
         return outcome

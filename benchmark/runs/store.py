@@ -39,6 +39,7 @@ from benchmark.runs.record import (
     read_record,
     write_record,
 )
+from benchmark.runs.resuming import SUFFIX
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
 
@@ -223,6 +224,7 @@ class RunStore:
     def sweep(self) -> None:
         """Remove the remains of killed runs, of this machine or another."""
         found = [p for pattern in ("*/*/.*", ".lock.*") for p in self.root.glob(pattern) if p.is_dir()]
+        found = [path for path in found if path.suffix != SUFFIX]  # of trainings that may go on
         if not found:
             return
         now = disk_time(self.root)

@@ -15,6 +15,7 @@ from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.runs.text_states import states_folder
 from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
+from benchmark.training.resuming import Checkpoint
 from protocols import InputError, check_imports, get_regime, plugin_sha256
 
 
@@ -56,8 +57,17 @@ class RunTraining:
         report: Report,
         progress: Progress = lambda *_: None,
         after_epoch: AfterEpoch = lambda _: None,
+        checkpoint: Checkpoint | None = None,
     ) -> TrainingOutcome:
         """Train a model in place and report progress; see `Trainer` for arguments and errors."""
+        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
+
+        def spent() -> dict[str, float]:
+            encode = self.text.seconds - encoding if self.text is not None else 0.0
+            return {"train": time.perf_counter() - started - encode, "encode": encode}
+
+        if checkpoint is not None:
+            checkpoint.spent = spent
 
         def tell(done: int, total: int, mae: float) -> None:
             report(Event("train", done, total, mae))
@@ -71,12 +81,11 @@ class RunTraining:
             progress=tell,
             on_batch=Heartbeat(report),
             after_epoch=after_epoch,
+            checkpoint=checkpoint,
         )
-        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
         outcome = trainer.train(model, TrainingData(self.data.dataset), self.text)
         self.check_code()
-        encoding = self.text.seconds - encoding if self.text is not None else 0.0
-        self.seconds = {"train": time.perf_counter() - started - encoding, "encode": encoding}
+        self.seconds = spent() if checkpoint is None else checkpoint.seconds()
         return outcome
 
     def check_code(self) -> None:

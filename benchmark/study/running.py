@@ -13,11 +13,13 @@ from pathlib import Path
 from benchmark.runs.execution import Job
 from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.record import RunRecord
+from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import text_states
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
+from benchmark.training.resuming import CHECKPOINT_SECONDS
 from protocols import InputError
 
 
@@ -62,6 +64,7 @@ def run(
     listener: Callable[[int, Event], None] | None = None,
     device: str = "cpu",
     on_record: Callable[[int, RunRecord], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> RunOutcome:
     """Do the missing runs of a study; finished runs are reused.
 
@@ -72,6 +75,8 @@ def run(
         listener: Function of (position in the plan, event), called for every event of a run.
         device: `cpu`, `cuda` or `cuda:1`.
         on_record: Function of (position in the plan, record), called as each record is filed.
+        checkpoint_seconds: Seconds between two states of a training, from which a killed one continues; 0 for one after
+            every epoch.
 
     Raises:
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
@@ -89,7 +94,9 @@ def run(
 
     def job(planned: PlannedRun) -> Job:
         scenarios = tuple(str(s) for s in resolved.scenarios_of(planned))
-        return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
+        return Job(
+            planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism, checkpoint_seconds
+        )
 
     fresh: dict[int, RunRecord] = {}
     with text_states(root), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
@@ -101,6 +108,9 @@ def run(
                 on_record(number, record)
     store.sweep()  # remains of killed workers
     records = tuple(_filed(resolved, planned, store, fresh.get(number)) for number, planned in enumerate(resolved.runs))
+    for record in records:
+        if record.status == "done":
+            remove_training_folder(store.folder(record.spec))
     return RunOutcome(resolved, records, len(todo), root)
 
 
