@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ import yaml
 
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
-from benchmark.files import sha256_of
+from benchmark.files import replace_folder, sha256_of
 from benchmark.publishing.measured.tables import render
 from benchmark.results.measured import (
     DATA_FILES,
@@ -127,21 +126,11 @@ def _writing(folder: Path) -> Iterator[Path]:
     """Make a new folder that replaces the old one if the block ends well."""
     if folder.exists() and not is_measured(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder}: holds something else than a measured study; name a new folder")
-    beside = folder.parent / f".{folder.name}.{os.getpid()}"
-    old = folder.parent / f".{folder.name}.{os.getpid()}.old"
     try:
-        beside.mkdir(parents=True)
-        yield beside
-        if folder.exists():
-            folder.rename(old)
-        beside.rename(folder)
+        with replace_folder(folder) as beside:
+            yield beside
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _portable(study: Study) -> Study:
