@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 
@@ -35,14 +35,14 @@ def training_folder(target: Path) -> Iterator[Path | None]:
         target: Folder of the run.
 
     Returns:
-        The folder; None while another process trains the same run.
+        The folder; None while another process trains the same run, or on a disk without locks.
     """
     folder = target.with_name(f".{target.name}{SUFFIX}")
     folder.mkdir(parents=True, exist_ok=True)
     lock = FileLock(folder / _LOCK)
-    try:
+    with suppress(Timeout, OSError, NotImplementedError):  # the latter: a disk without locks
         lock.acquire(timeout=0)
-    except Timeout:
+    if not lock.is_locked:
         yield None
         return
     try:
@@ -61,12 +61,8 @@ def remove_training_folder(target: Path) -> None:
     folder = target.with_name(f".{target.name}{SUFFIX}")
     if not folder.is_dir():
         return
-    lock = FileLock(folder / _LOCK)
-    try:
-        with lock.acquire(timeout=0):
-            shutil.rmtree(folder, ignore_errors=True)
-    except (Timeout, OSError):
-        return
+    with suppress(Timeout, OSError, NotImplementedError), FileLock(folder / _LOCK, timeout=0):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def training_identity(spec: RunSpec, device: torch.device, *, optimism: bool) -> str:

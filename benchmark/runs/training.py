@@ -15,7 +15,7 @@ from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.runs.text_states import states_folder
 from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
-from benchmark.training.resuming import Checkpoint
+from benchmark.training.resuming import Checkpoint, History
 from protocols import InputError, check_imports, get_regime, plugin_sha256
 
 
@@ -69,9 +69,16 @@ class RunTraining:
         if checkpoint is not None:
             checkpoint.spent = spent
 
+        heartbeat = Heartbeat(report)
+
         def tell(done: int, total: int, mae: float) -> None:
-            report(Event("train", done, total, mae))
+            report(Event("train", done, total, mae, heartbeat.stage))
             progress(done, total, mae)
+
+        def resume(history: History, total: int) -> None:
+            report(Event("resume", len(history), total))
+            for record in history:
+                progress(int(record["epoch"]), total, float(record["valid_mae"]))
 
         trainer = Trainer(
             get_regime(self.spec.regime),
@@ -79,9 +86,10 @@ class RunTraining:
             self.spec.seed,
             self.device,
             progress=tell,
-            on_batch=Heartbeat(report),
+            on_batch=heartbeat,
             after_epoch=after_epoch,
             checkpoint=checkpoint,
+            on_resume=resume,
         )
         outcome = trainer.train(model, TrainingData(self.data.dataset), self.text)
         self.check_code()

@@ -82,6 +82,7 @@ class Trainer:
         after_epoch: Called after every epoch of the stages that select, or, where none does, after the last (0 without
             training): the epoch that is selected is one of these. It must leave the model as it is.
         checkpoint: File from which a killed training continues; None to keep no state.
+        on_resume: Called with the history of a training that continues, and its epochs at most.
     """
 
     regime: Regime
@@ -92,6 +93,7 @@ class Trainer:
     on_batch: OnBatch = lambda *_: None
     after_epoch: AfterEpoch = lambda _: None
     checkpoint: Checkpoint | None = None
+    on_resume: Callable[[History, int], None] = lambda *_: None
 
     def train(self, model: SentimentModel, data: TrainingData, text: TextSide | None) -> TrainingOutcome:
         """Train a model in place and leave it with the selected weights.
@@ -115,8 +117,8 @@ class Trainer:
         average = WeightAverage(modules, optimisation.ema_decay)
         state = TrainingState(model, modules, selector, average, self.device)
         history = state.resume(self.checkpoint)
-        for record in history:
-            self.progress(int(record["epoch"]), total, float(record["valid_mae"]))
+        if history:
+            self.on_resume(history, total)
         for number, stage in enumerate(stages[state.stage :], state.stage):
             sweeps = sweeps_of(model, stage, optimisation, encoder, math.ceil(len(parts) / optimisation.batch_size))
             epoch = state.enter(number, sweeps)

@@ -78,12 +78,15 @@ class Checkpoint:
 
     def write(self, state: Mapping[str, Any]) -> None:
         """Replace the file. A disk without room costs the state, not the training."""
+        started = time.monotonic()
         try:
             content = {"identity": self._identity, "spent": self.seconds(), **state}
             replace_file(self._path, lambda beside: torch.save(content, beside))
         except (InputError, RuntimeError):  # torch raises the latter for a full disk
             self._path.unlink(missing_ok=True)
-        self._next = time.monotonic() + self._interval
+        ended = time.monotonic()
+        # a large state on a slow disk takes a tenth of the time at most
+        self._next = ended + (max(self._interval, 9 * (ended - started)) if self._interval else 0.0)
 
 
 class TrainingState:
