@@ -12,8 +12,8 @@ from tests.crashes import CASES, Case, Trial
 from tests.killing import Commands
 from tests.npz import npz_content
 
-#: Kills of each command, spread over its changes.
-KILLS = 3
+#: Where each command is killed, in shares of its changes.
+SHARES = (0.5, 0.95)
 
 
 @pytest.fixture(scope="module")
@@ -27,5 +27,5 @@ def commands() -> Iterator[Commands]:
 def test_a_killed_command_is_made_good_by_the_next(case: Case, commands: Commands, tmp_path: Path) -> None:
     np.savez(tmp_path / "toy.npz", **npz_content(60))
     trial = Trial(case, commands, tmp_path / "toy.npz", tmp_path / "trial")
-    for at in np.linspace(1, len(trial.changes), KILLS).round().astype(int):
-        trial.kill(int(at))
+    for share in SHARES:
+        trial.kill(round(share * len(trial.changes)))
