@@ -6,26 +6,24 @@ writes it. The next command that writes in the same folder removes what dead own
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import functools
 import hashlib
 import os
 import platform
 import re
 import shutil
-import time
+import tempfile
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 from protocols import InputError
 
-#: Seconds after which the remains of a process of another machine or container count as left behind.
-_LEASE = 24 * 3600.0
-#: Stem, machine, process, its start, a random part, suffix; `.old` for what is replaced.
-_TEMPORARY = re.compile(r"\.(.+)\.~([0-9a-f]{8})-(\d+)-(\d+)-[0-9a-f]{8}(\.[^.]*)??(\.old)?")
+#: Age in seconds from which a temporary of another machine or container is taken for abandoned.
+ABANDONED = 15 * 60.0
+_OWNER = re.compile(r"\.[^.]*-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?=\.|$)")
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, new: bool = False) -> None:
@@ -49,7 +47,7 @@ def replace_file(path: Path, write: Callable[[Path], object], *, new: bool = Fal
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error}); choose another folder") from error
     finally:
-        with contextlib.suppress(OSError):
+        with suppress(OSError):
             beside.unlink(missing_ok=True)
 
 
@@ -88,8 +86,7 @@ def temporary(path: Path) -> Path:
     What dead processes have left in the folder is removed.
     """
     sweep(path.parent)
-    owner = f"{_machine()}-{os.getpid()}-{_started(os.getpid()) or 0}"
-    return path.with_name(f".{path.stem}.~{owner}-{uuid.uuid4().hex[:8]}{path.suffix}")
+    return path.with_name(f"{owned_name(path.stem)}{path.suffix}")
 
 
 def sweep(folder: Path) -> None:
@@ -98,15 +95,44 @@ def sweep(folder: Path) -> None:
         names = os.listdir(folder)  # noqa: PTH208 - quick, in folders of many thousand entries
     except OSError:
         return
-    for name in filter(lambda name: ".~" in name, names):
-        found = _TEMPORARY.fullmatch(name)
-        with contextlib.suppress(OSError):  # another process sweeps, too
-            if found and not _may_live(folder / name, *found.groups()[1:4]):
-                kept = folder / f"{found[1]}{found[5] or ''}"
-                if found[6] and not kept.exists():
-                    (folder / name).rename(kept)
+    for name, owner in [(name, _OWNER.search(name)) for name in names if name.startswith(".")]:
+        path = folder / name
+        with suppress(OSError):  # another process sweeps, too
+            if owner and abandoned(path, disk_time(folder)):
+                suffix = name[owner.end() :]
+                kept = folder / f"{name[1 : owner.start()]}{suffix.removesuffix('.old')}"
+                if suffix.endswith(".old") and not kept.exists():
+                    path.rename(kept)
                 else:
-                    _remove(folder / name)
+                    _remove(path)
+
+
+def owned_name(name: str) -> str:
+    """Return a new hidden name of this process for a temporary file or folder."""
+    host = re.sub(r"[^A-Za-z0-9-]", "_", platform.node())[:24]
+    return f".{name}.{host}-{_machine()}-{os.getpid()}-{_start(os.getpid())}-{uuid.uuid4().hex[:8]}"
+
+
+def abandoned(path: Path, now: float) -> bool:
+    """Return True if the owner of a temporary file or folder is gone.
+
+    Args:
+        path: Path with a name by `owned_name`, with or without a suffix; for other names, the age alone counts.
+        now: Time by the clock of the file system, see `disk_time`.
+    """
+    owner = _OWNER.search(path.name)
+    if owner is not None and owner["machine"] == _machine():
+        return _start(int(owner["pid"])) != int(owner["start"])
+    try:
+        return now - path.stat().st_mtime > ABANDONED
+    except FileNotFoundError:
+        return False
+
+
+def disk_time(folder: Path) -> float:
+    """Return the time by the clock of a folder's file system, which may differ from that of this machine."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
 
 
 def safe_name(name: str) -> str:
@@ -127,38 +153,29 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _may_live(path: Path, machine: str, pid: str, started: str) -> bool:
-    """Return True if the owner of a temporary may still write it."""
-    if machine == _machine():
-        return _started(int(pid)) == int(started)
-    return time.time() - path.lstat().st_mtime < _LEASE
-
-
-@functools.cache
+@lru_cache(maxsize=1)
 def _machine() -> str:
-    """Eight digits of this machine, since it was started, and of the space of process numbers of its container."""
-    marks = [platform.node()]
-    with contextlib.suppress(OSError):
-        marks.append(Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii"))
-        marks.append(str(Path("/proc/self/ns/pid").readlink()))
-    return hashlib.sha256("\n".join(marks).encode()).hexdigest()[:8]
+    """Return a hash of host, boot and process namespace, within which a process number means one process."""
+    known = [platform.node()]
+    with suppress(OSError):
+        known.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        known.append(str(Path("/proc/self/ns/pid").stat().st_ino))
+    return hashlib.sha256(" ".join(known).encode()).hexdigest()[:8]
 
 
-def _started(pid: int) -> int | None:
-    """Return when a process was started (0 where the system does not say); None if it does not run."""
+def _start(pid: int) -> int:
+    """Return when a process of this machine started, in its own units; -1 if there is no such process."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except OSError:
-        if Path("/proc/self/stat").exists():
-            return None
-    else:
-        return None if fields[0] in "ZX" else int(fields[19])
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return -1 if fields[0] in "ZX" else int(fields[19])  # Z, X: it has ended, and its parent has not seen it yet
+    except (OSError, ValueError, IndexError):
+        pass
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
-        return None
-    except OSError:
-        return 0
+        return -1
+    except (OSError, OverflowError):
+        pass
     return 0
 
 

@@ -55,6 +55,7 @@ CASES = (
     Case("publish", (*REPORT, "--publish", "published"), (IMPORT, STUDY)),
     Case("publish again", (*REPORT, "--publish", "published"), (IMPORT, STUDY, (*REPORT, "--publish", "published"))),
     Case("site", ("site", "s", "page.html", "--out", "runs"), (IMPORT, STUDY)),
+    Case("merge", ("merge", "runs", "others", "--into", "all"), (IMPORT, STUDY, (*STUDY, *_ADDED, "--out", "others"))),
     Case("tune", ("tune", "audio-only", "--dataset", "toy", "--budget", "2", "--epochs", "2", "--seeds", "1",
                   "--executor", "inline", "--checkpoint-seconds", "0", "--out", "tuning"), (IMPORT,)),
 )  # fmt: skip
@@ -91,7 +92,9 @@ class Trial:
         where = f"{self._case.name}, killed at change {at} ({self.changes[at - 1]})"
         for name, content in contents(folder).items():
             if not hidden([name]) and Path(name).name not in GROWING:
-                whole = (self._before.get(name), self._expected.get(name))
+                tail = name.partition("/")[2]  # merge goes by way of what it copies
+                copied = [c for n, c in self._before.items() if tail and n.partition("/")[2] == tail]
+                whole = [self._before.get(name), self._expected.get(name), *copied]
                 assert content in whole, f"{where}: {name} is neither the old nor the new one"
         again = self._commands.run(self._case.command, folder)
         assert again.code == 0, f"{where}: {again.output}"

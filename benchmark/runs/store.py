@@ -24,9 +24,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.files import replace_file, safe_name, sha256_of
+from benchmark.files import abandoned, disk_time, owned_name, replace_file, safe_name, sha256_of
 from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
-from benchmark.runs.owners import abandoned, disk_time, locked, owned_name, renewed
+from benchmark.runs.owners import locked, renewed
 from benchmark.runs.record import (
     EPOCHS,
     HISTORY,

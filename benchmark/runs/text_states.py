@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.runs.owners import abandoned, disk_time, locked, owned_name, renewed
+from benchmark.files import abandoned, disk_time, owned_name
+from benchmark.runs.owners import locked, renewed
 from protocols import InputError
 
 _PROCESS = ".process"

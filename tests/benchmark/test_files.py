@@ -49,7 +49,7 @@ def test_what_a_dead_process_left_is_removed_by_the_next_write_in_the_folder(tmp
 def test_what_a_living_process_writes_stays_and_so_do_files_of_others(tmp_path: Path) -> None:
     mine = temporary(tmp_path / "table.csv")
     mine.write_text("half")
-    (tmp_path / ".note.~me.txt").write_text("a hidden file of the user")
+    (tmp_path / ".note.of-mine.txt").write_text("a hidden file of the user")
     (tmp_path / ".table.123").write_text("another")
     before = names(tmp_path)
     replace_text(tmp_path / "table.csv", "whole")
@@ -64,13 +64,13 @@ def test_a_process_number_that_was_given_again_is_another_process(tmp_path: Path
     assert names(tmp_path) == []
 
 
-def test_what_another_machine_left_is_removed_after_a_day(tmp_path: Path) -> None:
+def test_what_another_machine_left_is_removed_when_it_is_old(tmp_path: Path) -> None:
     left = temporary(tmp_path / "table.csv")
-    left = left.with_name(re.sub(r"~[0-9a-f]{8}-\d+", "~00000000-1", left.name))
+    left = left.with_name(re.sub(r"-[0-9a-f]{8}-\d+-", "-00000000-1-", left.name))
     left.write_text("half")
     sweep(tmp_path)
     assert left.exists()
-    os.utime(left, (time.time() - 2 * 24 * 3600,) * 2)
+    os.utime(left, (time.time() - 2 * files.ABANDONED,) * 2)
     sweep(tmp_path)
     assert not left.exists()
 
