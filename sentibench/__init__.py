@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from benchmark.papers.reproduce import Reproduction
     from benchmark.publishing.tables import Report
     from benchmark.results.study_results import StudyResults
+    from benchmark.study.merging import Merged
     from benchmark.study.plan import Plan
     from benchmark.study.running import RunOutcome
     from benchmark.study.study import Study
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "compare",
     "load",
+    "merge",
     "parse",
     "plot",
     "predict",
@@ -100,6 +102,13 @@ def run(
         chosen = study if isinstance(study, Study) else read_study(str(study), {}, root)
     count = workers if workers is not None else (1 if device != "cpu" else None)
     return run_study(chosen, root, LocalExecutor(count), device=device)
+
+
+def merge(*folders: str | Path, into: str | Path) -> Merged:
+    """Combine folders of runs made on several machines; see `benchmark.study.merging.merge`."""
+    from benchmark.study.merging import merge as combine
+
+    return combine([Path(folder) for folder in folders], Path(into))
 
 
 def results(study: StudyLike = None, *, out: str | Path = OUT) -> StudyResults:

@@ -97,6 +97,15 @@ def chosen_executor(executor: str, workers: int | None, device: str, timeout: fl
     return make_executor(executor, workers=workers or (1 if device != "cpu" else None), timeout=timeout)
 
 
+def checkpoint_option(command: F) -> F:
+    """Add `--checkpoint-seconds`."""
+    return click.option(
+        "--checkpoint-seconds", type=NumberRange(min=0), default=60.0, show_default=True,
+        help="Seconds between two states of a training on disk, from which the same command continues a killed one; 0: "
+        "after every epoch.",
+    )(command)  # fmt: skip
+
+
 def load_plugins(plugins: Iterable[str]) -> None:
     """Import plugin files; raises InputError."""
     from protocols import load_plugin
@@ -108,6 +117,16 @@ def load_plugins(plugins: Iterable[str]) -> None:
 def split_list(text: str | None) -> list[str]:
     """Split `a, b` into a list."""
     return [part.strip() for part in (text or "").split(",") if part.strip()]
+
+
+def read_shard(text: str) -> tuple[int, int]:
+    """Read `2/8` as the second of eight parts; raises InputError for anything else."""
+    from protocols import InputError
+
+    number, _, count = (read_whole(part) for part in text.partition("/"))
+    if number is None or count is None or not 1 <= number <= count:
+        raise InputError(f"--shard: expected K/N with K from 1 to N, such as 2/8; found '{text}'")
+    return number, count
 
 
 def read_seeds(text: str | None) -> int | list[int] | None:

@@ -39,10 +39,11 @@ class MinuteLines:
 
     Attributes:
         share: Share of all work that is done, from 0 to 1.
+        earlier: Share that earlier commands have done, of trainings that are continued.
     """
 
     def __init__(self, console: Console) -> None:
-        self.share = 0.0
+        self.share = self.earlier = 0.0
         self._console = console
         self._running: dict[str, tuple[Event, float]] = {}
         self._began = time.monotonic()
@@ -71,7 +72,8 @@ class MinuteLines:
         for name, (event, said) in self._running.copy().items():
             silent = f" (silent for {now - said:.0f} s)" if now - said >= MINUTE else ""
             texts.append(f"{name}: {event}{silent}")
-        left = (now - self._began) * (1 - self.share) / self.share / 60 if self.share else None
+        done = self.share - self.earlier
+        left = (now - self._began) * (1 - self.share) / done / 60 if done > 0 else None
         return f"{'' if left is None else f'about {left:.0f} min left; '}{'; '.join(texts)}"
 
     def _print(self) -> None:
@@ -119,6 +121,9 @@ class StudyDisplay:
         share = event.done / max(event.total, 1)
         if event.phase == "start":
             self._cells[number] = Text("start", style="yellow")
+        elif event.phase == "resume":
+            self._shares[number] = _TRAINING * share
+            self._minutes.earlier += _TRAINING * share / max(self._todo, 1)
         elif event.phase == "train":
             if event.valid_mae is not None:
                 self._maes[number] = f" {event.valid_mae:.3f}"

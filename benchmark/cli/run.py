@@ -9,7 +9,16 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options, read_seeds, split_list
+from benchmark.cli.options import (
+    OUT,
+    Whole,
+    checkpoint_option,
+    chosen_executor,
+    executor_options,
+    read_seeds,
+    read_shard,
+    split_list,
+)
 
 
 @click.command()
@@ -48,6 +57,13 @@ from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options,
 )
 @OUT
 @executor_options
+@checkpoint_option
+@click.option(
+    "--shard",
+    metavar="K/N",
+    help="Do the K-th of N parts of the runs, for machines that share no work: an array of jobs. 'sentibench merge' "
+    "combines their folders; the parts may also write to one folder.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def run(
@@ -69,7 +85,9 @@ def run(
     workers: int | None,
     device: str,
     timeout: float | None,
+    checkpoint_seconds: float,
     executor: str,
+    shard: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -112,6 +130,8 @@ def run(
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         plan = prepare(resolved)
+        if shard is not None:
+            plan = plan.shard(*read_shard(shard))
         todo = pending(plan, out)
     finished = len(plan.runs) - len(todo)
     if not as_json:
@@ -129,14 +149,18 @@ def run(
                 click.echo(f"  {spec.id}  {spec.title}")
         return 0
     with StudyDisplay(plan, todo, console) as display:
-        outcome = run_study(plan, out, pool, display.event, device, display.record)
+        outcome = run_study(plan, out, pool, display.event, device, display.record, checkpoint_seconds)
     if as_json:
         without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
         click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))
+    elif shard is not None:
+        console.print(
+            f"shard {shard}: {len(outcome.records) - len(outcome.failed)} runs done, in {out}", highlight=False
+        )
     elif len(outcome.failed) < len(outcome.records):
         show_results(open_results(plan, out), console)
     for record in outcome.failed:
         click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
-    if len(outcome.failed) == len(outcome.records):
+    if outcome.records and len(outcome.failed) == len(outcome.records):
         raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
     return 1 if outcome.failed else 0

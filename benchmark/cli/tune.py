@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmark.cli.options import Whole, executor_options, plugin_option
+from benchmark.cli.options import Whole, checkpoint_option, executor_options, plugin_option
 from benchmark.cli.progress import MinuteLines
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ SHOWN = 5
     help="Folder of searches.",
 )  # fmt: skip
 @executor_options
+@checkpoint_option
 @click.option("--dry-run", is_flag=True, help="Print the search space and what would be done.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def tune(
@@ -90,6 +91,7 @@ def tune(
     device: str,
     timeout: float | None,
     executor: str,
+    checkpoint_seconds: float,
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -137,7 +139,7 @@ def tune(
         shape = f"{budget} trials x {plan.shape}, {finished} trials finished, {len(todo)} to do"
         console.print(f"tuning [bold]{model}[/] on {' and '.join(datasets)}: {shape}", highlight=False, soft_wrap=True)
     with TuningDisplay(plan, todo, console) as display:
-        outcome = search(plan, out, budget, pool, device, display.event, display.trial)
+        outcome = search(plan, out, budget, pool, device, display.event, display.trial, checkpoint_seconds)
     if outcome.best is None:
         raise InputError(f"no trial ended well; the first: {outcome.trials[0].reason or outcome.trials[0].state}")
     if as_json:

@@ -118,7 +118,7 @@ class StateCache:
         except OSError as error:
             raise InputError(
                 f"{folder}: cannot hold {4 * shape[0] * shape[1] >> 20} MB of text states "
-                f"({error.strerror or error}); make room there or choose another folder for runs"
+                f"({error.strerror or error}); make room there, or name another folder with TMPDIR"
             ) from error
         if states is None:
             raise InputError(f"{path}: changed while it was written; run again")

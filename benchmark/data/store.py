@@ -15,9 +15,7 @@ data set larger than the memory can be opened.
 from __future__ import annotations
 
 import json
-import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -30,12 +28,12 @@ import numpy as np
 from benchmark.data.guarded_file import GuardedFile
 from benchmark.data.samples import Provenance, Samples
 from benchmark.data.store_columns import ColumnReader, read_attribute, write_stream, write_strings
+from benchmark.files import temporary
 from protocols import MODALITIES, InputError, Modality
 
 SCHEMA_VERSION = 1
 SUFFIX = ".h5"
 _ALIGNED = 64
-_ABANDONED_SECONDS = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,9 @@ def write_store(samples: Samples, path: Path) -> None:
     """
     samples.validate()
     _check_text(samples)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = temporary(path.with_name(f"{path.name}.part"))  # no store by its name
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_abandoned(path)
         with (
             beside.open("w+b", buffering=0) as raw,
             GuardedFile(raw) as guarded,
@@ -96,13 +93,6 @@ def write_store(samples: Samples, path: Path) -> None:
         raise InputError(f"{path}: cannot be written ({reason}); make room, or use another folder") from error
     finally:
         beside.unlink(missing_ok=True)
-
-
-def _remove_abandoned(path: Path) -> None:
-    """Remove temporary files of killed writers; files of the last day are kept, as they may still be written."""
-    for old in path.parent.glob(f".{path.name}.[0-9]*"):
-        if time.time() - old.stat().st_mtime > _ABANDONED_SECONDS:
-            old.unlink(missing_ok=True)
 
 
 def _check_text(samples: Samples) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Protocol
@@ -24,6 +25,7 @@ from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
 from benchmark.study.plan import Plan, PlannedRun
+from benchmark.words import listed
 from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
@@ -31,11 +33,14 @@ from protocols import Protocol as MeasurementPlan
 def panels(plan: Plan, root: Path) -> list[Panel]:
     """Read one panel per data set of the study, from its finished runs.
 
-    Gaps are listed in `Panel.missing`; a data set without any finished run has no panel.
+    Gaps are listed in `Panel.missing`; a data set without any finished run has no panel, and is named in the notes of
+    the others.
     """
     source = ValidSelection(plan, RunStore(root))
-    made = (make_panel(plan, runs, root, source) for runs in runs_by_dataset(plan).values())
-    return [panel for panel in made if panel is not None]
+    made = {name: make_panel(plan, runs, root, source) for name, runs in runs_by_dataset(plan).items()}
+    absent = [name for name, panel in made.items() if panel is None]
+    notes = (f"Missing: no run on {listed(absent)} is finished.",) if absent else ()
+    return [replace(panel, notes=(*panel.notes, *notes)) for panel in made.values() if panel is not None]
 
 
 def required_panels(plan: Plan, root: Path) -> list[Panel]:

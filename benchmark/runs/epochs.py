@@ -11,28 +11,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from safetensors.torch import save_file
 
 from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart
 from benchmark.data.encoding import TextSide
+from benchmark.runs.cells import epochs_table, epochs_writer
 from benchmark.runs.record import Evaluation
 from benchmark.training.inference import predict_sentiment
 from benchmark.training.weights import copy_weights, load_weights
 from protocols import Masks
-
-_SCHEMA = pa.schema(
-    {
-        "epoch": pa.int32(),
-        "scenario": pa.dictionary(pa.int32(), pa.string()),
-        "sample_id": pa.dictionary(pa.int32(), pa.string()),
-        "prediction": pa.float64(),
-    }
-)
 
 
 class EpochWeights:
@@ -42,21 +31,28 @@ class EpochWeights:
         folder: Folder of the files; its maker removes it.
 
     Attributes:
-        epochs: Kept epochs, in order.
+        epochs: Kept epochs, in order; at first those of a killed training of the same run, which keeps the rest again.
         seconds: Seconds spent on writing them.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.epochs: list[int] = []
+        self.epochs = sorted(int(path.stem.removeprefix("epoch-")) for path in folder.glob("epoch-*.safetensors"))
         self.seconds = 0.0
 
     def keep(self, epoch: int, model: SentimentModel, text: TextSide | None) -> None:
         """Write the weights that a model, and an encoder that is trained with it, have after an epoch."""
         started = time.perf_counter()
         save_file(copy_weights(model, text), self.path(epoch))
-        self.epochs.append(epoch)
+        if epoch not in self.epochs:
+            self.epochs.append(epoch)
         self.seconds += time.perf_counter() - started
+
+    def drop(self) -> None:
+        """Remove the kept weights."""
+        for epoch in self.epochs:
+            self.path(epoch).unlink(missing_ok=True)
+        self.epochs = []
 
     def path(self, epoch: int) -> Path:
         """Return the file of an epoch."""
@@ -96,13 +92,7 @@ def predict_epochs(
     for cell in cells:
         alike.setdefault(cell.masks_sha256, []).append(cell.scenario)
     done = 0
-    with pq.ParquetWriter(
-        file,
-        _SCHEMA,
-        compression="zstd",
-        use_dictionary=["epoch", "scenario", "sample_id"],
-        column_encoding={"prediction": "BYTE_STREAM_SPLIT"},  # most models predict in float32: half the bytes are 0
-    ) as writer:
+    with epochs_writer(file) as writer:
         for scenarios in alike.values():
             given = part(masks(scenarios[0]))
             own = selected[selected["scenario"] == scenarios[0]].set_index("sample_id")["prediction"]
@@ -114,20 +104,6 @@ def predict_epochs(
                 load_weights(model, given.text, kept.path(epoch), given.device)
                 rows.append(predict_sentiment(model, given).numpy())
             for scenario in scenarios:
-                writer.write_table(_table(kept.epochs, scenario, ids, np.stack(rows)))
+                writer.write_table(epochs_table(kept.epochs, scenario, ids, np.stack(rows)))
                 done += 1
                 report(done, len(cells))
-
-
-def _table(epochs: Sequence[int], scenario: str, ids: Sequence[str], predictions: npt.NDArray[np.float64]) -> pa.Table:
-    """Sort rows by epoch, then sample."""
-    count = len(epochs)
-    columns = [
-        pa.array(np.repeat(np.asarray(epochs, dtype=np.int32), len(ids))),
-        pa.DictionaryArray.from_arrays(pa.array(np.zeros(count * len(ids), dtype=np.int32)), pa.array([scenario])),
-        pa.DictionaryArray.from_arrays(
-            pa.array(np.tile(np.arange(len(ids), dtype=np.int32), count)), pa.array(list(ids))
-        ),
-        pa.array(predictions.reshape(-1)),
-    ]
-    return pa.table(columns, schema=_SCHEMA)

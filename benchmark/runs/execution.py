@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,17 +20,31 @@ from baselines import SentimentModel, load_plugin
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import Inputs
 from benchmark.data.synthetic import oracle, parse_synthetic
+from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.epochs import EpochWeights, predict_epochs
 from benchmark.runs.executors.base import Event, Report
 from benchmark.runs.failures import Loss
 from benchmark.runs.provenance import provenance
-from benchmark.runs.record import EPOCHS, EpochEvaluations, Evaluation, RunRecord, write_record
+from benchmark.runs.record import (
+    EPOCHS,
+    HISTORY,
+    PREDICTIONS,
+    RECORD,
+    SAMPLES,
+    WEIGHTS,
+    EpochEvaluations,
+    Evaluation,
+    RunRecord,
+    write_record,
+)
+from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import ORACLE, RunSpec
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
 from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
+from benchmark.training.resuming import CHECKPOINT_SECONDS, Checkpoint
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
 from protocols import InputError, Layout, Masks, Scenario, parse
 
@@ -46,6 +60,8 @@ class Job:
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
         optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
+        checkpoint_seconds: Seconds between two states of the training, from which the next command continues a killed
+            one; 0 for one after every epoch.
     """
 
     spec: RunSpec
@@ -54,6 +70,7 @@ class Job:
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
     optimism: bool = False
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def execute(self, report: Report) -> RunRecord:
         """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
@@ -62,13 +79,22 @@ class Job:
         store = RunStore(self.root)
         done = store.done(self.spec)
         worker = RunWorker(self, report)
-        return worker.complete(store, done) if done else worker.run(store)
+        # another process may have filed the run meanwhile, with other scenarios
+        return worker.complete(store, done or worker.run(store))
 
     def accept(self, parcel: RunRecord) -> RunRecord:
-        """Return the record of the run, which must be in the store."""
-        if RunStore(self.root).done(self.spec) is None:
-            return self.lost(Loss(f"its worker has filed it, but not in {self.root}: does it see the same folder?"))
-        return parcel
+        """Return the record of the run, which must be in the store with its cells."""
+        if self.is_filed():
+            return parcel
+        return self.lost(
+            Loss(f"its worker has filed it, but it is not in {self.root} with its cells: does it see the same folder?")
+        )
+
+    def is_filed(self) -> bool:
+        """Return True if the run is in the store with all cells that the job asks for."""
+        record = RunStore(self.root).done(self.spec)
+        wanted = [parse(text).fingerprint for text in self.scenarios]
+        return record is not None and not record.lacks(wanted, epochs=self.optimism)
 
     def lost(self, loss: Loss) -> RunRecord:
         """File and return the record of a failed run; the study continues."""
@@ -80,10 +106,9 @@ class Job:
             traceback=loss.traceback,
             provenance=provenance(torch.device("cpu")),
         )
-        store = RunStore(self.root)
-        if store.done(self.spec) is None:  # new cells that fail do not undo a training that is there
-            with suppress(OSError), store.writing(self.spec) as folder:  # a full disk is what may have failed it
-                write_record(record, folder / "run.json")
+        # a full disk may be what failed it; a run that is done stays as it is
+        with suppress(OSError, InputError), RunStore(self.root).writing(self.spec) as folder:
+            write_record(record, folder / RECORD)
         return record
 
 
@@ -110,15 +135,15 @@ class RunWorker:
         if self.spec.model == ORACLE:
             cells, predictions = self.evaluate(self._consult_oracle)
             return self.file(store, self.record(None, TrainingOutcome(), cells), predictions)
-        with self.scratch(store) as kept:
+        with self.resumable(store) as (checkpoint, kept):
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-                outcome = self.train(model, kept)
+                outcome = self.train(model, checkpoint, kept)
                 cells, predictions = self.evaluate(self._ask(model))
             record = self.record(model, outcome, cells)
             record = self.file(store, record, predictions, outcome, copy_weights(model, self.text))
             # the result is filed before anything is chosen on the test part
-            return record if kept is None else self.add_epochs(store, record, model, kept)
+            return record if kept is None else self.add_epochs(store, record, model, outcome, kept)
 
     def complete(self, store: RunStore, record: RunRecord) -> RunRecord:
         """Add missing scenarios to a trained run, and predictions of every epoch, for which it is trained again.
@@ -129,44 +154,52 @@ class RunWorker:
         record = self.add_cells(store, record)
         if not record.lacks((s.fingerprint for s in self.scenarios), epochs=self.job.optimism):
             return record
-        with self.scratch(store) as kept:
+        with self.resumable(store) as (checkpoint, kept):
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-                outcome = self.train(model, kept)
-            file = store.folder(self.spec) / "model.safetensors"
-            filed = load_file(file) if file.is_file() else {}
-            same = outcome.best_epoch == record.best_epoch and equal_weights(copy_weights(model, self.text), filed)
-            if not same:
-                raise InputError(
-                    f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
-                    f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
-                    f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
-                )
-            return record if kept is None else self.add_epochs(store, record, model, kept)
+                outcome = self.train(model, checkpoint, kept)
+            return record if kept is None else self.add_epochs(store, record, model, outcome, kept)
 
     @contextmanager
-    def scratch(self, store: RunStore) -> Iterator[EpochWeights | None]:
-        """Return the store of the epochs' weights until training has ended; None if they are not needed."""
-        if not self.job.optimism:
-            yield None
-            return
-        with store.scratch(self.spec) as folder:
-            yield EpochWeights(folder)
+    def resumable(self, store: RunStore) -> Iterator[tuple[Checkpoint | None, EpochWeights | None]]:
+        """Return where the training keeps its state, and the weights of its epochs if they are needed."""
+        optimism = self.job.optimism
+        with ExitStack() as stack:
+            folder = stack.enter_context(training_folder(store.folder(self.spec)))
+            checkpoint = None
+            if folder is not None:
+                identity = training_identity(self.spec, self.device, optimism=optimism)
+                checkpoint = Checkpoint(folder / STATE, identity, self.job.checkpoint_seconds)
+                if checkpoint.read() is None:
+                    EpochWeights(folder).drop()
+            elif optimism:
+                folder = stack.enter_context(store.scratch(self.spec))
+            yield checkpoint, EpochWeights(folder) if optimism and folder is not None else None
 
-    def train(self, model: SentimentModel, kept: EpochWeights | None) -> TrainingOutcome:
-        """Train a new model, and keep the weights of its epochs if `kept` is given."""
+    def train(self, model: SentimentModel, checkpoint: Checkpoint | None, kept: EpochWeights | None) -> TrainingOutcome:
+        """Train a new model or go on with a killed training, and keep the weights of its epochs if `kept` is given."""
         self._test = None
         after_epoch = (lambda epoch: kept.keep(epoch, model, self.text)) if kept else (lambda _: None)
-        outcome = self.training.train(model, self.report, after_epoch=after_epoch)
+        outcome = self.training.train(model, self.report, after_epoch=after_epoch, checkpoint=checkpoint)
         self.seconds |= self.training.seconds
         self.seconds["train"] -= kept.seconds if kept else 0.0
         return outcome
 
-    def add_epochs(self, store: RunStore, record: RunRecord, model: SentimentModel, kept: EpochWeights) -> RunRecord:
-        """Evaluate every epoch under all scenarios of the run, those on file included; file them beside the result."""
+    def add_epochs(
+        self, store: RunStore, record: RunRecord, model: SentimentModel, outcome: TrainingOutcome, kept: EpochWeights
+    ) -> RunRecord:
+        """Evaluate every epoch under the scenarios for which that is missing; file them beside the result."""
         started = time.perf_counter()
+        file = store.folder(self.spec) / WEIGHTS
+        filed = load_file(file) if file.is_file() else {}
+        if outcome.best_epoch != record.best_epoch or not equal_weights(copy_weights(model, self.text), filed):
+            raise InputError(
+                f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
+                f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
+                f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
+            )
         wanted = {s.fingerprint for s in self.scenarios}
-        wanted |= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
+        wanted -= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
         cells = [e for e in record.evaluations if e.fingerprint in wanted]
         layout, _ = self.test()
         predict_epochs(
@@ -183,11 +216,8 @@ class RunWorker:
         )
         tested = EpochEvaluations(epochs=tuple(kept.epochs), fingerprints=tuple(e.fingerprint for e in cells))
         seconds = {**record.seconds, "optimism": kept.seconds + time.perf_counter() - started}
-        with store.locked():
-            record = store.done(self.spec) or record
-            record = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
-            store.add_epochs(self.spec, record, kept.folder / EPOCHS)
-        return record
+        added = record.model_copy(update={"tested_epochs": tested, "seconds": seconds})
+        return store.add(RunCells(added, store.predictions(self.spec), kept.folder / EPOCHS))
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
         """Evaluate a trained run under the scenarios that it lacks."""
@@ -199,7 +229,7 @@ class RunWorker:
         if self.spec.model != ORACLE:
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
-            file = store.folder(self.spec) / "model.safetensors"
+            file = store.folder(self.spec) / WEIGHTS
             try:
                 load_weights(model, self.text, file, self.device)
             except (OSError, SafetensorError) as error:
@@ -209,21 +239,8 @@ class RunWorker:
                 ) from None
             predict = self._ask(model)
         cells, predictions = self.evaluate(predict, wanted)
-        with store.locked():  # another process may have added cells meanwhile
-            return self._merge(store, store.done(self.spec) or record, cells, predictions)
-
-    def _merge(
-        self, store: RunStore, record: RunRecord, cells: Sequence[Evaluation], predictions: pd.DataFrame
-    ) -> RunRecord:
-        kept = store.predictions(self.spec)
-        # A mechanism that has changed keeps its text: what it gave before makes way.
-        again = {e.scenario for e in cells}
-        earlier = tuple(e for e in record.evaluations if e.scenario not in again)
-        known = {e.scenario for e in earlier}
-        predictions = pd.concat([kept[kept["scenario"].isin(known)], predictions], ignore_index=True)
-        record = record.model_copy(update={"evaluations": (*earlier, *cells)})
-        store.update(self.spec, record, predictions)
-        return record
+        added = record.model_copy(update={"evaluations": cells, "provenance": provenance(self.device), "notes": ()})
+        return store.add(RunCells(added, predictions))
 
     def evaluate(
         self, predict: Predictor, scenarios: Sequence[Scenario] | None = None
@@ -311,13 +328,13 @@ class RunWorker:
         outcome: TrainingOutcome | None = None,
         weights: Mapping[str, torch.Tensor] | None = None,
     ) -> RunRecord:
-        """Write the run's folder and rename it into place."""
+        """Write the run's folder and file it."""
         with store.writing(self.spec) as folder:
             if weights:
-                save_file(dict(weights), folder / "model.safetensors")
+                save_file(dict(weights), folder / WEIGHTS)
             history = pd.DataFrame(outcome.history if outcome else [], columns=None)
-            history.to_csv(folder / "history.csv", index=False)
-            self.data.test_samples().to_parquet(folder / "samples.parquet", index=False, compression="zstd")
-            write_predictions(predictions, folder / "predictions.parquet")
-            write_record(record, folder / "run.json")
-        return record
+            history.to_csv(folder / HISTORY, index=False)
+            self.data.test_samples().to_parquet(folder / SAMPLES, index=False, compression="zstd")
+            write_predictions(predictions, folder / PREDICTIONS)
+            write_record(record, folder / RECORD)
+        return store.done(self.spec) or record

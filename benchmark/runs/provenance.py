@@ -38,6 +38,8 @@ def _fixed() -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "platform": platform.platform(),
         "processor": _processor(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        "host": platform.node(),
         "cores": os.cpu_count(),
         "command": " ".join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv)),
     }

@@ -14,8 +14,9 @@ from protocols import InputError
 
 #: Version of the record; raised when a field changes its meaning.
 SCHEMA_VERSION = 1
-#: Name of the file of every epoch's predictions.
-EPOCHS = "epochs.parquet"
+#: Names of the files of a run; that of every epoch's predictions is there only with `optimism`.
+RECORD, HISTORY, WEIGHTS = "run.json", "history.csv", "model.safetensors"
+SAMPLES, PREDICTIONS, EPOCHS = "samples.parquet", "predictions.parquet", "epochs.parquet"
 
 
 class Evaluation(BaseModel):
@@ -51,6 +52,7 @@ class RunRecord(BaseModel):
         inference_ms_median, inference_ms_p95: Median and 95th percentile of the same; None in runs of older versions.
         flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
         tested_epochs: Content of `epochs.parquet`; None without that file.
+        notes: Remarks of filing, such as cells of another machine that differ and were left out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +76,7 @@ class RunRecord(BaseModel):
     evaluations: tuple[Evaluation, ...] = ()
     tested_epochs: EpochEvaluations | None = None
     provenance: dict[str, Any] = {}
+    notes: tuple[str, ...] = ()
 
     def evaluated(self) -> dict[str, Evaluation]:
         """Evaluations by the scenario's fingerprint."""

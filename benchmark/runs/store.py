@@ -16,18 +16,37 @@ taken for done.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pandas as pd
-from filelock import FileLock
 
-from benchmark.files import replace_file, safe_name
-from benchmark.runs.record import EPOCHS, SCHEMA_VERSION, RunRecord, read_record, write_record
+from benchmark.files import abandoned, disk_time, owned_name, replace_file, safe_name, sha256_of
+from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
+from benchmark.runs.owners import locked, renewed
+from benchmark.runs.record import (
+    EPOCHS,
+    HISTORY,
+    PREDICTIONS,
+    RECORD,
+    SAMPLES,
+    SCHEMA_VERSION,
+    WEIGHTS,
+    RunRecord,
+    read_record,
+    write_record,
+)
+from benchmark.runs.resuming import SUFFIX
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
+
+#: Name of a run's folder in that of a temporary one.
+_RUN = re.compile(r"\.(.*-s\d+-[0-9a-f]{16})\..*")
+#: End of the name of a folder that makes way for another.
+_ASIDE = ".old"
 
 
 class RunStore:
@@ -51,14 +70,7 @@ class RunStore:
         Raises:
             InputError: for a record of a newer version.
         """
-        record = read_record(self.folder(spec) / "run.json")
-        if record is None or record.id != spec.id or record.schema_version != SCHEMA_VERSION:
-            return None
-        if record.status == "done" and not self._whole(self.folder(spec)):
-            return None
-        if record.tested_epochs is not None and not (self.folder(spec) / EPOCHS).is_file():
-            return record.model_copy(update={"tested_epochs": None})
-        return record
+        return self._read(self.folder(spec), spec)
 
     def done(self, spec: RunSpec) -> RunRecord | None:
         """Return the record of a run that ended well, else None."""
@@ -68,7 +80,7 @@ class RunStore:
     def records(self) -> list[RunRecord]:
         """Return every readable record, in order of path."""
         found = []
-        for path in sorted(self.root.glob("*/*/*/run.json")):
+        for path in sorted(self.root.glob(f"*/*/*/{RECORD}")):
             with suppress(InputError):  # of a newer version
                 record = read_record(path)
                 found += [record] if record else []
@@ -76,123 +88,163 @@ class RunStore:
 
     @contextmanager
     def writing(self, spec: RunSpec) -> Iterator[Path]:
-        """Make a new folder for a run's files, renamed into place if the block ends well, removed if not."""
-        target = self.folder(spec)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.parent / f".{target.name}.{os.getpid()}"
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir()
-        try:
+        """Make a new folder for a run's files, filed with `adopt` if the block ends well, removed if not."""
+        with self.scratch(spec) as beside:
             yield beside
-            with self.locked():
-                if target.exists():  # a failed or damaged run of the same identity is replaced
-                    old = target.parent / f".{target.name}.{os.getpid()}.old"
-                    shutil.rmtree(old, ignore_errors=True)
-                    target.rename(old)
-                    beside.rename(target)
-                    shutil.rmtree(old, ignore_errors=True)
-                else:
-                    beside.rename(target)
-        finally:
+            self.adopt(spec, beside)
+
+    def adopt(self, spec: RunSpec, folder: Path, *, copy: bool = False) -> RunRecord:
+        """File the folder of a run that has ended, from any place; the folder is moved, or stays with `copy`.
+
+        A run of the same identity that is done meanwhile stays: cells are united, see `benchmark.runs.cells.unite`. A
+        failed run never replaces it.
+
+        Returns:
+            The record on file.
+
+        Raises:
+            InputError: if the folder is not a complete run of this identity, or has other bits than the run on file
+                although both should be equal; the folder then stays.
+        """
+        record = self._read(folder, spec)
+        if record is None:
+            raise InputError(f"{folder}: is not a complete run with id {spec.id}; run it again")
+        target, beside = self.folder(spec), folder
+        if folder.parent != target.parent and self.done(spec) is None:
+            beside = self._moved(folder, spec, copy)
+        with self.locked():
+            kept = self.done(spec)
+            if kept is None:
+                self._place(beside if beside.parent == target.parent else self._moved(beside, spec, copy), target)
+            elif record.status == "done":
+                kept = self._add(kept, self._cells(beside, record))
+        if beside != folder or not copy:
             shutil.rmtree(beside, ignore_errors=True)
+        return kept or record
+
+    def add(self, cells: RunCells) -> RunRecord:
+        """Add cells to a run that is done; returns its record, which has those of other processes as well.
+
+        Raises:
+            InputError: if the run is no longer there, or has other bits; see `adopt`.
+        """
+        spec = cells.record.spec
+        with self.locked():
+            kept = self.done(spec)
+            if kept is None:
+                raise InputError(f"{self.folder(spec)}: was removed while cells were added to it; run it again")
+            return self._add(kept, cells)
+
+    def _add(self, kept: RunRecord, cells: RunCells) -> RunRecord:
+        """Write the union of the cells on file and others: predictions first, as the record says which are there."""
+        folder = self.folder(kept.spec)
+        before = self._cells(folder, kept)
+        after = unite(before, cells)
+        if after.predictions is not before.predictions:
+            replace_file(folder / PREDICTIONS, lambda path: write_predictions(after.predictions, path))
+        if after.epochs != before.epochs:
+            replace_file(folder / EPOCHS, lambda path: write_epochs(before, after, path))
+        if after.record != kept:
+            replace_file(folder / RECORD, lambda path: write_record(after.record, path))
+        return after.record
+
+    def _cells(self, folder: Path, record: RunRecord) -> RunCells:
+        weights, epochs = folder / WEIGHTS, folder / EPOCHS if record.tested_epochs else None
+        return RunCells(
+            record,
+            self._table(folder / PREDICTIONS),
+            epochs,
+            sha256_of(weights) if weights.is_file() else None,
+        )
+
+    def _beside(self, spec: RunSpec) -> Path:
+        target = self.folder(spec)
+        return target.with_name(owned_name(target.name))
+
+    def _moved(self, folder: Path, spec: RunSpec, copy: bool) -> Path:
+        """Move a folder beside the place of a run, by rename or by copying from another disk; or copy it."""
+        beside = self._beside(spec)
+        beside.parent.mkdir(parents=True, exist_ok=True)
+        with renewed(beside):
+            if copy:
+                shutil.copytree(folder, beside, copy_function=shutil.copyfile)
+            else:
+                os.utime(folder)
+                shutil.move(folder, beside)
+        os.utime(beside)
+        return beside
+
+    @staticmethod
+    def _place(beside: Path, target: Path) -> None:
+        """Rename a folder into its place; a failed or damaged run of the same identity is replaced."""
+        if not target.exists():
+            beside.rename(target)
+            return
+        old = beside.with_name(f"{beside.name}{_ASIDE}")
+        target.rename(old)
+        beside.rename(target)
+        shutil.rmtree(old, ignore_errors=True)
 
     @contextmanager
     def scratch(self, spec: RunSpec) -> Iterator[Path]:
         """Make an empty folder beside a run's, removed however the block ends; `sweep` removes it, too."""
-        target = self.folder(spec)
-        folder = target.parent / f".{target.name}.scratch.{os.getpid()}"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = self._beside(spec)
         folder.mkdir(parents=True)
         try:
-            yield folder
+            with renewed(folder):
+                yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Context in which no other process changes a finished run: read it again, add to it, and write it."""
-        with FileLock(self.root / ".lock"):
+        with locked(self.root):
             yield
-
-    @contextmanager
-    def text_states(self) -> Iterator[None]:
-        """Context that keeps text states for its runs, and removes them when it ends well, unless another process, too,
-        is within such a block of this store."""
-        folder = self.root / ".states"
-        mine = folder / f"{os.getpid()}.process"
-        with self.locked():
-            folder.mkdir(exist_ok=True)
-            mine.touch()
-        try:
-            yield
-            with self.locked():
-                mine.unlink(missing_ok=True)
-                if not any(_alive(int(p.stem)) for p in folder.glob("*.process")):
-                    shutil.rmtree(folder, ignore_errors=True)
-        finally:
-            mine.unlink(missing_ok=True)
-
-    def update(self, spec: RunSpec, record: RunRecord, predictions: pd.DataFrame) -> None:
-        """Replace the predictions of a run and then its record; the record is what says which cells are there."""
-        folder = self.folder(spec)
-        replace_file(folder / "predictions.parquet", lambda path: write_predictions(predictions, path))
-        replace_file(folder / "run.json", lambda path: write_record(record, path))
-
-    def add_epochs(self, spec: RunSpec, record: RunRecord, file: Path) -> None:
-        """Move a file of every epoch's predictions (on the same disk) to a run, and then replace its record."""
-        folder = self.folder(spec)
-        file.replace(folder / EPOCHS)
-        replace_file(folder / "run.json", lambda path: write_record(record, path))
 
     def epochs(self, spec: RunSpec, scenarios: Sequence[str]) -> pd.DataFrame:
         """Read predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
-        return self._table(spec, EPOCHS, [("scenario", "in", list(scenarios))])
+        return self._table(self.folder(spec) / EPOCHS, [("scenario", "in", list(scenarios))])
 
     def predictions(self, spec: RunSpec) -> pd.DataFrame:
         """Read predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
-        return self._table(spec, "predictions.parquet")
+        return self._table(self.folder(spec) / PREDICTIONS)
 
     def samples(self, spec: RunSpec) -> pd.DataFrame:
         """Read the test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
-        return self._table(spec, "samples.parquet")
+        return self._table(self.folder(spec) / SAMPLES)
 
-    def _table(self, spec: RunSpec, name: str, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
-        path = self.folder(spec) / name
+    @staticmethod
+    def _table(path: Path, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
         try:
             return pd.read_parquet(path, filters=filters)
         except (OSError, ValueError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
 
     def sweep(self) -> None:
-        """Remove the remains of killed runs."""
-        for path in self.root.glob("*/*/.*"):
-            parts = path.name.split(".")
-            owner = next((int(p) for p in reversed(parts) if p.isdigit()), None)
-            if path.is_dir() and owner is not None and not _alive(owner):
-                kept = path.parent / path.name[1:].removesuffix(".old").rsplit(".", 1)[0]
-                if path.name.endswith(".old") and not kept.exists():
-                    path.rename(kept)  # killed between the two renames: the old run is still the best there is
-                else:
+        """Remove the remains of killed runs, of this machine or another."""
+        found = [p for pattern in ("*/*/.*", ".lock.*") for p in self.root.glob(pattern) if p.is_dir()]
+        found = [path for path in found if path.suffix != SUFFIX]  # of trainings that may go on
+        if not found:
+            return
+        now = disk_time(self.root)
+        for path in found:
+            if path.suffix == _ASIDE:
+                with self.locked():  # nobody is between the two renames
+                    kept = path.with_name(_RUN.sub(r"\1", path.name))
+                    if path.exists() and not kept.exists():
+                        path.rename(kept)  # killed between them: the old run is still the best there is
                     shutil.rmtree(path, ignore_errors=True)
+            elif abandoned(path, now):
+                shutil.rmtree(path, ignore_errors=True)
 
     @staticmethod
-    def _whole(folder: Path) -> bool:
-        return all((folder / name).is_file() for name in ("predictions.parquet", "samples.parquet", "history.csv"))
-
-
-def write_predictions(predictions: pd.DataFrame, path: Path) -> None:
-    """Write predictions; repeated ids and scenarios are stored once."""
-    table = predictions.assign(
-        scenario=predictions["scenario"].astype("category"), sample_id=predictions["sample_id"].astype("category")
-    )
-    table.to_parquet(path, index=False, compression="zstd")
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
+    def _read(folder: Path, spec: RunSpec) -> RunRecord | None:
+        record = read_record(folder / RECORD)
+        if record is None or record.id != spec.id or record.schema_version != SCHEMA_VERSION:
+            return None
+        if record.status == "done" and not all((folder / name).is_file() for name in (PREDICTIONS, SAMPLES, HISTORY)):
+            return None
+        if record.tested_epochs is not None and not (folder / EPOCHS).is_file():
+            return record.model_copy(update={"tested_epochs": None})
+        return record

@@ -13,7 +13,9 @@ from benchmark.data.dataset import TrainingData
 from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.runs.text_states import states_folder
 from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
+from benchmark.training.resuming import Checkpoint, History
 from protocols import InputError, check_imports, get_regime, plugin_sha256
 
 
@@ -39,7 +41,7 @@ class RunTraining:
         self.spec, self.device = spec, device
         self._imported = set(sys.modules)
         self.check_code()
-        self.data, text = run_data(spec, root / ".states", device)
+        self.data, text = run_data(spec, states_folder(root), device)
         self.text = text if spec.model == ORACLE else text_side(spec, text)
         self.seconds: dict[str, float] = {}
 
@@ -55,12 +57,28 @@ class RunTraining:
         report: Report,
         progress: Progress = lambda *_: None,
         after_epoch: AfterEpoch = lambda _: None,
+        checkpoint: Checkpoint | None = None,
     ) -> TrainingOutcome:
         """Train a model in place and report progress; see `Trainer` for arguments and errors."""
+        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
+
+        def spent() -> dict[str, float]:
+            encode = self.text.seconds - encoding if self.text is not None else 0.0
+            return {"train": time.perf_counter() - started - encode, "encode": encode}
+
+        if checkpoint is not None:
+            checkpoint.spent = spent
+
+        heartbeat = Heartbeat(report)
 
         def tell(done: int, total: int, mae: float) -> None:
-            report(Event("train", done, total, mae))
+            report(Event("train", done, total, mae, heartbeat.stage))
             progress(done, total, mae)
+
+        def resume(history: History, total: int) -> None:
+            report(Event("resume", len(history), total))
+            for record in history:
+                progress(int(record["epoch"]), total, float(record["valid_mae"]))
 
         trainer = Trainer(
             get_regime(self.spec.regime),
@@ -68,14 +86,14 @@ class RunTraining:
             self.spec.seed,
             self.device,
             progress=tell,
-            on_batch=Heartbeat(report),
+            on_batch=heartbeat,
             after_epoch=after_epoch,
+            checkpoint=checkpoint,
+            on_resume=resume,
         )
-        started, encoding = time.perf_counter(), self.text.seconds if self.text is not None else 0.0
         outcome = trainer.train(model, TrainingData(self.data.dataset), self.text)
         self.check_code()
-        encoding = self.text.seconds - encoding if self.text is not None else 0.0
-        self.seconds = {"train": time.perf_counter() - started - encoding, "encode": encoding}
+        self.seconds = spent() if checkpoint is None else checkpoint.seconds()
         return outcome
 
     def check_code(self) -> None:

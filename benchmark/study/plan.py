@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -15,6 +15,7 @@ from benchmark.data.samples import PARTS
 from benchmark.data.sources import DatasetHeader, dataset_header, load_samples
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Bound
+from benchmark.evaluation.protocol_results import CONSTANT
 from benchmark.runs.spec import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.study.study import ModelEntry, Study
 from benchmark.words import shortened
@@ -63,6 +64,21 @@ class Plan:
         if run.spec.model != ORACLE:
             return self.scenarios
         return tuple(s for s in self.scenarios if s.ignorable)
+
+    def shard(self, number: int, count: int) -> Plan:
+        """Return one of `count` parts of the plan, for machines that share no work; `number` counts from 1.
+
+        Runs of one model on one data set, which cost about the same, are dealt evenly; those that are hardly trained
+        (the constant, the oracle) come last. The parts depend on the plan only.
+        """
+        order = sorted(
+            range(len(self.runs)),
+            key=lambda i: (
+                self.runs[i].label in (CONSTANT, ORACLE), self.runs[i].dataset, self.runs[i].label, i
+            ),
+        )  # fmt: skip
+        chosen = sorted(order[number - 1 :: count])
+        return replace(self, runs=tuple(self.runs[i] for i in chosen))
 
 
 def plan(study: Study) -> Plan:

@@ -13,10 +13,13 @@ from pathlib import Path
 from benchmark.runs.execution import Job
 from benchmark.runs.executors import Event, Executor, LocalExecutor
 from benchmark.runs.record import RunRecord
+from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.store import RunStore
+from benchmark.runs.text_states import text_states
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
+from benchmark.training.resuming import CHECKPOINT_SECONDS
 from protocols import InputError
 
 
@@ -61,6 +64,7 @@ def run(
     listener: Callable[[int, Event], None] | None = None,
     device: str = "cpu",
     on_record: Callable[[int, RunRecord], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> RunOutcome:
     """Do the missing runs of a study; finished runs are reused.
 
@@ -71,6 +75,8 @@ def run(
         listener: Function of (position in the plan, event), called for every event of a run.
         device: `cpu`, `cuda` or `cuda:1`.
         on_record: Function of (position in the plan, record), called as each record is filed.
+        checkpoint_seconds: Seconds between two states of a training, from which a killed one continues; 0 for one after
+            every epoch.
 
     Raises:
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
@@ -88,10 +94,12 @@ def run(
 
     def job(planned: PlannedRun) -> Job:
         scenarios = tuple(str(s) for s in resolved.scenarios_of(planned))
-        return Job(planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism)
+        return Job(
+            planned.spec, scenarios, root.resolve(), device, plugins, resolved.study.optimism, checkpoint_seconds
+        )
 
     fresh: dict[int, RunRecord] = {}
-    with store.text_states(), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
+    with text_states(root), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
         for number in todo:
             workers.add(number, job(resolved.runs[number]))
         for number, record in workers.outcomes(listener):
@@ -99,10 +107,27 @@ def run(
             if on_record:
                 on_record(number, record)
     store.sweep()  # remains of killed workers
-    records = []
-    for number, planned in enumerate(resolved.runs):
-        found = fresh.get(number) or store.find(planned.spec)
-        if found is None:
-            raise InputError(f"{planned.spec.title}: its record vanished from {root}; run the study again")
-        records.append(found)
-    return RunOutcome(resolved, tuple(records), len(todo), root)
+    records = tuple(_filed(resolved, planned, store, fresh.get(number)) for number, planned in enumerate(resolved.runs))
+    for record in records:
+        if record.status == "done":
+            remove_training_folder(store.folder(record.spec))
+    return RunOutcome(resolved, records, len(todo), root)
+
+
+def _filed(plan: Plan, planned: PlannedRun, store: RunStore, fresh: RunRecord | None) -> RunRecord:
+    """Return the record on file; that of a failed run if the run, or one of its cells, is not there.
+
+    Raises:
+        InputError: if a run that was finished before has vanished.
+    """
+    if fresh is not None and fresh.status == "failed":
+        return fresh
+    found = store.find(planned.spec)
+    wanted = (s.fingerprint for s in plan.scenarios_of(planned))
+    if found is not None and not found.lacks(wanted, epochs=plan.study.optimism):
+        return found
+    known = fresh or found
+    if known is None:
+        raise InputError(f"{planned.spec.title}: its record vanished from {store.root}; run the study again")
+    gone = f"was done, but is no longer in {store.root} with all its cells; the same command makes it whole again"
+    return known.model_copy(update={"status": "failed", "error": gone})

@@ -8,7 +8,7 @@ import numpy as np
 
 from benchmark.evaluation.metrics import class_counts, f1_is_possible, parts_of_splits
 from benchmark.evaluation.panel import Gap, Panel
-from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults, protocol_names, protocol_points
 from benchmark.evaluation.statistics import FEW_VIDEOS, SEEDS_FOR_ORDER, Estimates
 from benchmark.tables.cells import Cells
 from benchmark.tables.table import Cell, Footnote, Notes
@@ -145,13 +145,19 @@ def general_footnotes(results: ProtocolResults, *, every_model: bool = True) -> 
     lines = [f"Intervals: {flag} for models with one seed." for flag in sorted(flags) if flag != "seeds only"]
     gaps = gap_texts(panel.missing, results.scenarios)
     lines += [f"Missing: {model}: {text}." for model, text in gaps.items() if model not in results.estimates]
+    unmeasured = [name for name in protocol_names(panel) if not _measured(panel, name)]
+    lines += [f"Missing: no model has a result under {listed(unmeasured)}."] if unmeasured else []
     found = [Footnote(line) for line in lines]
-    commands = dict.fromkeys(f"`{gap.command}`" for gap in panel.missing if gap.model in gaps)
+    commands = dict.fromkeys(f"`{gap.command}`" for gap in panel.missing if gap.model in gaps or unmeasured)
     if commands:
         filled = f"what is missing is filled by {' and '.join(commands)}"
         found.append(Footnote("The study is unfinished.", remedy=filled))
     found += _absent_rows(results, gaps) if every_model else []
     return found + [Footnote(line) for line in (*caution_lines(panel), *settings_lines(panel), *panel.notes)]
+
+
+def _measured(panel: Panel, protocol: str) -> bool:
+    return bool(panel.cells["scenario"].isin(protocol_points(panel, protocol)["scenario"]).any())
 
 
 def caution_lines(panel: Panel) -> list[str]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -39,12 +40,21 @@ class WeightAverage:
         finally:
             _copy(own, self._weights)
 
+    def state_dict(self) -> dict[str, Any]:
+        """Return the average and the number of steps."""
+        return {"mean": self._mean, "steps": self._steps}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        _copy(state["mean"], self._mean)
+        self._steps = state["steps"]
+
     def use(self) -> None:
         """Set the average as the model's weights."""
         _copy(self._mean, self._weights)
 
 
 @torch.no_grad()
-def _copy(source: list[Tensor], target: list[nn.Parameter]) -> None:
+def _copy(source: Sequence[Tensor], target: Sequence[Tensor]) -> None:
     for mine, theirs in zip(target, source, strict=True):
         mine.copy_(theirs)

@@ -9,11 +9,13 @@ it was.
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from baselines import Optimisation, SentimentModel, TrainingStatistics
@@ -21,6 +23,7 @@ from benchmark.data.dataset import TrainingData
 from benchmark.data.encoding import TextSide
 from benchmark.training.averaging import WeightAverage
 from benchmark.training.parts import TrainingParts
+from benchmark.training.resuming import Checkpoint, History, TrainingState, generators, set_generators
 from benchmark.training.selection import CheckpointSelector
 from benchmark.training.sweep import TrainingDiverged, sweeps_of
 from benchmark.training.weights import trained_modules
@@ -46,18 +49,22 @@ class TrainingOutcome:
         valid_mae: Validation MAE of those weights.
     """
 
-    history: list[dict[str, float | str]] = field(default_factory=list)
+    history: History = field(default_factory=list)
     best_epoch: int = 0
     valid_mae: float = math.nan
 
 
 @contextmanager
 def forked_rng(seed: int, device: torch.device) -> Iterator[None]:
-    """Start torch's generators from `seed` within the block, and restore their states after it."""
-    devices = [device] if device.type == "cuda" else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    """Start all generators from `seed` within the block, those of numpy and Python included; restore them after it."""
+    before = generators(device)
+    torch.manual_seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002 - a model may use it
+    random.seed(seed)
+    try:
         yield
+    finally:
+        set_generators(before, device)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,8 @@ class Trainer:
         on_batch: Called after every batch.
         after_epoch: Called after every epoch of the stages that select, or, where none does, after the last (0 without
             training): the epoch that is selected is one of these. It must leave the model as it is.
+        checkpoint: File from which a killed training continues; None to keep no state.
+        on_resume: Called with the history of a training that continues, and its epochs at most.
     """
 
     regime: Regime
@@ -83,6 +92,8 @@ class Trainer:
     progress: Progress = lambda *_: None
     on_batch: OnBatch = lambda *_: None
     after_epoch: AfterEpoch = lambda _: None
+    checkpoint: Checkpoint | None = None
+    on_resume: Callable[[History, int], None] = lambda *_: None
 
     def train(self, model: SentimentModel, data: TrainingData, text: TextSide | None) -> TrainingOutcome:
         """Train a model in place and leave it with the selected weights.
@@ -104,21 +115,24 @@ class Trainer:
         encoder = dict(modules.items()).get("encoder")
         selector = CheckpointSelector(modules, optimisation.tolerance)
         average = WeightAverage(modules, optimisation.ema_decay)
-        history: list[dict[str, float | str]] = []
-        for stage in stages:
+        state = TrainingState(model, modules, selector, average, self.device)
+        history = state.resume(self.checkpoint)
+        if history:
+            self.on_resume(history, total)
+        for number, stage in enumerate(stages[state.stage :], state.stage):
             sweeps = sweeps_of(model, stage, optimisation, encoder, math.ceil(len(parts) / optimisation.batch_size))
-            selector.start_stage()
-            for epoch in range(stage.epochs):
+            epoch = state.enter(number, sweeps)
+            while epoch < stage.epochs and not (stage.selects and selector.since >= optimisation.patience):
                 started, done, losses = time.perf_counter(), len(history), _Means()
                 modules.train()
                 draw = parts.draw(done)
-                for number, sweep in enumerate(sweeps):
-                    batches = parts.batches(draw, done, number, optimisation.batch_size)
+                for turn, sweep in enumerate(sweeps):
+                    batches = parts.batches(draw, done, turn, optimisation.batch_size)
                     for terms, samples in sweep.train(batches, epoch, done):
                         average.follow()
                         losses.add(terms, samples)
                         self.on_batch(stage.name, done + losses.samples / (len(parts) * len(sweeps)), total)
-                done += 1
+                done, epoch = done + 1, epoch + 1
                 with average.used():
                     errors = parts.validation_errors()
                     mae = float(errors.mean())
@@ -128,18 +142,19 @@ class Trainer:
                     if stage.selects:
                         self.after_epoch(done)
                         selector.offer(errors, done)
-                record: dict[str, float | str] = {"stage": stage.name, "epoch": done, "valid_mae": mae}
+                record = {"stage": stage.name, "epoch": done, "valid_mae": mae}
                 rate = sweeps[-1].learning_rate
                 history.append(record | {"learning_rate": rate, "seconds": seconds, **losses.result()})
                 self.progress(done, total, mae)
-                if stage.selects and selector.since >= optimisation.patience:
-                    break
+                if self.checkpoint is not None and self.checkpoint.due:
+                    state.save(self.checkpoint, number, epoch, sweeps)
         if selector.epoch:
             selector.restore()
             return TrainingOutcome(history, selector.epoch, selector.mae)
         average.use()
         self.after_epoch(len(history))
-        return TrainingOutcome(history, len(history), mae if history else float(parts.validation_errors().mean()))
+        mae = float(history[-1]["valid_mae"]) if history else float(parts.validation_errors().mean())
+        return TrainingOutcome(history, len(history), mae)
 
 
 class _Means:

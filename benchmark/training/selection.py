@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from torch import Tensor, nn
 
@@ -40,6 +42,22 @@ class CheckpointSelector:
                 return
         self._state = {k: v.detach().clone() for k, v in self._modules.state_dict().items()}
         self.mae, self.epoch = float(errors.mean()), epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the selected weights, and what the next offers are compared with."""
+        return {
+            "weights": self._state,
+            "lowest": self._lowest,
+            "mae": self.mae,
+            "epoch": self.epoch,
+            "since": self.since,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self._state, lowest = state["weights"], state["lowest"]
+        self._lowest = None if lowest is None else lowest.cpu()
+        self.mae, self.epoch, self.since = state["mae"], state["epoch"], state["since"]
 
     def _tied(self, more: Tensor) -> bool:
         if self._tolerance == 0 or len(more) < 2:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -67,6 +68,15 @@ class Sweep:
                 raise TrainingDiverged(f"loss is not finite in stage {self._stage.name}, epoch {done + 1}: {listed}")
             self._descend(loss)
             yield values, len(batch.index)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of the optimiser and of its schedule."""
+        return {"optimiser": self._optimiser.state_dict(), "schedule": self._schedule.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Continue from a state."""
+        self._optimiser.load_state_dict(state["optimiser"])
+        self._schedule.load_state_dict(state["schedule"])
 
     def _descend(self, loss: Tensor) -> None:
         self._optimiser.zero_grad(set_to_none=True)

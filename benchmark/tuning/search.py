@@ -12,7 +12,6 @@ of workers, and gives the same results on the processor.
 from __future__ import annotations
 
 import json
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -22,7 +21,10 @@ from filelock import FileLock, Timeout
 
 from benchmark.files import replace_text
 from benchmark.runs.executors import Event, Executor, LocalExecutor
+from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.spec import RunSpec
+from benchmark.runs.text_states import text_states
+from benchmark.training.resuming import CHECKPOINT_SECONDS
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Key, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning
@@ -74,6 +76,7 @@ def tune(
     device: str = "cpu",
     listener: Listener | None = None,
     on_trial: Callable[[Trial], None] | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> TuningOutcome:
     """Do the missing trainings of a search; finished ones are reused.
 
@@ -88,6 +91,7 @@ def tune(
         device: `cpu`, `cuda` or `cuda:1`.
         listener: Function called for every event of a training.
         on_trial: Function called with each trial as it ends.
+        checkpoint_seconds: Seconds between two states of a training, from which a killed one continues.
 
     Raises:
         InputError: for a search that cannot be resolved, or that another process is running.
@@ -110,13 +114,14 @@ def tune(
         text = json.dumps(resolved.content, indent=2) + "\n"
         replace_text(folder / "search.json", text)
         search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
-        with executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
+        search.checkpoint_seconds = checkpoint_seconds
+        with text_states(folder), executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
             for start in range(0, budget, ROUND):
                 search.round(start, min(start + ROUND, budget), chosen)
         write_results(resolved, folder, search.trials())
+        search.remove_states()
         return TuningOutcome(resolved, folder, search.trials(), search.trained)
     finally:
-        shutil.rmtree(folder / ".states", ignore_errors=True)
         lock.release()
 
 
@@ -139,6 +144,13 @@ class _Search:
         self._earlier: tuple[Trial, ...] = ()
         self._waiting: Counter[int] = Counter()
         self.trained = 0
+        self.checkpoint_seconds = CHECKPOINT_SECONDS
+
+    def remove_states(self) -> None:
+        """Remove what killed trainings have left that are finished now."""
+        for record in self._journal.trainings.values():
+            if record.final and record.run:
+                remove_training_folder(self._folder / record.run)
 
     def trial(self, number: int) -> Trial:
         """Return a trial as the journal has it; one that was not suggested yet has no fields."""
@@ -195,7 +207,8 @@ class _Search:
             first = base is self.plan.specs[0]
             ceiling = limits(self._earlier, fields, lenient=len(self.plan.datasets) > 1) if first else ()
             self._waiting[number] += 1
-            training = Training(number, spec, self._folder.resolve(), ceiling, self._device, self._plugins)
+            root, seconds = self._folder.resolve(), self.checkpoint_seconds
+            training = Training(number, spec, root, ceiling, self._device, self._plugins, seconds)
             executor.add((number, key), training)
 
     def _file(self, record: TrainingRecord, executor: Trainings) -> None:

@@ -16,9 +16,11 @@ import torch
 from baselines import SentimentModel, load_plugin, resolve_config
 from benchmark.runs.executors.base import Report
 from benchmark.runs.failures import Loss, described, readable
+from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.training import RunTraining
 from benchmark.training.loop import forked_rng
+from benchmark.training.resuming import CHECKPOINT_SECONDS, Checkpoint
 from benchmark.training.sweep import TrainingDiverged
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
 from protocols import InputError
@@ -39,6 +41,7 @@ class Training:
         limits: Limit of the best validation MAE by epoch, above which it is ended; empty: never ended early.
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
+        checkpoint_seconds: Seconds between two states of the training; see `benchmark.runs.execution.Job`.
     """
 
     trial: int
@@ -47,6 +50,7 @@ class Training:
     limits: tuple[float, ...] = ()
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
+    checkpoint_seconds: float = CHECKPOINT_SECONDS
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
         """Make a record of this training."""
@@ -91,7 +95,11 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
     spec = training.spec
     config = resolve_config(spec.model, spec.config)
     run = RunTraining(spec, training.root, torch.device(training.device))
-    with forked_rng(spec.seed, run.device):
+    with training_folder(training.root / spec.id) as kept, forked_rng(spec.seed, run.device):
+        checkpoint = None
+        if kept is not None:
+            identity = training_identity(spec, run.device, optimism=False)
+            checkpoint = Checkpoint(kept / STATE, identity, training.checkpoint_seconds)
         model = run.model()
         unselected = _unselected(model, config.optimisation.epochs)
 
@@ -106,7 +114,7 @@ def _train(training: Training, report: Report, curve: list[float | None]) -> Tra
                         f"best validation MAE {best:.4f} after epoch {done}, ended early as it is above {limit:.4f}"
                     )
 
-        outcome = run.train(model, report, follow)
+        outcome = run.train(model, report, follow, checkpoint=checkpoint)
     if not math.isfinite(outcome.valid_mae):
         raise TrainingDiverged("the validation MAE is not finite")
     update = {"valid_mae": outcome.valid_mae, "best_epoch": outcome.best_epoch, "seconds": run.seconds["train"]}

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import keyword
-import os
 import re
 import sys
 from importlib import resources
@@ -18,6 +17,7 @@ from pathlib import Path
 from string import Template
 
 from baselines import model_class
+from benchmark.files import replace_file
 from protocols import InputError
 
 _NAME = re.compile(r"(?=.{1,36}$)[a-z][a-z0-9]*([-_][a-z0-9]+)*")
@@ -51,7 +51,7 @@ def new_model(name: str, out: Path | None = None, *, force: bool = False) -> Pat
     if path.exists() and not force:
         raise InputError(f"{path}: already exists; give --force to replace it, or --out to choose another file")
     _check_is_free(model_name(name))
-    _write(path, text, replace=force)
+    replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"), new=not force)
     return path
 
 
@@ -104,16 +104,3 @@ def _check_hides_nothing(path: Path) -> None:
     origin = Path(found.origin).resolve() if found is not None and found.origin else None
     if module in sys.stdlib_module_names or (origin is not None and origin.parent != Path.cwd()):
         raise InputError(f"{path}: would hide the Python module '{module}'; give --out another file name")
-
-
-def _write(path: Path, text: str, *, replace: bool) -> None:
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        beside.write_text(text, encoding="utf-8")
-        if not replace:
-            path.touch(exist_ok=False)  # fails if another process made the file meanwhile
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error}); give another --out") from None
-    finally:
-        beside.unlink(missing_ok=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 from collections.abc import Iterator, Sequence
@@ -19,7 +18,7 @@ import yaml
 
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
-from benchmark.files import sha256_of
+from benchmark.files import replace_folder, sha256_of
 from benchmark.publishing.measured.tables import render
 from benchmark.results.measured import (
     DATA_FILES,
@@ -44,8 +43,13 @@ from protocols import InputError
 #: Parts of a run's provenance that may be published. Commands and platforms name folders and machines.
 _PROVENANCE = (
     "sentibench", "git_commit", "git_dirty", "python", "libraries", "processor", "cores", "device", "threads",
-    "deterministic_algorithms", "float32_matmul_precision",
+    "cpu_capability", "deterministic_algorithms", "float32_matmul_precision",
 )  # fmt: skip
+
+#: Fields of a record that are not published; notes name machines.
+_UNPUBLISHED = frozenset(
+    ("evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version", "notes")
+)
 
 
 def publish(
@@ -122,21 +126,11 @@ def _writing(folder: Path) -> Iterator[Path]:
     """Make a new folder that replaces the old one if the block ends well."""
     if folder.exists() and not is_measured(folder) and not (folder.is_dir() and not any(folder.iterdir())):
         raise InputError(f"{folder}: holds something else than a measured study; name a new folder")
-    beside = folder.parent / f".{folder.name}.{os.getpid()}"
-    old = folder.parent / f".{folder.name}.{os.getpid()}.old"
     try:
-        beside.mkdir(parents=True)
-        yield beside
-        if folder.exists():
-            folder.rename(old)
-        beside.rename(folder)
+        with replace_folder(folder) as beside:
+            yield beside
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror or error}); name another folder") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
-        if old.exists() and not folder.exists():
-            old.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
 
 
 def _portable(study: Study) -> Study:
@@ -221,10 +215,7 @@ def _runs(records: Sequence[tuple[str, RunRecord]]) -> str:
         shared = masks.setdefault(f"{record.spec.dataset}/{record.spec.split}", {})
         for cell in record.evaluations:
             shared[cell.scenario] = {"fingerprint": cell.fingerprint, "masks_sha256": cell.masks_sha256}
-        content = record.model_dump(
-            mode="json",
-            exclude={"evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version"},
-        )
+        content = record.model_dump(mode="json", exclude=set(_UNPUBLISHED))
         encoder = record.spec.encoder.name if record.spec.encoder else ""
         if _last(encoder) != encoder:  # the id is of the whole name
             content["spec"]["encoder"]["name"] = _last(encoder)

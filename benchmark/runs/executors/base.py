@@ -27,7 +27,7 @@ class Event:
     """Event of a task.
 
     Attributes:
-        phase: `start`, `train` (in epochs), `evaluate` (in scenarios), `end`.
+        phase: `start`, `resume` (after so many epochs), `train` (in epochs), `evaluate` (in scenarios), `end`.
         done, total: How far it is; between epochs with the part of the epoch; a training may end before its total.
         valid_mae: Validation MAE of the epoch that has just ended; None otherwise.
         stage: Name of the stage of training, where known.
@@ -40,6 +40,8 @@ class Event:
     stage: str = ""
 
     def __str__(self) -> str:
+        if self.phase == "resume":
+            return f"continuing the training after epoch {self.done:.0f} of {self.total}"
         if self.phase == "train":
             stage = f" stage {self.stage}," if self.stage else ""
             return f"training,{stage} epoch {math.ceil(self.done)} of {self.total}"
@@ -57,13 +59,18 @@ class Heartbeat:
 
     Args:
         report: Function of the events.
+
+    Attributes:
+        stage: Name of the stage of the last batch.
     """
 
     def __init__(self, report: Report) -> None:
         self._report, self._next = report, time.monotonic() + 1.0
+        self.stage = ""
 
     def __call__(self, stage: str, done: float, total: int) -> None:
         """Count a batch: name of the stage, epochs done with the part of this one, epochs at most."""
+        self.stage = stage
         if (now := time.monotonic()) >= self._next:
             self._next = now + 1.0
             self._report(Event("train", done, total, stage=stage))

@@ -107,10 +107,10 @@ class LocalExecutor(Executor[K, R]):
                     ended.append((key, settled(task, content)))
                     continue
                 if kind == "begin":
-                    worker.began, self._failed_starts = now, 0
+                    worker.began, worker.proven, self._failed_starts = now, True, 0
                 worker.event = content
                 tell(key, content)
-            elif self._timeout is not None and worker.began is not None and now - worker.began > self._timeout:
+            if self._timeout is not None and worker.began is not None and now - worker.began > self._timeout:
                 self._remove(worker)
                 ended.append((key, task.lost(worker.loss(f"ended for taking longer than {self._timeout:g} s"))))
         return ended
@@ -124,8 +124,8 @@ class LocalExecutor(Executor[K, R]):
             return worker.loss(how)
         if worker.given is not None:
             self._queue.appendleft(worker.given)
-        self._failed_starts += 1
-        if self._failed_starts == _FAILED_STARTS:
+        self._failed_starts += not worker.proven
+        if self._failed_starts >= _FAILED_STARTS:
             raise InputError(
                 f"{how} before it began a run, {_FAILED_STARTS} times in a row; a script that runs studies does so "
                 "under `if __name__ == '__main__':`, or with InlineExecutor"
@@ -143,6 +143,7 @@ class _Worker(Generic[K, R]):
     Attributes:
         given: Key and task; None while it is idle.
         began: When it reported that it had begun the task; None before.
+        proven: True once it has begun any task.
         event: Last event of the task.
         memory_mb: Resident memory in MiB when last looked at.
     """
@@ -155,6 +156,7 @@ class _Worker(Generic[K, R]):
         theirs.close()
         self.given: tuple[K, Task[R]] | None = None
         self.began: float | None = None
+        self.proven = False
         self.event: Event | None = None
         self.memory_mb: float | None = None
         self._looked = 0.0

@@ -34,6 +34,18 @@ def test_a_line_says_what_is_at_work_what_is_silent_and_the_time_left(monkeypatc
     assert "lnln" not in shown.line()
 
 
+def test_what_an_earlier_command_did_is_not_taken_for_speed(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    shown, _ = lines(terminal=False)
+    shown.share = shown.earlier = 0.5
+    shown.event("a", Event("resume", 10, 20))
+    assert shown.line() == "a: continuing the training after epoch 10 of 20"
+    now[0] += 600
+    shown.share = 0.75
+    assert shown.line().startswith("about 10 min left; ")
+
+
 @pytest.mark.parametrize("terminal", [True, False])
 def test_lines_come_once_a_minute_and_not_on_a_terminal(terminal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("benchmark.cli.progress.MINUTE", 0.05)

@@ -20,8 +20,9 @@ from benchmark.figures.kinds import FIGURES
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style
 from benchmark.publishing.figures import plot
 from benchmark.results.opening import open_results
+from benchmark.runs.cells import write_predictions
 from benchmark.runs.record import Evaluation, RunRecord, write_record
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, prepare
 from benchmark.study.study import Study, make_study

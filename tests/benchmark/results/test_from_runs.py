@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from benchmark.results.from_runs import ValidSelection
+from benchmark.runs.cells import write_predictions
 from benchmark.runs.record import RunRecord, write_record
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from tests.benchmark.runs.test_store import make_spec
 
 

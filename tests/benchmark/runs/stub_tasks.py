@@ -31,6 +31,12 @@ def sleep(report: Report) -> None:
     time.sleep(600)
 
 
+def chatter(report: Report) -> None:
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        report(Event("train", 2.5, 8, stage="fit"))
+
+
 def exit_at_once(report: Report) -> None:
     os._exit(7)
 

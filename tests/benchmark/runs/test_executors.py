@@ -115,21 +115,23 @@ def test_lack_of_memory_is_named_with_what_was_held() -> None:
     assert "memory" not in death(-signal.SIGTERM)
 
 
-def test_a_worker_that_dies_after_delivery_costs_no_task() -> None:
-    """The caller is slow, so that the next task is handed to a worker that is gone already."""
-    with LocalExecutor[int, Outcome](2) as executor:
-        for number in range(5):
+@pytest.mark.parametrize(("workers", "tasks"), [(2, 5), (4, 8)])
+def test_a_worker_that_dies_after_delivery_costs_no_task(workers: int, tasks: int) -> None:
+    """The caller is slow, so that the next task is handed to a worker that is gone already; several at a time."""
+    with LocalExecutor[int, Outcome](workers) as executor:
+        for number in range(tasks):
             executor.add(number, Stub(stub_tasks.die_after_delivery))
         found = {}
         for number, outcome in executor.outcomes():
             found[number] = outcome
             time.sleep(0.2)
-    assert found == dict.fromkeys(range(5), ("accepted", "done"))
+    assert found == dict.fromkeys(range(tasks), ("accepted", "done"))
 
 
-def test_a_task_that_takes_too_long_is_ended_and_what_it_was_at_is_told() -> None:
+@pytest.mark.parametrize("task", [stub_tasks.sleep, stub_tasks.chatter])
+def test_a_task_that_takes_too_long_is_ended_and_what_it_was_at_is_told(task: Callable[..., None]) -> None:
     started = time.monotonic()
-    (loss,) = losses(LocalExecutor(1, timeout=1.5), Stub(stub_tasks.sleep))
+    (loss,) = losses(LocalExecutor(1, timeout=1.5), Stub(task))
     assert loss.reason.startswith(
         "ended for taking longer than 1.5 s; last seen training, stage fit, epoch 3 of 8; the"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +12,10 @@ import pandas as pd
 import pytest
 
 from benchmark.data.config import EncoderConfig
+from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.record import Evaluation, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
-from benchmark.runs.store import RunStore, write_predictions
+from benchmark.runs.store import RunStore
 from protocols import InputError
 
 
@@ -145,42 +145,16 @@ def test_a_run_of_a_newer_version_is_never_replaced(tmp_path: Path, change: dict
     assert store.records() == []
 
 
-def test_update_replaces_predictions_and_record_together(tmp_path: Path) -> None:
+def test_cells_are_added_to_predictions_and_record_together(tmp_path: Path) -> None:
     store, spec = RunStore(tmp_path), make_spec()
     record = write(store, spec)
     more = Evaluation(scenario="drop(rate=0.5)", fingerprint="g", masks_sha256="n", mae=2.0)
-    table = pd.concat(
-        [store.predictions(spec), store.predictions(spec).assign(scenario="drop(rate=0.5)")], ignore_index=True
-    )
-    store.update(spec, record.model_copy(update={"evaluations": (*record.evaluations, more)}), table)
+    table = store.predictions(spec).assign(scenario="drop(rate=0.5)")
+    store.add(RunCells(record.model_copy(update={"evaluations": (more,)}), table))
     done = store.done(spec)
     assert done is not None
     assert set(done.evaluated()) == {"f", "g"}
     assert len(store.predictions(spec)) == 4
-
-
-def test_what_a_killed_process_left_is_swept_up(tmp_path: Path) -> None:
-    store, spec = RunStore(tmp_path), make_spec()
-    write(store, spec)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    parent = store.folder(spec).parent
-    (parent / f".half-written.{killed.pid}").mkdir()
-    (parent / f".in-work.{os.getpid()}").mkdir()
-    store.sweep()
-    left = sorted(p.name for p in parent.iterdir())
-    assert left == sorted([f".in-work.{os.getpid()}", store.folder(spec).name])
-
-
-def test_a_run_set_aside_by_a_killed_process_comes_back(tmp_path: Path) -> None:
-    store, spec = RunStore(tmp_path), make_spec()
-    record = write(store, spec)
-    killed = subprocess.Popen([sys.executable, "-c", "pass"])
-    killed.wait()
-    folder = store.folder(spec)
-    folder.rename(folder.parent / f".{folder.name}.{killed.pid}.old")
-    store.sweep()
-    assert store.done(spec) == record
 
 
 def test_the_published_schema_is_that_of_the_code() -> None:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +10,6 @@ import pytest
 from benchmark.publishing.measured import publish, read_measured
 from benchmark.results.measured import TableChoices
 from benchmark.results.opening import open_results
-from benchmark.runs.execution import RunWorker
 from benchmark.runs.executors import Event, InlineExecutor, LocalExecutor
 from benchmark.runs.store import RunStore
 from benchmark.study.filing import last_study
@@ -108,44 +104,6 @@ def test_the_oracle_is_asked_only_where_it_is_a_bound(tiny_encoder: Path) -> Non
     for text in mixed[1:3]:
         without = prepare(study(tiny_encoder, datasets=["synthetic:size=tiny"], models=["constant"], protocols=[text]))
         assert "oracle" not in {r.label for r in without.runs}
-
-
-@pytest.mark.usefixtures("toy")
-def test_two_processes_that_add_to_one_run_lose_nothing(
-    tiny_encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    texts = ["complete", "drop(rate=0.5)", "block(rate=0.5)"]
-    of = {text: study(tiny_encoder, models=["text-only"], seeds=1, protocols=[text]) for text in texts}
-    run(of[texts[0]], tmp_path, InlineExecutor())
-    evaluate, others = RunWorker.evaluate, [of[texts[2]]]
-
-    def meanwhile(self: RunWorker, *given: Any) -> Any:
-        made = evaluate(self, *given)
-        if others:  # another process adds its cells while this one evaluates
-            run(others.pop(), tmp_path, InlineExecutor())
-        return made
-
-    monkeypatch.setattr(RunWorker, "evaluate", meanwhile)
-    run(of[texts[1]], tmp_path, InlineExecutor())
-    spec = prepare(of[texts[0]]).runs[0].spec
-    record = RunStore(tmp_path).done(spec)
-    assert record is not None
-    assert {cell.scenario for cell in record.evaluations} == set(texts)
-    assert set(RunStore(tmp_path).predictions(spec)["scenario"]) == set(texts)
-
-
-def test_text_states_stay_while_another_process_uses_them(tmp_path: Path) -> None:
-    store, states = RunStore(tmp_path), tmp_path / ".states"
-    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    try:
-        with store.text_states():
-            (states / f"{other.pid}.process").touch()
-        assert [p.stem for p in states.iterdir()] == [str(other.pid)]
-    finally:
-        other.communicate(b"\n")
-    with store.text_states():
-        pass
-    assert not states.exists()
 
 
 @pytest.mark.usefixtures("toy")

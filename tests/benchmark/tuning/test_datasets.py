@@ -13,6 +13,7 @@ import pytest
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.runs.executors import LocalExecutor
+from benchmark.runs.text_states import states_folder
 from benchmark.study.plan import prepare
 from benchmark.study.settings_file import read_tuned
 from benchmark.study.study import make_study
@@ -168,4 +169,4 @@ def test_text_states_of_several_data_sets_are_kept_apart(tiny_encoder: Path, tmp
         alone = tune(tuning(tmp_path, datasets=(name,), **given), tmp_path / "out", 2, Counting())
         for trial, single in zip(both.trials, alone.trials, strict=True):
             assert {k: v for k, v in trial.by_training.items() if k[0] == name} == single.by_training
-    assert not (both.folder / ".states").exists()
+    assert not states_folder(both.folder).exists()

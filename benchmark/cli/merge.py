@@ -1,0 +1,29 @@
+"""`sentibench merge`: combine folders of runs made on several machines."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
+@click.option("--into", required=True, type=click.Path(path_type=Path), help="Folder of runs to add to; made if new.")
+def merge(folders: tuple[Path, ...], into: Path) -> None:
+    """Combine the runs and studies of each FOLDER, as '--out' of 'sentibench run' named it, in another.
+
+    Runs that are missing there are copied, and cells of runs that are there are added. Cells must be equal where the
+    processor capability and the libraries are; of others, the first are kept, which is said. Nothing in FOLDER is
+    changed, and the same command again changes nothing.
+    """
+    from benchmark.study.merging import merge as combine
+    from benchmark.words import plural
+
+    merged = combine(folders, into)
+    for line in merged.notes:
+        click.echo(line)
+    click.echo(
+        f"{into}: {plural(merged.copied, 'run')} copied, {merged.extended} extended, {merged.unchanged} already there; "
+        f"studies: {', '.join(merged.studies) or 'none'}"
+    )

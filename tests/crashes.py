@@ -1,0 +1,144 @@
+"""Cases of commands that are killed at a change of the file system, and what must hold afterwards.
+
+After the kill nothing visible is half-written; the same command then succeeds, gives what it would have given without
+the kill, and leaves nothing more behind.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import shutil
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tests.killing import KILLED, Commands
+
+STUDY = ("run", "--name", "s", "--dataset", "toy", "--models", "constant,audio-only", "--seeds", "1", "--epochs", "2",
+         "--scenario", "complete", "--executor", "inline", "--checkpoint-seconds", "0", "--out", "runs")  # fmt: skip
+_ADDED = ("--scenario", "drop(rate=0.5)")
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command that is killed.
+
+    Attributes:
+        name: Name of the case.
+        command: Arguments of `sentibench`.
+        before: Commands that are run before it.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    before: tuple[tuple[str, ...], ...] = (STUDY,)
+
+
+#: Files that grow while a command runs.
+GROWING = {"journal.jsonl", "trials.csv", "best.yaml"}
+
+IMPORT = ("data", "import", "toy", "toy.npz", "--force")
+REPORT = ("report", "s", "--out", "runs", "--draws", "20")
+CASES = (
+    Case("import", IMPORT, ()),
+    Case("import again", IMPORT, (IMPORT,)),
+    Case("run", STUDY, (IMPORT,)),
+    Case("added cells", (*STUDY, *_ADDED), (IMPORT, STUDY)),
+    Case("optimism", (*STUDY, "--optimism"), (IMPORT, STUDY)),
+    Case("report", REPORT, (IMPORT, STUDY)),
+    Case("report again", REPORT, (IMPORT, STUDY, REPORT)),
+    Case("publish", (*REPORT, "--publish", "published"), (IMPORT, STUDY)),
+    Case("publish again", (*REPORT, "--publish", "published"), (IMPORT, STUDY, (*REPORT, "--publish", "published"))),
+    Case("site", ("site", "s", "page.html", "--out", "runs"), (IMPORT, STUDY)),
+    Case("merge", ("merge", "runs", "others", "--into", "all"), (IMPORT, STUDY, (*STUDY, *_ADDED, "--out", "others"))),
+    Case("tune", ("tune", "audio-only", "--dataset", "toy", "--budget", "2", "--epochs", "2", "--seeds", "1",
+                  "--executor", "inline", "--checkpoint-seconds", "0", "--out", "tuning"), (IMPORT,)),
+)  # fmt: skip
+
+
+class Trial:
+    """One case, prepared once.
+
+    Attributes:
+        changes: The changes of the file system that the command makes when nothing disturbs it.
+    """
+
+    def __init__(self, case: Case, commands: Commands, toy: Path, scratch: Path) -> None:
+        self._case, self._commands, self._scratch = case, commands, scratch
+        self._start = scratch / "start"
+        self._start.mkdir(parents=True)
+        shutil.copyfile(toy, self._start / "toy.npz")
+        for command in case.before:
+            ended = commands.run(command, self._start)
+            assert ended.code == 0, ended.output
+        self._before = contents(self._start)
+        undisturbed = self._copy("undisturbed")
+        ended = commands.run(case.command, undisturbed)
+        assert ended.code == 0, ended.output
+        self.changes = ended.changes
+        self._expected = contents(undisturbed)
+        assert not hidden(self._expected), hidden(self._expected)
+
+    def kill(self, at: int) -> None:
+        """Kill the command at a change, look at what is there, and run it again."""
+        folder = self._copy(f"kill-{at}")
+        ended = self._commands.run(self._case.command, folder, at)
+        assert ended.code == KILLED, f"{ended.code}: {ended.output}"
+        where = f"{self._case.name}, killed at change {at} ({self.changes[at - 1]})"
+        for name, content in contents(folder).items():
+            if not hidden([name]) and Path(name).name not in GROWING:
+                tail = name.partition("/")[2]  # merge goes by way of what it copies
+                copied = [c for n, c in self._before.items() if tail and n.partition("/")[2] == tail]
+                whole = [self._before.get(name), self._expected.get(name), *copied]
+                assert content in whole, f"{where}: {name} is neither the old nor the new one"
+        again = self._commands.run(self._case.command, folder)
+        assert again.code == 0, f"{where}: {again.output}"
+        found = contents(folder)
+        assert found.keys() == self._expected.keys(), f"{where}: {sorted(found.keys() ^ self._expected.keys())}"
+        differ = [name for name in found if found[name] != self._expected[name]]
+        assert not differ, f"{where}: {differ}"
+        shutil.rmtree(folder)
+
+    def _copy(self, name: str) -> Path:
+        return Path(shutil.copytree(self._start, self._scratch / name))
+
+
+def contents(root: Path) -> dict[str, Any]:
+    """Files by name with their content, without what differs between equal runs, such as times; and folders."""
+    found = {}
+    for path in sorted(root.rglob("*")):
+        if path.name != ".lock":
+            found[str(path.relative_to(root))] = None if path.is_dir() else _content(path)
+    return found
+
+
+def hidden(names: Iterable[str]) -> list[str]:
+    """Names with a hidden part."""
+    return [name for name in names if any(part.startswith(".") for part in Path(name).parts)]
+
+
+_MEASURED = {"seconds", "inference_ms", "inference_ms_median", "inference_ms_p95", "peak_memory_mb", "provenance"}
+#: Columns of times and memory.
+_COLUMNS = re.compile(r"seconds.*|train_seconds|inference_ms.*|peak_memory_mb")
+
+
+def _content(path: Path) -> Any:
+    content = path.read_bytes()
+    try:
+        if path.name == "run.json":
+            return {k: v for k, v in json.loads(content).items() if k not in _MEASURED}
+        if path.suffix == ".csv":
+            table = pd.read_csv(io.BytesIO(content))
+            return table.drop(columns=[c for c in table if _COLUMNS.fullmatch(c)]).to_csv()
+        if path.stem.startswith(("leaderboard", "cost")):
+            return content[-1:]  # a whole table, with times; its numbers are those of the CSV
+        if path.suffix == ".jsonl":
+            return [{k: v for k, v in json.loads(line).items() if k != "seconds"} for line in content.splitlines()]
+    except ValueError:
+        return content
+    return content
