@@ -22,6 +22,7 @@ from baselines.interface import (
     MODALITIES,
     Batch,
     InputSpec,
+    Modality,
     ModelConfig,
     ModelInfo,
     Optimisation,
@@ -111,7 +112,8 @@ class ChannelAttentionBlock(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Map `(B, c, T)` to `(B, c, T)`."""
         convolved: Tensor = self.convolve(values)
-        return values + convolved * self.gate(convolved.mean(dim=-1))[..., None]
+        gated: Tensor = values + convolved * self.gate(convolved.mean(dim=-1))[..., None]
+        return gated
 
 
 class Refinement(nn.Module):
@@ -208,8 +210,11 @@ class Imder(SentimentModel):
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
         """Return convolutions and fusion in stage 1, all but the convolutions in stage 2, all if joint."""
-        generation = [self.scores, self.both, self.refine, self.detector]
-        return all_but(self, {"complete": generation, "generation": [self.project]}.get(stage.name, []))
+        left_out: dict[str, list[nn.Module]] = {
+            "complete": [self.scores, self.both, self.refine, self.detector],
+            "generation": [self.project],
+        }
+        return all_but(self, left_out.get(stage.name, []))
 
     def forward(self, batch: Batch) -> Prediction:
         """Sentiment `(B,)`."""
@@ -231,18 +236,18 @@ class Imder(SentimentModel):
             terms["detection"] = detection_loss(self.detector, batch)
         return terms
 
-    def _project(self, batch: Batch) -> dict[str, Sequences]:
+    def _project(self, batch: Batch) -> dict[Modality, Sequences]:
         return {m: Sequences(self.project[m](batch[m]), batch[m].length) for m in MODALITIES}
 
     def _even(self, steps: Sequences) -> Tensor:
         count = self.config.steps
         return resample(steps, torch.full_like(steps.length, count), count).values
 
-    def _generated(self, steps: Mapping[str, Sequences], missing: Tensor) -> dict[str, _Generated]:
+    def _generated(self, steps: Mapping[Modality, Sequences], missing: Tensor) -> dict[Modality, _Generated]:
         """Generate the modalities marked in `missing` `(B, 3)`, by modality, for the samples that miss them."""
         gone = dict(zip(MODALITIES, (missing & ~missing.all(dim=1, keepdim=True)).unbind(dim=1), strict=True))
         even = {m: self._even(steps[m]) for m in MODALITIES}
-        generated = {}
+        generated: dict[Modality, _Generated] = {}
         for number, m in enumerate(MODALITIES):
             rows = gone[m].nonzero().squeeze(-1)
             if not len(rows):
@@ -256,7 +261,9 @@ class Imder(SentimentModel):
             generated[m] = _Generated(self.refine[m](drawn), condition, rows)
         return generated
 
-    def _completed(self, steps: Mapping[str, Sequences], generated: Mapping[str, _Generated]) -> dict[str, Sequences]:
+    def _completed(
+        self, steps: Mapping[Modality, Sequences], generated: Mapping[Modality, _Generated]
+    ) -> dict[Modality, Sequences]:
         """Put generated modalities in the places of missing ones."""
         completed = dict(steps)
         for m, made in generated.items():
@@ -267,7 +274,7 @@ class Imder(SentimentModel):
             completed[m] = Sequences(values, steps[m].length)
         return completed
 
-    def _generation_loss(self, complete: Batch, generated: Mapping[str, _Generated]) -> Tensor:
+    def _generation_loss(self, complete: Batch, generated: Mapping[Modality, _Generated]) -> Tensor:
         """Return the score loss and the distance from the true modality, summed over missing modalities."""
         total = self.noise.new_zeros(())
         for m, made in generated.items():
@@ -277,7 +284,7 @@ class Imder(SentimentModel):
             total = total + score_loss(network, truth, made.condition) + F.mse_loss(made.refined, truth)
         return total
 
-    def _fuse(self, steps: Mapping[str, Sequences]) -> Tensor:
+    def _fuse(self, steps: Mapping[Modality, Sequences]) -> Tensor:
         padding = {m: steps[m].padding for m in MODALITIES}
         enriched = self.cross({m: steps[m].values for m in MODALITIES}, padding)
         last = [

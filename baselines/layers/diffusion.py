@@ -22,7 +22,8 @@ _FREQUENCIES = 30.0
 
 def noise_deviation(time: Tensor) -> Tensor:
     """Return the deviation s of the noise at times from 0 to 1, in the shape of `time`."""
-    return ((SIGMA ** (2 * time) - 1) / (2 * math.log(SIGMA))).sqrt()
+    variance: Tensor = (SIGMA ** (2 * time) - 1) / (2 * math.log(SIGMA))
+    return variance.sqrt()
 
 
 class _Level(nn.Module):
@@ -92,7 +93,8 @@ class ScoreNetwork(nn.Module):
         for number, level in enumerate(self.up):
             joined = values if number == 0 else torch.cat([values, kept[-1 - number]], dim=1)
             values, condition = level(joined, condition, code)
-        return values.transpose(1, 2) / noise_deviation(time)[:, None, None]
+        score: Tensor = values.transpose(1, 2) / noise_deviation(time)[:, None, None]
+        return score
 
 
 def score_loss(network: ScoreNetwork, values: Tensor, condition: Tensor) -> Tensor:
@@ -101,7 +103,8 @@ def score_loss(network: ScoreNetwork, values: Tensor, condition: Tensor) -> Tens
     deviation = noise_deviation(time)[:, None, None]
     noise = torch.randn_like(values)
     score = network(values + deviation * noise, time, condition)
-    return (deviation * score + noise).square().mean()
+    loss: Tensor = (deviation * score + noise).square().mean()
+    return loss
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ def test_the_margin_loss_is_that_of_its_formula() -> None:
 def test_the_margin_loss_is_zero_without_two_labels() -> None:
     vectors = torch.randn(4, 3, requires_grad=True)
     loss = margin_loss(vectors, torch.zeros(4))
-    assert float(loss) == 0
+    assert loss.item() == 0
     loss.backward()  # type: ignore[no-untyped-call]
 
 
@@ -51,19 +51,21 @@ def test_losses_vanish_where_the_parts_are_perfect() -> None:
     model, given = decoupler(), steps()
     with torch.no_grad():
         for m in MODALITIES:
-            model.specific[m].map.weight.copy_(torch.eye(WIDTH))
-            model.join[m].weight.copy_(torch.cat([torch.eye(WIDTH), torch.zeros(WIDTH, WIDTH)], dim=1))
-        model.common.map.weight.zero_()
+            model.get_parameter(f"specific.{m}.map.weight").copy_(torch.eye(WIDTH))
+            model.get_parameter(f"join.{m}.weight").copy_(
+                torch.cat([torch.eye(WIDTH), torch.zeros(WIDTH, WIDTH)], dim=1)
+            )
+        model.get_parameter("common.map.weight").zero_()
     losses = model.losses(given, model(given), torch.zeros(5))
-    assert {name: float(value) for name, value in losses.items()} == dict.fromkeys(losses, 0.0)
+    assert {name: value.item() for name, value in losses.items()} == dict.fromkeys(losses, 0.0)
 
 
 def test_equal_features_are_not_orthogonal() -> None:
     model, given = decoupler(), steps()
     with torch.no_grad():
         for m in MODALITIES:
-            model.specific[m].map.weight.copy_(model.common.map.weight)
-    assert float(model.losses(given, model(given), torch.zeros(5))["orthogonality"]) == pytest.approx(3, rel=1e-5)
+            model.get_parameter(f"specific.{m}.map.weight").copy_(model.get_parameter("common.map.weight"))
+    assert model.losses(given, model(given), torch.zeros(5))["orthogonality"].item() == pytest.approx(3, rel=1e-5)
 
 
 def test_padding_changes_no_loss() -> None:

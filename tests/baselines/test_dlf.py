@@ -65,4 +65,4 @@ def test_the_weight_of_the_text_is_that_of_the_config() -> None:
     batch = make_train_batch(5)
     one, three = (small(text_weight=w).training_loss(batch, STEP)["specific"] for w in (1.0, 3.0))
     error = (small()._run(batch.input).specific["text"].score - batch.label).abs().mean()
-    assert float(three - one) == pytest.approx(2 * float(error), rel=1e-5)
+    assert (three - one).item() == pytest.approx(2 * error.item(), rel=1e-5)

@@ -71,13 +71,13 @@ def test_losses_are_weighted_as_configured() -> None:
     model, batch = small(bottleneck_weight=0.5, divergence_weight=1.0), make_train_batch(4)
     losses = model.training_loss(batch, STEP)
     state = model._run(model._vectors(batch.input), None)
-    errors = sum(float(F.l1_loss(score, batch.label)) for score in state.scores) / 3
-    assert float(losses["hyper"]) == pytest.approx(0.5 * errors, rel=1e-5)
+    errors = sum(F.l1_loss(score, batch.label).item() for score in state.scores) / 3
+    assert losses["hyper"].item() == pytest.approx(0.5 * errors, rel=1e-5)
     assert set(losses) == {"task", "hyper", "divergence"}
 
 
 def test_padding_is_not_read_by_the_maximum() -> None:
     model = small()
     with torch.no_grad():
-        model.steps["audio"].norm.bias.fill_(-100.0)  # zeros on padding would be the maximum
+        model.get_parameter("steps.audio.norm.bias").fill_(-100.0)  # zeros on padding would be the maximum
     assert bool((model._vectors(make_batch(4))[:, 1] < -50).all())

@@ -12,7 +12,7 @@ from baselines import TrainingStatistics, create, model_class, models, resolve_c
 from baselines.standin import parameter_count
 from benchmark.authoring.conformance import CHECKS, Subject, run_check
 from benchmark.authoring.conformance.kit import subject_of
-from benchmark.authoring.conformance.training import steps
+from benchmark.authoring.conformance.subject import steps
 from protocols import InputError
 from tests.model_batches import SPEC, make_batch, with_encoder
 
