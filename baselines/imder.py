@@ -107,7 +107,9 @@ class ChannelAttentionBlock(nn.Module):
         self.convolve = nn.Sequential(
             nn.Conv1d(width, width, 3, padding=1), nn.ReLU(), nn.Conv1d(width, width, 3, padding=1)
         )
-        self.gate = nn.Sequential(nn.Linear(width, inner), nn.ReLU(), nn.Linear(inner, width), nn.Sigmoid())
+        reduce = nn.Linear(width, inner)
+        nn.init.constant_(reduce.bias, 0.5)  # of few units with small inputs all might start, and stay, below zero
+        self.gate = nn.Sequential(reduce, nn.ReLU(), nn.Linear(inner, width), nn.Sigmoid())
 
     def forward(self, values: Tensor) -> Tensor:
         """Map `(B, c, T)` to `(B, c, T)`."""

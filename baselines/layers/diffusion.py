@@ -117,6 +117,7 @@ def generate(network: ScoreNetwork, noise: Tensor, condition: Tensor, steps: int
         condition: `(B, T, d)`.
         steps: Number of evaluations of the network; the last one removes the remaining noise.
     """
+    condition = condition.detach()
     times = torch.linspace(1.0, LEAST_TIME, steps + 1, device=noise.device)[:-1]
     deviations = [*noise_deviation(times), noise.new_zeros(())]
     values = (deviations[0] * noise).expand(len(condition), -1, -1)
