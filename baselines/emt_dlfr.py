@@ -132,6 +132,8 @@ class _View(NamedTuple):
         licence="MIT",
         uses_complete_view=True,
         version=2,
+        missing_parts="reconstruction",
+        uses_masks=True,
         differences=(
             "maps to queries, keys and values have biases (768 parameters more), those before SimSiam's batch "
             "normalisations, which cancel biases, have none (1,200 fewer): 2,322,347 parameters here, 2,322,779 in the "

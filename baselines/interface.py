@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, TypeAlias
 
 import torch
 import torch.nn.functional as F
@@ -28,6 +28,7 @@ __all__ = [
     "Modality",
     "ModelConfig",
     "ModelInfo",
+    "MissingParts",
     "Optimisation",
     "ParameterGroup",
     "Prediction",
@@ -39,6 +40,9 @@ __all__ = [
     "TrainingStatistics",
     "InputSpec",
 ]
+
+#: Treatment of missing parts by a model, beyond training on incomplete samples.
+MissingParts: TypeAlias = Literal["nothing", "dropout", "reconstruction", "generation", "distillation", "selection"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -314,8 +318,14 @@ class ModelInfo:
 
     Capabilities: `modalities` lists the modalities read; `mask_informed` models get the observed positions at test time
     (`Batch.observed`, `Batch.integrity`); `needs_aligned` models need one time axis; `needs_encoder` models work inside
-    the text encoder; `uses_complete_view` models train on the samples before erasing. `version` is raised when a change
-    of the code changes the results. `variant_of` names the model of which this one is an ablation.
+    the text encoder; `uses_complete_view` models train on the samples before erasing, `uses_masks` models on
+    `TrainBatch.observed` or `TrainBatch.integrity`. `version` is raised when a change of the code changes the results.
+    `variant_of` names the model of which this one is an ablation.
+
+    `missing_parts` says what a model does about missing parts: `dropout` drops whole modalities in training,
+    `reconstruction` is trained to rebuild what is missing, `generation` generates what is missing and reads it,
+    `distillation` imitates a teacher that sees complete samples, `selection` estimates how far each modality can be
+    relied on; `nothing`: none of these.
     """
 
     title: str
@@ -331,6 +341,13 @@ class ModelInfo:
     differences: tuple[str, ...] = field(default_factory=tuple)
     version: int = 1
     variant_of: str = ""
+    missing_parts: MissingParts = "nothing"
+    uses_masks: bool = False
+
+    @property
+    def told(self) -> str:
+        """Information about missing parts that training gets, in words; empty if none."""
+        return ", ".join([*["complete samples"] * self.uses_complete_view, *["masks"] * self.uses_masks])
 
 
 class SentimentModel(nn.Module, ABC):

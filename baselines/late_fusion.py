@@ -88,6 +88,7 @@ class LateFusionConfig(ModelConfig):
         url="https://arxiv.org/abs/1501.00102",
         licence="MIT",
         version=3,
+        missing_parts="dropout",
         differences=(
             "this is a new sentiment model with the paper's rule, not a reimplementation of its gesture network",
             "the encoded vector of a modality is set to zero, not its input",

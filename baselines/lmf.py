@@ -51,6 +51,7 @@ class LmfConfig(ModelConfig):
         differences=(
             "every parameter is trained at one learning rate; MMSA selects parameters by their position in a list, so "
             "that the fusion's weights and bias are never trained",
+            "no dropout follows the fusion; the official code and MMSA's define one and never apply it",
             "sizes and rates are those that MMSA tuned for MOSI",
             "means of audio and vision are taken over valid steps, and the LSTM stops at the last word; MMSA's run "
             "over padding as well",

@@ -84,6 +84,8 @@ class _State(NamedTuple):
         url="https://github.com/Haoyu-ha/LNLN",
         licence="MIT",
         uses_complete_view=True,
+        missing_parts="generation",
+        uses_masks=True,
         differences=(
             "the gradient is reversed on the discriminator's path only; the official code also reverses the sentiment "
             "gradient into the proxy generator",

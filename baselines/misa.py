@@ -119,7 +119,8 @@ class StackedReader(nn.Module):
             "official code, from which its published weight 0.3 stems",
             "the layers that the official code defines and never uses with BERT, a LayerNorm of the text (1,200 "
             "parameters) and a discriminator of shared and private codes (516), do not exist: 1,134,445 parameters "
-            "here, 1,136,161 there, without the text encoder",
+            "here, 1,136,161 there, without the text encoder; MMSA sets a weight of 1 for that discriminator, and has "
+            "no loss with it",
             "the gradient is clipped to a norm of 1; the official code clips each of its elements at 1",
             "the learning rate is constant until training stops; the official code would halve it when patience "
             "runs out, but stops at the same moment",

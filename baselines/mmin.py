@@ -161,6 +161,8 @@ def missing_part(batch: TrainBatch) -> Batch:
         url="https://github.com/AIM3-RUC/MMIN",
         licence="MIT",
         uses_complete_view=True,
+        missing_parts="generation",
+        uses_masks=True,
         differences=(
             "adapted from the classification of emotions (IEMOCAP, MSP-IMPROV) to the regression of sentiment: one "
             "output and the absolute error instead of four and the cross-entropy",

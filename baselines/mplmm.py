@@ -34,6 +34,12 @@ from baselines.interface import (
     Step,
     TrainBatch,
 )
+from baselines.layers.availability import (
+    detection_loss,
+    missing_modalities,
+    text_is_missing,
+    with_dropped_modalities,
+)
 from baselines.layers.cross_modal import (
     CrossModalTransformer,
     PairwiseCrossModal,
@@ -45,10 +51,8 @@ from baselines.layers.missing_prompts import (
     MissingModalityGenerator,
     MissingTypePrompts,
     SignalPrompts,
-    drop_modalities,
-    silenced,
 )
-from baselines.layers.pooling import masked_mean
+from baselines.layers.two_stages import two_stages
 from baselines.registry import register
 from baselines.search import Choice, Interval, Search
 
@@ -101,6 +105,8 @@ class MplmmConfig(ModelConfig):
         url="https://github.com/zrguo/MPLMM",
         licence="MIT",
         uses_complete_view=True,
+        missing_parts="generation",
+        uses_masks=True,
         differences=(
             "the paper's model knows which modalities are missing; ours does not: audio and vision are missing if all "
             "their steps are zeros, the text if a linear detector on its mean state predicts so, which is trained "
@@ -164,10 +170,7 @@ class Mplmm(SentimentModel):
 
     def stages(self, epochs: int) -> list[Stage]:
         """Return the backbone on complete data, then the prompts; both at once for a budget of one epoch."""
-        first = max(1, round(self.config.pretraining * epochs))
-        if epochs <= first:
-            return [Stage("joint", epochs)]
-        return [Stage("backbone", first, selects=False), Stage("prompts", epochs - first)]
+        return two_stages(epochs, self.config.pretraining, "backbone", "prompts")
 
     def parameter_groups(self, stage: Stage, sweep: str = "main") -> list[ParameterGroup]:
         """Return backbone parameters in stage 1; prompts, projections and output layer in stage 2; all if joint."""
@@ -179,7 +182,9 @@ class Mplmm(SentimentModel):
 
     def forward(self, batch: Batch) -> Prediction:
         """Sentiment `(B,)`."""
-        return Prediction(self._with_prompts(batch, self._missing(batch, self._text_is_missing(batch) > 0)))
+        return Prediction(
+            self._with_prompts(batch, missing_modalities(batch, text_is_missing(self.detector, batch) > 0))
+        )
 
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """Return the error on the complete view in stage 1; that on the input and the detector's in stage 2."""
@@ -187,23 +192,10 @@ class Mplmm(SentimentModel):
         if step.stage.name != "prompts":
             terms["complete"] = F.l1_loss(self._backbone(batch.complete), batch.label)
         if step.stage.name != "backbone":
-            gone = batch.integrity[:, 0] <= 0
-            dropped = drop_modalities(len(batch), self.config.modality_dropout if self.training else 0.0, gone.device)
-            missing = dropped | self._missing(batch.input, gone)
-            sentiment = self._with_prompts(silenced(batch.input, dropped), missing)
-            terms["task"] = F.l1_loss(sentiment, batch.label)
-            terms["detection"] = F.binary_cross_entropy_with_logits(self._text_is_missing(batch.input), gone.float())
+            given, missing = with_dropped_modalities(batch, self.config.modality_dropout if self.training else 0.0)
+            terms["task"] = F.l1_loss(self._with_prompts(given, missing), batch.label)
+            terms["detection"] = detection_loss(self.detector, batch)
         return terms
-
-    def _text_is_missing(self, batch: Batch) -> Tensor:
-        """Return the detector's logit `(B,)`; large values of other encoders cannot make it overflow."""
-        logit: Tensor = self.detector(masked_mean(batch.text.values, batch.text.padding)).squeeze(-1)
-        return logit.clamp(-50, 50)
-
-    def _missing(self, batch: Batch, text: Tensor) -> Tensor:
-        """Return flags of missing modalities, `(B, 3)` bool."""
-        silent = torch.stack([~batch[m].values.any(dim=-1).any(dim=-1) for m in MODALITIES], dim=-1)
-        return torch.cat([silent[:, :1] | text[:, None], silent[:, 1:]], dim=-1)
 
     def _steps(self, batch: Batch) -> dict[str, Tensor]:
         """Return projected steps `(B, T, d)` of each modality."""

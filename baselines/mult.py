@@ -94,6 +94,8 @@ class MultConfig(ModelConfig):
             "table 5's dropout of the attention blocks is taken for ReLU, residuals and attention weights, except "
             "those towards audio and vision, which are kept, as in the official code, which sets each apart",
             "the learning rate follows a cosine; the official code divides it by ten where the validation loss stalls",
+            "there are codes of positions and no weight decay, as in the official code; MMSA's copy switches the codes "
+            "off, and sets a weight decay of 0.005 that does not reach its optimiser",
         ),
     ),
 )

@@ -47,6 +47,13 @@ _BUILT_IN = {
     "p-rmf": "baselines.p_rmf",
     "mmin": "baselines.mmin",
     "mplmm": "baselines.mplmm",
+    "dmd": "baselines.dmd",
+    "dlf": "baselines.dlf",
+    "kuda": "baselines.kuda",
+    "tmdc": "baselines.tmdc",
+    "hme": "baselines.hme",
+    "cmad": "baselines.cmad",
+    "imder": "baselines.imder",
 }
 _MODELS: Registry[type[SentimentModel]] = Registry("model", ENTRY_POINTS, _BUILT_IN)
 

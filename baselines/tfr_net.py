@@ -132,6 +132,8 @@ class GatedReader(nn.Module):
         url="https://github.com/thuiar/TFR-Net",
         licence="MIT",
         uses_complete_view=True,
+        missing_parts="reconstruction",
+        uses_masks=True,
         differences=(
             "attention over features, ahead of rebuilding, compares their courses in time for sequences of any length "
             "(885,924 parameters); the official code's tokens are features and its widths the padded lengths 50, 375 "

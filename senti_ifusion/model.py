@@ -85,6 +85,8 @@ class Representation(NamedTuple):
         url="https://arxiv.org/abs/2511.16990",
         uses_complete_view=True,
         version=11,
+        missing_parts="selection",
+        uses_masks=True,
         differences=(
             "built from the abstract and the figure captions: the components, their order and purpose, dual-depth "
             "validation and two-stage training are the paper's",

@@ -25,9 +25,13 @@ class ContrastivePrediction(nn.Module):
 
     def forward(self, context: Tensor, target: Tensor) -> Tensor:
         """Return the loss, a scalar, of contexts `(B, c)` and their targets `(B, d)`; 0 for a single sample."""
-        predicted = F.normalize(self.predict(context), dim=-1, eps=1e-6)
-        scores = predicted @ F.normalize(target, dim=-1, eps=1e-6).T
-        return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
+        return info_nce(self.predict(context), target)
+
+
+def info_nce(vectors: Tensor, targets: Tensor) -> Tensor:
+    """Return the loss of identifying the target of each vector, both `(B, d)`, by cosine; 0 for a single sample."""
+    scores = F.normalize(vectors, dim=-1, eps=1e-6) @ F.normalize(targets, dim=-1, eps=1e-6).T
+    return F.cross_entropy(scores, torch.arange(len(scores), device=scores.device))
 
 
 class ConditionalGaussian(nn.Module):

@@ -15,7 +15,17 @@ from benchmark.cli.options import Commands, load_plugins, plugin_option
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from baselines import ModelInfo
+    from baselines import MissingParts, ModelInfo
+
+#: Meaning of each `ModelInfo.missing_parts`, in the order of the list.
+_TREATMENTS: dict[MissingParts, str] = {
+    "nothing": "none",
+    "dropout": "drops modalities in training",
+    "reconstruction": "trained to rebuild what is missing",
+    "generation": "generates what is missing, and reads it",
+    "distillation": "imitates a teacher that sees complete samples",
+    "selection": "estimates how far each modality can be relied on",
+}
 
 
 @click.group(cls=Commands)
@@ -32,7 +42,10 @@ models.add_command(check_models)
 @click.option("--variants", is_flag=True, help="Also list the ablations of models.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None:
-    """List every available model: paper, modalities it reads, requirements, number of parameters."""
+    """List every available model, grouped by its treatment of missing parts.
+
+    Columns: publication, modalities read, requirements, information about missing parts in training, parameters.
+    """
     from dataclasses import asdict
 
     from rich.console import Console
@@ -47,14 +60,23 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
         if variants or not cls.info.variant_of
     ]
     if as_json:
-        click.echo(json.dumps([{"name": n, "parameters": s, **asdict(i)} for n, i, s in rows], indent=2))
+        described = [{"name": n, "parameters": s, "told": i.told, **asdict(i)} for n, i, s in rows]
+        click.echo(json.dumps(described, indent=2))
         return
     console = Console(markup=False)
-    own = [(n, _short(i), _reads(i), _needs(i), f"{s:,}") for n, i, s in rows if not i.variant_of]
-    console.print(_table(("model", "paper", "reads", "needs"), own), "")
+    own: list[tuple[str, ...]] = []
+    for kind in _TREATMENTS:
+        group = sorted((i.year, n, i, s) for n, i, s in rows if i.missing_parts == kind and not i.variant_of)
+        own += [("",) * 6] * bool(own and group) + [(f"{kind}:", *("",) * 5)] * bool(group)
+        own += [(n, _published(i), _reads(i), _needs(i), i.told or "-", f"{s:,}") for _, n, i, s in group]
+    console.print(_table(("model", "published", "reads", "needs", "told in training"), own), "")
     if variants:  # a separate table: names are long, and variants read and need the same as their model
-        others = [(n, _short(i), f"{s:,}") for n, i, s in rows if i.variant_of]
+        others = [(n, i.title, f"{s:,}") for n, i, s in rows if i.variant_of]
         console.print(_table(("variant", "difference"), others), "")
+    console.print(
+        f"groups, by the treatment of missing parts: {'; '.join(f'{k}: {v}' for k, v in _TREATMENTS.items())}",
+        style="dim",
+    )
     console.print(
         "parameters: text 768-d (BERT-base), audio 5-d, vision 20-d, text encoder excluded; "
         "titles, links and differences from the papers: --json",
@@ -84,8 +106,7 @@ def _needs(info: ModelInfo) -> str:
     return ", ".join(name for name, given in needs.items() if given) or "-"
 
 
-def _short(info: ModelInfo) -> str:
-    """`LNLN (NeurIPS 2024)`: name and venue of publication."""
+def _published(info: ModelInfo) -> str:
+    """Return venue and year of publication, such as `NeurIPS 2024`; the year alone where there is no venue."""
     where = info.paper.rpartition("(")[2].rstrip(")") if info.paper.endswith(")") else ""
-    known = not where or where in info.title or info.variant_of
-    return info.title if known else f"{info.title} ({where})"
+    return where if str(info.year) in where else f"{where}, {info.year}" if where else str(info.year)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from baselines import MODALITIES, InputSpec, Sequences, Step, create
+from baselines.layers.availability import text_is_missing
 from baselines.layers.missing_prompts import MissingTypePrompts, drop_modalities, silenced, stretch
 from baselines.mplmm import Mplmm
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch
@@ -80,7 +81,7 @@ def test_the_detector_learns_that_the_text_is_gone() -> None:
         model.training_loss(batch, Step(stage, 0, 0.0))["detection"].backward()  # type: ignore[no-untyped-call]
         optimiser.step()
     with torch.no_grad():
-        assert torch.equal(model._text_is_missing(batch.input) > 0, gone)
+        assert torch.equal(text_is_missing(model.detector, batch.input) > 0, gone)
 
 
 def test_missing_type_prompts_tell_the_seven_cases_apart_and_are_trained() -> None:

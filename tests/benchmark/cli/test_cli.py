@@ -222,6 +222,30 @@ def test_names_of_models_stay_in_one_piece(capsys: pytest.CaptureFixture[str], m
     assert set(models()) <= first
 
 
+def test_models_are_grouped_by_their_treatment_of_missing_parts(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "120")
+    code, out, _ = call(capsys, "models", "list")
+    assert code == 0
+    groups: dict[str, list[str]] = {}
+    for line in out.partition("groups, by")[0].splitlines()[1:]:
+        if line.strip().endswith(":"):
+            groups[line.strip()[:-1]] = []
+        elif line.strip():
+            groups[list(groups)[-1]].append(line)
+    own = {name: cls.info for name, cls in models().items() if not cls.info.variant_of}
+    assert sum(map(len, groups.values())) == len(own)
+    for kind, lines in groups.items():
+        assert lines
+        for line in lines:
+            name, *rest = line.split()
+            info = own[name]
+            assert info.missing_parts == kind
+            assert str(info.year) in line
+            assert ("complete samples" in line, rest[-2] == "masks") == (info.uses_complete_view, info.uses_masks)
+
+
 @pytest.mark.parametrize("name", ["uncertain", "noise", "inter-subsets", "burst(rate=0.5, mean_length=4)"])
 def test_protocols_are_drawn(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for ending in ("png", "pdf", "svg"):

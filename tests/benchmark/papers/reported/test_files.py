@@ -21,6 +21,7 @@ ROWS = {
     "comp": 224,
     "hrlf": 144,
     "primd": 84,
+    "msa-rerun": 105,
     "senti-ifusion": 0,
 }
 CENET = ("mosi", "CENET", "acc5")
@@ -209,6 +210,15 @@ def test_sources_are_complete(rows: pd.DataFrame) -> None:
     assert (sources[["setting", "selection", "encoder"]] != "").all().all()
     assert set(rows["selection"]) == set(SELECTIONS)
     assert set(rows.loc[rows["source"].eq("tcmr"), "selection"]) == {"valid"}
+
+
+def test_numbers_that_authors_did_not_publish_are_marked_unofficial(rows: pd.DataFrame) -> None:
+    rerun = rows[rows["source"].eq("msa-rerun")]
+    assert rerun["note"].str.startswith("unofficial").all()
+    assert load_sources().set_index("source").loc["msa-rerun", "name"].endswith("(unofficial)")
+    own = rerun[rerun["metric"].eq("mae")].set_index("method")
+    assert own.loc["self_mm", "printed"] == "0.722"
+    assert set(rerun["selection"]) == {"valid"}
 
 
 def test_every_metric_is_ours_or_said_to_be_unknown(rows: pd.DataFrame) -> None:
