@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import re
+import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,19 @@ def replace_file(path: Path, write: Callable[[Path], object]) -> None:
 def replace_text(path: Path, text: str) -> Path:
     """Write a text file as `replace_file` does, in UTF-8; returns its path."""
     replace_file(path, lambda beside: beside.write_text(text, encoding="utf-8"))
+    return path
+
+
+def regular_file(path: Path) -> Path:
+    """Return the path of a regular file, before it is opened: reading a pipe or a device may never end.
+
+    Raises:
+        InputError: for a folder, a pipe or a device.
+        OSError: for a file that does not exist or cannot be seen.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise InputError(f"{path}: is {kind}, expected a file")
     return path
 
 

@@ -18,6 +18,7 @@ from benchmark.data.importers.text_csv import read_csv
 from benchmark.data.importers.token_check import check_text
 from benchmark.data.importers.videos import NO_VIDEOS, RECOGNISED, UNKNOWN
 from benchmark.data.samples import Samples
+from benchmark.files import regular_file
 from protocols import InputError
 
 _KINDS = (
@@ -124,7 +125,7 @@ def layout_of(path: Path) -> str:
             return "pickle"
         raise InputError(f"{path}: is a folder without .csd files and without train.pkl; expected {_KINDS}")
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             head = file.read(512)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
