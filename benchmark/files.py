@@ -1,4 +1,4 @@
-"""Files: written whole or not at all, names valid on every file system, checksums."""
+"""Files: written whole or not at all, names valid on every file system, cells of CSV files, checksums."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ import stat
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from protocols import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# A spreadsheet runs a text that begins so. Ids such as -3g5yACwYnA cannot call anything and stay as they are.
+_FORMULA = re.compile(r"'*([=@\t\r]|[+-](?![\w.-]*\Z))", re.ASCII)
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
@@ -56,6 +63,22 @@ def regular_file(path: Path) -> Path:
 def safe_name(name: str) -> str:
     """Make a name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
     return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"
+
+
+def csv_cell(value: Any) -> Any:
+    """Return a cell of a CSV file: a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def csv_value(text: str) -> str:
+    """Return the text that `csv_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def csv_frame(frame: pd.DataFrame) -> str:
+    """Write a table as CSV, without its index, its texts by `csv_cell`."""
+    texts = {name: frame[name].map(csv_cell) for name in frame if frame[name].dtype.kind not in "biufc"}
+    return str(frame.assign(**{str(k): v for k, v in texts.items()}).to_csv(index=False, lineterminator="\n"))
 
 
 def sha256_of(path: Path) -> str:

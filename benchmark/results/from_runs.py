@@ -24,6 +24,7 @@ from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
 from benchmark.study.plan import Plan, PlannedRun
+from benchmark.words import one_line
 from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
@@ -204,7 +205,7 @@ def _gaps(
         split = run.spec.split if len(members) > 1 else ""
         lacking, reason = tuple(wanted.values()), "not run"
         if record is not None and record.status == "failed":
-            reason = f"failed ({record.error})"
+            reason = f"failed ({one_line(str(record.error), 300)})"
         elif record is not None:
             lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in source.there(record))
             reason = source.lacking
