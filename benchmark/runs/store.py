@@ -169,17 +169,17 @@ class RunStore:
             codes, ids = _coded(table.column("sample_id"))
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
-        wanted = pd.Index(sample_ids, dtype=object)
+        wanted = pd.Index(list(sample_ids), dtype=object)
         columns = wanted.get_indexer(pd.Index(ids, dtype=object))[codes]
         known = columns >= 0
         place = rows[known] * len(wanted) + columns[known]
         counts = np.bincount(place, minlength=len(scenarios) * len(wanted)).reshape(len(scenarios), -1)
-        there = counts.any(axis=1)
+        there = np.flatnonzero(counts.any(axis=1))
         if (counts[there] != 1).any():
             raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
         wide = np.full(counts.shape, np.nan)
         wide.ravel()[place] = table.column("prediction").to_numpy()[known]
-        names = [text for text, given in zip(scenarios, there, strict=True) if given]
+        names = [scenarios[i] for i in there]
         return pd.DataFrame(wide[there], index=names, columns=wanted)
 
     def samples_content(self, spec: RunSpec) -> bytes | None:
