@@ -12,18 +12,25 @@ import os
 import platform
 import re
 import shutil
+import stat
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from protocols import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Age in seconds from which a temporary of another machine or container is taken for abandoned.
 ABANDONED = 15 * 60.0
 _OWNER = re.compile(r"\.[^.]*-(?P<machine>[0-9a-f]{8})-(?P<pid>\d+)-(?P<start>\d+)-[0-9a-f]{8}(?=\.|$)")
+# A spreadsheet runs a text that begins so. Ids such as -3g5yACwYnA cannot call anything and stay as they are.
+_FORMULA = re.compile(r"'*([=@\t\r]|[+-](?![\w.-]*\Z))", re.ASCII)
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, new: bool = False) -> None:
@@ -135,9 +142,38 @@ def disk_time(folder: Path) -> float:
         return os.fstat(file.fileno()).st_mtime
 
 
+def regular_file(path: Path) -> Path:
+    """Return the path of a regular file, before it is opened: reading a pipe or a device may never end.
+
+    Raises:
+        InputError: for a folder, a pipe or a device.
+        OSError: for a file that does not exist or cannot be seen.
+    """
+    if not stat.S_ISREG(path.stat().st_mode):
+        kind = "a folder" if path.is_dir() else "a pipe or a device"
+        raise InputError(f"{path}: is {kind}, expected a file")
+    return path
+
+
 def safe_name(name: str) -> str:
     """Make a name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
     return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"
+
+
+def csv_cell(value: Any) -> Any:
+    """Return a cell of a CSV file: a text that a spreadsheet would run as a formula gets an apostrophe in front."""
+    return f"'{value}" if isinstance(value, str) and _FORMULA.match(value) else value
+
+
+def csv_value(text: str) -> str:
+    """Return the text that `csv_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def csv_frame(frame: pd.DataFrame) -> str:
+    """Write a table as CSV, without its index, its texts by `csv_cell`."""
+    texts = {name: frame[name].map(csv_cell) for name in frame if frame[name].dtype.kind not in "biufc"}
+    return str(frame.assign(**{str(k): v for k, v in texts.items()}).to_csv(index=False, lineterminator="\n"))
 
 
 def sha256_of(path: Path) -> str:

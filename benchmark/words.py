@@ -1,8 +1,32 @@
-"""Counted and listed things in captions and messages."""
+"""Texts in captions and messages: counted and listed things, and texts of strangers made safe to show."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+
+# controls, marks and overrides of writing direction, zero-width spaces, line and paragraph separators, halves of
+# surrogate pairs, invisible tags; joiners stay, as some scripts need them
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
+    "\ud800-\udfff\U000e0000-\U000e007f]"
+)
+#: Largest number of characters of a name in tables.
+LONGEST_NAME = 80
+
+
+def visible(text: str) -> str:
+    """Write out every hidden character of a text but tabs and line feeds, as `⟨U+202E⟩`.
+
+    Then a name cannot imitate another one, reverse the text around it, or send commands to a terminal.
+    """
+    return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text)
+
+
+def one_line(text: str, most: int = 1500) -> str:
+    """Make a text of any origin one visible line, without the middle of a text of more than `most` characters."""
+    plain = visible(" ".join(text.split()))
+    return plain if len(plain) <= most else f"{plain[: most - most // 4 - 5]} ... {plain[len(plain) - most // 4 :]}"
 
 
 def plural(count: int, noun: str) -> str:

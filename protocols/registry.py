@@ -26,6 +26,7 @@ D = TypeVar("D", bound=Callable[..., object])
 #: Every registry of this process, for plugin files, which may register items of any kind.
 _REGISTRIES: list[Registry[object]] = []
 _PLUGIN = "sentibench_plugin_"
+_LONGEST_NAME = 80
 #: Identity of every plugin file that was imported and of its own modules, by the name of the module.
 _SOURCES: dict[str, str] = {}
 #: Registered names of every plugin file, by its identity.
@@ -77,8 +78,10 @@ class Registry(Generic[T]):
             origin: Place of its definition, `module.qualified_name`; the same place may register again.
 
         Raises:
-            InputError: If the name was registered from another place.
+            InputError: If the name was registered from another place, or is not a printable text of 1 to 80 characters.
         """
+        if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+            raise InputError(f"{self.kind} {name[:80]!r}: expected a name of 1 to {_LONGEST_NAME} printable characters")
         known = self._origins.get(name)
         if known is not None and known != origin:
             raise InputError(f"{self.kind} '{name}' is already registered by {known}; choose another name")

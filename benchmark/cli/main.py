@@ -13,6 +13,8 @@ from contextlib import contextmanager
 import click
 
 from benchmark.cli.options import Commands
+from benchmark.cli.output import never_fail_to_encode
+from benchmark.words import one_line
 from protocols import InputError, unknown_name
 
 #: Verb -> (its module, its line in the list of commands). Modules are imported when their verb is used.
@@ -87,6 +89,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a verb (entry point); bad input is one line on standard error and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    never_fail_to_encode()
     try:
         with _terminable():
             code = sentibench.main(args=given, prog_name="sentibench", standalone_mode=False)
@@ -96,11 +99,11 @@ def main(arguments: list[str] | None = None) -> None:
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        _fail(" ".join(_usage_text(error, context).split()) + hint)
+        _fail(_usage_text(error, context) + hint)
     except InputError as error:
         if debug:
             traceback.print_exc()
-        _fail(" ".join(str(error).split()))
+        _fail(str(error))
     except (click.Abort, KeyboardInterrupt) as error:
         cause = error.__cause__ or error  # click hides an interrupt behind an abort
         click.echo("sentibench: interrupted; run the same command again to continue", err=True)
@@ -122,7 +125,7 @@ def _usage_text(error: click.ClickException, context: click.Context | None) -> s
 
 
 def _fail(message: str) -> None:
-    click.echo(f"sentibench: {message}", err=True)
+    click.echo(f"sentibench: {one_line(message)}", err=True)
     sys.exit(2)
 
 

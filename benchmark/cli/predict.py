@@ -57,7 +57,7 @@ def predict(
     Predictions are on the scale of the labels and are not clipped.
     """
     check_device(device)
-    from benchmark.files import replace_text
+    from benchmark.files import csv_frame, replace_text
     from benchmark.prediction.predict import find_runs, open_run, read_new_samples
     from benchmark.prediction.predict import predict as predict_samples
     from protocols import InputError
@@ -70,7 +70,7 @@ def predict(
     runs = [open_run(folder, device) for folder in folders]
     with _progress() as tell:
         table = predict_samples(runs, given, progress=tell)
-    text = _json(table, runs) if as_json else table.to_csv(index=False, lineterminator="\n")
+    text = _json(table, runs) if as_json else csv_frame(table)
     for note in (*given.provenance.notes, *_notes(table, given.provenance.cleaning, runs[0])):
         click.echo(f"note: {note}", err=True)
     if str(output) == "-":

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmark.data.pages import release
+from benchmark.words import LONGEST_NAME
 from protocols import MODALITIES, InputError, Modality, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -163,6 +164,10 @@ class Samples:
         if not self.splits:
             raise InputError(f"{self.name}: no split; at least one must assign samples to train, valid and test")
         for split, codes in self.splits.items():
+            if not split.isprintable() or not 0 < len(split) <= LONGEST_NAME:
+                raise InputError(
+                    f"{self.name}: split {split[:LONGEST_NAME]!r}: expected a name of 1 to {LONGEST_NAME} characters"
+                )
             if codes.shape != (n,) or codes.dtype != np.uint8 or codes.max(initial=0) > max(PARTS.values()):
                 raise InputError(f"{self.name}: split '{split}' must hold one of {', '.join(PARTS)} for each sample")
             for part in ("train", "valid", "test"):

@@ -23,7 +23,7 @@ from benchmark.diagnostics.recovery_table import recovery_table
 from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.writing import FORMATS, check_formats
-from benchmark.files import replace_text, safe_name
+from benchmark.files import csv_frame, replace_text, safe_name
 from benchmark.tables.table import Table
 from protocols import InputError
 
@@ -89,7 +89,7 @@ def write_diagnostics(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
-    texts = {f"{name}.csv": data.to_csv(index=False, lineterminator="\n") for name, data in made.items()}
+    texts = {f"{name}.csv": csv_frame(data) for name, data in made.items()}
     files = [replace_text(folder / name, text) for name, text in texts.items()]
     files.append(replace_text(folder / "diagnostics.md", "\n".join(table.markdown() for table in (*tables, *by_point))))
     files.append(replace_text(folder / "diagnostics.tex", "\n".join(table.latex() for table in (*tables, *by_point))))

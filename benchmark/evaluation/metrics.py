@@ -287,8 +287,9 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
 
 def ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
     """A quotient; `otherwise` where the denominator is 0."""
-    positive = below > 0
-    return np.where(positive, above / np.where(positive, below, 1.0), otherwise)
+    result: FloatArray = np.full(np.broadcast_shapes(np.shape(above), np.shape(below)), otherwise)
+    np.divide(above, below, out=result, where=below > 0)
+    return result
 
 
 def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:

@@ -5,6 +5,7 @@ Arrays and tables only. `results.from_runs` fills it from runs.
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,9 @@ from protocols import InputError, unknown_name
 
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
+#: Maximum size of the draws that all panels keep: those of the panel used last, and of others while there is room.
+_ALL_KEPT_BYTES = 1 << 28
+_KEPT: list[tuple[weakref.ref[Panel], tuple[int, int, bool, tuple[str, ...]], int]] = []
 
 
 @dataclass(frozen=True)
@@ -156,9 +160,13 @@ class Panel:
         known = metric_names(self.label_range)
         key = draws, seed, paired_seeds
         if (*key, known) not in self._estimates:
+            _make_room()
             if draws * len(self.cells[["model", "scenario"]].drop_duplicates()) * len(known) * 8 > _KEPT_BYTES:
                 return self._resampled(chosen, metrics, *key)
-            self._estimates[*key, known] = self._resampled(np.ones_like(chosen), None, *key)
+            made = self._resampled(np.ones_like(chosen), None, *key)
+            self._estimates[*key, known] = made
+            size = sum(own.draws.nbytes + own.seed_draws.nbytes for own in made.values())
+            _KEPT.append((weakref.ref(self), (*key, known), size))
         restricted = {model: own.only(scenarios, metrics) for model, own in self._estimates[*key, known].items()}
         return {model: own for model, own in restricted.items() if own is not None}
 
@@ -177,3 +185,12 @@ class Panel:
             paired_seeds=paired_seeds,
             split_of=self.split_of,
         )
+
+
+def _make_room() -> None:
+    """Drop the draws of the panels used first until those of all panels are within their limit."""
+    _KEPT[:] = [kept for kept in _KEPT if kept[0]() is not None]
+    while sum(size for _, _, size in _KEPT) > _ALL_KEPT_BYTES:
+        panel, key, _ = _KEPT.pop(0)
+        if (owner := panel()) is not None:
+            owner._estimates.pop(key, None)

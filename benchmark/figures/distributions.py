@@ -20,7 +20,7 @@ from matplotlib.ticker import MaxNLocator
 
 from benchmark.figures.style import PALETTE
 from benchmark.figures.writing import FORMATS, beside, check_formats, figure_style, save_figure
-from benchmark.files import replace_file
+from benchmark.files import csv_frame, replace_text
 from protocols import InputError
 
 _PARTS = ("train", "valid", "test")
@@ -88,7 +88,7 @@ def _write(
     data: pd.DataFrame, stem: Path, draw: Callable[[pd.DataFrame], Figure], formats: Sequence[str]
 ) -> list[Path]:
     table = beside(stem, "csv")
-    replace_file(table, lambda path: data.to_csv(path, index=False))
+    replace_text(table, csv_frame(data))
     with figure_style():
         return [table, *save_figure(draw(pd.read_csv(table, keep_default_na=False)), stem, formats)]
 

@@ -13,7 +13,7 @@ import seaborn as sns
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from benchmark.files import replace_file
+from benchmark.files import csv_frame, csv_value, replace_file, replace_text
 from protocols import InputError, unknown_name
 
 #: Widths of a column and of the text of a two-column page, in inches.
@@ -106,7 +106,7 @@ def write_figure(
         raise InputError(f"{stem.parent}: no such folder; create it or choose another")
     check_formats(formats)
     table = beside(stem, "csv")
-    replace_file(table, lambda path: data.to_csv(path, index=False, lineterminator="\n"))
+    replace_text(table, csv_frame(data))
     with figure_style(grid=grid):
         read = read_table(table, list(data.select_dtypes("number").columns))
         return [table, *save_figure(draw(read), stem, formats)]
@@ -198,6 +198,8 @@ def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:
             table[name] = own.astype("int64") if whole else own.replace("", "nan").astype("float64")
         elif len(own) and set(own) <= {"True", "False"}:
             table[name] = own == "True"
+        else:
+            table[name] = own.map(csv_value)
     return table
 
 

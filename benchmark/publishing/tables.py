@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.protocol_results import protocols_called
-from benchmark.files import replace_text, safe_name
+from benchmark.files import csv_cell, replace_text, safe_name
 from benchmark.papers.reported import published_as
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings
@@ -183,7 +183,8 @@ def csv_text(entries: Iterable[Entry]) -> str:
         writer.writeheader()
         for entry in members:
             for row in entry.table.records():
-                writer.writerow({"dataset": entry.dataset, "protocol": entry.protocol, **row})
+                cells = {"dataset": entry.dataset, "protocol": entry.protocol, **row}
+                writer.writerow({name: csv_cell(value) for name, value in cells.items()})
         parts.append(out.getvalue())
     return "\n".join(parts)
 

@@ -25,8 +25,8 @@ from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
 from benchmark.study.plan import Plan, PlannedRun
-from benchmark.words import listed
-from protocols import InputError
+from benchmark.words import listed, one_line
+from protocols import InputError, Scenario
 from protocols import Protocol as MeasurementPlan
 
 
@@ -105,10 +105,14 @@ class ValidSelection:
     def __init__(self, plan: Plan, store: RunStore) -> None:
         self.points = protocol_table(plan.protocols)
         self._plan, self._store = plan, store
+        self._texts: dict[tuple[Scenario, ...], dict[str, str]] = {}
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
         """Return all scenarios of the study."""
-        return {s.fingerprint: str(s) for s in self._plan.scenarios_of(run)}
+        own = self._plan.scenarios_of(run)
+        if own not in self._texts:
+            self._texts[own] = {s.fingerprint: str(s) for s in own}
+        return self._texts[own]
 
     def there(self, record: RunRecord) -> Collection[str]:
         """Return the evaluated scenarios."""
@@ -116,9 +120,7 @@ class ValidSelection:
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
         """Return the stored predictions."""
-        table = self._store.predictions(run.spec)
-        wide = table.pivot(index="scenario", columns="sample_id", values="prediction")
-        return record.best_epoch, wide[samples["sample_id"]]
+        return record.best_epoch, self._store.wide_predictions(run.spec, samples["sample_id"])
 
 
 def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
@@ -131,6 +133,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
     for run in runs:
         groups[run.label, run.spec.seed].append(run)
     samples: dict[str, pd.DataFrame] = {}
+    contents: dict[str, bytes | None] = {}
     cells: list[tuple[str, int, str]] = []
     rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
     costs: list[dict[str, object]] = []
@@ -143,12 +146,15 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
             continue
         tables, epochs = [], []
         for run, record in zip(members, done, strict=True):
-            known = store.samples(run.spec)
-            samples.setdefault(run.spec.split, known)
-            if not known.equals(samples[run.spec.split]):
-                raise InputError(
-                    f"{run.spec.title}: test samples differ from the other runs'; were they made from other data?"
-                )
+            split, content = run.spec.split, store.samples_content(run.spec)
+            if split not in samples or content is None or content != contents[split]:
+                known = store.samples(run.spec)
+                if not known.equals(samples.setdefault(split, known)):
+                    raise InputError(
+                        f"{run.spec.title}: test samples differ from the other runs'; were they made from other data?"
+                    )
+                contents.setdefault(split, content)
+            known = samples[split]
             epoch, table = source.read(run, record, known)
             epochs.append(epoch)
             tables.append(table)
@@ -209,7 +215,7 @@ def _gaps(
         split = run.spec.split if len(members) > 1 else ""
         lacking, reason = tuple(wanted.values()), "not run"
         if record is not None and record.status == "failed":
-            reason = f"failed ({record.error})"
+            reason = f"failed ({one_line(str(record.error), 300)})"
         elif record is not None:
             lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in source.there(record))
             reason = source.lacking

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from benchmark.data.sources import dataset_header
 from benchmark.evaluation.panel import Bound, Gap, Panel
+from benchmark.files import csv_value
 from benchmark.results.external import evaluation_set
 from benchmark.results.study_results import StudyResults
 from protocols import InputError
@@ -259,7 +260,8 @@ def _csv(path: Path, texts: tuple[str, ...]) -> pd.DataFrame:
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
         numeric = [str(name) for name in table if name not in texts]
-        return table.assign(**{name: _numbers(table[name]) for name in numeric})
+        read = {name: table[name].map(csv_value) for name in texts if name in table}
+        return table.assign(**read, **{name: _numbers(table[name]) for name in numeric})
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: cannot be read ({error}); restore it from version control") from error
 

@@ -6,6 +6,10 @@ import signal
 import traceback
 from dataclasses import dataclass
 
+from benchmark.words import one_line, visible
+
+#: Largest number of characters of a reason, and of a traceback.
+_REASON, _TRACEBACK = 1500, 20_000
 #: Texts of libraries that could not get memory, in lower case.
 _MEMORY = ("out of memory", "allocate memory", "bad_alloc")
 
@@ -29,17 +33,19 @@ class Loss:
 
 
 def readable(text: str) -> str:
-    """Escape what UTF-8 cannot hold: lone surrogates, which are not Unicode characters."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+    """Write out hidden characters, such as those that command a terminal, and leave out the middle of a long text."""
+    half = _TRACEBACK // 2
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return visible(text if len(text) <= _TRACEBACK else f"{text[:half]}\n...\n{text[-half:]}")
 
 
 def described(error: BaseException) -> str:
     """Describe an error in one line, `ValueError: its text`; out of memory is said, with the peak of this process."""
     try:
-        said = readable(str(error))
+        said = one_line(readable(str(error)), _REASON)
     except Exception as second:  # noqa: BLE001 - a foreign error may fail to say what it is
         said = f"(its text cannot be made: {type(second).__name__})"
-    text = ": ".join(filter(None, [type(error).__name__, " ".join(said.split())]))
+    text = ": ".join(filter(None, [type(error).__name__, said]))
     if isinstance(error, MemoryError) or any(words in text.lower() for words in _MEMORY):
         from benchmark.training.memory import peak_resident_mb
 

@@ -18,11 +18,15 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from benchmark.files import abandoned, disk_time, owned_name, replace_file, safe_name, sha256_of
 from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
@@ -210,6 +214,39 @@ class RunStore:
         """Read predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
         return self._table(self.folder(spec) / PREDICTIONS)
 
+    def wide_predictions(self, spec: RunSpec, sample_ids: Iterable[str]) -> pd.DataFrame:
+        """Read predictions with a row per scenario and a column per sample, float64.
+
+        Raises:
+            InputError: for a file that cannot be read, or in which a prediction is missing or occurs twice.
+        """
+        path = self.folder(spec) / PREDICTIONS
+        try:
+            table = pq.ParquetFile(path).read(["scenario", "sample_id", "prediction"], use_threads=False)
+            rows, scenarios = _coded(table.column("scenario"))
+            codes, ids = _coded(table.column("sample_id"))
+        except (OSError, ValueError, KeyError) as error:
+            raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
+        wanted = pd.Index(list(sample_ids), dtype=object)
+        columns = wanted.get_indexer(pd.Index(ids, dtype=object))[codes]
+        known = columns >= 0
+        place = rows[known] * len(wanted) + columns[known]
+        counts = np.bincount(place, minlength=len(scenarios) * len(wanted)).reshape(len(scenarios), -1)
+        there = np.flatnonzero(counts.any(axis=1))
+        if (counts[there] != 1).any():
+            raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
+        wide = np.full(counts.shape, np.nan)
+        wide.ravel()[place] = table.column("prediction").to_numpy()[known]
+        names = [scenarios[i] for i in there]
+        return pd.DataFrame(wide[there], index=names, columns=wanted)
+
+    def samples_content(self, spec: RunSpec) -> bytes | None:
+        """Return the bytes of the file of test samples, to see that two are equal; None if it cannot be read."""
+        try:
+            return (self.folder(spec) / SAMPLES).read_bytes()
+        except OSError:
+            return None
+
     def samples(self, spec: RunSpec) -> pd.DataFrame:
         """Read the test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
         return self._table(self.folder(spec) / SAMPLES)
@@ -248,3 +285,10 @@ class RunStore:
         if record.tested_epochs is not None and not (folder / EPOCHS).is_file():
             return record.model_copy(update={"tested_epochs": None})
         return record
+
+
+def _coded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
+    """Return the position of each text of a column in the list of its distinct texts, and that list."""
+    array = column.combine_chunks()
+    coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
+    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from baselines import model_class
+from benchmark import words
 from benchmark.evaluation.protocol_results import ORACLE
 from benchmark.study.plan import Plan
 from protocols import InputError
@@ -17,21 +17,11 @@ REFERENCES = frozenset({"constant", "text-only", "audio-only", "vision-only", "l
 #: Kinds that readers may filter by, in order.
 KINDS = ("reference", "baseline", "senti-ifusion", "external")
 
-# controls, marks and overrides of writing direction, zero-width spaces, line and paragraph separators, halves of
-# surrogate pairs, invisible tags; joiners stay, as some scripts need them
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb"
-    "\ud800-\udfff\U000e0000-\U000e007f]"
-)
-
 
 def visible(value: Any) -> Any:
-    """Return a value with every hidden character of its texts written out, as `⟨U+202E⟩`.
-
-    Then a name cannot imitate another one, nor reverse the text around it. Dictionaries and lists are walked through.
-    """
+    """Return a value with every hidden character of its texts written out, in dictionaries and lists too."""
     if isinstance(value, str):
-        return _HIDDEN.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", value)
+        return words.visible(value)
     if isinstance(value, Mapping):
         return {visible(str(key)): visible(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

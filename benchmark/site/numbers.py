@@ -64,7 +64,7 @@ def protocol_table(
 
 
 def costs(panel: Panel, index: Mapping[str, int]) -> dict[str, dict[str, float | None]]:
-    """Return the mean cost of a run of every model, by its position: `parameters`, `train_seconds`, ..."""
+    """Return the mean cost of a run of every model with results, by its position: `parameters`, `train_seconds`, ..."""
     columns = [name for name in _COSTS if name in panel.runs]
     if panel.runs.empty:
         return {}
@@ -72,6 +72,7 @@ def costs(panel: Panel, index: Mapping[str, int]) -> dict[str, dict[str, float |
     return {
         str(index[str(model)]): {str(name): number(value) for name, value in row.items()}
         for model, row in means.to_dict("index").items()
+        if str(model) in index  # trained, but not yet evaluated under any scenario of the study
     }
 
 

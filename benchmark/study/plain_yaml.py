@@ -1,18 +1,25 @@
-"""YAML with plain numbers only: those that mean what they look like.
+"""YAML with plain numbers only, those that mean what they look like, and of a size in proportion to its text.
 
-YAML 1.1 reads `1_0` as 10, `010` as 8 and `1:30` as 90; in a study these are typing errors.
+YAML 1.1 reads `1_0` as 10, `010` as 8 and `1:30` as 90; in a study these are typing errors. Aliases and merges repeat
+parts of the text, so that a few lines can stand for more values than fit into the memory.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from protocols import read_number
+from benchmark.files import regular_file
+from protocols import InputError, read_number
 
 _OCTAL = re.compile(r"[+-]?0\d+")
+#: Largest size of a file in bytes; the largest studies have a tenth of it.
+_MOST_BYTES = 1 << 20
+#: Characters and values that a text may stand for: any text this many, longer ones this many times their length.
+_FREE, _FACTOR = 10_000, 10
 _SPECIAL = {".inf", "-.inf", "+.inf", ".nan"}
 
 
@@ -34,10 +41,53 @@ for _kind in ("int", "float"):
     _PlainLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _PlainLoader.construct_number)
 
 
-def read_yaml(text: str) -> Any:
-    """Read a YAML text of plain values.
+def _check_size(root: yaml.Node, most: int) -> None:
+    """Raise ConstructorError if a tree has more than `most` values and characters, counted wherever one is repeated."""
+    left, inside = most, [root]
+    while inside:
+        node = inside.pop()
+        left -= 1
+        if isinstance(node, yaml.ScalarNode):
+            left -= len(node.value)
+        elif isinstance(node, yaml.MappingNode):
+            inside += [part for pair in node.value for part in pair]
+        else:
+            inside += node.value
+        if left < 0:
+            raise yaml.constructor.ConstructorError(
+                None, None, "its aliases repeat their parts far too often; write fewer of them", root.start_mark
+            )
+
+
+def _read(text: str) -> Any:
+    loader = _PlainLoader(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            return None
+        _check_size(root, max(_FREE, _FACTOR * len(text)))
+        return loader.construct_document(root)
+    finally:
+        loader.dispose()
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file of plain values.
 
     Raises:
-        yaml.YAMLError, ValueError, RecursionError: for a text that is not YAML, or a number such as `1_0`.
+        InputError: for anything but a file of at most 1 MB, a text that is not YAML, a number such as `1_0`, or aliases
+            that repeat far more than the text.
+        FileNotFoundError: for a file that does not exist.
     """
-    return yaml.load(text, _PlainLoader)
+    try:
+        with regular_file(path).open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise InputError(f"{path}: is larger than 1 MB, so it is not a file of settings; name another file")
+        return _read(content.decode())
+    except (FileNotFoundError, InputError):
+        raise
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read ({error})") from None
+    except (yaml.YAMLError, RecursionError, ValueError) as error:  # also for impossible dates and endless numbers
+        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None

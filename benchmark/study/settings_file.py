@@ -98,15 +98,11 @@ def read_tuned(path: Path, model: str) -> TunedConfig:
         InputError: one line that names the file, if it does not exist, cannot be read, or is for another model.
     """
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise InputError(
             f"{path}: no such file of settings for model '{model}'; make it with: sentibench tune"
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
     try:
         tuned = TunedConfig.model_validate(content)
     except ValidationError as error:

@@ -16,14 +16,20 @@ import re
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.study.plain_yaml import read_yaml
 from benchmark.study.settings_file import TuningNote, read_tuned
-from benchmark.words import shortened
+from benchmark.words import LONGEST_NAME, one_line, shortened
 from protocols import InputError, unknown_name
+
+
+def _row_name(name: str) -> str:
+    shown = one_line(name)
+    if len(shown) > LONGEST_NAME:
+        raise ValueError(f"is a name in tables: use at most {LONGEST_NAME} characters")
+    return shown
 
 
 class ModelEntry(BaseModel):
@@ -40,7 +46,7 @@ class ModelEntry(BaseModel):
 
     name: str
     config: dict[str, Any] = {}
-    label: str = ""
+    label: Annotated[str, AfterValidator(_row_name)] = ""
     tuning: TuningNote | None = None
 
     @model_validator(mode="before")
@@ -60,8 +66,8 @@ class ModelEntry(BaseModel):
 
 
 def _folder_name(name: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        raise ValueError("names a folder: use letters, digits, '.', '_' and '-', a letter or digit first")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", name):
+        raise ValueError("names a folder: use at most 100 letters, digits, '.', '_' and '-', a letter or digit first")
     return name
 
 
@@ -115,7 +121,7 @@ class Study(BaseModel):
     datasets: list[str] = Field(min_length=1)
     models: Annotated[list[ModelEntry], BeforeValidator(_entries)] = Field(min_length=1)
     protocols: list[str] = Field(default=["complete", "intra-random", "inter-drop"], min_length=1)
-    seeds: Annotated[list[Annotated[int, Field(ge=0)]], BeforeValidator(_seeds)] = Field(
+    seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**64)]], BeforeValidator(_seeds)] = Field(
         default=[0, 1, 2], min_length=1
     )
     regime: str = "uncertain"
@@ -133,14 +139,9 @@ def load_study(path: Path) -> Study:
         InputError: one line that names the file and the field.
     """
     try:
-        content = read_yaml(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read ({error})") from None
-    except (yaml.YAMLError, RecursionError, ValueError) as error:  # also for impossible dates and endless numbers
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not valid YAML: {reason}") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {type(content).__name__}")
     study = make_study(content, str(path))

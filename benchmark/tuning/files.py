@@ -8,7 +8,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
-from benchmark.files import replace_file, replace_text
+from benchmark.files import csv_cell, replace_file, replace_text
 from benchmark.study.settings_file import TunedConfig, TuningNote, tuned_text
 from benchmark.tuning.plan import TuningPlan
 from benchmark.tuning.space import differing, space_sha256
@@ -37,7 +37,7 @@ def write_results(plan: TuningPlan, folder: Path, trials: Sequence[Trial]) -> No
         with path.open("w", encoding="utf-8", newline="") as file:
             writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows({name: csv_cell(value) for name, value in row.items()} for row in rows)
 
     replace_file(folder / "trials.csv", table)
     best = next(iter(ranked(trials)), None)

@@ -12,6 +12,7 @@ from benchmark.data.features import Cleaning, clean, unusable
 from benchmark.data.importers.blocks import Source, StreamedArray, blocks
 from benchmark.data.importers.scratch import RowScratch
 from benchmark.data.samples import BoolArray, IntArray, ModalityStream
+from benchmark.words import visible
 from protocols import InputError
 
 
@@ -71,8 +72,8 @@ def strings(where: str, value: Any, n: int) -> npt.NDArray[np.object_]:
 
 
 def clean_id(text: str) -> str:
-    """Return an id without the surrounding blanks that tables of fixed width add."""
-    return text.strip()
+    """Return an id without the blanks around it that tables of fixed width add, its hidden characters written out."""
+    return visible(text.strip())
 
 
 def identifiers(where: str | Callable[[int], str], value: Any, n: int) -> npt.NDArray[np.object_]:

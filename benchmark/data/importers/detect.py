@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import re
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,8 @@ from benchmark.data.importers.text_csv import read_csv
 from benchmark.data.importers.token_check import check_text
 from benchmark.data.importers.videos import NO_VIDEOS, RECOGNISED, UNKNOWN
 from benchmark.data.samples import Samples
+from benchmark.files import regular_file
+from benchmark.words import one_line
 from protocols import InputError
 
 _KINDS = (
@@ -25,8 +27,6 @@ _KINDS = (
 )
 #: First bytes of a file of `torch.save` before it became a zip archive.
 _OLD_TORCH = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
-#: Largest number of characters of a message, as names in a source may have any length.
-_LONGEST = 1500
 #: Options of each layout.
 _OPTIONS = {
     "pickle": ("vocabulary", "map_labels"),
@@ -76,9 +76,9 @@ def import_file(
         if labelled:
             samples = _with_videos(samples)
     except InputError as error:  # names and ids come from the source and may contain any character
-        raise InputError(_one_line(str(error))) from error
+        raise InputError(one_line(str(error))) from error
     except OSError as error:
-        raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
+        raise InputError(one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
     source = samples.provenance
     return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
@@ -118,7 +118,7 @@ def layout_of(path: Path) -> str:
             return "pickle"
         raise InputError(f"{path}: is a folder without .csd files and without train.pkl; expected {_KINDS}")
     try:
-        with path.open("rb") as file:
+        with regular_file(path).open("rb") as file:
             head = file.read(512)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file") from None
@@ -154,9 +154,8 @@ def _sequences(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csd" and file.is_file())
 
 
-def _one_line(message: str) -> str:
-    plain = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", message)
-    return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 200]} ... {plain[-195:]}"
+def _distinct(paths: Iterable[Path]) -> list[Path]:
+    return list({path.resolve(): path for path in paths}.values())
 
 
 def file_sha256(path: Path) -> str:

@@ -35,6 +35,8 @@ FEW_VIDEOS = 10
 SEED_DRAWS = 200
 #: Maximum number of draws x cells that are held at once for each named sum: 8 MB.
 _BLOCK = 1_000_000
+#: Maximum number of draws x cells whose metrics are computed at once: they stay in the cache of a processor.
+_CACHED = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,11 +222,17 @@ def resample(
             present = block >= 0
             sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, names, owner)
             whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, names)
-            resampled = values_from_sums({k: weights @ v.T for k, v in sums.items()}, names)
+            drawn_sums = {k: weights @ v.T for k, v in sums.items()}
+            groups = _seeds_of_scenarios(present)
             for m, name in enumerate(names):
                 values[:, j : j + step, m][present] = whole[name]
-                drawn[:, j : j + step, m] = _mean_over_seeds(resampled[name], present)
-                by_seed[:, :, j : j + step, m][:, present] = resampled[name][: len(by_seed)]
+            rows_at_once = max(1, _CACHED // int(np.count_nonzero(present)))
+            for b in range(0, draws, rows_at_once):
+                resampled = values_from_sums({k: v[b : b + rows_at_once] for k, v in drawn_sums.items()}, names)
+                for m, name in enumerate(names):
+                    drawn[b : b + rows_at_once, j : j + step, m] = _mean_over_seeds(resampled[name], groups, present)
+                    first = resampled[name][: max(0, len(by_seed) - b)]
+                    by_seed[b : b + len(first), :, j : j + step, m][:, present] = first
         results[str(model)] = Estimates(
             str(model), seeds, scenarios, names, values, drawn, by_seed, len(starts), effective, grid >= 0, paired_seeds
         )
@@ -244,21 +252,36 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, key])
 
 
-def _mean_over_seeds(resampled: FloatArray, present: npt.NDArray[np.bool_]) -> FloatArray:
+#: Scenarios that the same seeds have, with the cells of each of these seeds.
+_Groups: TypeAlias = list[tuple[npt.NDArray[np.int64], list[slice | npt.NDArray[np.int64]]]]
+
+
+def _seeds_of_scenarios(present: npt.NDArray[np.bool_]) -> _Groups:
+    """Group scenarios by the seeds that they have; cells are numbered in the order of `present`, `(S, J)`."""
+    cells = np.full(present.shape, -1, dtype=np.int64)
+    cells[present] = np.arange(np.count_nonzero(present))
+    patterns, which = np.unique(present, axis=1, return_inverse=True)
+    groups: _Groups = []
+    for k, pattern in enumerate(patterns.T):
+        columns = np.flatnonzero(which == k)
+        rows = cells[np.ix_(pattern, columns)]
+        neighbours = (np.diff(rows, axis=1) == 1).all()
+        groups.append((columns, [slice(row[0], row[-1] + 1) if neighbours else row for row in rows]))
+    return groups
+
+
+def _mean_over_seeds(resampled: FloatArray, groups: _Groups, present: npt.NDArray[np.bool_]) -> FloatArray:
     """Average over the seeds that a scenario has, on drawn videos; `(B, J)`.
 
     Args:
         resampled: `(B, cells)` on drawn videos, with a cell for each true entry of `present`, in its order.
+        groups: Value of `_seeds_of_scenarios`.
         present: `(S, J)`.
     """
     result = np.full((len(resampled), present.shape[1]), np.nan)
-    cells = np.full(present.shape, -1, dtype=np.int64)
-    cells[present] = np.arange(np.count_nonzero(present))
-    patterns, which = np.unique(present, axis=1, return_inverse=True)
-    for k, pattern in enumerate(patterns.T):
-        columns = np.flatnonzero(which == k)
-        rows = cells[np.ix_(pattern, columns)]
-        result[:, columns] = sum(resampled[:, row] for row in rows) / int(pattern.sum())
+    for columns, rows in groups:
+        if rows:
+            result[:, columns] = sum(resampled[:, row] for row in rows) / len(rows)
     return result
 
 

@@ -16,7 +16,7 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import constant_cells
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.curves import default_metrics
-from benchmark.files import replace_text
+from benchmark.files import csv_frame, replace_text
 from benchmark.papers.reported import Aggregate, load, load_sources, metric_title, plain_scenario
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
 from benchmark.papers.reproduce.catalogue import Item
@@ -99,7 +99,7 @@ def present(
             figures += draw(setup.item, panel, place, formats)
     files = [
         replace_text(place / "reproduced.md", "\n".join(t.markdown() for t in tables)),
-        replace_text(place / "reproduced.csv", pd.concat(frames, ignore_index=True).to_csv(index=False)),
+        replace_text(place / "reproduced.csv", csv_frame(pd.concat(frames, ignore_index=True))),
     ]
     notes = (*setup.absent, *_missing(setup, root))
     begun = (root / "studies" / plan.study.name / "study.yaml").is_file()

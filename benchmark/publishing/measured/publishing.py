@@ -18,7 +18,7 @@ import yaml
 
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
-from benchmark.files import replace_folder, sha256_of
+from benchmark.files import csv_frame, replace_folder, replace_text, sha256_of
 from benchmark.publishing.measured.tables import render
 from benchmark.results.measured import (
     DATA_FILES,
@@ -188,10 +188,10 @@ def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[Pane
     _write_frame(folder / "samples.parquet", samples, ("dataset", "sample_id", "video_id", "label", *pooled))
     columns = ("dataset", "model", "seed", "scenario", "sample_id", "prediction")
     _write_frame(folder / "predictions.parquet", rows, columns)
-    panels[0].points.to_csv(folder / "points.csv", index=False, lineterminator="\n")
+    replace_text(folder / "points.csv", csv_frame(panels[0].points))
     table = pd.concat(costs, ignore_index=True)
     table.insert(0, "dataset", table.pop("dataset"))
-    table.to_csv(folder / "costs.csv", index=False, lineterminator="\n")
+    replace_text(folder / "costs.csv", csv_frame(table))
 
 
 def _write_frame(path: Path, frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> None:

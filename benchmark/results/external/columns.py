@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from benchmark.data.importers.assemble import clean_id
+from benchmark.files import csv_value
 from protocols import InputError, read_number, unknown_name
 
 #: Required columns, and optional ones; others are ignored.
@@ -73,7 +74,7 @@ def _texts(column: pd.Series) -> pd.Series:
 
 
 def _text(value: object) -> str:
-    return clean_id(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+    return clean_id(csv_value(value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)))
 
 
 def numbers(column: pd.Series) -> npt.NDArray[np.float64]:

@@ -20,6 +20,7 @@ from benchmark.data.importers.assemble import clean_id
 from benchmark.results.external.columns import numbers
 from benchmark.results.external.samples import EvaluationSet
 from benchmark.runs.spec import ORACLE
+from benchmark.words import LONGEST_NAME
 from protocols import InputError, Protocol, get_protocol, parse
 from protocols import protocols as registered
 
@@ -62,10 +63,10 @@ class Faults:
 def check_models(column: pd.Series, faults: Faults) -> BoolArray:
     """Check that names fit a table and are not reserved."""
     texts = column.to_numpy(dtype=object)
-    known = {t: t.isprintable() and 0 < len(t) <= 80 for t in set(texts.tolist())}
+    known = {t: t.isprintable() and 0 < len(t) <= LONGEST_NAME for t in set(texts.tolist())}
     fine = faults.add(
         np.array([not known[t] for t in texts], dtype=np.bool_),
-        lambda i: f"model {texts[i][:80]!r} is not a name; write 1 to 80 printable letters",
+        lambda i: f"model {texts[i][:80]!r} is not a name; write 1 to {LONGEST_NAME} printable letters",
     )
     taken = np.isin(texts.astype(np.str_), RESERVED)
     return fine & faults.add(taken, lambda i: f"model '{texts[i]}' is a row of the suite's own; give another name")

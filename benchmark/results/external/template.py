@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmark.files import replace_file
+from benchmark.files import csv_frame, replace_text
 from benchmark.results.external.columns import COLUMNS
 from benchmark.results.external.reading import External
 from benchmark.results.external.samples import EvaluationSet
@@ -41,10 +41,9 @@ def write_template(path: Path, rows: pd.DataFrame | External) -> int:
         raise InputError(f"{path}: a template is written as CSV; give a name that ends in .csv")
     if path.exists():
         raise InputError(f"{path}: already exists; choose another file so that no predictions are overwritten")
-    table = rows
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(path, lambda beside: table.to_csv(beside, index=False, lineterminator="\n"))
+        replace_text(path, csv_frame(rows))
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
-    return len(table)
+    return len(rows)

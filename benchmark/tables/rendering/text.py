@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from benchmark.files import csv_cell
+
 if TYPE_CHECKING:
     from benchmark.tables.table import Cell, Column, Table, Value
 
@@ -73,7 +75,7 @@ def _known(value: Value) -> Value:
 def _csv_value(value: Value) -> str:
     if value is None:
         return ""
-    return repr(value) if isinstance(value, float) else str(value)
+    return repr(value) if isinstance(value, float) else str(csv_cell(value))
 
 
 def _plain(cell: Cell, column: Column) -> str:

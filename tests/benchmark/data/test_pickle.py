@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from benchmark.data.importers import pickles
+from benchmark.data.importers import pickled_names
 from benchmark.data.importers.blocks import blocks
 from benchmark.data.importers.pickles import read_pickle
 from protocols import InputError
@@ -156,7 +156,7 @@ def test_a_file_cannot_change_this_process(tmp_path: Path) -> None:
     build = b"\x80\x04c_codecs\nencode\nN}\x8c\x08__name__\x8c\x05taken\x73\x86b."
     with pytest.raises(InputError, match="sets the state of a function; refused"):
         load(tmp_path, build)
-    assert pickles._encode.__name__ == "_encode"
+    assert pickled_names._encode.__name__ == "_encode"
 
 
 @pytest.mark.parametrize(

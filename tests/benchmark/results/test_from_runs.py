@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from benchmark.results.from_runs import ValidSelection
 from benchmark.runs.cells import write_predictions
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore
+from protocols import InputError
 from tests.benchmark.runs.test_store import make_spec
 
 
@@ -38,3 +40,14 @@ def test_predictions_are_put_in_the_order_of_the_samples(tmp_path: Path) -> None
     assert table.columns.tolist() == ids
     assert table.loc["s"].tolist() == [0.0, 1.0, 2.0, 3.0]
     assert table.loc["t"].tolist() == [10.0, 11.0, 12.0, 13.0]
+
+
+@pytest.mark.parametrize("fault", ["missing", "twice"])
+def test_a_missing_or_repeated_prediction_is_refused(tmp_path: Path, fault: str) -> None:
+    spec, store = make_spec(), RunStore(tmp_path)
+    store.folder(spec).mkdir(parents=True)
+    table = pd.DataFrame({"scenario": ["x"] * 4, "sample_id": list("abcd"), "prediction": np.arange(4.0)})
+    table = table.iloc[:3] if fault == "missing" else pd.concat([table, table.iloc[:1]])
+    write_predictions(table, store.folder(spec) / "predictions.parquet")
+    with pytest.raises(InputError, match=r"predictions\.parquet: a prediction is missing or occurs twice"):
+        store.wide_predictions(spec, list("abcd"))

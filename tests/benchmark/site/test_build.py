@@ -126,3 +126,15 @@ def test_the_command_line(root: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert code == 2
     assert "nowhere" in err
     assert not (tmp_path / "other.html").exists()
+
+
+def test_the_page_of_an_unfinished_study_says_what_is_missing(root: Path, tmp_path: Path) -> None:
+    # constant is evaluated under the new protocol, the other model only trained so far
+    fields = {"name": "unfinished", "protocols": ["drop(rate=0.5)"], "optimism": False}
+    assert not run(study(**fields, models=["constant"]), root, InlineExecutor()).failed
+    page = build(open_results(study(**fields), root), tmp_path / "page.html", draws=20)
+    data = data_of(page)
+    assert [m["name"] for m in data["models"]] == ["constant"]
+    missing = data["tables"][0]["missing"]
+    assert [(gap["model"], gap["reason"]) for gap in missing] == [("late-fusion-dropout", "not evaluated")] * 2
+    assert all("sentibench run" in gap["command"] for gap in missing)

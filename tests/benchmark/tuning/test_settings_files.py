@@ -24,7 +24,7 @@ from tests.benchmark.tuning.toy import Counting, tuning
         ("model: lnln", "has the settings of model 'lnln', expected 'text-only'"),
         ("model: text-only\nconfig: {widht: 3}", "did you mean width"),
         ("model: text-only\ntuning: {budget: 3}", "tuning.datasets"),
-        ("a: &a [*a]", "expected the fields"),
+        ("a: &a [*a]", "its aliases repeat their parts far too often"),
     ],
 )
 @pytest.mark.usefixtures("toy")
