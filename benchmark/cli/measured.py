@@ -13,17 +13,25 @@ if TYPE_CHECKING:
 
 
 def check_measured(folder: Path, *, as_json: bool = False) -> int:
-    """Recompute every number of a folder and print the differences; returns 1 if there are any, else 0."""
-    from benchmark.publishing.measured import check
-    from benchmark.results.measured import read_manifest
+    """Recompute every number of a published folder, or check the files of a folder of runs; print the differences.
 
-    found = check(folder)
+    Returns 1 if there are any, else 0.
+    """
+    from benchmark.publishing.measured import check
+    from benchmark.results.measured import is_measured, read_manifest
+    from benchmark.runs.store import RunStore
+
+    store = RunStore(folder)
+    runs = [] if is_measured(folder) else store.records()
+    found = store.faults() if runs else check(folder)
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "differences": found}, indent=2))
     elif found:
         for line in found:
             click.echo(line)
         click.echo(f"{folder}: {len(found)} difference{'s' if len(found) > 1 else ''}", err=True)
+    elif runs:
+        click.echo(f"{folder}: the files of {len(runs)} runs are as they were filed")
     else:
         files = read_manifest(folder).files
         tables = sum(name.endswith(".md") for name in files)

@@ -60,7 +60,11 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     help="Write tables and predictions into a FOLDER that can be committed and checked.",
 )
 @click.option(
-    "--check", "checked", type=_FOLDER, help="Recompute every number of a published FOLDER from its predictions."
+    "--check",
+    "checked",
+    type=_FOLDER,
+    help="Recompute every number of a published FOLDER from its "
+    "predictions; or check that the files of a FOLDER of runs are as they were filed.",
 )
 @click.option("--refresh", "refreshed", type=_FOLDER, help="Rebuild the tables of a published FOLDER.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")

@@ -154,9 +154,8 @@ def run(
         without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
         click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))
     elif shard is not None:
-        console.print(
-            f"shard {shard}: {len(outcome.records) - len(outcome.failed)} runs done, in {out}", highlight=False
-        )
+        done = len(outcome.records) - len(outcome.failed)
+        console.print(f"shard {shard}: {done} of {len(outcome.records)} runs done, in {out}", soft_wrap=True)
     elif len(outcome.failed) < len(outcome.records):
         show_results(open_results(plan, out), console)
     for record in outcome.failed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 
@@ -10,6 +11,7 @@ from benchmark.data.catalog import data_home, list_stores
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.runs.executors.local import usable_cores
 from benchmark.runs.provenance import provenance
+from benchmark.runs.store import RunStore
 from protocols import InputError
 
 
@@ -22,8 +24,8 @@ class Finding:
     text: str
 
 
-def examine() -> list[Finding]:
-    """Examine the machine; never fails."""
+def examine(runs: Path | None = None) -> list[Finding]:
+    """Examine the machine, and a folder of runs if it exists; never fails."""
     known = provenance(torch.device("cpu"))
     libraries = ", ".join(f"{k} {v}" for k, v in known["libraries"].items())
     code = f"commit {str(known['git_commit'])[:12]}" if known["git_commit"] else "installed package"
@@ -51,4 +53,10 @@ def examine() -> list[Finding]:
         findings.append(Finding("text encoder", True, f"minilm, {encoder_revision('minilm')[:19]}..."))
     except InputError as error:
         findings.append(Finding("text encoder", False, str(error)))
+    if runs is not None and runs.is_dir():
+        try:
+            faults = RunStore(runs).faults()
+        except InputError as error:  # of a newer version
+            faults = [str(error)]
+        findings.append(Finding("runs", not faults, f"{runs}: {'; '.join(faults) or 'every file is as it was filed'}"))
     return findings

@@ -35,6 +35,8 @@ from benchmark.runs.record import (
     EpochEvaluations,
     Evaluation,
     RunRecord,
+    check_file,
+    sealed,
     write_record,
 )
 from benchmark.runs.resuming import STATE, training_folder, training_identity
@@ -230,6 +232,7 @@ class RunWorker:
             with forked_rng(self.spec.seed, self.device):
                 model = self.training.model()
             file = store.folder(self.spec) / WEIGHTS
+            check_file(file.parent, file.name)
             try:
                 load_weights(model, self.text, file, self.device)
             except (OSError, SafetensorError) as error:
@@ -336,5 +339,5 @@ class RunWorker:
             history.to_csv(folder / HISTORY, index=False)
             self.data.test_samples().to_parquet(folder / SAMPLES, index=False, compression="zstd")
             write_predictions(predictions, folder / PREDICTIONS)
-            write_record(record, folder / RECORD)
+            write_record(sealed(record, folder), folder / RECORD)
         return store.done(self.spec) or record

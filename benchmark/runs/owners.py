@@ -73,7 +73,7 @@ def _taken(mine: Path, lock: Path) -> bool:
 
 def _break_abandoned(lock: Path) -> None:
     """Remove a lock whose owner is gone. It is renamed first, so that one process does it."""
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # it is released or taken meanwhile
         (owner,) = lock.iterdir()
         if abandoned(owner, disk_time(lock.parent)):
             aside = lock.with_name(owned_name("lock"))

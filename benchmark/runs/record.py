@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from benchmark.files import sha256_of
 from benchmark.runs.spec import ORACLE, RunSpec
 from protocols import InputError
 
@@ -17,6 +18,9 @@ SCHEMA_VERSION = 1
 #: Names of the files of a run; that of every epoch's predictions is there only with `optimism`.
 RECORD, HISTORY, WEIGHTS = "run.json", "history.csv", "model.safetensors"
 SAMPLES, PREDICTIONS, EPOCHS = "samples.parquet", "predictions.parquet", "epochs.parquet"
+
+_TRIES = 3
+_AGAIN = "remove its folder and run the study again"
 
 
 class Evaluation(BaseModel):
@@ -52,6 +56,8 @@ class RunRecord(BaseModel):
         inference_ms_median, inference_ms_p95: Median and 95th percentile of the same; None in runs of older versions.
         flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
         tested_epochs: Content of `epochs.parquet`; None without that file.
+        files: sha256 of the other files of the run by name, two of a file that is being replaced; empty in runs of
+            older versions.
         notes: Remarks of filing, such as cells of another machine that differ and were left out.
     """
 
@@ -76,6 +82,7 @@ class RunRecord(BaseModel):
     evaluations: tuple[Evaluation, ...] = ()
     tested_epochs: EpochEvaluations | None = None
     provenance: dict[str, Any] = {}
+    files: dict[str, tuple[str, ...]] = {}
     notes: tuple[str, ...] = ()
 
     def evaluated(self) -> dict[str, Evaluation]:
@@ -116,6 +123,41 @@ def read_record(path: Path) -> RunRecord | None:
     return record
 
 
+def check_file(folder: Path, name: str) -> None:
+    """Compare a file of a run with the checksum in `run.json`; runs of older versions have none.
+
+    Raises:
+        InputError: if it cannot be read, or is not the file that `run.json` describes.
+    """
+    path = folder / name
+    for _ in range(_TRIES):  # another process may add cells: it replaces the file, then the record
+        try:
+            digest = sha256_of(path)
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error}); {_AGAIN}") from error
+        record = read_record(folder / RECORD)
+        if record is None or digest in record.files.get(name, (digest,)):
+            return
+    raise InputError(f"{path}: was changed or is damaged (its sha256 is not that in {RECORD}); {_AGAIN}")
+
+
+def faults(folder: Path) -> list[str]:
+    """Compare a run with its record; return a line for each file that is missing, changed or damaged."""
+    path = folder / RECORD
+    record = read_record(path)
+    if record is None:
+        return [f"{path}: is damaged; {_AGAIN}"]
+    found = []
+    if record.spec.id != record.id:
+        found.append(f"{path}: its spec was changed (its id is not {record.id}, but {record.spec.id}); {_AGAIN}")
+    for name in dict.fromkeys((*record.files, *((PREDICTIONS, SAMPLES, HISTORY) if record.status == "done" else ()))):
+        try:
+            check_file(folder, name)
+        except InputError as error:
+            found.append(str(error))
+    return found
+
+
 def _schema_of(content: bytes) -> int:
     """Return the schema version that a record names; 0 if it names none."""
     try:
@@ -123,6 +165,12 @@ def _schema_of(content: bytes) -> int:
     except (ValueError, AttributeError):
         return 0
     return version if isinstance(version, int) else 0
+
+
+def sealed(record: RunRecord, folder: Path) -> RunRecord:
+    """Add checksums of the files in a run's folder to its record."""
+    names = sorted(path.name for path in folder.iterdir() if path.name != RECORD)
+    return record.model_copy(update={"files": {name: (sha256_of(folder / name),) for name in names}})
 
 
 def write_record(record: RunRecord, path: Path) -> None:

@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -40,6 +40,8 @@ from benchmark.runs.record import (
     SCHEMA_VERSION,
     WEIGHTS,
     RunRecord,
+    check_file,
+    faults,
     read_record,
     write_record,
 )
@@ -114,6 +116,8 @@ class RunStore:
         if record is None:
             raise InputError(f"{folder}: is not a complete run with id {spec.id}; run it again")
         target, beside = self.folder(spec), folder
+        for fault in faults(folder) if folder.parent != target.parent else ():
+            raise InputError(fault)
         if folder.parent != target.parent and self.done(spec) is None:
             beside = self._moved(folder, spec, copy)
         with self.locked():
@@ -144,19 +148,35 @@ class RunStore:
         folder = self.folder(kept.spec)
         before = self._cells(folder, kept)
         after = unite(before, cells)
+        files = dict(kept.files)
+
+        def replace(name: str, write: Callable[[Path], None]) -> None:
+            def with_record(path: Path) -> None:
+                write(path)
+                if kept.files:  # until the record is replaced, both files are right
+                    both = {**files, name: (*kept.files.get(name, ()), sha256_of(path))}
+                    files[name] = both[name][-1:]
+                    self._replace_record(kept.model_copy(update={"files": {**both}}))
+
+            replace_file(folder / name, with_record)
+
         if after.predictions is not before.predictions:
-            replace_file(folder / PREDICTIONS, lambda path: write_predictions(after.predictions, path))
+            replace(PREDICTIONS, lambda path: write_predictions(after.predictions, path))
         if after.epochs != before.epochs:
-            replace_file(folder / EPOCHS, lambda path: write_epochs(before, after, path))
-        if after.record != kept:
-            replace_file(folder / RECORD, lambda path: write_record(after.record, path))
-        return after.record
+            replace(EPOCHS, lambda path: write_epochs(before, after, path))
+        record = after.record.model_copy(update={"files": files})
+        if record != kept:
+            self._replace_record(record)
+        return record
+
+    def _replace_record(self, record: RunRecord) -> None:
+        replace_file(self.folder(record.spec) / RECORD, lambda path: write_record(record, path))
 
     def _cells(self, folder: Path, record: RunRecord) -> RunCells:
         weights, epochs = folder / WEIGHTS, folder / EPOCHS if record.tested_epochs else None
         return RunCells(
             record,
-            self._table(folder / PREDICTIONS),
+            self._table(folder, PREDICTIONS),
             epochs,
             sha256_of(weights) if weights.is_file() else None,
         )
@@ -208,11 +228,11 @@ class RunStore:
 
     def epochs(self, spec: RunSpec, scenarios: Sequence[str]) -> pd.DataFrame:
         """Read predictions of every epoch under some scenarios: `epoch`, `scenario`, `sample_id`, `prediction`."""
-        return self._table(self.folder(spec) / EPOCHS, [("scenario", "in", list(scenarios))])
+        return self._table(self.folder(spec), EPOCHS, [("scenario", "in", list(scenarios))])
 
     def predictions(self, spec: RunSpec) -> pd.DataFrame:
         """Read predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
-        return self._table(self.folder(spec) / PREDICTIONS)
+        return self._table(self.folder(spec), PREDICTIONS)
 
     def wide_predictions(self, spec: RunSpec, sample_ids: Iterable[str]) -> pd.DataFrame:
         """Read predictions with a row per scenario and a column per sample, float64.
@@ -221,6 +241,7 @@ class RunStore:
             InputError: for a file that cannot be read, or in which a prediction is missing or occurs twice.
         """
         path = self.folder(spec) / PREDICTIONS
+        check_file(path.parent, PREDICTIONS)
         try:
             table = pq.ParquetFile(path).read(["scenario", "sample_id", "prediction"], use_threads=False)
             rows, scenarios = _coded(table.column("scenario"))
@@ -249,14 +270,21 @@ class RunStore:
 
     def samples(self, spec: RunSpec) -> pd.DataFrame:
         """Read the test samples of a run: `sample_id`, `video_id`, `label`, in the order of the predictions."""
-        return self._table(self.folder(spec) / SAMPLES)
+        return self._table(self.folder(spec), SAMPLES)
 
     @staticmethod
-    def _table(path: Path, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
+    def _table(folder: Path, name: str, filters: list[tuple[str, str, list[str]]] | None = None) -> pd.DataFrame:
+        check_file(folder, name)
         try:
-            return pd.read_parquet(path, filters=filters)
+            return pd.read_parquet(folder / name, filters=filters)
         except (OSError, ValueError) as error:
-            raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
+            raise InputError(
+                f"{folder / name}: cannot be read ({error}); remove its folder and run the study again"
+            ) from error
+
+    def faults(self) -> list[str]:
+        """Compare every run with its record; return a line for each file that is missing, changed or damaged."""
+        return [line for path in sorted(self.root.glob(f"*/*/*/{RECORD}")) for line in faults(path.parent)]
 
     def sweep(self) -> None:
         """Remove the remains of killed runs, of this machine or another."""
@@ -279,6 +307,8 @@ class RunStore:
     def _read(folder: Path, spec: RunSpec) -> RunRecord | None:
         record = read_record(folder / RECORD)
         if record is None or record.id != spec.id or record.schema_version != SCHEMA_VERSION:
+            return None
+        if record.spec.id != record.id:  # the spec was edited
             return None
         if record.status == "done" and not all((folder / name).is_file() for name in (PREDICTIONS, SAMPLES, HISTORY)):
             return None

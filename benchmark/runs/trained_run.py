@@ -28,7 +28,7 @@ from benchmark.data.samples import PARTS, IntArray, Samples
 from benchmark.data.scaling import Scaler
 from benchmark.data.sources import load_samples
 from benchmark.runs.data import frozen_text, model_sizes, text_side
-from benchmark.runs.record import SCHEMA_VERSION, RunRecord
+from benchmark.runs.record import SCHEMA_VERSION, WEIGHTS, RunRecord, check_file
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.training.inference import predict
 from benchmark.training.loop import forked_rng
@@ -170,6 +170,8 @@ def read_record(folder: Path) -> RunRecord:
         raise InputError(f"{path}: {field}: {first['msg']}; the file is damaged, or of another version") from None
     if record.schema_version != SCHEMA_VERSION:
         raise InputError(f"{path}: schema version {record.schema_version}, expected {SCHEMA_VERSION}; run it again")
+    if record.spec.id != record.id:
+        raise InputError(f"{path}: its spec was changed (id {record.id} is not that of the spec); run it again")
     if record.status == "failed":
         raise InputError(f"{folder}: the run failed ({record.error}); run it again before it can predict")
     if record.spec.model == ORACLE:
@@ -229,7 +231,9 @@ def _text(folder: Path, spec: RunSpec, device: torch.device) -> TextSide | None:
 
 
 def _load(folder: Path, model: SentimentModel, text: TextSide | None, device: torch.device) -> None:
-    path = folder / "model.safetensors"
+    path = folder / WEIGHTS
+    if path.is_file():
+        check_file(folder, WEIGHTS)
     try:
         load_weights(model, text, path, device)
     except FileNotFoundError:

@@ -48,7 +48,7 @@ _PROVENANCE = (
 
 #: Fields of a record that are not published; notes name machines.
 _UNPUBLISHED = frozenset(
-    ("evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version", "notes")
+    ("evaluations", "tested_epochs", "provenance", "error", "traceback", "status", "schema_version", "files", "notes")
 )
 
 

@@ -35,10 +35,8 @@ def test_a_run_that_cannot_be_used_says_why(
     def rewritten(name: str, **changes: Any) -> Path:
         folder = copied(studies, good, tmp_path / name)
         record = RunRecord.model_validate_json((folder / "run.json").read_bytes())
-        spec = changes.pop("spec", {})
-        write_record(
-            record.model_copy(update={**changes, "spec": record.spec.model_copy(update=spec)}), folder / "run.json"
-        )
+        spec = record.spec.model_copy(update=changes.pop("spec", {}))
+        write_record(record.model_copy(update={"id": spec.id, "spec": spec, **changes}), folder / "run.json")
         return folder
 
     refused("is not a run", tmp_path)
@@ -55,10 +53,13 @@ def test_a_run_that_cannot_be_used_says_why(
     lacking = copied(studies, good, tmp_path / "lacking")
     (lacking / "model.safetensors").unlink()
     refused("has no weights", lacking)
-    damaged = copied(studies, good, tmp_path / "damaged")
-    (damaged / "model.safetensors").write_bytes((good / "model.safetensors").read_bytes()[:-40])
-    refused("cannot be read", damaged)
-    other = copied(studies, good, tmp_path / "other")
+    for says, damaged in (
+        ("was changed or is damaged", copied(studies, good, tmp_path / "damaged")),
+        ("cannot be read", rewritten("older", files={})),  # runs of older versions have no checksums
+    ):
+        (damaged / "model.safetensors").write_bytes((good / "model.safetensors").read_bytes()[:-40])
+        refused(says, damaged)
+    other = rewritten("other", files={})
     shutil.copy(studies.folder("toy", "senti-ifusion") / "model.safetensors", other)
     refused("does not fit model 'late-fusion-dropout'", other)
     (other / "run.json").write_text("{}")
