@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, Whole, chosen_executor, executor_options, read_seeds, read_shard, split_list
+from benchmark.cli.options import OUT, MakePool, Whole, executor_options, read_seeds, read_shard, split_list
 
 
 @click.command()
@@ -72,10 +72,8 @@ def run(
     plugins: tuple[str, ...],
     optimism: bool,
     out: Path,
-    workers: int | None,
     device: str,
-    timeout: float | None,
-    executor: str,
+    make_pool: MakePool,
     shard: str | None,
     dry_run: bool,
     as_json: bool,
@@ -114,7 +112,7 @@ def run(
         fields["encoder"] = {key: value for key, value in given if value}
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
-    pool = chosen_executor(executor, workers, device, timeout)
+    pool = make_pool()
     resolved = read_study(study, fields)
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():

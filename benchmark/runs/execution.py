@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -58,6 +59,7 @@ class Job:
         device: `cpu`, `cuda` or `cuda:1`.
         plugins: Python files to import first.
         optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
+        attempt: Number of the attempt, where an executor tries again.
     """
 
     spec: RunSpec
@@ -66,6 +68,8 @@ class Job:
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
     optimism: bool = False
+    attempt: int = 1
+    filed: ClassVar[bool] = True
 
     def execute(self, report: Report) -> RunRecord:
         """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
@@ -97,6 +101,7 @@ class Job:
             id=self.spec.id,
             spec=self.spec,
             status="failed",
+            attempts=self.attempt,
             error=loss.reason,
             traceback=loss.traceback,
             provenance=provenance(torch.device("cpu")),
@@ -294,6 +299,7 @@ class RunWorker:
             id=self.spec.id,
             spec=self.spec,
             status="done",
+            attempts=self.job.attempt,
             parameters=sum(p.numel() for p in model.parameters()) if model else 0,
             epochs=len(outcome.history),
             best_epoch=outcome.best_epoch,

@@ -10,6 +10,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -47,6 +48,7 @@ class Training:
     limits: tuple[float, ...] = ()
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
+    filed: ClassVar[bool] = False
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
         """Make a record of this training."""

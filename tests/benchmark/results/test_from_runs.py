@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.results.from_runs import ValidSelection
+from benchmark.results.from_runs import ValidSelection, _capability_notes
 from benchmark.runs.cells import write_predictions
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore
@@ -38,3 +38,14 @@ def test_predictions_are_put_in_the_order_of_the_samples(tmp_path: Path) -> None
     assert table.columns.tolist() == ids
     assert table.loc["s"].tolist() == [0.0, 1.0, 2.0, 3.0]
     assert table.loc["t"].tolist() == [10.0, 11.0, 12.0, 13.0]
+
+
+def test_runs_of_different_processor_capabilities_are_noted() -> None:
+    def record(**provenance: str) -> RunRecord:
+        return RunRecord(id=make_spec().id, spec=make_spec(), status="done", provenance=provenance)
+
+    old, one, two = record(), record(cpu_capability="AVX512"), record(cpu_capability="AVX2")
+    assert _capability_notes([old, one, one]) == []
+    assert _capability_notes([two, old, one]) == [
+        "Runs of different processor capabilities (AVX2, AVX512): equal to about 3e-6."
+    ]
