@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial, wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
     from benchmark.runs.executors import Executor
 
 F = TypeVar("F", bound=Callable[..., Any])
+#: Function that makes the executor of the options.
+MakePool = Callable[[], "Executor[Any, Any]"]
 
 
 class Commands(click.Group):
@@ -72,29 +75,56 @@ def _seconds(_: click.Context, __: click.Parameter, value: str | None) -> float 
 
 
 def executor_options(command: F) -> F:
-    """Add `--workers`, `--device`, `--timeout` and `--executor`, which `chosen_executor` reads."""
+    """Add the options of executors. The command is given `device`, and `make_pool`, which makes the chosen executor."""
+
+    @wraps(command)
+    def bundled(
+        *arguments: Any, executor: str, workers: int | None, device: str, timeout: float | None, address: str | None,
+        cpus_per_run: float | None, gpus_per_run: float | None, retries: int | None, **others: Any,
+    ) -> Any:  # fmt: skip
+        given = {"address": address, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run, "retries": retries}
+        given = {name: value for name, value in given.items() if value is not None}
+        make_pool = partial(chosen_executor, executor, workers, device, timeout, **given)
+        return command(*arguments, device=device, make_pool=make_pool, **others)
+
     for option in (
+        click.option("--retries", type=Whole(min=0),
+                     help="Ray: further attempts for a run whose process or node is lost; none after an exception. "
+                     "Default: 2."),
+        click.option("--gpus-per-run", type=NumberRange(min=0),
+                     help="Ray: GPUs of a run, such as 0.25. Default: 1 with --device cuda."),
+        click.option("--cpus-per-run", type=NumberRange(min=0),
+                     help="Ray: CPUs that a run reserves; it computes with one thread. Default: 1."),
+        click.option("--address",
+                     help="Ray: HOST:PORT of a cluster, or auto for that of this machine. Default: $RAY_ADDRESS, or a "
+                     "new cluster of this machine alone."),
         click.option("--executor", default="local", show_default=True,
-                     help="Executor of the runs: local (worker processes), inline (this process, for debuggers), or "
-                     "the name of an installed one."),
+                     help="Executor of the runs: local (worker processes), ray (machines of a cluster), inline (this "
+                     "process, for debuggers), or the name of an installed one."),
         click.option("--timeout", callback=_seconds, metavar="DURATION",
                      help="Time limit of a run, such as 90 (seconds), 30m or 2h; a run that takes longer is ended and "
                      "filed as failed. Default: no limit."),
         click.option("--device", default="cpu", show_default=True, help="Device: cpu, cuda or cuda:1."),
         click.option("--workers", type=click.IntRange(min=1),
-                     help="Number of worker processes. Default: one per core, or one with an accelerator."),
+                     help="Number of runs at a time. Default: one per core, or one with an accelerator; with Ray, as "
+                     "many as the cluster has room for."),
     ):  # fmt: skip
-        command = option(command)
-    return command
+        bundled = option(bundled)
+    return cast(F, bundled)
 
 
-def chosen_executor(executor: str, workers: int | None, device: str, timeout: float | None) -> Executor[Any, Any]:
+def chosen_executor(
+    executor: str, workers: int | None, device: str, timeout: float | None, **options: Any
+) -> Executor[Any, Any]:
     """Make the executor that the options of `executor_options` ask for; raises InputError."""
-    from benchmark.runs.executors import make_executor
+    from benchmark.runs.executors import make_executor, options_of
 
-    if device != "cpu":
+    if "device" in options_of(executor):  # it knows the devices of other machines
+        options["device"] = device
+    elif device != "cpu":
         check_device(device)
-    return make_executor(executor, workers=workers or (1 if device != "cpu" else None), timeout=timeout)
+        workers = workers or 1
+    return make_executor(executor, workers=workers, timeout=timeout, **options)
 
 
 def checkpoint_option(command: F) -> F:

@@ -13,8 +13,8 @@ import click
 from benchmark.cli.options import (
     OUT,
     OUT_DEFAULT,
+    MakePool,
     Whole,
-    chosen_executor,
     executor_options,
     load_plugins,
     plugin_option,
@@ -52,10 +52,8 @@ def reproduce(
     seeds: str | None,
     epochs: int | None,
     form: str | None,
-    workers: int | None,
     device: str,
-    timeout: float | None,
-    executor: str,
+    make_pool: MakePool,
     plugins: tuple[str, ...],
 ) -> int:
     """Run the missing runs of a paper's table or figure and show reported beside measured; `list` lists these.
@@ -72,7 +70,7 @@ def reproduce(
     if name == "list":
         _list(out, console)
         return 0
-    pool = chosen_executor(executor, workers, device, timeout)
+    pool = make_pool()
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         setup = prepare_item(
             name, dataset=dataset, models=split_list(models), seeds=read_seeds(seeds), epochs=epochs, plugins=plugins

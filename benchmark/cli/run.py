@@ -11,9 +11,9 @@ import click
 
 from benchmark.cli.options import (
     OUT,
+    MakePool,
     Whole,
     checkpoint_option,
-    chosen_executor,
     executor_options,
     read_seeds,
     read_shard,
@@ -82,11 +82,9 @@ def run(
     plugins: tuple[str, ...],
     optimism: bool,
     out: Path,
-    workers: int | None,
     device: str,
-    timeout: float | None,
+    make_pool: MakePool,
     checkpoint_seconds: float,
-    executor: str,
     shard: str | None,
     dry_run: bool,
     as_json: bool,
@@ -125,7 +123,7 @@ def run(
         fields["encoder"] = {key: value for key, value in given if value}
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
-    pool = chosen_executor(executor, workers, device, timeout)
+    pool = make_pool()
     resolved = read_study(study, fields)
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from benchmark.cli.options import Whole, checkpoint_option, executor_options, plugin_option
+from benchmark.cli.options import MakePool, Whole, checkpoint_option, executor_options, plugin_option
 from benchmark.cli.progress import MinuteLines
 
 if TYPE_CHECKING:
@@ -87,10 +87,8 @@ def tune(
     search_seed: int,
     plugins: tuple[str, ...],
     out: Path,
-    workers: int | None,
     device: str,
-    timeout: float | None,
-    executor: str,
+    make_pool: MakePool,
     checkpoint_seconds: float,
     dry_run: bool,
     as_json: bool,
@@ -101,13 +99,13 @@ def tune(
     all data sets, folds and seeds. The same command continues after an interruption; with a larger budget, it extends
     the search. The test part is never read.
     """
-    from benchmark.cli.options import chosen_executor, read_seeds, split_list
+    from benchmark.cli.options import read_seeds, split_list
     from benchmark.study.settings_file import read_tuned
     from benchmark.tuning.search import Tuning, pending, plan_tuning
     from benchmark.tuning.search import tune as search
     from protocols import InputError
 
-    pool = chosen_executor(executor, workers, device, timeout)
+    pool = make_pool()
     chosen = read_seeds(seeds)
     wanted: dict[str, Any] = {
         "model": model,

@@ -138,6 +138,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
     rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
     costs: list[dict[str, object]] = []
     missing: list[Gap] = []
+    finished: list[RunRecord] = []
     for (label, seed), members in groups.items():
         records = [store.find(run.spec) for run in members]
         missing += _gaps(label, seed, members, records, source, command)
@@ -170,6 +171,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
         costs.append({**_cost(label, seed, done), "best_epoch": float(np.mean(epochs))})
+        finished += done
     if not cells:
         return None
     there = [s for s in splits if s in samples]
@@ -194,11 +196,19 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         label_range=runs[0].label_range,
         videos=runs[0].videos,
         settings=settings_origins(plan.study, runs),
-        notes=source.notes,
+        notes=(*source.notes, *_capability_notes(finished)),
         bound=runs[0].bound,
         selection=source.selection,
         split_of=np.repeat(np.array(there, dtype=object), [len(samples[s]) for s in there]) if there[1:] else None,
     )
+
+
+def _capability_notes(records: Sequence[RunRecord]) -> list[str]:
+    """Remark on runs of different processor capabilities; older versions recorded none."""
+    found = {str(r.provenance["cpu_capability"]) for r in records if r.provenance.get("cpu_capability")}
+    if len(found) < 2:
+        return []
+    return [f"Runs of different processor capabilities ({', '.join(sorted(found))}): equal to about 3e-6."]
 
 
 def _gaps(

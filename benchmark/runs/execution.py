@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -64,6 +65,7 @@ class Job:
         optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
         checkpoint_seconds: Seconds between two states of the training, from which the next command continues a killed
             one; 0 for one after every epoch.
+        attempt: Number of the attempt, where an executor tries again.
     """
 
     spec: RunSpec
@@ -73,6 +75,8 @@ class Job:
     plugins: tuple[str, ...] = ()
     optimism: bool = False
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    attempt: int = 1
+    filed: ClassVar[bool] = True
 
     def execute(self, report: Report) -> RunRecord:
         """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
@@ -104,6 +108,7 @@ class Job:
             id=self.spec.id,
             spec=self.spec,
             status="failed",
+            attempts=self.attempt,
             error=loss.reason,
             traceback=loss.traceback,
             provenance=provenance(torch.device("cpu")),
@@ -309,6 +314,7 @@ class RunWorker:
             id=self.spec.id,
             spec=self.spec,
             status="done",
+            attempts=self.job.attempt,
             parameters=sum(p.numel() for p in model.parameters()) if model else 0,
             epochs=len(outcome.history),
             best_epoch=outcome.best_epoch,

@@ -52,6 +52,7 @@ class RunRecord(BaseModel):
     """Content of `run.json`.
 
     Attributes:
+        attempts: Attempts of an executor that tries again after the loss of a node; the last one is this.
         inference_ms: Mean milliseconds per sample over all scenarios, in batches of 32 samples of similar length.
         inference_ms_median, inference_ms_p95: Median and 95th percentile of the same; None in runs of older versions.
         flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
@@ -69,6 +70,7 @@ class RunRecord(BaseModel):
     status: Literal["done", "failed"]
     error: str | None = None
     traceback: str | None = None
+    attempts: int = 1
     parameters: int = 0
     epochs: int = 0
     best_epoch: int = 0

@@ -10,6 +10,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 
@@ -51,6 +52,7 @@ class Training:
     device: str = "cpu"
     plugins: tuple[str, ...] = ()
     checkpoint_seconds: float = CHECKPOINT_SECONDS
+    filed: ClassVar[bool] = False
 
     def ended(self, status: Status, error: str | None = None) -> TrainingRecord:
         """Make a record of this training."""

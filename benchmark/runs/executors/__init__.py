@@ -3,7 +3,17 @@
 Equal bits on the CPU, whichever executes.
 """
 
-from benchmark.runs.executors.base import Event, Executor, Heartbeat, Report, Task, make_executor, register_executor
+from benchmark.runs.executors.base import (
+    Event,
+    Executor,
+    Heartbeat,
+    Report,
+    RunTask,
+    Task,
+    make_executor,
+    options_of,
+    register_executor,
+)
 from benchmark.runs.executors.inline import InlineExecutor
 from benchmark.runs.executors.local import LocalExecutor
 
@@ -14,7 +24,9 @@ __all__ = [
     "InlineExecutor",
     "LocalExecutor",
     "Report",
+    "RunTask",
     "Task",
     "make_executor",
+    "options_of",
     "register_executor",
 ]

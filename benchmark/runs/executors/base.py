@@ -6,15 +6,19 @@ parcel; what is to be kept is filed in the driver, the process that added the ta
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, Self, TypeVar
+from pathlib import Path
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, runtime_checkable
 
 from benchmark.runs.failures import Loss
+from benchmark.runs.spec import RunSpec
+from protocols import InputError
 from protocols.registry import Registry, origin_of
 
 K = TypeVar("K")
@@ -92,6 +96,23 @@ class Task(Protocol[R_co]):
         ...
 
 
+@runtime_checkable
+class RunTask(Task[R_co], Protocol[R_co]):
+    """Task of a run, a dataclass: executors of other machines bring there what it needs, and file what it makes.
+
+    Attributes:
+        spec: The run: its data set, encoder and model.
+        root: Folder that it writes to: its own machine's, in a copy that is executed elsewhere.
+        plugins: Python files that it imports.
+        filed: True if it leaves the folder of a run in the run store `root`, and has a field `attempt`.
+    """
+
+    spec: RunSpec
+    root: Path
+    plugins: tuple[str, ...]
+    filed: ClassVar[bool]
+
+
 class Executor(ABC, Generic[K, R]):
     """A pool of workers: tasks are added under a key `K`, and outcomes `R` come back with it as tasks end.
 
@@ -134,30 +155,29 @@ def settled(task: Task[R], parcel: Any) -> R:
     return task.lost(parcel) if isinstance(parcel, Loss) else task.accept(parcel)
 
 
-class Factory(Protocol):
-    """Factory of executors for the options of the command line."""
-
-    def __call__(self, *, workers: int | None, timeout: float | None) -> Executor[Any, Any]:
-        """Make an executor; raises InputError for options that it does not support.
-
-        Args:
-            workers: Number of tasks at a time; None: as chosen by the executor.
-            timeout: Time limit of a task in seconds; None: no limit.
-        """
-        ...
+#: Factory of executors for the options of the command line, see `register_executor`.
+Factory = Callable[..., Executor[Any, Any]]
 
 
 _EXECUTORS: Registry[Factory] = Registry(
     "executor",
     "sentibench.executors",
-    {"local": "benchmark.runs.executors.local", "inline": "benchmark.runs.executors.inline"},
+    {
+        "local": "benchmark.runs.executors.local",
+        "inline": "benchmark.runs.executors.inline",
+        "ray": "benchmark.runs.executors.ray_executor",
+    },
 )
 
 
 def register_executor(name: str) -> Callable[[Factory], Factory]:
     """Register a factory of executors, so that `--executor NAME` finds it.
 
-    Installed distributions name the module that does so in the entry point group `sentibench.executors`.
+    Installed distributions name the module that does so in the entry point group `sentibench.executors`. The factory is
+    called with `workers` (number of tasks at a time; None: as it likes) and `timeout` (seconds of a task; None: no
+    limit), and with those of `device`, `address`, `cpus_per_run`, `gpus_per_run` and `retries` that it has as keywords
+    and the command is given; others are refused. With `device`, it decides which devices its tasks may use. It raises
+    InputError for options that it does not support.
     """
 
     def add(factory: Any) -> Any:
@@ -167,6 +187,19 @@ def register_executor(name: str) -> Callable[[Factory], Factory]:
     return add
 
 
-def make_executor(name: str, *, workers: int | None = None, timeout: float | None = None) -> Executor[Any, Any]:
-    """Make the executor of a name: `local`, `inline` or an installed one; raises InputError for an unknown name."""
-    return _EXECUTORS.get(name)(workers=workers, timeout=timeout)
+def options_of(name: str) -> frozenset[str]:
+    """Return the options that the executor of a name takes; raises InputError for an unknown name."""
+    return frozenset(inspect.signature(_EXECUTORS.get(name)).parameters)
+
+
+def make_executor(
+    name: str, *, workers: int | None = None, timeout: float | None = None, **options: Any
+) -> Executor[Any, Any]:
+    """Make the executor of a name: `local`, `inline`, `ray` or an installed one.
+
+    Raises:
+        InputError: for an unknown name, or an option that it does not take.
+    """
+    for option in sorted(options.keys() - options_of(name)):
+        raise InputError(f"--{option.replace('_', '-')}: not an option of --executor {name}; leave it out")
+    return _EXECUTORS.get(name)(workers=workers, timeout=timeout, **options)

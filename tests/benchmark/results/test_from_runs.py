@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.results.from_runs import ValidSelection
+from benchmark.results.from_runs import ValidSelection, _capability_notes
 from benchmark.runs.cells import write_predictions
 from benchmark.runs.record import RunRecord, write_record
 from benchmark.runs.store import RunStore
@@ -51,3 +51,14 @@ def test_a_missing_or_repeated_prediction_is_refused(tmp_path: Path, fault: str)
     write_predictions(table, store.folder(spec) / "predictions.parquet")
     with pytest.raises(InputError, match=r"predictions\.parquet: a prediction is missing or occurs twice"):
         store.wide_predictions(spec, list("abcd"))
+
+
+def test_runs_of_different_processor_capabilities_are_noted() -> None:
+    def record(**provenance: str) -> RunRecord:
+        return RunRecord(id=make_spec().id, spec=make_spec(), status="done", provenance=provenance)
+
+    old, one, two = record(), record(cpu_capability="AVX512"), record(cpu_capability="AVX2")
+    assert _capability_notes([old, one, one]) == []
+    assert _capability_notes([two, old, one]) == [
+        "Runs of different processor capabilities (AVX2, AVX512): equal to about 3e-6."
+    ]

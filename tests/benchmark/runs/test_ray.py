@@ -1,0 +1,140 @@
+"""Options of the executor on Ray, and its scratch on a node, without any cluster."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmark.cli.main import main
+from benchmark.runs.executors import make_executor, ray_node, ray_work
+from protocols import InputError
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "says"),
+    [
+        ("ray", {"device": "cuda:1"}, "--device cuda:1: Ray chooses the device of a run; write --device cuda"),
+        ("ray", {"gpus_per_run": 0.25}, "runs use no GPU without --device cuda"),
+        ("local", {"retries": 2}, "--retries: not an option of --executor local; leave it out"),
+        ("inline", {"address": "auto"}, "--address: not an option of --executor inline"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(name: str, options: dict[str, Any], says: str) -> None:
+    with pytest.raises(InputError, match=says):
+        make_executor(name, **options)
+
+
+def said(capsys: pytest.CaptureFixture[str], folder: Path, *options: str) -> str:
+    """The one line that a study of one run ends with."""
+    study = ["run", "--dataset", "synthetic:size=tiny,max_length=16", "--models", "constant", "--protocols", "complete"]
+    with pytest.raises(SystemExit) as ended:
+        main([*study, "--seeds", "1", "--out", str(folder), "--executor", "ray", *options])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    return line
+
+
+def test_a_missing_package_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert said(capsys, tmp_path) == (
+        "sentibench: --executor ray: Ray is not installed; run: pip install 'sentibench[ray]'"
+    )
+
+
+def test_addresses_without_a_cluster_are_said_in_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        closed = f"127.0.0.1:{free.getsockname()[1]}"
+    assert f"--address {closed}: cannot be reached" in said(capsys, tmp_path, "--address", closed)
+    assert "--address head: expected HOST:PORT" in said(capsys, tmp_path, "--address", "head")
+    assert "addresses of a client are not supported" in said(capsys, tmp_path, "--address", "ray://head:10001")
+
+
+@pytest.mark.parametrize("name", ["code of sentibench", "torch", "installed plugins"])
+def test_a_node_that_differs_is_refused_by_name(name: str) -> None:
+    here = ray_node.facts()
+    assert ray_node.difference(here) == ""
+    assert ray_node.difference({**here, "capability": "other", "host": "elsewhere"}) == ""
+    text = ray_node.difference({**here, name: "other"})
+    assert text.startswith(f"node {here['host']} has other {name} ({here[name]}; the driver: other)")
+
+
+def test_an_encoder_of_another_revision_is_named(tiny_encoder: Path) -> None:
+    from benchmark.data.encoder_files import encoder_revision
+
+    revision = encoder_revision(str(tiny_encoder))
+    assert ray_node.without_encoder(str(tiny_encoder), revision) == ""
+    text = ray_node.without_encoder(str(tiny_encoder), "sha256:other")
+    assert f"has revision {revision} of encoder '{tiny_encoder}', and the runs need sha256:other" in text
+    assert "no such folder" in ray_node.without_encoder(str(tiny_encoder / "nowhere"), revision)
+
+
+def test_scratch_lives_as_long_as_a_process_of_its_study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv(ray_node._CLAIMED, raising=False)
+    code = "from benchmark.runs.executors.ray_node import claim; claim('b'); print('held', flush=True); input()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdin is not None
+        assert other.stdout.readline() == b"held\n"
+        ray_node.sweep("a")
+        (kept,) = tmp_path.iterdir()
+        assert kept.name == f"sentibench-ray-{os.getuid()}-b"
+        other.stdin.write(b"\n")
+    ray_node.sweep("a")  # its last process has ended
+    assert not list(tmp_path.iterdir())
+
+
+def interrupted(target: Path) -> None:
+    with ray_work._first(target) as part:
+        assert part is not None
+        part.write_text("half")
+        raise KeyboardInterrupt
+
+
+def test_files_are_made_once_and_after_a_kill_again(tmp_path: Path) -> None:
+    target = tmp_path / "folder" / "file"
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(target)
+    with ray_work._first(target) as part:
+        assert part is not None
+        assert not part.exists()
+        part.write_text("whole")
+    with ray_work._first(target) as part:
+        assert part is None
+    assert target.read_text() == "whole"
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        ["run", "--dataset", "synthetic:size=tiny", "--models", "constant", "--dry-run"],
+        ["tune", "lf-dnn", "--dataset", "synthetic:size=tiny", "--dry-run"],
+    ],
+)
+def test_options_reach_the_executor(verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[dict[str, object]] = []
+    monkeypatch.setattr("benchmark.runs.executors.make_executor", lambda name, **options: given.append(options))
+    options = "--executor ray --device cuda --address a:1 --cpus-per-run 2 --gpus-per-run 0.25 --retries 3"
+    with pytest.raises(SystemExit) as ended:
+        main([*verb, *options.split()])
+    assert ended.value.code == 0
+    assert given == [
+        {
+            "workers": None, "timeout": None, "device": "cuda", "address": "a:1", "cpus_per_run": 2.0,
+            "gpus_per_run": 0.25, "retries": 3,
+        }
+    ]  # fmt: skip
