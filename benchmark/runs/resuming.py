@@ -29,7 +29,7 @@ _LOCK = "lock"
 def training_folder(target: Path) -> Iterator[Path | None]:
     """Make, or find again, the folder beside a run in which its training keeps what a later process continues from.
 
-    It stays if the process is killed, or ended by a signal, and is removed when the block ends or raises an error.
+    It stays if the process is killed or interrupted, and is removed when the block ends or raises an error.
 
     Args:
         target: Folder of the run.
@@ -47,7 +47,9 @@ def training_folder(target: Path) -> Iterator[Path | None]:
         return
     try:
         yield folder
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     else:
@@ -56,10 +58,15 @@ def training_folder(target: Path) -> Iterator[Path | None]:
         lock.release()
 
 
-def remove_training_folder(target: Path) -> None:
-    """Remove the folder that a killed training of a finished run has left, unless a process trains it now."""
+def remove_training_folder(target: Path, *, finished: bool = True) -> None:
+    """Remove the folder that a killed training has left, unless a process trains it now.
+
+    Args:
+        target: Folder of the run.
+        finished: False to keep a state from which the training may continue.
+    """
     folder = target.with_name(f".{target.name}{SUFFIX}")
-    if not folder.is_dir():
+    if not folder.is_dir() or (not finished and (folder / STATE).is_file()):
         return
     with suppress(Timeout, OSError, NotImplementedError), FileLock(folder / _LOCK, timeout=0):
         shutil.rmtree(folder, ignore_errors=True)

@@ -109,8 +109,7 @@ def run(
     store.sweep()  # remains of killed workers
     records = tuple(_filed(resolved, planned, store, fresh.get(number)) for number, planned in enumerate(resolved.runs))
     for record in records:
-        if record.status == "done":
-            remove_training_folder(store.folder(record.spec))
+        remove_training_folder(store.folder(record.spec), finished=record.status == "done")
     return RunOutcome(resolved, records, len(todo), root)
 
 

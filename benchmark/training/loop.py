@@ -142,7 +142,7 @@ class Trainer:
                     if stage.selects:
                         self.after_epoch(done)
                         selector.offer(errors, done)
-                record = {"stage": stage.name, "epoch": done, "valid_mae": mae}
+                record: dict[str, float | str] = {"stage": stage.name, "epoch": done, "valid_mae": mae}
                 rate = sweeps[-1].learning_rate
                 history.append(record | {"learning_rate": rate, "seconds": seconds, **losses.result()})
                 self.progress(done, total, mae)

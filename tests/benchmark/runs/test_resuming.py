@@ -12,7 +12,7 @@ from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.runs import resuming
 from benchmark.runs.executors import Heartbeat, InlineExecutor
-from benchmark.runs.resuming import training_folder
+from benchmark.runs.resuming import STATE, remove_training_folder, training_folder
 from benchmark.study.running import run
 from benchmark.study.study import Study, make_study
 from benchmark.tuning.search import Tuning, tune
@@ -121,15 +121,30 @@ def test_what_a_finished_run_left_is_removed_by_the_next_command(study: Study, t
     root = tmp_path / "runs"
     go(study, root)
     done = run_folder(root)
-    (done.with_name(f".{done.name}.resume")).mkdir()
+    left = done.with_name(f".{done.name}.resume")
+    left.mkdir()
     go(study, root)
     assert hidden(root) == []
 
 
-def test_a_run_that_fails_keeps_no_state(study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_state_nothing_of_a_dead_training_stays(tmp_path: Path) -> None:
+    left = tmp_path / ".run.resume"
+    left.mkdir()
+    (left / STATE).touch()
+    remove_training_folder(tmp_path / "run", finished=False)
+    assert left.is_dir()
+    (left / STATE).unlink()
+    remove_training_folder(tmp_path / "run", finished=False)
+    assert not left.exists()
+
+
+@pytest.mark.parametrize("error", [ValueError, SystemExit])
+def test_a_run_that_fails_keeps_no_state(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[BaseException]
+) -> None:
     def fail(_: Heartbeat, stage: str, done: float, total: int) -> None:
         if done > 2:
-            raise ValueError
+            raise error
 
     monkeypatch.setattr(Heartbeat, "__call__", fail)
     assert go(study, tmp_path).failed
