@@ -68,17 +68,41 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which has: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, options, labelled)
-        if labelled:
-            samples = settle_labels(str(path), samples, label_range, options.map_labels)
-        samples.validate(labelled=labelled)
-        notes = check_text(str(path), samples, labelled=labelled)
-        if labelled:
-            samples = _with_videos(samples)
+        return settled(
+            str(path), _read(path, layout, name, options, labelled), label_range, options.map_labels, labelled=labelled
+        )
     except InputError as error:  # names and ids come from the source and may contain any character
-        raise InputError(_one_line(str(error))) from error
+        raise InputError(one_line(str(error))) from error
     except OSError as error:
-        raise InputError(_one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
+        raise InputError(one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
+
+
+def settled(
+    where: str,
+    samples: Samples,
+    label_range: tuple[float, float] | None = None,
+    map_labels: tuple[float, float] | None = None,
+    *,
+    labelled: bool = True,
+) -> Samples:
+    """Return the samples of any source checked, with label range, origin of the videos, and notes on all this.
+
+    Args:
+        where: Name of the source, for errors.
+        samples: Samples as read.
+        label_range: See `import_file`.
+        map_labels: Map the label range linearly to this one.
+        labelled: False for new samples.
+
+    Raises:
+        InputError: If the content breaks a rule.
+    """
+    if labelled:
+        samples = settle_labels(where, samples, label_range, map_labels)
+    samples.validate(labelled=labelled)
+    notes = check_text(where, samples, labelled=labelled)
+    if labelled:
+        samples = _with_videos(samples)
     source = samples.provenance
     return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
@@ -154,7 +178,8 @@ def _sequences(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csd" and file.is_file())
 
 
-def _one_line(message: str) -> str:
+def one_line(message: str) -> str:
+    """Return a message on one line of limited length, without control characters."""
     plain = re.sub(r"[\x00-\x1f\x7f\x85\u2028\u2029]+", " ", message)
     return plain if len(plain) <= _LONGEST else f"{plain[: _LONGEST - 200]} ... {plain[-195:]}"
 
