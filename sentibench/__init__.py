@@ -17,25 +17,25 @@ Importing it is quick: what a function needs is imported when it is called.
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import importlib
-import importlib.metadata
-import importlib.util
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sentibench.shadows import refuse_overwritten, refuse_shadows
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from baselines import register
+    from benchmark.data.importers.memory import from_arrays, from_frame, from_hf
     from benchmark.data.samples import Samples
     from benchmark.data.sources import load
     from benchmark.papers.reproduce import Reproduction
+    from benchmark.publishing.figures import Figures
     from benchmark.publishing.tables import Report
     from benchmark.results.study_results import StudyResults
+    from benchmark.study.callbacks import Callback, register_callback
     from benchmark.study.merging import Merged
     from benchmark.study.plan import Plan
     from benchmark.study.running import RunOutcome
@@ -47,13 +47,19 @@ if TYPE_CHECKING:
     StudyLike: TypeAlias = "RunOutcome | StudyResults | Study | Plan | Mapping[str, Any] | str | Path | None"
 
 __all__ = [
+    "Callback",
     "compare",
+    "from_arrays",
+    "from_frame",
+    "from_hf",
     "load",
     "merge",
     "parse",
     "plot",
     "predict",
+    "predictions",
     "register",
+    "register_callback",
     "report",
     "reproduce",
     "results",
@@ -66,7 +72,16 @@ __all__ = [
 OUT = "results/runs"
 
 #: Names that other modules define -> the module.
-_ELSEWHERE = {"load": "benchmark.data.sources", "parse": "protocols", "register": "baselines"}
+_ELSEWHERE = {
+    "Callback": "benchmark.study.callbacks",
+    "from_arrays": "benchmark.data.importers.memory",
+    "from_frame": "benchmark.data.importers.memory",
+    "from_hf": "benchmark.data.importers.memory",
+    "load": "benchmark.data.sources",
+    "parse": "protocols",
+    "register": "baselines",
+    "register_callback": "benchmark.study.callbacks",
+}
 
 
 def run(
@@ -75,14 +90,22 @@ def run(
     out: str | Path = OUT,
     workers: int | None = None,
     device: str = "cpu",
+    callbacks: Sequence[Callback | str] = (),
+    progress: bool | None = None,
 ) -> RunOutcome:
     """Train and evaluate a study; finished runs are reused.
 
+    Works in scripts, with or without a main guard, and in notebooks. Models that a notebook, or a script without a
+    guard, registers itself are trained in this process, one after the other, since worker processes cannot import them.
+
     Args:
-        study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file.
+        study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file. Among
+            `datasets` may be samples, as `from_frame` returns them.
         out: Folder of runs, tables and figures.
         workers: Worker processes; by default one a core (one for a device).
         device: `cpu`, `cuda` or `cuda:1`.
+        callbacks: Objects of subclasses of `Callback`, or names of registered ones.
+        progress: Show progress in a notebook; None: where there is one.
 
     Returns:
         The plan and the record of every run; failed runs are in it with their error.
@@ -90,8 +113,9 @@ def run(
     Raises:
         InputError: for a study that cannot be resolved, such as an unknown name.
     """
-    from benchmark.runs.executors import LocalExecutor
+    from benchmark.runs.executors import usual_executor
     from benchmark.study.filing import read_study
+    from benchmark.study.notebook import NotebookProgress, in_notebook
     from benchmark.study.running import run as run_study
     from benchmark.study.study import Study, make_study
 
@@ -100,8 +124,9 @@ def run(
         chosen = make_study(dict(study))
     else:
         chosen = study if isinstance(study, Study) else read_study(str(study), {}, root)
-    count = workers if workers is not None else (1 if device != "cpu" else None)
-    return run_study(chosen, root, LocalExecutor(count), device=device)
+    shown = [NotebookProgress()] if (in_notebook() if progress is None else progress) else []
+    followed = [*callbacks, *shown]
+    return run_study(chosen, root, usual_executor(workers, device), device=device, callbacks=followed)
 
 
 def merge(*folders: str | Path, into: str | Path) -> Merged:
@@ -135,6 +160,19 @@ def results(study: StudyLike = None, *, out: str | Path = OUT) -> StudyResults:
     return open_results(make_study(dict(study)) if isinstance(study, Mapping) else study, Path(out))
 
 
+def predictions(study: StudyLike = None, *, out: str | Path = OUT) -> pd.DataFrame:
+    """Return the predictions of a study, one row per data set, model, seed, scenario and test sample.
+
+    Args:
+        study: See `results`.
+        out: See `results`.
+
+    Raises:
+        InputError: when nothing of the study has been run.
+    """
+    return results(study, out=out).predictions()
+
+
 def report(
     study: StudyLike = None, *, out: str | Path = OUT, metric: str = "mae", draws: int = 2000, level: float = 0.95
 ) -> Report:
@@ -165,9 +203,9 @@ def plot(
     protocol: str | None = None,
     metrics: Sequence[str] = (),
     models: Sequence[str] = (),
-    formats: Sequence[str] = ("png", "pdf", "svg"),
-) -> tuple[Path, ...]:
-    """Draw the figures of a study beside its file, each with the CSV that it is drawn from.
+    formats: Sequence[str] = (),
+) -> Figures:
+    """Draw the figures of a study; a notebook shows them.
 
     Args:
         study: See `results`.
@@ -176,18 +214,21 @@ def plot(
         protocol: Draw this protocol only.
         metrics: Metrics to draw; each kind has its own by default.
         models: Models shown in full.
-        formats: File formats.
+        formats: Also write files in these formats (`png`, `pdf`, `svg`) beside the study's file, each figure with the
+            CSV that it is drawn from.
 
     Returns:
-        The files that were written.
+        The figures, of matplotlib. The label of each is the name of its files.
 
     Raises:
         InputError: for an unknown name, or a kind without anything to show.
     """
-    from benchmark.publishing.figures import plot as draw
+    from benchmark.publishing import figures
 
     found = results(study, out=out)
-    return draw(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+    if formats:
+        figures.plot(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+    return figures.draw(found, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
 
 
 def compare(
@@ -219,12 +260,17 @@ def score(
     protocols: Sequence[str] = (),
     name: str = "",
     beside: str | None = None,
+    absent: str = "refuse",
+    scale: str | tuple[float, float] | None = None,
     out: str | Path = OUT,
 ) -> StudyResults:
     """Rate predictions made elsewhere; see `benchmark.results.external.scoring.score`."""
     from benchmark.results.external.scoring import score as rate
 
-    return rate(Path(predictions), Path(out), dataset=dataset, protocols=protocols, name=name, beside=beside)
+    return rate(
+        Path(predictions), Path(out), dataset=dataset, protocols=protocols, name=name, beside=beside, absent=absent,
+        scale=scale,
+    )  # fmt: skip
 
 
 def predict(
@@ -287,13 +333,13 @@ def reproduce(
         InputError: for an unknown name, or data that are not at hand.
     """
     from benchmark.papers.reproduce import prepare_item, present
-    from benchmark.runs.executors import LocalExecutor
+    from benchmark.runs.executors import usual_executor
     from benchmark.study.running import run as run_study
 
     chosen = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
     setup = prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
     if train and setup.plan is not None:
-        run_study(setup.plan, Path(out), LocalExecutor(workers), device=device)
+        run_study(setup.plan, Path(out), usual_executor(workers, device), device=device)
     return present(setup, Path(out))
 
 
@@ -330,39 +376,5 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
-def _refuse_shadows() -> None:
-    """Raise ImportError where another file or distribution hides a package of this project."""
-    own = Path(__file__).resolve().parents[1]
-    for package in ("protocols", "baselines", "senti_ifusion", "benchmark"):
-        loaded = sys.modules.get(package)
-        found = getattr(loaded, "__spec__", None) if loaded else importlib.util.find_spec(package)
-        place = Path(found.origin).resolve() if found is not None and found.origin else None
-        if place is None or own not in place.parents:
-            hint = "rename it, or start Python elsewhere" if place else "install sentibench again"
-            raise ImportError(f"package '{package}' of sentibench is hidden by {place or 'a folder'}; {hint}")
-
-
-def _refuse_overwritten() -> None:
-    """Raise ImportError where another distribution installed its own package over one of this project."""
-    try:
-        files = importlib.metadata.distribution("sentibench").files or []
-    except importlib.metadata.PackageNotFoundError:
-        return
-    for file in files:
-        if len(file.parts) != 2 or file.name != "__init__.py" or file.hash is None:
-            continue
-        content = Path(str(file.locate())).read_bytes()
-        digest = base64.urlsafe_b64encode(hashlib.new(file.hash.mode, content).digest()).decode().rstrip("=")
-        if digest == file.hash.value:
-            continue
-        owners = importlib.metadata.packages_distributions().get(file.parts[0], ())
-        others = sorted(set(owners) - {"sentibench"})
-        if others:
-            raise ImportError(
-                f"package '{file.parts[0]}' of sentibench was overwritten by the distribution {' or '.join(others)}; "
-                "install the two into separate environments"
-            )
-
-
-_refuse_shadows()
-_refuse_overwritten()
+refuse_shadows()
+refuse_overwritten()

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, resample
-from protocols import InputError, unknown_name
+from protocols import Displayed, InputError, unknown_name
 
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
@@ -64,8 +65,8 @@ class Bound:
     source: str
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel(Displayed):
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
 
     Attributes:
@@ -88,6 +89,7 @@ class Panel:
             unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
         mask_informed: Models that read the true integrity at test time; tables mark them.
         external: Models whose predictions were made elsewhere and read from a file; tables mark them.
+        answered: Share of the predictions that the file of an external model has, by model.
         missing: Gaps of the grid: failed, not run or not evaluated.
         label_range: Lowest and highest label.
         videos: Origin of the video ids: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
@@ -119,14 +121,28 @@ class Panel:
     bound: Bound | None = None
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None
+    answered: Mapping[str, float] = field(default_factory=dict)
     _estimates: dict[tuple[int, int, bool, tuple[str, ...]], dict[str, Estimates]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return models, and numbers of seeds, scenarios, samples, videos and gaps."""
+        facts: dict[str, object] = {"models": ", ".join(dict.fromkeys(self.cells["model"]))}
+        facts |= {name: self.cells[column].nunique() for name, column in (("seeds", "seed"), ("scenarios", "scenario"))}
+        facts |= {"test samples": len(self.label), "videos": len(set(self.video_ids.tolist()))}
+        return f"panel of {self.dataset}/{self.split}", {**facts, "gaps": len(self.missing)}
 
     @property
     def pooled(self) -> bool:
         """True if the samples are the test parts of a family of splits."""
         return any(sign in self.split for sign in "*?[")
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Panel:
+        """Return the panel of some of the samples, `(n,)`."""
+        columns = ("sample_ids", "video_ids", "label", *(["split_of"] if self.split_of is not None else []))
+        changes: dict[str, Any] = {name: getattr(self, name)[kept] for name in columns}
+        return replace(self, predictions=self.predictions[:, kept], **changes)
 
     def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the given metrics; raises InputError for one that is not defined on the panel's labels."""
