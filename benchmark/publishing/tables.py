@@ -18,7 +18,7 @@ from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
 from protocols import InputError, unknown_name
-from senti_ifusion.variants import ABLATION
+from senti_ifusion.ablation import ABLATION
 
 
 @dataclass(frozen=True)
