@@ -1,35 +1,16 @@
-"""Ablation variants: each part left out under a registered name, by config alone. An ablation is one `run`.
-
->>> from senti_ifusion.variants import ABLATION
->>> list(ABLATION)[:2]
-['senti-ifusion', 'senti-ifusion-without-integrity']
-"""
+"""Ablation variants: each part left out under a registered name. An ablation is one `run`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from baselines import register_variant
+from senti_ifusion.ablation import VARIANTS
 from senti_ifusion.model import SentiIFusion
 
-_VARIANTS: dict[str, tuple[str, Mapping[str, object]]] = {
-    "without-integrity": ("without integrity estimation: I = 1, and so no gap to complete", {"use_integrity": False}),
-    "without-completion": ("without completion: gaps are left to the prior", {"use_completion": False}),
-    "without-fusion": ("without adaptive fusion: all modalities weigh the same", {"adaptive_fusion": False}),
-    "text-dominant": ("language always dominant", {"dominant": "text"}),
-    "without-feature-validation": ("without the feature-level loss", {"feature_validation": False}),
-    "without-semantic-validation": ("without the semantic-level loss", {"semantic_validation": False}),
-    "without-disentanglement": ("without disentanglement", {"disentanglement": False}),
-    "single-stage": ("trained in a single stage", {"progressive": False}),
-    "true-integrity": ("told the true integrity", {"true_integrity": True}),
-}
-
-#: Rows of the ablation table: name and difference from the whole model.
-ABLATION: dict[str, str] = {"senti-ifusion": "the whole model"}
-
-for _name, (_title, _changes) in _VARIANTS.items():
-    _full = f"senti-ifusion-{_name}"
+for _name, (_title, _changes) in VARIANTS.items():
     register_variant(
-        _full, SentiIFusion, _changes, title=f"Senti-iFusion {_title}", mask_informed="true_integrity" in _changes
+        f"senti-ifusion-{_name}",
+        SentiIFusion,
+        _changes,
+        title=f"Senti-iFusion {_title}",
+        mask_informed="true_integrity" in _changes,
     )
-    ABLATION[_full] = _title

@@ -190,7 +190,7 @@ def report(
     """
     from benchmark.publishing.tables import report as write
     from benchmark.tables.kinds import TableSettings
-    from senti_ifusion.variants import ABLATION
+    from senti_ifusion.ablation import ABLATION
 
     return write(results(study, out=out), TableSettings(metric, variants=ABLATION, draws=draws, level=level))
 

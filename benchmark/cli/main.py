@@ -15,7 +15,6 @@ import click
 from benchmark.cli.options import Commands
 from benchmark.cli.output import never_fail_to_encode
 from benchmark.words import one_line
-from protocols import InputError, unknown_name
 
 #: Verb -> (its module, its line in the list of commands). Modules are imported when their verb is used.
 _VERBS = {
@@ -100,7 +99,11 @@ def main(arguments: list[str] | None = None) -> None:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
         _fail(_usage_text(error, context) + hint)
-    except InputError as error:
+    except ValueError as error:
+        from protocols import InputError  # imports numpy, which `--help` does without
+
+        if not isinstance(error, InputError):
+            raise
         if debug:
             traceback.print_exc()
         _fail(str(error))
@@ -118,6 +121,8 @@ def _usage_text(error: click.ClickException, context: click.Context | None) -> s
     """Text of a usage error; for an unknown option, with the nearest options of the command."""
     if context is None or not isinstance(error, click.NoSuchOption):
         return error.format_message()
+    from protocols import unknown_name
+
     options = (p for p in context.command.get_params(context) if isinstance(p, click.Option))
     return str(
         unknown_name("option", error.option_name, [name for o in options for name in (*o.opts, *o.secondary_opts)])

@@ -52,15 +52,11 @@ def list_models(plugins: tuple[str, ...], variants: bool, as_json: bool) -> None
 
     from rich.console import Console
 
-    from baselines import models as registered
-    from baselines.standin import parameter_count
+    from baselines.facts import model_info, model_names, model_parameters
 
     load_plugins(plugins)
-    rows = [
-        (name, cls.info, parameter_count(name))
-        for name, cls in registered().items()
-        if variants or not cls.info.variant_of
-    ]
+    infos = {name: model_info(name) for name in model_names()}
+    rows = [(n, info, model_parameters(n)) for n, info in infos.items() if variants or not info.variant_of]
     if as_json:
         described = [{"name": n, "parameters": s, "told": i.told, **asdict(i)} for n, i, s in rows]
         click.echo(json.dumps(described, indent=2))

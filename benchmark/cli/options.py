@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from protocols import read_number, read_whole, unknown_name
-
 if TYPE_CHECKING:
     from benchmark.runs.executors import Executor
 
@@ -27,6 +25,8 @@ class Commands(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Return the name and command that arguments begin with; raises InputError for an unknown name."""
+        from protocols import unknown_name
+
         name = args[0]
         if not name.startswith("-") and self.get_command(ctx, name) is None and not ctx.resilient_parsing:
             raise unknown_name("command", name, self.list_commands(ctx), hint=f"(see {ctx.command_path} --help)")
@@ -38,6 +38,8 @@ class Whole(click.IntRange):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; fails as click's own types do."""
+        from protocols import read_whole
+
         if isinstance(value, str) and read_whole(value) is None:
             self.fail(f"{value!r} is not a valid integer.", param, ctx)
         return super().convert(value, param, ctx)
@@ -48,6 +50,8 @@ class Number(click.types.FloatParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the number; fails as click's own types do."""
+        from protocols import read_number
+
         if isinstance(value, str) and read_number(value) is None:
             self.fail(f"{value!r} is not a valid number.", param, ctx)
         return super().convert(value, param, ctx)
@@ -151,7 +155,7 @@ def split_list(text: str | None) -> list[str]:
 
 def read_shard(text: str) -> tuple[int, int]:
     """Read `2/8` as the second of eight parts; raises InputError for anything else."""
-    from protocols import InputError
+    from protocols import InputError, read_whole
 
     number, _, count = (read_whole(part) for part in text.partition("/"))
     if number is None or count is None or not 1 <= number <= count:
@@ -161,7 +165,7 @@ def read_shard(text: str) -> tuple[int, int]:
 
 def read_seeds(text: str | None) -> int | list[int] | None:
     """Read `5` as five seeds and `0,3` as these two; raises InputError for anything else."""
-    from protocols import InputError
+    from protocols import InputError, read_whole
 
     if text is None:
         return None

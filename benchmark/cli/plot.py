@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -144,6 +142,7 @@ def diagnostics(
     check_device(device)
     from rich.console import Console
 
+    from benchmark.cli.progress import counting
     from benchmark.diagnostics import examine, runs_to_examine, write_diagnostics
     from benchmark.prediction.predict import open_run
     from benchmark.tables.rendering.terminal import show
@@ -153,7 +152,7 @@ def diagnostics(
     plans = [get_protocol(name) for name in protocols or _EXAMINED]
     folders, folder, label = runs_to_examine(run, out, seed=seed, dataset=dataset)
     opened = [open_run(path, device) for path in folders]
-    with _progress() as tell:
+    with counting("examine") as tell:
         found = examine(opened, plans, permutations=permutations, name=label, progress=tell)
     written = write_diagnostics(found, folder / found.file_name, formats or _FORMATS)
     console = Console()
@@ -162,15 +161,3 @@ def diagnostics(
     for line in written.absent:
         click.echo(f"left out: {line}", err=True)
     click.echo(f"\n{written.folder}/ ({len(written.files)} files; diagnostics.md has every table, also point by point)")
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar of scenarios with the time left, on a terminal; yields a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("examine", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,6 +56,7 @@ def predict(
     Predictions are on the scale of the labels and are not clipped.
     """
     check_device(device)
+    from benchmark.cli.progress import counting
     from benchmark.files import csv_frame, replace_text
     from benchmark.prediction.predict import find_runs, open_run, read_new_samples
     from benchmark.prediction.predict import predict as predict_samples
@@ -68,7 +68,7 @@ def predict(
     folders = find_runs(run, out, seed=seed, dataset=dataset)
     given = read_new_samples(samples)
     runs = [open_run(folder, device) for folder in folders]
-    with _progress() as tell:
+    with counting("predict") as tell:
         table = predict_samples(runs, given, progress=tell)
     text = _json(table, runs) if as_json else csv_frame(table)
     for note in (*given.provenance.notes, *_notes(table, given.provenance.cleaning, runs[0])):
@@ -78,18 +78,6 @@ def predict(
     else:
         replace_text(output, text)
         click.echo(f"{output}: {len(table)} samples ({_counts(table)}), predicted by {_title(runs)}", err=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left, on a terminal; yields a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import Progress
-
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("predict", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 def _counts(table: pd.DataFrame) -> str:

@@ -1,10 +1,11 @@
-"""Display of a running study: the matrix of models and seeds, filled in as runs end, and the time left."""
+"""Display of long work: a study as a matrix of models and seeds, other work as a bar, and the time left."""
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,29 @@ class MinuteLines:
         while not self._stopped.wait(MINUTE):
             if self._running:
                 self._console.print(self.line(), markup=False, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def counting(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left, or one line per minute without a terminal; yields a function of (done, total)."""
+    from benchmark.runs.executors import Event
+
+    console = Console(stderr=True)
+    lines = MinuteLines(console)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=None)
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+            lines.share = done / max(total, 1)
+            lines.event(what, Event(f"{done} of {total}"))
+
+        lines.event(what, Event("start"))
+        lines.start()
+        try:
+            yield tell
+        finally:
+            lines.stop()
 
 
 class StudyDisplay:

@@ -107,7 +107,7 @@ def report(
     from benchmark.publishing.tables import report as write
     from benchmark.tables.kinds import TableSettings
     from protocols import InputError
-    from senti_ifusion.variants import ABLATION
+    from senti_ifusion.ablation import ABLATION
 
     results = find_results(study, out)
     settings = TableSettings(metric, against, ABLATION, draws, level, at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import click
 from benchmark.cli.options import (
     OUT,
     MakePool,
+    NumberRange,
     Whole,
     checkpoint_option,
     executor_options,
@@ -55,6 +57,13 @@ from benchmark.cli.options import (
     "epoch, and disk space for the weights of all epochs during a run: the demo (7 models, 3 seeds) takes about twice "
     "as long, needs up to 200 MB of disk per worker meanwhile, no more memory, and leaves 2 MB.",
 )
+@click.option(
+    "--text-states",
+    type=NumberRange(min=0),
+    metavar="GB",
+    help="Largest size of the states of frozen text encoders, which models share on disk during a run; beyond it, each "
+    "model encodes texts again. Default: as much as the disk has room for.",
+)
 @OUT
 @executor_options
 @checkpoint_option
@@ -87,6 +96,7 @@ def run(
     name: str | None,
     plugins: tuple[str, ...],
     optimism: bool,
+    text_states: float | None,
     out: Path,
     device: str,
     make_pool: MakePool,
@@ -130,6 +140,8 @@ def run(
         fields["encoder"] = {key: value for key, value in given if value}
     if epochs is not None or patience is not None:
         fields["optimisation"] = {k: v for k, v in (("epochs", epochs), ("patience", patience)) if v is not None}
+    if text_states is not None:
+        os.environ["SENTIBENCH_TEXT_STATES"] = str(text_states)  # which workers inherit
     pool = make_pool()
     resolved = read_study(study, fields)
     console = Console(stderr=as_json)

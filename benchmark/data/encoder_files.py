@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal
@@ -62,6 +64,18 @@ def locate(name: str) -> tuple[str, bool]:
     if name.startswith((".", "/", "~")) or os.sep in name.strip("/").partition("/")[2]:
         raise InputError(f"encoder '{name}': no such folder")
     return name, False
+
+
+def encoder_sizes(source: str, local: bool, name: str) -> tuple[int, int]:
+    """Return width and number of tokens of an encoder; raises InputError if it cannot be loaded."""
+    if local:
+        with suppress(OSError, ValueError, KeyError, TypeError):  # transformers tells what is wrong
+            config = json.loads((Path(source) / "config.json").read_text(encoding="utf-8"))
+            return int(config["hidden_size"]), int(config["vocab_size"])
+    from transformers import AutoConfig
+
+    config = load_pretrained(AutoConfig, source, local, name)
+    return int(config.hidden_size), int(config.vocab_size)
 
 
 def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:

@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from baselines import EncoderLayers, Sequences
 from benchmark.data.config import EncoderConfig
-from benchmark.data.encoder_files import load_pretrained, locate
+from benchmark.data.encoder_files import encoder_sizes, load_pretrained, locate
 from benchmark.data.ragged import Ragged
 from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
@@ -85,21 +88,31 @@ class TextEncoder(nn.Module):
 
     def __init__(self, config: EncoderConfig) -> None:
         super().__init__()
-        from transformers import AutoModel  # slow to import: only where text is encoded
+        self.config, self.trained = config, config.mode == "finetune"
+        self._source, self._local = locate(config.name)
+        self.width, size = encoder_sizes(self._source, self._local, config.name)
+        sized = next((name for name, count in VOCABULARIES.items() if count == size), "")
+        self.vocabulary = sized if sized and self._agrees(sized) else ""
+        self.special = SpecialTokens(101, 102, 0, 100) if self.vocabulary else self._special_tokens()
+        self.register_buffer("_place", torch.empty(0), persistent=False)  # its device is that of the transformer
+        if self.trained:
+            self._modules["transformer"] = self._loaded()
+
+    @property
+    def transformer(self) -> Any:
+        """The transformer; a frozen one is loaded when a text is first encoded, as its states may be on file."""
+        if "transformer" not in self._modules:
+            self._modules["transformer"] = self._loaded().eval().requires_grad_(False)
+        return self._modules["transformer"]
+
+    def _loaded(self) -> Any:
+        from transformers import AutoModel  # takes two seconds
         from transformers.utils import logging
 
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
-        self.config, self.trained = config, config.mode == "finetune"
-        self._source, self._local = locate(config.name)
-        self.transformer: Any = load_pretrained(AutoModel, self._source, self._local, config.name)
-        self.width = int(self.transformer.config.hidden_size)
-        size = int(self.transformer.config.vocab_size)
-        sized = next((name for name, count in VOCABULARIES.items() if count == size), "")
-        self.vocabulary = sized if sized and self._agrees(sized) else ""
-        self.special = SpecialTokens(101, 102, 0, 100) if self.vocabulary else self._special_tokens()
-        if config.mode == "frozen":
-            self.transformer.eval().requires_grad_(False)
+        with torch.random.fork_rng(devices=[]):  # the caller may be drawing the weights of a model
+            return load_pretrained(AutoModel, self._source, self._local, self.config.name).to(self._place.device)
 
     @property
     def encoder(self) -> TextEncoder:
@@ -129,13 +142,17 @@ class TextEncoder(nn.Module):
 
     def _agrees(self, vocabulary: str) -> bool:
         """Return True if the encoder has no tokenizer, or one that gives known words the ids of the vocabulary."""
+        known = _KNOWN_IDS[vocabulary]
+        if self._local and (file := Path(self._source) / "tokenizer.json").is_file():
+            with suppress(Exception):  # `tokenizers` raises no other class; transformers tells what is wrong
+                read = Tokenizer.from_file(str(file))
+                return [read.token_to_id(word) for word in known] == list(known.values())
         try:
             tokenizer = self._load_tokenizer()  # not kept: stored ids need none
         except InputError:
             return True
         if len(tokenizer.get_vocab()) <= len(tokenizer.all_special_tokens):  # no tokenizer file
             return True
-        known = _KNOWN_IDS[vocabulary]
         ids: list[int] = tokenizer.convert_tokens_to_ids(list(known))
         return ids == list(known.values())
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.data.bounds import mae_bound
 from benchmark.data.catalog import find_store, store_path
 from benchmark.data.config import EncoderConfig, Scaling
-from benchmark.data.dataset import Dataset, build_dataset
-from benchmark.data.encoding import TextEncoder
 from benchmark.data.reference import Reference
 from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
@@ -21,6 +20,10 @@ from benchmark.data.store import read_store, store_info
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
 from benchmark.evaluation.panel import Bound
 from protocols import InputError
+
+if TYPE_CHECKING:
+    from benchmark.data.dataset import Dataset
+    from benchmark.data.encoding import TextEncoder
 
 
 @dataclass(frozen=True)
@@ -119,6 +122,9 @@ def load(reference: str, encoder: TextEncoder | EncoderConfig | None = None, sca
         encoder: Text encoder, whose tokenizer gives the tokens; by default `minilm` if one is needed.
         scaling: Scaling of values.
     """
+    from benchmark.data.dataset import build_dataset  # imports torch, which headers do not need
+    from benchmark.data.encoding import TextEncoder
+
     given = Reference.parse(reference)
     samples = load_samples(given.name)
     split = given.split or next(iter(samples.splits))

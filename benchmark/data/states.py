@@ -5,12 +5,14 @@ States shared by file are mapped, not copied: a process holds only the pages tha
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
+import shutil
 import time
 import uuid
+import warnings
 from collections import OrderedDict
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +24,11 @@ from benchmark.data.ragged import HostRagged, Ragged
 from benchmark.data.samples import FloatArray, IntArray
 from protocols import InputError
 
+#: Environment variable: largest size of the folder of text states in GB.
+LIMIT = "SENTIBENCH_TEXT_STATES"
+#: Bytes of a disk that are left to others.
+_SPARE = 2 << 30
+
 
 class StateCache:
     """States of sets of texts, identified by the encoder and the tokens: equal tokens are encoded once.
@@ -30,7 +37,10 @@ class StateCache:
         encoder: A frozen encoder.
         revision: Identity of its weights.
         folder: Folder of states shared between processes; None keeps them in this process only.
-        max_bytes: Largest size of the folder; beyond it, the least recently used files are removed.
+        max_bytes: Largest size of the folder; None: what `$SENTIBENCH_TEXT_STATES` says in GB, or else as much as the
+            disk has room for. A full folder keeps what is in it and admits no more, since runs read draws in turns:
+            removing the oldest would remove what is read next. Files that neither this run of the process nor the one
+            before has used make way.
         memory_bytes: Largest size of states held in memory; beyond it, the least recently used sets are released, but
             never the latest.
     """
@@ -40,16 +50,22 @@ class StateCache:
         encoder: TextEncoder,
         revision: str,
         folder: Path | None,
-        max_bytes: int = 4 << 30,
+        max_bytes: int | None = None,
         memory_bytes: int = 1 << 30,
     ) -> None:
         self.encoder, self.width, self.trained = encoder, encoder.width, False
         self._revision = revision
         self._folder = folder
-        self._max_bytes = max_bytes
+        limit = os.environ.get(LIMIT)
+        self._max_bytes = int(float(limit) * 1e9) if max_bytes is None and limit else max_bytes
+        self._begun = [0.0]  # times: of the run before this one, and of this one
         self.seconds = 0.0  # time of encoding and reading states, which is not counted as training time of a model
         self._memory: OrderedDict[str, FloatArray] = OrderedDict()
         self._memory_bytes = memory_bytes
+
+    def begin_run(self) -> None:
+        """Tell that a run begins: what neither it nor the one before has used may make way in a full folder."""
+        self._begun = [*self._begun, time.time()][-2:]
 
     def states(self, ids: IntArray, offsets: IntArray) -> FloatArray:
         """Return states `(P + 2n, D)` of ragged content tokens, as `TextEncoder.encode` does.
@@ -113,8 +129,12 @@ class StateCache:
             with FileLock(folder / f"{key}.lock"):
                 states = _mapped(path, shape)
                 if states is None:
+                    admitted = self._has_room(folder, 4 * shape[0] * shape[1])
                     self._write(path, shape, ids, offsets)
                     states = _mapped(path, shape)
+                    if not admitted:  # a mapped file stays readable when it is deleted
+                        with suppress(OSError):  # some systems keep a file that is in use
+                            path.unlink(missing_ok=True)
         except OSError as error:
             raise InputError(
                 f"{folder}: cannot hold {4 * shape[0] * shape[1] >> 20} MB of text states "
@@ -122,8 +142,6 @@ class StateCache:
             ) from error
         if states is None:
             raise InputError(f"{path}: changed while it was written; run again")
-        # after the file is mapped: a mapped file stays readable when it is deleted
-        self._trim(folder)
         return states
 
     def _write(self, path: Path, shape: tuple[int, int], ids: IntArray, offsets: IntArray) -> None:
@@ -143,16 +161,29 @@ class StateCache:
         finally:
             partial.unlink(missing_ok=True)
 
-    def _trim(self, folder: Path) -> None:
+    def _has_room(self, folder: Path, size: int) -> bool:
+        """Return True if a file of this size may stay; warn once for a folder if it may not."""
         files = sorted(_existing(folder), key=lambda item: item[0])
-        total = sum(size for _, size, _ in files)
-        for _, size, file in files:
-            if total <= self._max_bytes:
-                return
-            with contextlib.suppress(OSError):  # some systems keep a file that is in use
+        total, disk = sum(size for _, size, _ in files), shutil.disk_usage(folder)
+        room = disk.free - min(_SPARE, disk.total // 20)
+        if self._max_bytes is not None:
+            room = min(room, self._max_bytes - total)
+        for used, freed, file in files:
+            if room >= size or used >= self._begun[0]:
+                break
+            with suppress(OSError):
                 file.unlink(missing_ok=True)
                 file.with_suffix(".lock").unlink(missing_ok=True)
-            total -= size
+                room += freed
+        if room < size:
+            with suppress(FileExistsError):
+                (folder / "full").touch(exist_ok=False)
+                warnings.warn(
+                    f"{folder} is full of text states ({total / 1e9:.3g} GB): from here on, each model encodes texts "
+                    f"again; make room, or give more with `run --text-states GB` or {LIMIT}",
+                    stacklevel=2,
+                )
+        return room >= size
 
 
 def _state_starts(lengths: IntArray) -> IntArray:
@@ -178,15 +209,15 @@ def _mapped(path: Path, shape: tuple[int, int]) -> FloatArray | None:
 
 def _used(path: Path) -> None:
     """Record the use of a file, so that others are removed first."""
-    with contextlib.suppress(OSError):
-        os.utime(path)
+    with suppress(OSError):
+        os.utime(path, ns=(time.time_ns(),) * 2)  # finer than the clock of file systems
 
 
 def _existing(folder: Path) -> list[tuple[float, int, Path]]:
     """Return (last use, size, path) of every file of states."""
     files = []
     for file in folder.glob("*.npy"):
-        with contextlib.suppress(FileNotFoundError):  # another process trims as well
+        with suppress(FileNotFoundError):  # another process trims as well
             status = file.stat()
             files.append((status.st_mtime, status.st_size, file))
     return files

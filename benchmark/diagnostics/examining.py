@@ -24,6 +24,7 @@ from benchmark.files import safe_name
 from benchmark.prediction import TrainedRun
 from benchmark.results.from_runs import protocol_table
 from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
+from benchmark.training.threads import on_threads
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
 from senti_ifusion.model import SentiIFusion
 
@@ -71,6 +72,7 @@ class Examination:
         return safe_name(f"{self.dataset}/{self.split}-{self.model}")
 
 
+@on_threads()
 def examine(
     runs: Sequence[TrainedRun],
     protocols: Sequence[str | Protocol],

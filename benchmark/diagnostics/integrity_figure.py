@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -82,7 +81,7 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     ax.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.tick_params(length=2.5, width=0.7, pad=2)
-    sns.despine(ax=ax)
+    ax.spines[["top", "right"]].set_visible(False)
 
 
 @figure(columns=DECAY_COLUMNS, maker="decay_data")

@@ -8,7 +8,6 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
@@ -89,4 +88,4 @@ def finish(ax: Axes, *, values: int = 6) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(nbins=values, steps=[1, 2, 2.5, 5, 10], min_n_ticks=min(values, 4)))
     ax.tick_params(length=2.5, width=0.7, pad=2)
     ax.tick_params(which="minor", length=1.5)
-    sns.despine(ax=ax)
+    ax.spines[["top", "right"]].set_visible(False)

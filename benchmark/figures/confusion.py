@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import Normalize
@@ -176,7 +176,7 @@ def _panel(ax: Axes, own: pd.DataFrame, names: Sequence[str], *, size: float) ->
     shares = own.pivot(index="true", columns="predicted", values="share").loc[list(names), list(names)]
     values = 100 * shares.to_numpy(np.float64)
     texts = [[f"{value:.0f}" if np.isfinite(value) else "–" for value in row] for row in values]
-    colours = sns.color_palette("Blues", as_cmap=True)
+    colours = colormaps["Blues"]
     mesh = draw_cells(ax, values, texts, colours, Normalize(0, 100), size=size)
     bare(ax)
     places = np.arange(len(names)) + 0.5

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -161,4 +160,4 @@ def _finish(ax: Axes) -> None:
     ax.yaxis.set_major_locator(MaxNLocator(nbins=6, min_n_ticks=3))
     ax.tick_params(length=2.5, width=0.7, pad=2)
     ax.set_axisbelow(True)
-    sns.despine(ax=ax)
+    ax.spines[["top", "right"]].set_visible(False)

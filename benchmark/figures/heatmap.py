@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 from matplotlib.colors import Colormap, Normalize
@@ -20,6 +19,8 @@ _EMPTY = "#ececec"
 
 def better_is_darker(metric: str) -> Colormap:
     """Return a sequential colour map of even lightness, in which the better value is darker."""
+    import seaborn as sns  # here, as it takes most of a second, and other figures do without
+
     colours: Colormap = sns.color_palette("crest" if METRICS[metric].higher_is_better else "crest_r", as_cmap=True)
     return colours
 

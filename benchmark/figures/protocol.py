@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import ListedColormap
@@ -101,7 +100,7 @@ def _integrity(axes: Axes, survey: Survey, labels: list[str]) -> None:
         handletextpad=0.4,
         fontsize=7,
     )
-    sns.despine(ax=axes)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _positions(survey: Survey, modality: str) -> npt.NDArray[np.float64]:

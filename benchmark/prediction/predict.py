@@ -17,6 +17,7 @@ import pandas as pd
 from benchmark.data.samples import Samples
 from benchmark.evaluation.scales import scale_of
 from benchmark.prediction import NewSamples, TrainedRun, find_runs, open_run, read_new_samples
+from benchmark.training.threads import on_threads
 from protocols import MODALITIES, InputError
 
 __all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples"]
@@ -65,7 +66,8 @@ def predict(
     tables = []
     for number, run in enumerate(opened):
         tell = partial(_tell, progress, number * len(read), total)
-        tables.append(_predict_one(run, read, tell))
+        with on_threads():
+            tables.append(_predict_one(run, read, tell))
     table = tables[0] if len(tables) == 1 else _average(tables)
     table.insert(0, "sample_id", read.ids)
     return _with_class(table, opened[0].samples.provenance.label_range)

@@ -19,7 +19,7 @@ from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
 from benchmark.words import plural
 from protocols import InputError, unknown_name
-from senti_ifusion.variants import ABLATION
+from senti_ifusion.ablation import ABLATION
 
 
 @dataclass(frozen=True)

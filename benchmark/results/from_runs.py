@@ -16,7 +16,7 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from baselines import model_class
+from baselines.facts import model_info
 from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import Gap, Panel
 from benchmark.runs.outdated import outdated
@@ -190,7 +190,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         points=source.points,
         runs=pd.DataFrame(costs),
         mask_informed=frozenset(
-            r.label for r in runs if r.spec.model != ORACLE and model_class(r.spec.model).info.mask_informed
+            r.label for r in runs if r.spec.model != ORACLE and model_info(r.spec.model).mask_informed
         ),
         missing=tuple(missing),
         label_range=runs[0].label_range,

@@ -58,6 +58,7 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData
     if spec.encoder is not None:
         if spec.encoder.mode == "frozen":
             text = frozen_text(spec.encoder, spec.encoder_revision or "", folder, str(device))
+            text.begin_run()
         else:
             text = TextEncoder(spec.encoder).to(device)
     of = (spec.dataset, spec.split, spec.data_sha256, spec.scaling)

@@ -5,10 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
-from pathlib import Path
-from typing import ClassVar
+from contextlib import ExitStack, contextmanager
 
 import numpy as np
 import numpy.typing as npt
@@ -17,14 +14,14 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from baselines import SentimentModel, load_plugin
+from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import Inputs
 from benchmark.data.synthetic import oracle, parse_synthetic
 from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.epochs import EpochWeights, predict_epochs
 from benchmark.runs.executors.base import Event, Report
-from benchmark.runs.failures import Loss
+from benchmark.runs.job import Job
 from benchmark.runs.provenance import provenance
 from benchmark.runs.record import (
     EPOCHS,
@@ -41,83 +38,15 @@ from benchmark.runs.record import (
     write_record,
 )
 from benchmark.runs.resuming import STATE, training_folder, training_identity
-from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
 from benchmark.training.inference import flops_per_sample, predict
 from benchmark.training.loop import TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
-from benchmark.training.resuming import CHECKPOINT_SECONDS, Checkpoint
+from benchmark.training.resuming import Checkpoint
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
 from protocols import InputError, Layout, Masks, Scenario, parse
-
-
-@dataclass(frozen=True)
-class Job:
-    """The task of one run: plain values that travel between processes.
-
-    Attributes:
-        spec: The run.
-        scenarios: Texts of the scenarios to evaluate under.
-        root: Folder of the run store.
-        device: `cpu`, `cuda` or `cuda:1`.
-        plugins: Python files to import first.
-        optimism: Evaluate every epoch that the checkpoint is chosen from as well, once training has ended.
-        checkpoint_seconds: Seconds between two states of the training, from which the next command continues a killed
-            one; 0 for one after every epoch.
-        attempt: Number of the attempt, where an executor tries again.
-    """
-
-    spec: RunSpec
-    scenarios: tuple[str, ...]
-    root: Path
-    device: str = "cpu"
-    plugins: tuple[str, ...] = ()
-    optimism: bool = False
-    checkpoint_seconds: float = CHECKPOINT_SECONDS
-    attempt: int = 1
-    filed: ClassVar[bool] = True
-
-    def execute(self, report: Report) -> RunRecord:
-        """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
-        for plugin in self.plugins:
-            load_plugin(plugin)
-        store = RunStore(self.root)
-        done = store.done(self.spec)
-        worker = RunWorker(self, report)
-        # another process may have filed the run meanwhile, with other scenarios
-        return worker.complete(store, done or worker.run(store))
-
-    def accept(self, parcel: RunRecord) -> RunRecord:
-        """Return the record of the run, which must be in the store with its cells."""
-        if self.is_filed():
-            return parcel
-        return self.lost(
-            Loss(f"its worker has filed it, but it is not in {self.root} with its cells: does it see the same folder?")
-        )
-
-    def is_filed(self) -> bool:
-        """Return True if the run is in the store with all cells that the job asks for."""
-        record = RunStore(self.root).done(self.spec)
-        wanted = [parse(text).fingerprint for text in self.scenarios]
-        return record is not None and not record.lacks(wanted, epochs=self.optimism)
-
-    def lost(self, loss: Loss) -> RunRecord:
-        """File and return the record of a failed run; the study continues."""
-        record = RunRecord(
-            id=self.spec.id,
-            spec=self.spec,
-            status="failed",
-            attempts=self.attempt,
-            error=loss.reason,
-            traceback=loss.traceback,
-            provenance=provenance(torch.device("cpu")),
-        )
-        # a full disk may be what failed it; a run that is done stays as it is
-        with suppress(OSError, InputError), RunStore(self.root).writing(self.spec) as folder:
-            write_record(record, folder / RECORD)
-        return record
-
 
 #: Masks -> a table of predictions in the order of the test part, and how many milliseconds each took.
 Predictor = Callable[[Masks], tuple[pd.DataFrame, npt.NDArray[np.float64]]]

@@ -9,18 +9,21 @@ import subprocess
 import sys
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 _LIBRARIES = ("torch", "numpy", "pandas", "transformers", "h5py", "pyarrow", "pydantic")
 
 
-def provenance(device: torch.device) -> dict[str, Any]:
-    """Return versions, commit, machine and numeric settings of this process."""
+def provenance(device: torch.device | None = None) -> dict[str, Any]:
+    """Return versions, commit, machine and numeric settings of this process; without a device, the processor's."""
+    import torch  # here, so that a study is planned without it
+
     return {
         **_fixed(),
-        "device": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
+        "device": torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
         "float32_matmul_precision": torch.get_float32_matmul_precision(),

@@ -10,13 +10,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from filelock import FileLock, Timeout
 
-from baselines import model_class
 from benchmark.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    import torch
 
 #: File of the state in the folder of a training.
 STATE = "state.pt"
@@ -74,6 +76,10 @@ def remove_training_folder(target: Path, *, finished: bool = True) -> None:
 
 def training_identity(spec: RunSpec, device: torch.device, *, optimism: bool) -> str:
     """Return a hash of everything that the bits of a training depend on: run, code, libraries, processor, threads."""
+    import torch  # here, so that a study is planned without it
+
+    from baselines import model_class
+
     content = {
         "spec": spec.model_dump(mode="json"),
         "code": [_code(package) for package in ("protocols", "baselines", "benchmark")],

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from baselines import load_plugin, model_class, models, resolve_config
+from baselines import load_plugin
+from baselines.facts import model_info, model_names, model_plugin, model_settings
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS
@@ -19,7 +20,7 @@ from benchmark.evaluation.protocol_results import CONSTANT
 from benchmark.runs.spec import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.study.study import ModelEntry, Study
 from benchmark.words import shortened
-from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, plugin_sha256, unknown_name
+from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, unknown_name
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def plan(study: Study) -> Plan:
         revision = encoder_revision(encoder.name) if encoder else None
         for entry, _, _ in entries:
             _check_tuned_here(entry, header, splits)
-            if encoder is None and model_class(entry.name).info.needs_encoder:
+            if encoder is None and model_info(entry.name).needs_encoder:
                 raise InputError(
                     f"model '{entry.name}' works inside a text encoder, and the text of '{header.name}' is word "
                     "vectors; leave one of the two out"
@@ -129,7 +130,7 @@ def plan(study: Study) -> Plan:
                     "seed": seed,
                 }
                 for entry, version, config in entries:
-                    source = plugin_sha256(model_class(entry.name))
+                    source = model_plugin(entry.name)
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
@@ -150,7 +151,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
         raise InputError(f"models: '{twice}' is listed twice; give one of them a distinct label")
     resolved = []
     for entry in study.models:
-        if entry.title == ORACLE or (entry.title != entry.name and entry.title in models()):
+        if entry.title == ORACLE or (entry.title != entry.name and entry.title in model_names()):
             raise InputError(f"models: '{entry.title}' is the name of another row; give {entry.name} another label")
         own = entry.config.get("optimisation", {})
         if not isinstance(own, dict):
@@ -158,8 +159,7 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
                 f"model '{entry.name}', config field 'optimisation': expected fields, found {shortened(own)}"
             )
         values = {**entry.config, "optimisation": {**study.optimisation, **own}}
-        config = resolve_config(entry.name, values)
-        resolved.append((entry, model_class(entry.name).info.version, config.model_dump(mode="json")))
+        resolved.append((entry, model_info(entry.name).version, model_settings(entry.name, values)))
     return resolved
 
 

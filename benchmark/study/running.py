@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.runs.execution import Job
 from benchmark.runs.executors import Event, Executor, usual_executor
+from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
 from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.store import RunStore
@@ -20,7 +20,7 @@ from benchmark.study.callbacks import Callback, Followers, make_callbacks
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
-from benchmark.training.resuming import CHECKPOINT_SECONDS
+from benchmark.training import CHECKPOINT_SECONDS
 from protocols import Displayed, InputError
 
 

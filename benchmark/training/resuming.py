@@ -17,13 +17,11 @@ import torch
 from torch import nn
 
 from benchmark.files import replace_file
+from benchmark.training import CHECKPOINT_SECONDS
 from benchmark.training.averaging import WeightAverage
 from benchmark.training.selection import CheckpointSelector
 from benchmark.training.sweep import Sweep
 from protocols import InputError
-
-#: Seconds between two states of a training, if not chosen otherwise.
-CHECKPOINT_SECONDS = 60.0
 
 #: One record an epoch; see `TrainingOutcome`.
 History = list[dict[str, float | str]]

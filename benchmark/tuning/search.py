@@ -24,7 +24,7 @@ from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.text_states import text_states
-from benchmark.training.resuming import CHECKPOINT_SECONDS
+from benchmark.training import CHECKPOINT_SECONDS
 from benchmark.tuning.files import write_results
 from benchmark.tuning.journal import Journal, Key, Suggestion, TrainingRecord, key_of
 from benchmark.tuning.plan import Tuning, TuningPlan, plan_tuning

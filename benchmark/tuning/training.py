@@ -20,8 +20,9 @@ from benchmark.runs.failures import Loss, described, readable
 from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.training import RunTraining
+from benchmark.training import CHECKPOINT_SECONDS
 from benchmark.training.loop import forked_rng
-from benchmark.training.resuming import CHECKPOINT_SECONDS, Checkpoint
+from benchmark.training.resuming import Checkpoint
 from benchmark.training.sweep import TrainingDiverged
 from benchmark.tuning.journal import Status, TrainingRecord, key_of
 from protocols import InputError

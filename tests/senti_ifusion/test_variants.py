@@ -19,8 +19,8 @@ from baselines import (
     resolve_config,
 )
 from protocols import MODALITIES, InputError
+from senti_ifusion.ablation import ABLATION
 from senti_ifusion.model import SentiIFusion
-from senti_ifusion.variants import ABLATION
 from tests.model_batches import SPEC, make_batch, make_train_batch
 
 

@@ -39,7 +39,7 @@ from benchmark.study.running import pending
 from benchmark.tables.remarks import corr_text, settings_lines, training_texts
 from benchmark.tables.table import Table
 from protocols import get_protocol
-from senti_ifusion.variants import ABLATION
+from senti_ifusion.ablation import ABLATION
 
 FIGURE_FORMATS = ("png", "pdf")
 #: Lines of `sources.csv` by id.

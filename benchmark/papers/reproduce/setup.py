@@ -104,7 +104,7 @@ def item_study(
 
 
 def _variants() -> tuple[str, ...]:
-    from senti_ifusion.variants import ABLATION
+    from senti_ifusion.ablation import ABLATION
 
     return tuple(ABLATION)
 

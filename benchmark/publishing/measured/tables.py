@@ -6,7 +6,7 @@ from benchmark.publishing.tables import csv_text, study_tables
 from benchmark.results.measured import TableChoices
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings
-from senti_ifusion.variants import ABLATION
+from senti_ifusion.ablation import ABLATION
 
 
 def render(results: StudyResults, choices: TableChoices) -> dict[str, str]:

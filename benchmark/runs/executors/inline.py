@@ -22,22 +22,19 @@ class InlineExecutor(Executor[K, R]):
 
     def outcomes(self, listener: Callable[[K, Event], None] | None = None) -> Iterator[tuple[K, R]]:
         """Execute the tasks in order; the number of threads is put back after each."""
-        import torch
+        from benchmark.training.threads import on_threads  # imports torch
 
         tell = listener or (lambda *_: None)
         while self._queue:
             key, task = self._queue.popleft()
-            before = torch.get_num_threads()
-            torch.set_num_threads(self._threads)
             try:
                 tell(key, Event("start"))
-                parcel = task.execute(lambda event, key=key: tell(key, event))  # type: ignore[misc]
+                with on_threads(self._threads):
+                    parcel = task.execute(lambda event, key=key: tell(key, event))  # type: ignore[misc]
             except KeyboardInterrupt:
                 raise
             except BaseException as error:  # noqa: BLE001 - SystemExit included: it is the outcome of the task
                 parcel = Loss.of(error)
-            finally:
-                torch.set_num_threads(before)
             tell(key, Event("end"))
             yield key, settled(task, parcel)
 

@@ -278,6 +278,18 @@ def test_masks_are_exported_for_a_data_set(tmp_path: Path, capsys: pytest.Captur
     assert ".npz" in err
 
 
+@pytest.mark.parametrize("line", ["--help", "models list", "models list --json", "protocols list"])
+def test_what_only_lists_imports_nothing_heavy(line: str) -> None:
+    code = (
+        f"import sys\nfrom sentibench import main\nsys.argv[1:] = {line.split()}\n"
+        "try:\n    main()\nfinally:\n"
+        "    heavy = {'torch', 'pandas', 'transformers', 'matplotlib', 'scipy', 'h5py'} & set(sys.modules)\n"
+        "    print(sorted(heavy), 'numpy' in sys.modules, file=sys.stderr)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == f"[] {line != '--help'}"
+
+
 def test_the_command_line_starts_without_torch() -> None:
     code = (
         "import sys; import benchmark.cli.main as m, benchmark.cli.run, benchmark.cli.report, benchmark.cli.data, "

@@ -8,7 +8,7 @@ import time
 import pytest
 from rich.console import Console
 
-from benchmark.cli.progress import MinuteLines
+from benchmark.cli.progress import MinuteLines, counting
 from benchmark.runs.executors.base import Event
 
 
@@ -58,3 +58,13 @@ def test_lines_come_once_a_minute_and_not_on_a_terminal(terminal: bool, monkeypa
     shown.stop()
     assert (text.getvalue() == "") is terminal
     assert terminal or text.getvalue().startswith("a: training, epoch 1 of 2")
+
+
+def test_work_in_this_process_prints_lines_without_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("benchmark.cli.progress.MINUTE", 0.05)
+    with counting("examine") as tell:
+        tell(3, 38)
+        time.sleep(0.2)
+    assert "min left; examine: 3 of 38" in capsys.readouterr().err

@@ -62,6 +62,16 @@ def test_a_missing_default_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -
         TextEncoder(EncoderConfig())
 
 
+def test_a_frozen_encoder_is_loaded_when_a_text_is_encoded(tiny_encoder: Path) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder)))
+    assert list(encoder.parameters()) == []
+    drawing = torch.get_rng_state()
+    encoder.encode(np.array([2204]), np.array([0, 1]))
+    assert not any(p.requires_grad for p in encoder.parameters())
+    assert encoder.transformer.config.hidden_size == encoder.width == 16
+    assert torch.equal(torch.get_rng_state(), drawing)  # a model that is being made draws the same weights
+
+
 def test_a_text_is_encoded_alike_alone_and_among_others(tiny_encoder: Path) -> None:
     encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder)))
     texts = [[2000, 2001, 2002], [2003], [2004] * 20]

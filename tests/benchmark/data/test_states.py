@@ -79,26 +79,55 @@ def test_states_asked_for_at_once_are_encoded_once(encoder: Counting, tmp_path: 
     assert all(np.array_equal(states, found[0]) for states in found)
 
 
-def test_states_in_use_stay_readable_when_the_folder_is_trimmed(encoder: Counting, tmp_path: Path) -> None:
-    cache = StateCache(encoder, "r", tmp_path, max_bytes=0)
-    states = cache.states(texts(2000), OFFSETS)
+def test_states_that_a_full_folder_does_not_keep_stay_readable(encoder: Counting, tmp_path: Path) -> None:
+    with pytest.warns(UserWarning, match="full of text states"):
+        states = StateCache(encoder, "r", tmp_path, max_bytes=0).states(texts(2000), OFFSETS)
     assert not list(tmp_path.glob("*.npy"))
     assert np.array_equal(states, encoder.encode(texts(2000), OFFSETS).numpy())
 
 
-def test_the_folder_keeps_what_was_used_last(encoder: Counting, tmp_path: Path) -> None:
+def test_a_full_folder_keeps_what_is_there_for_readers_in_turns(encoder: Counting, tmp_path: Path) -> None:
+    draws, size = range(2000, 2600, 100), 128 + 4 * 7 * 16
+    cache = StateCache(encoder, "r", tmp_path, max_bytes=4 * size, memory_bytes=1)
+
+    def run() -> None:
+        cache.begin_run()
+        for first in draws:
+            cache.states(texts(first), OFFSETS)
+
+    with pytest.warns(UserWarning, match="full of text states.*--text-states") as warned:
+        run()
+    assert len(warned) == 1
+    run()  # the next models of the seed
+    run()
+    assert encoder.calls == 4 + 3 * 2  # the least recently used would give 3 * 6
+    assert len(list(tmp_path.glob("*.npy"))) == 4
+
+
+def test_what_two_runs_have_not_used_makes_way(encoder: Counting, tmp_path: Path) -> None:
     size = 128 + 4 * 7 * 16
+    cache = StateCache(encoder, "r", tmp_path, max_bytes=2 * size, memory_bytes=1)
     for first in (2000, 3000):
-        StateCache(encoder, "r", tmp_path).states(texts(first), OFFSETS)
-    for age, file in enumerate(sorted(tmp_path.glob("*.npy"), key=lambda f: f.stat().st_mtime_ns)):
-        os.utime(file, (1000 + age, 1000 + age))
-    StateCache(encoder, "r", tmp_path).states(texts(2000), OFFSETS)  # the older one is used
-    StateCache(encoder, "r", tmp_path, max_bytes=2 * size).states(texts(4000), OFFSETS)
+        cache.states(texts(first), OFFSETS)
+    for file in tmp_path.glob("*.npy"):
+        os.utime(file, (1000, 1000))  # a study before
+    cache.begin_run()
+    cache.begin_run()
+    cache.states(texts(4000), OFFSETS)
+    assert len(list(tmp_path.glob("*.npy"))) == 2
     before = encoder.calls
-    StateCache(encoder, "r", tmp_path).states(texts(2000), OFFSETS)
-    assert encoder.calls == before
-    StateCache(encoder, "r", tmp_path).states(texts(3000), OFFSETS)
+    cache.states(texts(5000), OFFSETS)
+    cache.states(texts(4000), OFFSETS)
     assert encoder.calls == before + 1
+
+
+def test_the_size_of_the_folder_is_an_option(
+    encoder: Counting, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SENTIBENCH_TEXT_STATES", "0")
+    with pytest.warns(UserWarning, match="full of text states"):
+        StateCache(encoder, "r", tmp_path).states(texts(2000), OFFSETS)
+    assert not list(tmp_path.glob("*.npy"))
 
 
 @pytest.mark.parametrize("shared", [True, False])

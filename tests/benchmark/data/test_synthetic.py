@@ -33,7 +33,17 @@ from benchmark.data.synthetic.grammar import (
     sentence_prior,
     words,
 )
-from benchmark.data.synthetic.labels import LABEL_PROBABILITY, LABELS, label_given_meaning, tone_probability
+from benchmark.data.synthetic.labels import (
+    LABEL_PROBABILITY,
+    LABELS,
+    THRESHOLDS,
+    UTTERANCE_SPREAD,
+    VIDEO_SPREAD,
+    _meaning,
+    _normal_cdf,
+    label_given_meaning,
+    tone_probability,
+)
 from benchmark.data.synthetic.sentences import Speaker
 from benchmark.data.synthetic.streams import SIGNATURES, draw_heights
 from benchmark.data.synthetic.vocabulary import TOKEN_ID
@@ -92,6 +102,18 @@ def test_labels_are_distributed_as_in_mosi() -> None:
     found = np.cumsum(np.bincount(steps.astype(int) + 15, minlength=31)) / len(label)
     assert np.abs(found - np.cumsum(LABEL_PROBABILITY)).max() < 0.04
     assert 1.25 < np.abs(label - np.median(label)).mean() < 1.45
+
+
+def test_thresholds_give_the_labels_their_shares() -> None:
+    centres, inverse = np.unique(_meaning().ravel().round(9), return_inverse=True)
+    weight = np.bincount(inverse, weights=(sentence_prior()[:, None, None] * tone_probability()).ravel())
+    low, high = np.full(len(THRESHOLDS), -12.0), np.full(len(THRESHOLDS), 12.0)
+    for _ in range(50):
+        middle = (low + high) / 2.0
+        passed = _normal_cdf((middle[:, None] - centres) / np.hypot(VIDEO_SPREAD, UTTERANCE_SPREAD)) @ weight
+        below = passed < np.cumsum(LABEL_PROBABILITY)[:-1]
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    np.testing.assert_allclose(THRESHOLDS, (low + high) / 2.0, rtol=0, atol=1e-13)
 
 
 def test_labels_of_a_video_are_more_alike_than_those_of_two() -> None:

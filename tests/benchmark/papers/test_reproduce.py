@@ -27,7 +27,7 @@ from benchmark.runs.executors import InlineExecutor
 from benchmark.study.running import pending, run
 from benchmark.tables.table import Table
 from protocols import InputError, get_protocol
-from senti_ifusion.variants import ABLATION
+from senti_ifusion.ablation import ABLATION
 from tests.benchmark.fake_panel import fake_panel, without
 
 TINY = "synthetic:samples=80-20-40"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.runs.execution import Job
 from benchmark.runs.failures import Loss
+from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
 from benchmark.runs.store import RunStore
 from tests.benchmark.runs.test_store import make_spec, write
@@ -41,7 +41,7 @@ def test_a_loss_that_cannot_be_filed_is_still_returned(tmp_path: Path, monkeypat
     def full(record: RunRecord, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("benchmark.runs.execution.write_record", full)
+    monkeypatch.setattr("benchmark.runs.job.write_record", full)
     assert Job(make_spec(), (), tmp_path).lost(Loss("why")).error == "why"
     assert RunStore(tmp_path).find(make_spec()) is None
 

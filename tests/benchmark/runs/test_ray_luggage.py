@@ -15,10 +15,10 @@ import pytest
 
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.runs.execution import Job
 from benchmark.runs.executors import InlineExecutor, ray_node, ray_work
 from benchmark.runs.executors.ray_luggage import Luggage
 from benchmark.runs.failures import Loss
+from benchmark.runs.job import Job
 from benchmark.runs.store import RunStore
 from benchmark.study.plan import Plan, prepare
 from benchmark.study.running import run

@@ -1,0 +1,45 @@
+"""What the verbs that train nothing import, as counts: seconds of a test machine say little."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmark.runs.executors import InlineExecutor
+from benchmark.study.running import run
+from benchmark.study.study import make_study
+
+FIELDS = {
+    "name": "start",
+    "datasets": ["synthetic:size=tiny,max_length=12"],
+    "models": ["constant"],
+    "protocols": ["inter-drop"],
+    "seeds": 1,
+}
+OPTIONS = "--dataset synthetic:size=tiny,max_length=12 --models constant --protocols inter-drop --seeds 1 --name start"
+#: Without torch: transformers and seaborn would bring it, or half of it.
+HEAVY = ("torch", "transformers", "seaborn", "scipy.stats")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("start")
+    assert not run(make_study(FIELDS), root, InlineExecutor()).failed
+    return root
+
+
+@pytest.mark.parametrize(("verb", "modules"), [("--help", 250), ("report", 1600), (f"run {OPTIONS}", 2000)])
+def test_nothing_that_only_training_needs_is_imported(folder: Path, verb: str, modules: int) -> None:
+    code = (
+        f"import sys\nfrom sentibench import main\nsys.argv[1:] = {verb.split()}\n"
+        f"sys.argv += [] if '{verb}' == '--help' else ['--out', {str(folder)!r}]\n"
+        "try:\n    main()\nfinally:\n"
+        f"    print(sorted(set({HEAVY}) & set(sys.modules)), len(sys.modules), file=sys.stderr)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    heavy, _, count = ended.stderr.strip().splitlines()[-1].rpartition(" ")
+    assert heavy == "[]"
+    assert int(count) < modules
