@@ -10,6 +10,8 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
+import inspect
+import linecache
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -145,14 +147,23 @@ def plugin_sha256(thing: type) -> str:
     """sha256 of the plugin that a class was defined in; empty for versioned classes.
 
     Results of a plugin are filed by its content and by that of its own modules (`protocols.own_modules`), since a file
-    that is still being written has no version.
+    that is still being written has no version. A class of a notebook is known by its cell.
     """
+    if thing.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
+        files = {f.__code__.co_filename for f in vars(thing).values() if inspect.isfunction(f)}
+        cells = sorted("".join(linecache.getlines(file)) for file in files)
+        return hashlib.sha256("".join(cells).encode()).hexdigest() if any(cells) else ""
     return _SOURCES.get(thing.__module__, "")
 
 
 def origin_of(thing: Callable[..., object]) -> str:
     """Place where a class or function is defined, as `Registry.add` expects it."""
     return f"{thing.__module__}.{thing.__qualname__}"
+
+
+def registered_in(module: str) -> bool:
+    """Return True if a module, such as `__main__`, has registered anything."""
+    return any(o.startswith(f"{module}.") for registry in _REGISTRIES for o in registry._origins.values())
 
 
 def load_plugin(path: str | Path) -> list[str]:

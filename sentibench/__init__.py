@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from baselines import register
+    from benchmark.data.importers.memory import from_arrays, from_frame, from_hf
     from benchmark.data.samples import Samples
     from benchmark.data.sources import load
     from benchmark.papers.reproduce import Reproduction
     from benchmark.publishing.tables import Report
     from benchmark.results.study_results import StudyResults
+    from benchmark.study.callbacks import Callback, register_callback
     from benchmark.study.merging import Merged
     from benchmark.study.plan import Plan
     from benchmark.study.running import RunOutcome
@@ -47,13 +49,18 @@ if TYPE_CHECKING:
     StudyLike: TypeAlias = "RunOutcome | StudyResults | Study | Plan | Mapping[str, Any] | str | Path | None"
 
 __all__ = [
+    "Callback",
     "compare",
+    "from_arrays",
+    "from_frame",
+    "from_hf",
     "load",
     "merge",
     "parse",
     "plot",
     "predict",
     "register",
+    "register_callback",
     "report",
     "reproduce",
     "results",
@@ -66,7 +73,16 @@ __all__ = [
 OUT = "results/runs"
 
 #: Names that other modules define -> the module.
-_ELSEWHERE = {"load": "benchmark.data.sources", "parse": "protocols", "register": "baselines"}
+_ELSEWHERE = {
+    "Callback": "benchmark.study.callbacks",
+    "from_arrays": "benchmark.data.importers.memory",
+    "from_frame": "benchmark.data.importers.memory",
+    "from_hf": "benchmark.data.importers.memory",
+    "load": "benchmark.data.sources",
+    "parse": "protocols",
+    "register": "baselines",
+    "register_callback": "benchmark.study.callbacks",
+}
 
 
 def run(
@@ -75,14 +91,22 @@ def run(
     out: str | Path = OUT,
     workers: int | None = None,
     device: str = "cpu",
+    callbacks: Sequence[Callback | str] = (),
+    progress: bool | None = None,
 ) -> RunOutcome:
     """Train and evaluate a study; finished runs are reused.
 
+    Works in scripts, with or without a main guard, and in notebooks. Models that a notebook, or a script without a
+    guard, registers itself are trained in this process, one after the other, since worker processes cannot import them.
+
     Args:
-        study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file.
+        study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file. Among
+            `datasets` may be samples, as `from_frame` returns them.
         out: Folder of runs, tables and figures.
         workers: Worker processes; by default one a core (one for a device).
         device: `cpu`, `cuda` or `cuda:1`.
+        callbacks: Objects of subclasses of `Callback`, or names of registered ones.
+        progress: Show progress in a notebook; None: where there is one.
 
     Returns:
         The plan and the record of every run; failed runs are in it with their error.
@@ -90,8 +114,9 @@ def run(
     Raises:
         InputError: for a study that cannot be resolved, such as an unknown name.
     """
-    from benchmark.runs.executors import LocalExecutor
+    from benchmark.runs.executors import usual_executor
     from benchmark.study.filing import read_study
+    from benchmark.study.notebook import NotebookProgress, in_notebook
     from benchmark.study.running import run as run_study
     from benchmark.study.study import Study, make_study
 
@@ -100,8 +125,9 @@ def run(
         chosen = make_study(dict(study))
     else:
         chosen = study if isinstance(study, Study) else read_study(str(study), {}, root)
-    count = workers if workers is not None else (1 if device != "cpu" else None)
-    return run_study(chosen, root, LocalExecutor(count), device=device)
+    shown = [NotebookProgress()] if (in_notebook() if progress is None else progress) else []
+    followed = [*callbacks, *shown]
+    return run_study(chosen, root, usual_executor(workers, device), device=device, callbacks=followed)
 
 
 def merge(*folders: str | Path, into: str | Path) -> Merged:
@@ -287,13 +313,13 @@ def reproduce(
         InputError: for an unknown name, or data that are not at hand.
     """
     from benchmark.papers.reproduce import prepare_item, present
-    from benchmark.runs.executors import LocalExecutor
+    from benchmark.runs.executors import usual_executor
     from benchmark.study.running import run as run_study
 
     chosen = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
     setup = prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
     if train and setup.plan is not None:
-        run_study(setup.plan, Path(out), LocalExecutor(workers), device=device)
+        run_study(setup.plan, Path(out), usual_executor(workers, device), device=device)
     return present(setup, Path(out))
 
 

@@ -1,4 +1,4 @@
-"""`sentibench data`: import, list, verify and describe data sets."""
+"""`sentibench data`: import, list, verify, describe and remove data sets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.options import Commands, Number, load_plugins, plugin_option
+from benchmark.cli.options import OUT, Commands, Number, load_plugins, plugin_option
 
 
 @click.group(cls=Commands)
 def data() -> None:
-    """Import, list, verify and describe data sets."""
+    """Import, list, verify, describe and remove data sets."""
 
 
 @data.command("import")
@@ -193,3 +193,36 @@ def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> Non
     show(description, Console())
     for path in files:
         click.echo(path)
+
+
+@data.command("remove")
+@click.argument("name")
+@OUT
+@click.option("--yes", is_flag=True, help="Also remove a data set that runs in --out were trained on.")
+def remove(name: str, out: Path, yes: bool) -> None:
+    """Remove the data set NAME from the data folder.
+
+    Finished runs keep their results. They cannot be evaluated under further scenarios before the same data set is
+    imported again, so a data set with runs in --out is removed only with --yes.
+    """
+    from benchmark.data.catalog import find_store
+    from benchmark.data.store import store_info
+    from benchmark.runs.store import RunStore
+    from benchmark.words import plural
+    from protocols import InputError
+
+    path = find_store(name)
+    runs = []
+    if not yes:
+        content = store_info(path).fingerprint
+        runs = [record for record in RunStore(out).records() if record.spec.data_sha256 == content]
+    if runs:
+        raise InputError(
+            f"data set '{name}': {plural(len(runs), 'run')} in {out} were trained on it (the first: "
+            f"{runs[0].spec.title}) and could no longer be evaluated under further scenarios; give --yes to remove it"
+        )
+    try:
+        path.unlink()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be removed ({error.strerror or error})") from None
+    click.echo(f"{name}: removed ({path})")

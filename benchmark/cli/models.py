@@ -1,4 +1,4 @@
-"""`sentibench models`: list, check and create models."""
+"""`sentibench models`: list, show, check and create models."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import click
 from benchmark.cli.check_model import check_models
 from benchmark.cli.new_model import new_model
 from benchmark.cli.options import Commands, load_plugins, plugin_option
+from benchmark.cli.show_model import show_model
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -30,11 +31,12 @@ _TREATMENTS: dict[MissingParts, str] = {
 
 @click.group(cls=Commands)
 def models() -> None:
-    """List, check and create models."""
+    """List, show, check and create models."""
 
 
 models.add_command(new_model)
 models.add_command(check_models)
+models.add_command(show_model)
 
 
 @models.command("list")

@@ -156,8 +156,7 @@ class StudyDisplay:
             self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def _name(self, number: int) -> str:
-        planned = self._plan.runs[number]
-        return f"{planned.dataset} {planned.label} seed {planned.spec.seed} split {planned.spec.split}"
+        return self._plan.runs[number].title
 
     def _count(self) -> None:
         self._minutes.share = (self._finished + sum(self._shares.values())) / max(self._todo, 1)

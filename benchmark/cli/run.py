@@ -64,6 +64,12 @@ from benchmark.cli.options import (
     help="Do the K-th of N parts of the runs, for machines that share no work: an array of jobs. 'sentibench merge' "
     "combines their folders; the parts may also write to one folder.",
 )
+@click.option(
+    "--callback",
+    "callbacks",
+    multiple=True,
+    help="Callback, by the name under which an installed distribution or a --plugin registers it. Several: repeat.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be done, and do nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of tables.")
 def run(
@@ -88,6 +94,7 @@ def run(
     checkpoint_seconds: float,
     executor: str,
     shard: str | None,
+    callbacks: tuple[str, ...],
     dry_run: bool,
     as_json: bool,
 ) -> int:
@@ -149,7 +156,9 @@ def run(
                 click.echo(f"  {spec.id}  {spec.title}")
         return 0
     with StudyDisplay(plan, todo, console) as display:
-        outcome = run_study(plan, out, pool, display.event, device, display.record, checkpoint_seconds)
+        outcome = run_study(
+            plan, out, pool, display.event, device, display.record, checkpoint_seconds, callbacks=callbacks
+        )
     if as_json:
         without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
         click.echo(json.dumps([r.model_dump(mode="json", exclude=without_test) for r in outcome.records], indent=2))

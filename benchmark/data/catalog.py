@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.data.home import data_home
 from benchmark.data.importers import ImportOptions, import_file
+from benchmark.data.samples import Samples
 from benchmark.data.store import SUFFIX, StoreInfo, store_info, write_store
 from protocols import InputError, unknown_name
 
@@ -16,9 +17,11 @@ __all__ = [
     "RESERVED",
     "ImportReport",
     "data_home",
+    "filed_samples",
     "find_store",
     "import_data",
     "list_stores",
+    "save_samples",
     "store_files",
     "store_path",
 ]
@@ -85,14 +88,41 @@ def import_data(
         InputError: For a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot
             be imported; then nothing is written.
     """
-    path = store_path(name)
-    if path.exists() and not force:
-        raise InputError(f"data set '{name}' already exists ({path}); give --force to replace it, or another name")
-    _check_writable(path.parent)
+    path = _free_path(name, force=force)
     samples = import_file(source, name, label_range, options)
     write_store(samples, path)
     size = _size(source) + sum(map(_size, options.more if options else ()))
     return ImportReport(store_info(path), size, path.stat().st_size)
+
+
+def save_samples(samples: Samples, name: str, *, force: bool = False) -> Path:
+    """Write samples as the data set `name`; see `Samples.save`."""
+    path = _free_path(name, force=force)
+    write_store(replace(samples, name=name), path)
+    return path
+
+
+def filed_samples(samples: Samples) -> str:
+    """Return the name of the data set that holds these samples; they are filed under their hash where none does.
+
+    The name of samples that were saved is that under which they were; `frame-1a2b3c4d5e6f` otherwise.
+    """
+    content = samples.fingerprint()
+    for name in (samples.name, f"{samples.provenance.layout}-{content[:12]}"):
+        path = data_home() / f"{name}{SUFFIX}"
+        if path.is_file() and store_info(path).fingerprint == content:
+            return name
+    save_samples(samples, name, force=True)
+    return name
+
+
+def _free_path(name: str, *, force: bool) -> Path:
+    """Return the path of a new store; raises InputError for a bad or taken name, or a folder that is read-only."""
+    path = store_path(name)
+    if path.exists() and not force:
+        raise InputError(f"data set '{name}' already exists ({path}); give --force to replace it, or another name")
+    _check_writable(path.parent)
+    return path
 
 
 def _check_writable(folder: Path) -> None:

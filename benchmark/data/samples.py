@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 import numpy as np
@@ -122,6 +122,25 @@ class Samples:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def save(self, name: str, *, force: bool = False) -> Samples:
+        """Write the samples as a data set, which studies and commands then find by its name.
+
+        Args:
+            name: Lower-case letters, digits, `-`, `_`.
+            force: Replace a data set of that name.
+
+        Returns:
+            The samples under the new name.
+
+        Raises:
+            InputError: for a bad name, one that is taken, samples without labels, or a data folder that cannot be
+                written.
+        """
+        from benchmark.data.catalog import save_samples
+
+        save_samples(self, name, force=force)
+        return replace(self, name=name)
+
     def validate(self, *, labelled: bool = True) -> None:
         """Check every rule stated above, and that each split has train, valid and test samples.
 
@@ -150,6 +169,8 @@ class Samples:
             self._check_splits()
 
     def _check_labels(self) -> None:
+        if np.isnan(self.label).all():
+            raise InputError(f"{self.name}: has no labels, only samples to predict; name their labels to train on them")
         self._check_range("label", self.label)
         for modality, labels in self.unimodal_labels.items():
             if modality not in MODALITIES:

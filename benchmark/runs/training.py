@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -14,7 +15,7 @@ from benchmark.runs.data import model_sizes, run_data, text_side
 from benchmark.runs.executors.base import Event, Heartbeat, Report
 from benchmark.runs.spec import ORACLE, RunSpec
 from benchmark.runs.text_states import states_folder
-from benchmark.training.loop import AfterEpoch, Progress, Trainer, TrainingOutcome
+from benchmark.training.loop import AfterEpoch, Trainer, TrainingOutcome
 from benchmark.training.resuming import Checkpoint, History
 from protocols import InputError, check_imports, get_regime, plugin_sha256
 
@@ -55,7 +56,7 @@ class RunTraining:
         self,
         model: SentimentModel,
         report: Report,
-        progress: Progress = lambda *_: None,
+        progress: Callable[[int, int, float], None] = lambda *_: None,
         after_epoch: AfterEpoch = lambda _: None,
         checkpoint: Checkpoint | None = None,
     ) -> TrainingOutcome:
@@ -71,8 +72,8 @@ class RunTraining:
 
         heartbeat = Heartbeat(report)
 
-        def tell(done: int, total: int, mae: float) -> None:
-            report(Event("train", done, total, mae, heartbeat.stage))
+        def tell(done: int, total: int, mae: float, losses: Mapping[str, float]) -> None:
+            report(Event("train", done, total, mae, heartbeat.stage, losses))
             progress(done, total, mae)
 
         def resume(history: History, total: int) -> None:

@@ -42,6 +42,11 @@ class PlannedRun:
     bound: Bound | None = None
     videos: str = ""
 
+    @property
+    def title(self) -> str:
+        """Title for readers, unique in its study: `mosi lnln seed 0 split official`."""
+        return f"{self.dataset} {self.label} seed {self.spec.seed} split {self.spec.split}"
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -6,16 +6,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.runs.execution import Job
-from benchmark.runs.executors import Event, Executor, LocalExecutor
+from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.record import RunRecord
 from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import text_states
+from benchmark.study.callbacks import Callback, Followers, make_callbacks
 from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
@@ -65,6 +66,7 @@ def run(
     device: str = "cpu",
     on_record: Callable[[int, RunRecord], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    callbacks: Sequence[Callback | str] = (),
 ) -> RunOutcome:
     """Do the missing runs of a study; finished runs are reused.
 
@@ -77,11 +79,13 @@ def run(
         on_record: Function of (position in the plan, record), called as each record is filed.
         checkpoint_seconds: Seconds between two states of a training, from which a killed one continues; 0 for one after
             every epoch.
+        callbacks: Callbacks, themselves or by name.
 
     Raises:
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
     """
     resolved = prepare(study) if isinstance(study, Study) else study
+    chosen = make_callbacks(callbacks)
     store = RunStore(root)
     try:
         root.mkdir(parents=True, exist_ok=True)
@@ -99,11 +103,19 @@ def run(
         )
 
     fresh: dict[int, RunRecord] = {}
-    with text_states(root), executor or LocalExecutor(None if device == "cpu" else 1) as workers:
+    followers = Followers(resolved, todo, chosen)
+
+    def tell(number: int, event: Event) -> None:
+        followers.event(number, event)
+        if listener:
+            listener(number, event)
+
+    with text_states(root), executor or usual_executor(device=device) as workers:
         for number in todo:
             workers.add(number, job(resolved.runs[number]))
-        for number, record in workers.outcomes(listener):
+        for number, record in workers.outcomes(tell):
             fresh[number] = record
+            followers.record(number, record)
             if on_record:
                 on_record(number, record)
     store.sweep()  # remains of killed workers

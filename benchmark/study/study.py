@@ -18,7 +18,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from benchmark.data.catalog import filed_samples
 from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.data.samples import Samples
 from benchmark.study.plain_yaml import read_yaml
 from benchmark.study.settings_file import TuningNote, read_tuned
 from benchmark.words import LONGEST_NAME, one_line, shortened
@@ -71,6 +73,13 @@ def _folder_name(name: str) -> str:
     return name
 
 
+def _references(value: object) -> object:
+    """Replace samples by the name of the data set that holds them, so that a filed study can be run again."""
+    if not isinstance(value, list):
+        return value
+    return [filed_samples(item) if isinstance(item, Samples) else item for item in value]
+
+
 def _entries(value: object) -> object:
     return [_entry(item) for item in value] if isinstance(value, list) else value
 
@@ -101,7 +110,7 @@ class Study(BaseModel):
     Attributes:
         name: Name of the study, and of the folder of its tables and figures.
         datasets: `mosi` (its first split), `mosi/official`, `mmmo/fold*` (a family of splits, pooled), `synthetic`,
-            `synthetic:size=tiny,seed=3`.
+            `synthetic:size=tiny,seed=3`; or `Samples`, which are filed in the data folder under their hash.
         models: Registered names, `name=settings.yaml` (as written by `sentibench tune`), or entries with config and
             label.
         protocols: Names of protocols, or texts of scenarios.
@@ -118,7 +127,7 @@ class Study(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: Annotated[str, AfterValidator(_folder_name)] = "study"
-    datasets: list[str] = Field(min_length=1)
+    datasets: Annotated[list[str], BeforeValidator(_references)] = Field(min_length=1)
     models: Annotated[list[ModelEntry], BeforeValidator(_entries)] = Field(min_length=1)
     protocols: list[str] = Field(default=["complete", "intra-random", "inter-drop"], min_length=1)
     seeds: Annotated[list[Annotated[int, Field(ge=0, lt=2**64)]], BeforeValidator(_seeds)] = Field(

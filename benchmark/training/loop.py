@@ -29,8 +29,8 @@ from benchmark.training.sweep import TrainingDiverged, sweeps_of
 from benchmark.training.weights import trained_modules
 from protocols import Regime
 
-#: Called after every epoch: (epochs done, epochs at most, validation MAE).
-Progress = Callable[[int, int, float], None]
+#: Called after every epoch: (epochs done, epochs at most, validation MAE, mean of each loss term).
+Progress = Callable[[int, int, float, Mapping[str, float]], None]
 
 #: Called after every batch: (name of the stage, epochs done with the part of this one, epochs at most).
 OnBatch = Callable[[str, float, int], None]
@@ -145,7 +145,7 @@ class Trainer:
                 record = {"stage": stage.name, "epoch": done, "valid_mae": mae}
                 rate = sweeps[-1].learning_rate
                 history.append(record | {"learning_rate": rate, "seconds": seconds, **losses.result()})
-                self.progress(done, total, mae)
+                self.progress(done, total, mae, losses.result())
                 if self.checkpoint is not None and self.checkpoint.due:
                     state.save(self.checkpoint, number, epoch, sweeps)
         if selector.epoch:

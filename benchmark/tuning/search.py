@@ -20,7 +20,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from benchmark.files import replace_text
-from benchmark.runs.executors import Event, Executor, LocalExecutor
+from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.resuming import remove_training_folder
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.text_states import text_states
@@ -115,7 +115,7 @@ def tune(
         replace_text(folder / "search.json", text)
         search = _Search(resolved, folder, device, listener or (lambda *_: None), on_trial or (lambda _: None))
         search.checkpoint_seconds = checkpoint_seconds
-        with text_states(folder), executor or LocalExecutor(None if device == "cpu" else 1) as chosen:
+        with text_states(folder), executor or usual_executor(device=device) as chosen:
             for start in range(0, budget, ROUND):
                 search.round(start, min(start + ROUND, budget), chosen)
         write_results(resolved, folder, search.trials())

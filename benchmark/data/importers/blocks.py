@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from io import BytesIO
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -94,6 +95,29 @@ class StreamedArray:
         except Exception as error:  # damaged bytes can make a decompressor raise any error
             reason = " ".join(str(error).split())[:160] or type(error).__name__
             raise InputError(f"{self.where}: cannot be read ({reason}); download the file again") from error
+
+
+class RaggedArray(StreamedArray):
+    """Rows of differing lengths as one array that is padded with zeros, some rows at a time.
+
+    Args:
+        where: Name of the array, for errors.
+        rows: n arrays `(T, D)` of numbers with one D.
+    """
+
+    def __init__(self, where: str, rows: Sequence[npt.NDArray[Any]]) -> None:
+        longest = max(map(len, rows))
+        dtype = np.result_type(*{row.dtype for row in rows})
+        super().__init__(where, (len(rows), longest, rows[0].shape[1]), dtype, lambda: nullcontext(BytesIO()))
+        self._rows = rows
+
+    def blocks(self) -> Iterator[npt.NDArray[Any]]:
+        """Yield the padded array from first to last, some rows at a time."""
+        for first, last in _cuts(len(self._rows), int(np.prod(self.shape[1:])) * self.dtype.itemsize):
+            block = np.zeros((last - first, *self.shape[1:]), self.dtype)
+            for padded, row in zip(block, self._rows[first:last], strict=True):
+                padded[: len(row)] = row
+            yield block
 
 
 #: An array in memory (or mapped from a file), or one that is read from a stream.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,17 +67,41 @@ def import_file(
                 raise InputError(
                     f"{path}: option {option} is not for this layout ({layout}), which has: {known}; leave it out"
                 )
-        samples = _read(path, layout, name, options, labelled)
-        if labelled:
-            samples = settle_labels(str(path), samples, label_range, options.map_labels)
-        samples.validate(labelled=labelled)
-        notes = check_text(str(path), samples, labelled=labelled)
-        if labelled:
-            samples = _with_videos(samples)
+        return settled(
+            str(path), _read(path, layout, name, options, labelled), label_range, options.map_labels, labelled=labelled
+        )
     except InputError as error:  # names and ids come from the source and may contain any character
         raise InputError(one_line(str(error))) from error
     except OSError as error:
         raise InputError(one_line(f"{path}: cannot be read ({error.strerror or error})")) from error
+
+
+def settled(
+    where: str,
+    samples: Samples,
+    label_range: tuple[float, float] | None = None,
+    map_labels: tuple[float, float] | None = None,
+    *,
+    labelled: bool = True,
+) -> Samples:
+    """Return the samples of any source checked, with label range, origin of the videos, and notes on all this.
+
+    Args:
+        where: Name of the source, for errors.
+        samples: Samples as read.
+        label_range: See `import_file`.
+        map_labels: Map the label range linearly to this one.
+        labelled: False for new samples.
+
+    Raises:
+        InputError: If the content breaks a rule.
+    """
+    if labelled:
+        samples = settle_labels(where, samples, label_range, map_labels)
+    samples.validate(labelled=labelled)
+    notes = check_text(where, samples, labelled=labelled)
+    if labelled:
+        samples = _with_videos(samples)
     source = samples.provenance
     return replace(samples, provenance=replace(source, notes=(*source.notes, *notes))) if notes else samples
 
@@ -152,10 +175,6 @@ def layout_of(path: Path) -> str:
 
 def _sequences(folder: Path) -> list[Path]:
     return sorted(file for file in folder.iterdir() if file.suffix.lower() == ".csd" and file.is_file())
-
-
-def _distinct(paths: Iterable[Path]) -> list[Path]:
-    return list({path.resolve(): path for path in paths}.values())
 
 
 def file_sha256(path: Path) -> str:

@@ -5,7 +5,7 @@ Equal bits on the CPU, whichever executes.
 
 from benchmark.runs.executors.base import Event, Executor, Heartbeat, Report, Task, make_executor, register_executor
 from benchmark.runs.executors.inline import InlineExecutor
-from benchmark.runs.executors.local import LocalExecutor
+from benchmark.runs.executors.local import LocalExecutor, usual_executor
 
 __all__ = [
     "Event",
@@ -17,4 +17,5 @@ __all__ = [
     "Task",
     "make_executor",
     "register_executor",
+    "usual_executor",
 ]

@@ -10,8 +10,8 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 from benchmark.runs.failures import Loss
@@ -31,6 +31,7 @@ class Event:
         done, total: How far it is; between epochs with the part of the epoch; a training may end before its total.
         valid_mae: Validation MAE of the epoch that has just ended; None otherwise.
         stage: Name of the stage of training, where known.
+        losses: Mean of each loss term of that epoch, by name as in `history.csv`; empty otherwise.
     """
 
     phase: str
@@ -38,6 +39,7 @@ class Event:
     total: int = 0
     valid_mae: float | None = None
     stage: str = ""
+    losses: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         if self.phase == "resume":

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import signal
 import sys
 import threading
@@ -18,12 +19,16 @@ from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Generic
 
 from benchmark.runs.executors.base import Event, Executor, K, R, Task, register_executor, settled
+from benchmark.runs.executors.inline import InlineExecutor
 from benchmark.runs.failures import Loss, death
 from benchmark.training.memory import resident_mb
 from protocols import InputError
+from protocols.registry import registered_in
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -151,7 +156,7 @@ class _Worker(Generic[K, R]):
     def __init__(self, threads: int) -> None:
         self.pipe, theirs = _SPAWN.Pipe()
         self.process: BaseProcess = _SPAWN.Process(target=_work, args=(theirs, threads), daemon=True)
-        with _without_interrupts():
+        with _without_interrupts(), _main_module():
             self.process.start()
         theirs.close()
         self.given: tuple[K, Task[R]] | None = None
@@ -199,6 +204,33 @@ def _without_interrupts() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+@contextmanager
+def _main_module() -> Iterator[None]:
+    """Start processes that import the main module only if they need it: a script may run a study without a guard."""
+    before = sys.modules["__main__"]
+    if not registered_in("__main__"):
+        sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = before
+
+
+def workers_need_main() -> bool:
+    """Return True if workers would need a main module that they cannot import: it has no guard, or no file.
+
+    Workers need it where it registers a model, a mechanism or the like, which then is in no module and no plugin.
+    """
+    if not registered_in("__main__"):
+        return False
+    file = getattr(sys.modules["__main__"], "__file__", None)
+    if file is None or not Path(file).is_file():
+        return True
+    return not re.search(
+        r"""if __name__ == ["']__main__["']""", Path(file).read_text(encoding="utf-8", errors="replace")
+    )
+
+
 def _work(pipe: Connection, threads: int) -> None:
     """Execute tasks until the pipe closes: what a worker process does."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -233,6 +265,18 @@ def _follow_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
+
+
+def usual_executor(workers: int | None = None, device: str = "cpu") -> Executor[Any, Any]:
+    """Return worker processes, or this process where only it has what a study names; see `workers_need_main`.
+
+    Args:
+        workers: Number of processes; None: one per core, or one with an accelerator.
+        device: `cpu`, `cuda` or `cuda:1`.
+    """
+    if workers_need_main():
+        return InlineExecutor()
+    return LocalExecutor(workers or (None if device == "cpu" else 1))
 
 
 def usable_cores() -> int:

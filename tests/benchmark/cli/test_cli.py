@@ -286,3 +286,29 @@ def test_the_command_line_starts_without_torch() -> None:
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_a_removed_data_set_is_gone_unless_runs_use_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    call(capsys, "data", "import", "toy", str(write_npz(tmp_path / "toy.npz")))
+    options = ["--dataset", "toy", "--models", "constant", "--seeds", "1", "--protocols", "complete"]
+    call(capsys, "run", *options, "--out", str(tmp_path / "runs"), "--executor", "inline")
+    code, _, err = call(capsys, "data", "remove", "toy", "--out", str(tmp_path / "runs"))
+    assert code == 2
+    assert "1 run in" in err
+    assert "give --yes to remove it" in err
+    code, out, _ = call(capsys, "data", "remove", "toy", "--out", str(tmp_path / "runs"), "--yes")
+    assert (code, out.startswith("toy: removed")) == (0, True)
+    code, _, err = call(capsys, "data", "remove", "toy")
+    assert code == 2
+    assert "unknown data set 'toy'" in err
+
+
+def test_a_model_is_shown_with_its_settings_and_their_search_space(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = call(capsys, "models", "show", "lnln")
+    assert code == 0
+    for words in ("NeurIPS 2024", "reads text, audio, vision", "differences from the paper", "1e-05 to 0.001 (log)"):
+        assert words in out
+    record = json.loads(call(capsys, "models", "show", "constant", "--json")[1])
+    assert record["settings"]["optimisation.epochs"] == 50
+    assert record["search"]["optimisation.learning_rate"] == {"low": 0.0001, "high": 0.01, "log": True, "whole": False}
+    assert "did you mean lnln" in call(capsys, "models", "show", "lnl")[2]

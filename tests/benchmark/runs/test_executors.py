@@ -143,10 +143,13 @@ _WITH_TESTS = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[
 
 
 def test_workers_that_cannot_begin_are_an_error(tmp_path: Path) -> None:
-    """A script without a guard starts itself again in every worker."""
+    """A script without a guard starts itself again in every worker, if workers need what it registers."""
     script = tmp_path / "script.py"
     script.write_text(
-        "import tests.benchmark.runs.test_executors as t\n"
+        "import protocols, tests.benchmark.runs.test_executors as t\n"
+        "@protocols.register_protocol\n"
+        "def mine():\n"
+        "    return protocols.Protocol('mine', 1, 'mine', (protocols.Point(protocols.parse('drop(rate=0.5)'), {}),))\n"
         "try:\n"
         "    t.run(t.LocalExecutor(1), t.Stub(t.stub_tasks.succeed))\n"
         "except t.InputError as error:\n"

@@ -1,0 +1,148 @@
+"""Samples from data frames, arrays and data sets of Hugging Face: equal content is equal samples, faults are named."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import sentibench as sb
+from benchmark.data.importers import import_file
+from benchmark.data.sources import load_samples
+from protocols import InputError
+from tests.frames import COLUMNS, N, frame
+from tests.npz import npz_content
+
+
+def test_a_frame_has_its_steps_gaps_parts_and_videos() -> None:
+    samples = sb.from_frame(frame(), **COLUMNS)
+    assert len(samples) == N
+    assert np.diff(samples.streams["audio"].offsets).tolist() == [1 if i == 3 else 2 + i % 4 for i in range(N)]
+    assert not samples.streams["audio"].observed[samples.streams["audio"].offsets[3]]
+    assert not samples.streams["text"].observed[samples.streams["text"].offsets[4]]
+    assert not samples.streams["vision"].observed.any()
+    assert np.bincount(samples.splits["given"]).tolist() == [0, 18, 6, 6]
+    assert samples.video_ids[:4].tolist() == ["talk0", "talk0", "talk0", "talk1"]
+    assert samples.provenance.videos == "given"
+
+
+def test_ragged_padded_and_tensors_are_the_same_samples() -> None:
+    given = frame()
+    arrays: dict[str, Any] = {role: given[column].tolist() for role, column in COLUMNS.items()}
+    ragged = sb.from_arrays(arrays)
+    lengths = np.array([0 if a is None else len(a) for a in arrays["audio"]])
+    padded = np.zeros((N, lengths.max(), 5), np.float32)
+    for i, row in enumerate(arrays["audio"]):
+        padded[i, : lengths[i]] = 0 if row is None else row
+    others = [
+        arrays | {"audio": padded, "audio.length": lengths},
+        arrays | {"audio": torch.from_numpy(padded), "audio.length": torch.from_numpy(lengths)},
+        arrays | {"audio": [None if a is None else torch.from_numpy(a) for a in arrays["audio"]]},
+        arrays | {"audio": [None if a is None else a.tolist() for a in arrays["audio"]]},
+    ]
+    wanted = sb.from_frame(given, **COLUMNS).fingerprint()
+    assert {ragged.fingerprint(), *(sb.from_arrays(other).fingerprint() for other in others)} == {wanted}
+
+
+def test_arrays_are_read_as_an_archive_of_them_is(tmp_path: Path) -> None:
+    content = npz_content()
+    np.savez(tmp_path / "some.npz", **content)
+    assert sb.from_arrays(content).fingerprint() == import_file(tmp_path / "some.npz", "some").fingerprint()
+
+
+def test_one_vector_a_sample_in_one_column_or_in_many() -> None:
+    given = frame()
+    vectors = np.arange(2.0 * N).reshape(N, 2) + 1
+    given = given.assign(both=list(vectors), first=vectors[:, 0], second=vectors[:, 1])
+    one = sb.from_frame(given, **{**COLUMNS, "audio": "both"})
+    many = sb.from_frame(given, **{**COLUMNS, "audio": ["first", "second"]})
+    assert one.fingerprint() == many.fingerprint()
+    assert one.streams["audio"].values is not None
+    assert one.streams["audio"].values.tolist() == vectors.tolist()
+
+
+def test_without_labels_they_are_samples_to_predict() -> None:
+    new = sb.from_frame(frame(), text="words")
+    assert np.isnan(new.label).all()
+    assert new.ids[:2].tolist() == ["row1", "row2"]
+    with pytest.raises(InputError, match="has no labels, only samples to predict"):
+        new.save("mine")
+
+
+def test_saved_samples_are_found_by_name_and_not_overwritten() -> None:
+    samples = sb.from_frame(frame(), **COLUMNS)
+    assert samples.save("podcast").name == "podcast"
+    assert load_samples("podcast").fingerprint() == samples.fingerprint()
+    with pytest.raises(InputError, match="'podcast' already exists"):
+        samples.save("podcast")
+    samples.save("podcast", force=True)
+
+
+FAULTS = [
+    ({"label": "scor"}, {}, "unknown column of the data frame 'scor'; did you mean score?"),
+    ({}, {"score": "positive"}, "data frame: label: expected numbers, found 'positive'; map classes to numbers first"),
+    ({}, {"score": np.nan}, "data frame: label: entry 0 has no label (30 such entries)"),
+    ({}, {"score": 9.0}, "outside the label range [-3, 3], which holds where none is said"),
+    ({}, {"score": 9.0}, "state their range with label_range=(low, high) (and map_labels=(-3, 3)"),
+    ({}, {"part": "training set"}, "unknown part in data frame: split.given: 'training set'"),
+    ({}, {"part": "train"}, "data frame: split.given: has no valid sample"),
+    ({}, {"clip": "a"}, "sample id 'a' occurs twice"),
+    ({}, {"clip": None}, "data frame: id: entry 0: is empty; expected an id"),
+    ({}, {"egemaps": "loud"}, "data frame: audio: entry 0: expected numbers (steps, features), found str"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "changes", "said"), FAULTS)
+def test_faults_of_frames_are_one_line(arguments: dict[str, str], changes: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as raised:
+        sb.from_frame(frame().assign(**changes), **{**COLUMNS, **arguments})
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+
+
+ROWS = [
+    ([np.ones((2, 5)), np.ones((2, 4))], "entry 0 has shape (2, 5) and entry 1 (2, 4)"),
+    ([np.ones((2, 5)), np.ones(5)], "entry 0 has shape (2, 5) and entry 1 (5,)"),
+    ([np.ones(3), np.ones(4)], "one vector of equal length"),
+    ([[[1.0, 2.0], [1.0]], None], "entry 0: its steps have differing widths"),
+    ([np.ones((2, 2, 2)), None], "found float64 of shape (2, 2, 2)"),
+    ([{"array": [0.1]}, None], "found dict; extract features first"),
+]
+
+
+@pytest.mark.parametrize(("rows", "said"), ROWS)
+def test_faults_of_rows_name_the_entries(rows: list[Any], said: str) -> None:
+    with pytest.raises(InputError, match=r"^arrays: audio: ") as raised:
+        sb.from_arrays({"id": ["a", "b"], "audio": rows})
+    assert said in str(raised.value)
+
+
+def test_other_objects_are_refused_in_words() -> None:
+    with pytest.raises(InputError, match=r"expected a pandas.DataFrame, found dict; use from_arrays"):
+        sb.from_frame({})  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="unknown: 'audo'"):
+        sb.from_arrays({"label": [1.0], "audo": [1.0]})
+    with pytest.raises(InputError, match="found list; load it without streaming"):
+        sb.from_hf([], {"text": "words"})
+
+
+def test_a_dataset_dict_has_its_parts() -> None:
+    datasets = pytest.importorskip("datasets", reason="needs Hugging Face's datasets, an extra")
+    given = frame()
+    given["egemaps"] = [None if steps is None else steps.tolist() for steps in given["egemaps"]]
+    parts = {"train": "train", "validation": "dev", "test": "test"}
+    rows = {name: given[given["part"] == part].drop(columns="part") for name, part in parts.items()}
+    hub = datasets.DatasetDict({k: datasets.Dataset.from_pandas(v, preserve_index=False) for k, v in rows.items()})
+    columns = {role: column for role, column in COLUMNS.items() if role != "split"}
+    assert sb.from_hf(hub, columns).fingerprint() == sb.from_frame(given, **COLUMNS).fingerprint()
+    whole = datasets.Dataset.from_pandas(given)
+    assert sb.from_hf(whole, COLUMNS).fingerprint() == sb.from_frame(given, **COLUMNS).fingerprint()
+    with pytest.raises(InputError, match="unknown role of a column: 'labels'; did you mean label"):
+        sb.from_hf(hub, {"labels": "score"})
+    with pytest.raises(InputError, match="unknown column of the data set 'scor'"):
+        sb.from_hf(hub, {"label": "scor"})
+    with pytest.raises(InputError, match="part 'extra': expected train, validation or test"):
+        sb.from_hf({**hub, "extra": hub["test"]}, columns)
