@@ -9,6 +9,7 @@ Needs numpy only; imports no other package of this suite.
 from protocols import standard
 from protocols.corruption import Noise, Substitution
 from protocols.counter import Stream
+from protocols.display import Displayed
 from protocols.errors import InputError, unknown_name
 from protocols.export import MaskFile, export_masks, read_masks
 from protocols.layout import MODALITIES, HasLayout, Layout, Modality
@@ -23,6 +24,7 @@ from protocols.survey import leaves_everything
 
 __all__ = [
     "MODALITIES",
+    "Displayed",
     "HasLayout",
     "InputError",
     "Layout",

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from protocols.corruption import Filling, Noise, Shift, Substitution
+from protocols.display import Displayed
 from protocols.layout import MODALITIES, BoolArray, FloatArray, IntArray, Layout, Modality, segment_sums
 
 
-@dataclass(frozen=True, eq=False)
-class Masks:
+@dataclass(frozen=True, eq=False, repr=False)
+class Masks(Displayed):
     """Observed positions of every sample, in the ragged order of the layout.
 
     Attributes:
@@ -31,6 +32,12 @@ class Masks:
     substituted: Mapping[Modality, Substitution] = field(default_factory=dict)
     shifted: Mapping[Modality, Shift] = field(default_factory=dict)
     filled: Mapping[Modality, Filling] = field(default_factory=dict)
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return the number of samples, and the mean share of each modality that is left."""
+        left = dict(zip(MODALITIES, self.integrity().mean(axis=0), strict=True))
+        shares = {modality: f"{100 * share:.1f} % left" for modality, share in left.items()}
+        return "masks", {"samples": len(self.layout.sample_ids), **shares}
 
     def integrity(self) -> FloatArray:
         """`(n, 3)`: observed over valid positions of text, audio, vision; realised, and 0 where there are none."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from benchmark.data.samples import Samples
     from benchmark.data.sources import load
     from benchmark.papers.reproduce import Reproduction
+    from benchmark.publishing.figures import Figures
     from benchmark.publishing.tables import Report
     from benchmark.results.study_results import StudyResults
     from benchmark.study.callbacks import Callback, register_callback
@@ -59,6 +60,7 @@ __all__ = [
     "parse",
     "plot",
     "predict",
+    "predictions",
     "register",
     "register_callback",
     "report",
@@ -161,6 +163,19 @@ def results(study: StudyLike = None, *, out: str | Path = OUT) -> StudyResults:
     return open_results(make_study(dict(study)) if isinstance(study, Mapping) else study, Path(out))
 
 
+def predictions(study: StudyLike = None, *, out: str | Path = OUT) -> pd.DataFrame:
+    """Return the predictions of a study, one row per data set, model, seed, scenario and test sample.
+
+    Args:
+        study: See `results`.
+        out: See `results`.
+
+    Raises:
+        InputError: when nothing of the study has been run.
+    """
+    return results(study, out=out).predictions()
+
+
 def report(
     study: StudyLike = None, *, out: str | Path = OUT, metric: str = "mae", draws: int = 2000, level: float = 0.95
 ) -> Report:
@@ -191,9 +206,9 @@ def plot(
     protocol: str | None = None,
     metrics: Sequence[str] = (),
     models: Sequence[str] = (),
-    formats: Sequence[str] = ("png", "pdf", "svg"),
-) -> tuple[Path, ...]:
-    """Draw the figures of a study beside its file, each with the CSV that it is drawn from.
+    formats: Sequence[str] = (),
+) -> Figures:
+    """Draw the figures of a study; a notebook shows them.
 
     Args:
         study: See `results`.
@@ -202,18 +217,21 @@ def plot(
         protocol: Draw this protocol only.
         metrics: Metrics to draw; each kind has its own by default.
         models: Models shown in full.
-        formats: File formats.
+        formats: Also write files in these formats (`png`, `pdf`, `svg`) beside the study's file, each figure with the
+            CSV that it is drawn from.
 
     Returns:
-        The files that were written.
+        The figures, of matplotlib. The label of each is the name of its files.
 
     Raises:
         InputError: for an unknown name, or a kind without anything to show.
     """
-    from benchmark.publishing.figures import plot as draw
+    from benchmark.publishing import figures
 
     found = results(study, out=out)
-    return draw(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+    if formats:
+        figures.plot(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+    return figures.draw(found, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
 
 
 def compare(

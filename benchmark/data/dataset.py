@@ -24,7 +24,7 @@ from benchmark.data.pages import release
 from benchmark.data.ragged import RESIDENT_BYTES, HostRagged
 from benchmark.data.samples import PARTS, BoolArray, FloatArray, IntArray, ModalityStream, Samples, StringArray
 from benchmark.data.scaling import Scaler
-from protocols import MODALITIES, InputError, Layout, Modality, unknown_name
+from protocols import MODALITIES, Displayed, InputError, Layout, Modality, unknown_name
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,8 +84,8 @@ class Part:
         return Inputs(self.layout.offsets, self.layout.observed, self.values, self.token_ids, self.substitutes)
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Displayed):
     """Parts of one split, scaled by statistics of the training part.
 
     Attributes:
@@ -103,6 +103,11 @@ class Dataset:
     label_range: tuple[float, float]
     parts: Mapping[str, Part]
     widths: Mapping[Modality, int]
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return sizes of the parts and widths of the modalities."""
+        sizes = {name: f"{len(part)} samples" for name, part in self.parts.items()}
+        return f"data set {self.name}/{self.split}", {**sizes, "widths": dict(self.widths)}
 
     def part(self, name: str) -> Part:
         """Return one part; raises InputError for an unknown name."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from benchmark.data.pages import release
 from benchmark.words import LONGEST_NAME
-from protocols import MODALITIES, InputError, Modality, unknown_name
+from protocols import MODALITIES, Displayed, InputError, Modality, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -93,8 +93,8 @@ class Provenance:
     videos: str = ""
 
 
-@dataclass(frozen=True, eq=False)
-class Samples:
+@dataclass(frozen=True, eq=False, repr=False)
+class Samples(Displayed):
     """A data set: n samples, three modality streams, labels, named splits.
 
     Attributes:
@@ -121,6 +121,23 @@ class Samples:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return numbers of samples, videos and parts, the label range, and the form of each modality."""
+        facts: dict[str, object] = {"samples": len(self), "videos": len(set(self.video_ids.tolist()))}
+        for split, codes in self.splits.items():
+            sizes = (f"{part} {int((codes == code).sum())}" for part, code in PARTS.items() if (codes == code).any())
+            facts[f"split {split}"] = ", ".join(sizes)
+        facts["labels"] = "from {:g} to {:g}".format(*self.provenance.label_range)
+        if np.isnan(self.label).all():
+            facts["labels"] = "unknown"
+        for modality in MODALITIES:
+            stream = self.streams[modality]
+            recorded = np.add.reduceat(stream.observed.astype(np.int64), stream.offsets[:-1])
+            form = f"vectors of {stream.width}" if stream.token_ids is None else "tokens"
+            steps = f"{recorded.mean():.1f} steps on average, missing in {int((recorded == 0).sum())} samples"
+            facts[modality] = f"{form}, {steps}" if recorded.any() else "missing"
+        return f"samples '{self.name}'", facts
 
     def save(self, name: str, *, force: bool = False) -> Samples:
         """Write the samples as a data set, which studies and commands then find by its name.

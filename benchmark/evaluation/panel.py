@@ -15,7 +15,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, resample
-from protocols import InputError, unknown_name
+from protocols import Displayed, InputError, unknown_name
 
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
@@ -64,8 +64,8 @@ class Bound:
     source: str
 
 
-@dataclass(frozen=True, eq=False)
-class Panel:
+@dataclass(frozen=True, eq=False, repr=False)
+class Panel(Displayed):
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
 
     Attributes:
@@ -122,6 +122,13 @@ class Panel:
     _estimates: dict[tuple[int, int, bool, tuple[str, ...]], dict[str, Estimates]] = field(
         default_factory=dict, init=False, repr=False
     )
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return models, and numbers of seeds, scenarios, samples, videos and gaps."""
+        facts: dict[str, object] = {"models": ", ".join(dict.fromkeys(self.cells["model"]))}
+        facts |= {name: self.cells[column].nunique() for name, column in (("seeds", "seed"), ("scenarios", "scenario"))}
+        facts |= {"test samples": len(self.label), "videos": len(set(self.video_ids.tolist()))}
+        return f"panel of {self.dataset}/{self.split}", {**facts, "gaps": len(self.missing)}
 
     @property
     def pooled(self) -> bool:

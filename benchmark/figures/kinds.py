@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
@@ -97,19 +98,25 @@ class FigureRequest:
 
     def write(self, subject: Subject, item: Item) -> list[Path]:
         """Write one figure with its table; returns the files."""
+        title, look = self._look(subject, item)
+        return item.plot(item.data, self.folder / self._stem(subject, item), title, formats=self.formats, **look)
+
+    def draw(self, subject: Subject, item: Item) -> list[Figure]:
+        """Return one figure without writing it; its label is the name that its files would have."""
+        title, look = self._look(subject, item)
+        drawn = item.plot.figure(item.data, title, **look)
+        drawn.set_label(self._stem(subject, item))
+        return [drawn]
+
+    def _stem(self, subject: Subject, item: Item) -> str:
         name = f"{subject.dataset}/{subject.split}-{'-'.join(filter(None, item.name))}"
-        ending = "-column" if self.width == "column" else ""
-        stem = self.folder / (safe_name(name) + ending)
+        return safe_name(name) + ("-column" if self.width == "column" else "")
+
+    def _look(self, subject: Subject, item: Item) -> tuple[str, dict[str, Any]]:
         present = set(item.data["model"].astype(str)) if "model" in item.data else set()
-        return item.plot(
-            item.data,
-            stem,
-            f"{dataset_title(subject.dataset, subject.split)}: {item.title}",
-            models=[m for m in self.models if m in present] or None,
-            width=WIDTHS[self.width],
-            formats=self.formats,
-            note=item.note,
-        )
+        models = [m for m in self.models if m in present] or None
+        title = f"{dataset_title(subject.dataset, subject.split)}: {item.title}"
+        return title, {"models": models, "width": WIDTHS[self.width], "note": item.note}
 
 
 @dataclass(frozen=True)

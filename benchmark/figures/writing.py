@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -164,8 +165,7 @@ class FigureWriter:
         Raises:
             InputError: as `write_figure`, for an unknown model, or a table that cannot be drawn.
         """
-        if self.check is not None and {"model", *self.columns} <= set(data) and len(data):
-            self.check(data, models)
+        self._check(data, models)
         return write_figure(
             data,
             out,
@@ -175,6 +175,25 @@ class FigureWriter:
             maker=self.maker,
             grid=self.grid,
         )
+
+    def figure(
+        self,
+        data: pd.DataFrame,
+        title: str = "",
+        *,
+        models: Sequence[str] | None = None,
+        width: float = TEXT_WIDTH,
+        note: str = "",
+    ) -> Figure:
+        """Draw the table and write nothing; see `__call__`."""
+        self._check(data, models)
+        read_back = read_table(io.StringIO(data.to_csv(index=False)), self.numbers)
+        with figure_style(grid=self.grid):
+            return self.draw(read_back, title, width, models, note)
+
+    def _check(self, data: pd.DataFrame, models: Sequence[str] | None) -> None:
+        if self.check is not None and {"model", *self.columns} <= set(data) and len(data):
+            self.check(data, models)
 
 
 def figure(
@@ -188,7 +207,7 @@ def figure(
     return lambda draw: FigureWriter(draw, columns, maker, grid, check)
 
 
-def read_table(path: Path | str, numbers: Sequence[str]) -> pd.DataFrame:
+def read_table(path: Path | str | io.StringIO, numbers: Sequence[str]) -> pd.DataFrame:
     """Read the CSV beside a figure; all but the named columns are text, True or False (a model may be called `NA`)."""
     table = pd.read_csv(path, keep_default_na=False, dtype=str)
     for name in table.columns:

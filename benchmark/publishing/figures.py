@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, TypeVar
+
+from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import protocol_names, protocols_called
-from benchmark.figures.kinds import FIGURES, WIDTHS, FigureKind, FigureRequest
+from benchmark.figures.kinds import FIGURES, WIDTHS, FigureKind, FigureRequest, Item
 from benchmark.figures.writing import FORMATS, check_formats
 from benchmark.results.study_results import StudyResults
 from protocols import InputError, parse, unknown_name
+
+T = TypeVar("T")
 
 
 def plot(
@@ -51,31 +59,83 @@ def plot(
         InputError: if no run of the study is finished, a choice is unknown, or a kind does not
             apply (unless it is one of `all`, or not required).
     """
-    everything = "all" in kinds
-    wanted = list(FIGURES.all().values()) if everything else [FIGURES.get(name) for name in dict.fromkeys(kinds)]
+    check_formats(formats)
+    folder = results.folder
+    request = _request(results, folder, formats, protocol, metrics, models, scenario, width)
+    folder.mkdir(parents=True, exist_ok=True)
+    return tuple(_collected(results, kinds, request, request.write, required, on_skip, written))
+
+
+class Figures(tuple[Figure, ...]):
+    """Figures of a study; a notebook shows all of them. Their labels are the names that their files would have."""
+
+    def _repr_html_(self) -> str:
+        pages = []
+        for figure in self:
+            content = io.BytesIO()
+            figure.savefig(content, format="png", dpi=100)
+            name, data = html.escape(str(figure.get_label())), base64.b64encode(content.getvalue()).decode()
+            pages.append(f'<img alt="{name}" src="data:image/png;base64,{data}">')
+        return "<br>".join(pages)
+
+
+def draw(
+    results: StudyResults,
+    *,
+    kinds: Sequence[str] = ("curves",),
+    protocol: str | None = None,
+    metrics: Sequence[str] = (),
+    models: Sequence[str] = (),
+    scenario: str | None = None,
+    width: str = "text",
+) -> Figures:
+    """Draw figures of a study without writing them; see `plot` for arguments and errors."""
+    request = _request(results, Path(), (), protocol, metrics, models, scenario, width)
+    return Figures(_collected(results, kinds, request, request.draw))
+
+
+def _request(
+    results: StudyResults,
+    folder: Path,
+    formats: Sequence[str],
+    protocol: str | None,
+    metrics: Sequence[str],
+    models: Sequence[str],
+    scenario: str | None,
+    width: str,
+) -> FigureRequest:
     if width not in WIDTHS:
         raise unknown_name("width", width, WIDTHS)
-    check_formats(formats)
     _check_names(results.panels, protocol, metrics, models)
-    folder = results.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    request = FigureRequest(
-        folder, formats, protocol, metrics, models, str(parse(scenario)) if scenario else None, width
-    )
-    files: list[Path] = []
+    return FigureRequest(folder, formats, protocol, metrics, models, str(parse(scenario)) if scenario else None, width)
+
+
+def _collected(
+    results: StudyResults,
+    kinds: Sequence[str],
+    request: FigureRequest,
+    make: Callable[[Any, Item], list[T]],
+    required: bool = True,
+    on_skip: Callable[[str], None] | None = None,
+    written: Callable[[T], None] | None = None,
+) -> list[T]:
+    """Return the results of `make` of all figures of some kinds; see `plot`."""
+    everything = "all" in kinds
+    wanted = list(FIGURES.all().values()) if everything else [FIGURES.get(name) for name in dict.fromkeys(kinds)]
+    made: list[T] = []
     for kind in wanted:
-        drawn, reasons = _draw(kind, results, request)
+        drawn, reasons = _draw(kind, results, request, make)
         if not drawn and required and not everything:
             raise InputError(reasons[0])
         if not drawn and on_skip:
             on_skip(f"{kind.name} left out: {reasons[0]}")
-        files += drawn
+        made += drawn
         if written:
-            for path in drawn:
-                written(path)
-    if not files and required:
+            for item in drawn:
+                written(item)
+    if not made and required:
         raise InputError(f"study '{results.name}': nothing to draw yet; run it under some protocols")
-    return tuple(files)
+    return made
 
 
 def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequence[str], models: Sequence[str]) -> None:
@@ -90,13 +150,15 @@ def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequenc
                 raise unknown_name(what, name, there)
 
 
-def _draw(kind: FigureKind, results: StudyResults, request: FigureRequest) -> tuple[list[Path], list[str]]:
+def _draw(
+    kind: FigureKind, results: StudyResults, request: FigureRequest, make: Callable[[Any, Item], list[T]]
+) -> tuple[list[T], list[str]]:
     """Return the figures of one kind, and the reasons why data sets have none."""
-    files: list[Path] = []
+    files: list[T] = []
     reasons: list[str] = []
     for subject in kind.subjects(results):
         try:
-            found = [file for item in kind.items(subject, request) for file in request.write(subject, item)]
+            found = [file for item in kind.items(subject, request) for file in make(subject, item)]
         except InputError as error:
             found, reason = [], str(error)
         else:

@@ -17,6 +17,7 @@ from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
+from benchmark.words import plural
 from protocols import InputError, unknown_name
 from senti_ifusion.variants import ABLATION
 
@@ -40,7 +41,7 @@ class Entry:
     published: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
     """Tables of a study.
 
@@ -53,6 +54,13 @@ class Report:
     entries: tuple[Entry, ...]
     files: tuple[Path, ...]
     absent: dict[str, tuple[str, ...]]
+
+    def __repr__(self) -> str:
+        return f"<report: {plural(len(self.entries), 'table')}, {plural(len(self.files), 'file')}>"
+
+    def _repr_html_(self) -> str:
+        """Return the leaderboards, which notebooks show."""
+        return "".join(entry.table.html() for entry in self.chosen())
 
     def chosen(self, names: Sequence[str] = ("leaderboard",), protocols: Sequence[str] = ()) -> list[Entry]:
         """Return the tables of these names, for each in the order of the study, under these protocols (none: all).

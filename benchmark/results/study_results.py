@@ -12,6 +12,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from shlex import quote
 
+import numpy as np
 import pandas as pd
 
 from benchmark.data.reference import Reference
@@ -25,7 +26,7 @@ from benchmark.runs.store import RunStore
 from benchmark.study.filing import study_folder
 from benchmark.study.plan import Plan
 from benchmark.words import plural
-from protocols import InputError, unknown_name
+from protocols import Displayed, InputError, unknown_name
 
 #: Columns of `StudyResults.to_frame`; stable from version 0.2 on, new ones are added at the end.
 COLUMNS = (
@@ -34,8 +35,14 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class StudyResults:
+#: Columns of `StudyResults.predictions`; stable as `COLUMNS`.
+PREDICTION_COLUMNS = (
+    "dataset", "split", "regime", "model", "seed", "scenario", "sample_id", "video_id", "label", "prediction",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class StudyResults(Displayed):
     """Results of a study: panels of predictions, and everything computed from them.
 
     Attributes:
@@ -57,6 +64,11 @@ class StudyResults:
         data = ", ".join(self.datasets)
         models, protocols = plural(len(self.models), "model"), plural(len(self.protocols), "protocol")
         return f"<results of study '{self.name}': {models} under {protocols} on {data}>"
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return names of data sets, models and protocols."""
+        facts = {"data sets": self.datasets, "models": self.models, "protocols": self.protocols}
+        return f"results of study '{self.name}'", {name: ", ".join(names) for name, names in facts.items()}
 
     @property
     def datasets(self) -> tuple[str, ...]:
@@ -143,6 +155,23 @@ class StudyResults:
         """
         frames = [_frame(panel, metrics, by_seed=by_seed, draws=draws, level=level) for panel in self.panels]
         return pd.concat(frames, ignore_index=True)[list(COLUMNS)]
+
+    def predictions(self) -> pd.DataFrame:
+        """Return one row per data set, model, seed, scenario and test sample.
+
+        Returns:
+            `PREDICTION_COLUMNS`: `dataset`, `split`, `regime`, `model`, `seed`, `scenario`, `sample_id`, `video_id`,
+            `label` and `prediction`.
+        """
+        frames = []
+        for panel in self.panels:
+            cells, n = len(panel.cells), len(panel.label)
+            table = panel.cells[["model", "seed", "scenario"]].iloc[np.repeat(np.arange(cells), n)]
+            samples = {"sample_id": panel.sample_ids, "video_id": panel.video_ids, "label": panel.label}
+            table = table.assign(**{name: np.tile(column, cells) for name, column in samples.items()})
+            table = table.assign(prediction=panel.predictions.ravel())
+            frames.append(table.assign(dataset=panel.dataset, split=panel.split, regime=panel.regime))
+        return pd.concat(frames, ignore_index=True)[list(PREDICTION_COLUMNS)]
 
     @cached_property
     def statements(self) -> list[Diagnostics]:

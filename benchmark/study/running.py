@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,11 +21,11 @@ from benchmark.study.filing import save_study
 from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
 from benchmark.training.resuming import CHECKPOINT_SECONDS
-from protocols import InputError
+from protocols import Displayed, InputError
 
 
-@dataclass(frozen=True)
-class RunOutcome:
+@dataclass(frozen=True, repr=False)
+class RunOutcome(Displayed):
     """Outcome of `run`.
 
     Attributes:
@@ -39,6 +39,14 @@ class RunOutcome:
     records: tuple[RunRecord, ...]
     executed: int
     root: Path
+
+    def facts(self) -> tuple[str, Mapping[str, object]]:
+        """Return numbers of runs, the folder, and the first failure."""
+        facts: dict[str, object] = {"runs": len(self.records), "executed now": self.executed}
+        facts |= {"failed": len(self.failed), "folder": self.root}
+        if self.failed:
+            facts["first failure"] = f"{self.failed[0].spec.title}: {self.failed[0].error}"
+        return f"study '{self.plan.study.name}'", facts
 
     @property
     def failed(self) -> tuple[RunRecord, ...]:

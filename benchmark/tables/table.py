@@ -132,7 +132,7 @@ class Notes:
         return self._marks[text]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Table:
     """Table with texts for readers and numbers for machines, and its renderings.
 
@@ -167,6 +167,13 @@ class Table:
         for name in self.paper:
             if name not in names:
                 raise unknown_name(f"column of table '{self.title}'", name, names)
+
+    def __repr__(self) -> str:
+        return f"<table '{self.title}': {len(self.rows)} rows, {len(self.columns)} columns>"
+
+    def _repr_html_(self) -> str:
+        """Return the table as notebooks show it."""
+        return self.html()
 
     def only(self, columns: Sequence[str]) -> Table:
         """Return the table with these columns, in this order; footnotes that nothing refers to any more are left out.

@@ -17,7 +17,7 @@ from benchmark.cli.main import main
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.statistics import resample
-from benchmark.results.study_results import COLUMNS, StudyResults
+from benchmark.results.study_results import COLUMNS, PREDICTION_COLUMNS, StudyResults
 from benchmark.runs.store import RunStore
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel
@@ -48,6 +48,18 @@ def test_every_value_of_the_frame_is_the_metric_of_its_predictions(results: Stud
         assert row["value"] == pytest.approx(np.abs(predictions - panel.label).mean(), abs=1e-12)
         assert row["low"] < row["value"] < row["high"]
         assert row["n"] == 60
+
+
+def test_predictions_are_one_row_a_cell_and_sample(results: StudyResults, panel: Panel) -> None:
+    table = results.predictions()
+    assert tuple(table.columns) == PREDICTION_COLUMNS
+    assert len(table) == panel.predictions.size
+    row = table.iloc[60 * 4 + 7]  # sample 7 of cell 4
+    assert row["prediction"] == panel.predictions[4, 7]
+    assert (row["model"], row["seed"], row["scenario"]) == tuple(panel.cells.iloc[4][["model", "seed", "scenario"]])
+    assert (row["sample_id"], row["video_id"], row["label"]) == (
+        panel.sample_ids[7], panel.video_ids[7], panel.label[7],
+    )  # fmt: skip
 
 
 def test_seeds_are_averaged_where_asked_for(results: StudyResults) -> None:
