@@ -263,12 +263,17 @@ def score(
     protocols: Sequence[str] = (),
     name: str = "",
     beside: str | None = None,
+    absent: str = "refuse",
+    scale: str | tuple[float, float] | None = None,
     out: str | Path = OUT,
 ) -> StudyResults:
     """Rate predictions made elsewhere; see `benchmark.results.external.scoring.score`."""
     from benchmark.results.external.scoring import score as rate
 
-    return rate(Path(predictions), Path(out), dataset=dataset, protocols=protocols, name=name, beside=beside)
+    return rate(
+        Path(predictions), Path(out), dataset=dataset, protocols=protocols, name=name, beside=beside, absent=absent,
+        scale=scale,
+    )  # fmt: skip
 
 
 def predict(

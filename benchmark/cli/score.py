@@ -36,6 +36,20 @@ _FORMATS = ("markdown", "csv", "latex", "html")
 @click.option(
     "--encoder", help="Text encoder whose tokens the masks were drawn on; checked against the column masks_sha256."
 )
+@click.option(
+    "--absent",
+    type=click.Choice(("refuse", "constant", "exclude")),
+    default="refuse",
+    show_default=True,
+    help="Samples without an answer: their scenario is not rated (refuse), they get the median of the training labels "
+    "(constant), or they are left out for every model (exclude). Tables show the share that was answered.",
+)
+@click.option(
+    "--scale",
+    metavar="LOW,HIGH|words",
+    help="Lowest and highest possible answer, mapped linearly to the labels' range; or 'words' for negative, neutral, "
+    "positive. Default: the labels' range; answers that seem to be on another scale are refused.",
+)
 @plugin_option
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the leaderboards in this format.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,19 +64,23 @@ def score(
     template: Path | None,
     seeds: str,
     encoder: str | None,
+    absent: str,
+    scale: str | None,
     plugins: tuple[str, ...],
     form: str | None,
     as_json: bool,
 ) -> int:
     """Evaluate PREDICTIONS, a CSV or parquet file with columns sample_id, scenario, seed, prediction.
 
-    Optional columns: model (several models in one file) and masks_sha256 (to verify the masks). A scenario is given by
-    its text or its fingerprint. 'sentibench protocols export' writes the masks to predict under and --template the rows
-    to fill in; with PREDICTIONS, --template writes the rows that are missing from them.
+    A CSV has commas, semicolons or tabs between its cells. Optional columns: model (several models in one file) and
+    masks_sha256 (to verify the masks). A scenario is given by its text or its fingerprint. 'sentibench protocols
+    export' writes the masks to predict under and --template the rows to fill in; with PREDICTIONS, --template writes
+    the rows that are missing from them.
     """
     from benchmark.publishing.tables import Entry
     from benchmark.results.external import template as make_template
     from benchmark.results.external import write_template
+    from benchmark.results.external.answers import AnswerRules
     from benchmark.results.external.scoring import scoring_task
     from benchmark.tables.leaderboard import leaderboard_table
     from protocols import InputError
@@ -80,7 +98,7 @@ def score(
         count = write_template(template, make_template(task.samples, task.protocols, numbers))
         click.echo(f"{template}: {count} rows to fill in")
         return 0
-    found = task.inspect(predictions, name=name, encoder=encoder)
+    found = task.inspect(predictions, name=name, encoder=encoder, rules=AnswerRules.of(absent, scale))
     if found.external is None:
         for line in found.faults:
             click.echo(f"sentibench: {line}", err=True)
@@ -129,6 +147,7 @@ def _record(external: External, panel: Panel, entries: list[Entry]) -> dict[str,
 
     return {
         "models": list(external.models),
+        "answered": dict(external.answered),
         "dataset": panel.dataset,
         "split": panel.split,
         "tables": [as_record(entry) for entry in entries],

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -88,6 +89,7 @@ class Panel(Displayed):
             unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
         mask_informed: Models that read the true integrity at test time; tables mark them.
         external: Models whose predictions were made elsewhere and read from a file; tables mark them.
+        answered: Share of the predictions that the file of an external model has, by model.
         missing: Gaps of the grid: failed, not run or not evaluated.
         label_range: Lowest and highest label.
         videos: Origin of the video ids: `given` by the source, `recognised` in the ids, `unknown`, or empty where that
@@ -119,6 +121,7 @@ class Panel(Displayed):
     bound: Bound | None = None
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None
+    answered: Mapping[str, float] = field(default_factory=dict)
     _estimates: dict[tuple[int, int, bool, tuple[str, ...]], dict[str, Estimates]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -134,6 +137,12 @@ class Panel(Displayed):
     def pooled(self) -> bool:
         """True if the samples are the test parts of a family of splits."""
         return any(sign in self.split for sign in "*?[")
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> Panel:
+        """Return the panel of some of the samples, `(n,)`."""
+        columns = ("sample_ids", "video_ids", "label", *(["split_of"] if self.split_of is not None else []))
+        changes: dict[str, Any] = {name: getattr(self, name)[kept] for name in columns}
+        return replace(self, predictions=self.predictions[:, kept], **changes)
 
     def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return the given metrics; raises InputError for one that is not defined on the panel's labels."""

@@ -6,6 +6,7 @@ the seeds. A model with a hole in its grid gets no aggregate.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -70,12 +71,16 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         for name in ("corr", "corr_clipped"):
             if name in cells:
                 cells[name] = checked_corr(results, model, scenarios, cells[name], notes)
+        share = results.panel.answered.get(model)
+        cells["answered"] = Cell("", np.nan) if share is None else Cell(f"{_floored(share)} %", share)
         return cells | cost_cells(results, model, notes)
 
     contest = {model: row(model) for model in places}
     for name in names:
         embolden(contest, results, name, name, scenarios)
     columns = _columns(names, results.level)
+    if any(results.panel.answered.get(model, 1.0) < 1 for model in results.estimates):
+        columns = (*columns, Column("answered", "Answered"))
     rows = [row_of(cells, columns) for cells in contest.values()]
     if ORACLE in results.estimates:
         rows.append(row_of(row(ORACLE), columns, rule=True))
@@ -85,10 +90,16 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         "the same test; p (next) is its p for a model and the next. Every F1 was checked against "
         "what its accuracy allows."
     )
-    paper = ["model", *(column.name for column in columns if column.name in names and column.by_default), "rank"]
+    paper = [column.name for column in columns if column.name in ("model", "answered", *names) and column.by_default]
+    paper.append("rank")
     lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
     footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
+
+
+def _floored(share: float) -> str:
+    """Return a share in per cent; 100 only if all were answered."""
+    return f"{math.floor(1000 * share) / 10:g}"
 
 
 def _columns(names: Sequence[str], level: float) -> tuple[Column, ...]:

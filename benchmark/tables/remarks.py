@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
@@ -32,7 +33,9 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
     panel, name = results.panel, own.model
     said = []
     if name in panel.external:
-        said.append("predictions made elsewhere and read from a file")
+        share = panel.answered.get(name, 1.0)
+        known = "" if share == 1 else f", which has {math.floor(1000 * share) / 10:g} % of its predictions"
+        said.append(f"predictions made elsewhere and read from a file{known}")
     if name in panel.mask_informed:
         said.append("is told at test time how much of each modality is missing")
     if name in results.implausible:

@@ -21,7 +21,8 @@ OPTIONAL = ("model", "masks_sha256")
 def read_columns(path: Path) -> pd.DataFrame:
     """Read the known columns of a CSV or parquet file; the index is the row's number as readers count.
 
-    In a CSV, the head is line 1. All columns but the numbers of a parquet file stay text, so that `007` stays an id.
+    A CSV has commas, semicolons or tabs between its cells, and with the latter two decimal commas may be used; its head
+    is line 1. All columns but the numbers of a parquet file stay text, so that `007` stays an id.
 
     Raises:
         InputError: if the file does not exist, is of another kind or empty, or has no such column.
@@ -33,9 +34,11 @@ def read_columns(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: expected a file that ends in .csv or .parquet, found '{path.suffix}'; convert it")
     try:
         if kind == ".csv":
+            separator = _separator(path)
             table = pd.read_csv(
-                path, header=None, dtype=str, na_filter=False, encoding="utf-8-sig", skip_blank_lines=False
-            )
+                path, header=None, sep=separator, dtype=str, na_filter=False, encoding="utf-8-sig",
+                skip_blank_lines=False,
+            )  # fmt: skip
             table = table.iloc[1:].set_axis(table.iloc[0], axis=1)  # pandas would rename a repeated head
         else:
             table = pd.read_parquet(path)
@@ -59,11 +62,24 @@ def read_columns(path: Path) -> pd.DataFrame:
     for column in map(str, table.columns):
         if column not in {"seed", "prediction"} or not pd.api.types.is_numeric_dtype(table[column].dtype):
             table = table.assign(**{column: _texts(table[column])})
+    if kind == ".csv" and separator != ",":
+        table = table.assign(prediction=table["prediction"].str.replace(",", ".", regex=False))
     if table.empty:
         raise InputError(
             f"{path}: has no rows; write one per (sample, scenario, seed), see sentibench score --template"
         )
     return table
+
+
+def _separator(path: Path) -> str:
+    """Return the separator that gives the head of a CSV the most known columns: comma, semicolon or tab."""
+    with path.open(encoding="utf-8-sig") as file:
+        cells = {
+            sign: [cell.strip().strip('"') for cell in head.split(sign)]
+            for head in [file.readline()]
+            for sign in ",;\t"
+        }
+    return max(cells, key=lambda sign: sum(cell in (*COLUMNS, *OPTIONAL) for cell in cells[sign]))
 
 
 def _texts(column: pd.Series) -> pd.Series:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.data.importers.assemble import clean_id
+from benchmark.results.external.answers import NO_ANSWER, WORDS, AnswerRules, word_value
 from benchmark.results.external.columns import numbers
 from benchmark.results.external.samples import EvaluationSet
 from benchmark.runs.spec import ORACLE
@@ -162,17 +163,43 @@ def check_seeds(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.int64
     return np.where(fine, values, 0).astype(np.int64), fine
 
 
-def check_values(column: pd.Series, faults: Faults) -> tuple[npt.NDArray[np.float64], BoolArray]:
-    """Read predictions as numbers, and find the finite ones."""
-    values = numbers(column)
+def check_values(
+    column: pd.Series, faults: Faults, rules: AnswerRules, label_range: tuple[float, float]
+) -> tuple[npt.NDArray[np.float64], BoolArray]:
+    """Read predictions as numbers in the labels' range, and find the finite ones."""
     shown = column.to_numpy(dtype=object)
-    empty = np.array([isinstance(v, str) and not v for v in shown], dtype=np.bool_)
-    fine = faults.add(empty, lambda _: "prediction is empty; fill it in, or remove the row")
-    fine &= faults.add(
-        ~np.isfinite(values) & ~empty,
-        lambda i: f"prediction is {_shown(shown[i])}, expected a finite number such as -0.75; predict it again",
-    )
-    return values, fine
+    words = rules.scale == "words"
+    if words:
+        found = (word_value(str(text), label_range) for text in shown)
+        values = np.array([np.nan if value is None else value for value in found], dtype=np.float64)
+    else:
+        values = numbers(column)
+    gone = np.array([str(v).lower() in NO_ANSWER for v in shown], dtype=np.bool_)
+    if rules.absent == "refuse":
+        gone &= np.array([isinstance(v, str) and not v for v in shown], dtype=np.bool_)
+        way = "fill it in, remove the row, or choose with --absent how absent answers count"
+        fine = faults.add(gone, lambda _: f"prediction is empty; {way}")
+    else:
+        fine = ~gone
+
+    def expected(i: int) -> str:
+        if words:
+            return f"expected one of {', '.join(WORDS)}; predict it again"
+        if word_value(str(shown[i]), label_range) is not None:
+            middle = ", ".join(
+                f"{word} {word_value(word, label_range):g}" for word in ("negative", "neutral", "positive")
+            )
+            return f"expected a finite number; with --scale words, {middle}"
+        return "expected a finite number such as -0.75; predict it again"
+
+    fine &= faults.add(~np.isfinite(values) & ~gone, lambda i: f"prediction is {_shown(shown[i])}, {expected(i)}")
+    if isinstance(rules.scale, tuple):
+        low, high = rules.scale
+        off = np.isfinite(values) & ((values < low) | (values > high)) & (rules.scale != label_range)
+        fine &= faults.add(
+            off, lambda i: f"prediction is {_shown(shown[i])}, outside --scale {low:g},{high:g}; correct one"
+        )
+    return rules.mapped(values, label_range), fine
 
 
 def check_duplicates(

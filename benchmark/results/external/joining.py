@@ -27,6 +27,8 @@ def add_external(panel: Panel, external: External) -> Panel:
         InputError: if the samples are not the panel's, a name is in use, or no scenario is shared.
     """
     samples = external.samples
+    if external.left_out:
+        panel = panel.only(np.isin(panel.sample_ids.astype(np.str_), samples.sample_ids.astype(np.str_)))
     place = {str(s): i for i, s in enumerate(samples.sample_ids)}
     order = np.array([place.get(str(s), -1) for s in panel.sample_ids], dtype=np.int64)
     same = len(place) == len(order) and bool((order >= 0).all())
@@ -48,6 +50,7 @@ def add_external(panel: Panel, external: External) -> Panel:
         cells=pd.concat([panel.cells, external.cells[shared]], ignore_index=True),
         predictions=np.concatenate([panel.predictions, external.predictions[shared][:, order]]),
         external=panel.external | frozenset(external.models),
+        answered={**panel.answered, **external.answered},
         missing=(*panel.missing, *(gap for gap in external.missing if asked & set(gap.scenarios))),
         notes=(*panel.notes, *external.notes),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
@@ -15,9 +15,11 @@ from benchmark.data.config import EncoderConfig
 from benchmark.evaluation.panel import Gap
 from benchmark.files import sha256_of
 from benchmark.results.external import faults as checks
+from benchmark.results.external.answers import USUAL, WORDS, AnswerRules, beyond, other_scale, word_value
 from benchmark.results.external.columns import read_columns
 from benchmark.results.external.coverage import coverage
 from benchmark.results.external.samples import EvaluationSet
+from benchmark.words import plural
 from protocols import InputError, Protocol
 
 
@@ -32,6 +34,8 @@ class External:
         predictions: `(cells, n)` float64, finite.
         missing: Gaps of the grid of (seed, scenario, sample); incomplete cells are not among `cells`.
         absent: One row per missing prediction: `model`, `seed`, `scenario`, `sample_id`.
+        answered: Share of the predictions of each model that the file has.
+        left_out: Number of samples that are left out, see `AnswerRules.absent`; the others are `samples`.
         notes: Notes for the tables: the file with its sha256, and anything suspicious.
     """
 
@@ -41,6 +45,8 @@ class External:
     predictions: npt.NDArray[np.float64]
     missing: tuple[Gap, ...]
     absent: pd.DataFrame
+    answered: Mapping[str, float]
+    left_out: int
     notes: tuple[str, ...]
 
     @property
@@ -64,6 +70,7 @@ def inspect_predictions(
     *,
     name: str = "",
     encoder: EncoderConfig | None = None,
+    rules: AnswerRules = USUAL,
 ) -> Inspection:
     """Read and check a file of predictions, and return every kind of fault.
 
@@ -75,6 +82,7 @@ def inspect_predictions(
         name: Name of the row; default: name of the file without its ending. Not for files with a column `model`, unless
             it holds only one.
         encoder: Text encoder whose tokens the masks were drawn on; read only if there is a column `masks_sha256`.
+        rules: Treatment of absent answers, and scale of the others.
 
     Raises:
         InputError: if the file cannot be read, or has a missing column or no rows.
@@ -89,7 +97,7 @@ def inspect_predictions(
     fine &= ok
     seed, ok = checks.check_seeds(table["seed"], faults)
     fine &= ok
-    value, ok = checks.check_values(table["prediction"], faults)
+    value, ok = checks.check_values(table["prediction"], faults, rules, samples.label_range)
     rated = fine & ok
     cell, keys = _cells(models, seed, scenario, fine)
     code = cell * len(samples.sample_ids) + position
@@ -105,11 +113,32 @@ def inspect_predictions(
         expected = samples.masks_sha256(dict.fromkeys(chosen), encoder)
         split = samples.split_of[np.where(position < 0, 0, position)]
         checks.check_masks(table["masks_sha256"], scenario, split, expected, faults, fine)
+    if rules.scale is None and rated.any():
+        _check_scales(path, models[rated], value[rated], samples.label_range, faults)
     if faults.lines:
         return Inspection(None, tuple(faults.lines))
     grid = np.full((len(keys), len(samples.sample_ids)), np.nan)
     grid[cell[rated], position[rated]] = value[rated]
-    return _gather(path, samples, protocols, keys, grid)
+    return _gather(path, samples, protocols, keys, grid, rules)
+
+
+def _check_scales(
+    path: Path,
+    models: pd.Series,
+    values: npt.NDArray[np.float64],
+    label_range: tuple[float, float],
+    faults: checks.Faults,
+) -> None:
+    low, high = label_range
+    for model, rows in models.reset_index(drop=True).groupby(models.to_numpy(), sort=False).indices.items():
+        own = values[np.asarray(rows)]
+        scale = other_scale(own, label_range)
+        if scale:
+            faults.lines.append(
+                f"{path}: the {len(own)} predictions of {model} lie from {own.min():g} to {own.max():g}: on a scale "
+                f"from {scale[0]:g} to {scale[1]:g}, and not from {low:g} to {high:g} as the labels? map them with "
+                f"--scale {scale[0]:g},{scale[1]:g}, or confirm them with --scale {low:g},{high:g}"
+            )
 
 
 def _models(table: pd.DataFrame, path: Path, name: str) -> pd.Series:
@@ -142,17 +171,52 @@ def _gather(
     protocols: Sequence[Protocol],
     keys: pd.DataFrame,
     grid: npt.NDArray[np.float64],
+    rules: AnswerRules,
 ) -> Inspection:
+    listing = _listing(path, samples, protocols)
     names = list(dict.fromkeys(str(s) for p in protocols for s in p.scenarios))
-    absent, gaps = coverage(keys, grid, samples.sample_ids, names, _listing(path, samples, protocols))
+    absent, gaps = coverage(keys, grid, samples.sample_ids, names, listing)
+    given = ~np.isnan(grid)
+    answered = {str(m): float(given[rows].mean()) for m, rows in keys.groupby("model", sort=False).indices.items()}
+    left_out = 0
+    if rules.absent == "constant":
+        grid = np.where(given, grid, samples.constant)
+    elif rules.absent == "exclude":
+        kept = np.asarray(given.all(axis=0))
+        left_out = int((~kept).sum())
+        if not kept.any():
+            return Inspection(None, (f"{path}: no sample has an answer in every (seed, scenario); none is left",))
+        samples, grid = samples.only(kept), grid[:, kept]
+    if rules.absent != "refuse":
+        _, gaps = coverage(keys, grid, samples.sample_ids, names, listing)
     whole = np.flatnonzero(~np.isnan(grid).any(axis=1))
     if not len(whole):
         return Inspection(None, (f"{path}: no (seed, scenario) has all {grid.shape[1]} samples; {gaps[0]}",))
     cells, predictions = keys.iloc[whole].reset_index(drop=True), grid[whole]
     sha = sha256_of(path)
     notes = [f"{', '.join(dict.fromkeys(cells['model']))}: predictions made elsewhere, {path.name} (sha256 {sha[:16]})"]
+    notes += _treatment(rules, samples, left_out, int((~given).sum()))
     notes += _odd(cells, predictions, samples.label_range)
-    return Inspection(External(samples, tuple(protocols), cells, predictions, gaps, absent, tuple(notes)), ())
+    return Inspection(
+        External(samples, tuple(protocols), cells, predictions, gaps, absent, answered, left_out, tuple(notes)), ()
+    )
+
+
+def _treatment(rules: AnswerRules, samples: EvaluationSet, left_out: int, absent: int) -> list[str]:
+    """Describe how answers were mapped, and what became of absent ones."""
+    notes, (low, high) = [], samples.label_range
+    if rules.scale == "words":
+        places = ", ".join(f"{word} as {word_value(word, samples.label_range):g}" for word in WORDS if len(word) > 3)
+        notes.append(f"answers are class words, read as numbers ({places}): MAE and Corr are those of three values")
+    elif rules.scale is not None and rules.scale != samples.label_range:
+        first, last = rules.scale
+        notes.append(f"answers were mapped linearly from [{first:g}, {last:g}] to [{low:g}, {high:g}]")
+    if absent and rules.absent == "constant":
+        notes.append(f"{plural(absent, 'absent answer')} counted as the median of the training labels")
+    if left_out:
+        total = left_out + len(samples.sample_ids)
+        notes.append(f"{left_out} of {total} test samples have an absent answer and are left out, for every model")
+    return notes
 
 
 def _listing(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol]) -> str:
@@ -166,16 +230,11 @@ def _listing(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol]) 
 
 def _odd(cells: pd.DataFrame, predictions: npt.NDArray[np.float64], label_range: tuple[float, float]) -> list[str]:
     """Describe predictions that are allowed but rarely meant: another scale, or the same under every scenario."""
-    low, high = label_range
     notes = []
     for model, rows in cells.groupby("model", sort=False).indices.items():
         own = predictions[np.asarray(rows)]
-        beyond = float(np.mean((own < low) | (own > high)))
-        if beyond > 0.25:
-            notes.append(
-                f"{model}: {100 * beyond:.0f} % of its predictions lie outside the labels' range [{low:g}, {high:g}]; "
-                "are they on another scale?"
-            )
+        if far := beyond(own.ravel(), label_range):
+            notes.append(f"{model}: {far}")
         several = cells.iloc[rows].groupby("seed", sort=False).indices
         alike = all(len(r) > 1 and bool((own[r] == own[r[0]]).all()) for r in several.values())
         if alike and not bool((own == own.flat[0]).all()):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,11 @@ class EvaluationSet:
     videos: str
     elsewhere: Mapping[str, str]
     bound: Bound | None = None
+
+    def only(self, kept: npt.NDArray[np.bool_]) -> EvaluationSet:
+        """Return the set of some of the samples, `(n,)`."""
+        columns = ("sample_ids", "video_ids", "label", "split_of", "constant")
+        return replace(self, **{name: getattr(self, name)[kept] for name in columns})
 
     @property
     def title(self) -> str:

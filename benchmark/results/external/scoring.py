@@ -9,6 +9,7 @@ from pathlib import Path
 from benchmark.data.config import EncoderConfig
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults, protocol_points
+from benchmark.results.external.answers import USUAL, AnswerRules
 from benchmark.results.external.faults import protocols_named
 from benchmark.results.external.joining import add_external, external_panel
 from benchmark.results.external.reading import External, Inspection, inspect_predictions
@@ -26,10 +27,12 @@ class ScoringTask:
     protocols: tuple[Protocol, ...]
     panel: Panel | None
 
-    def inspect(self, predictions: Path, *, name: str = "", encoder: str | None = None) -> Inspection:
+    def inspect(
+        self, predictions: Path, *, name: str = "", encoder: str | None = None, rules: AnswerRules = USUAL
+    ) -> Inspection:
         """Read a file of predictions and describe its faults; see `inspect_predictions`."""
         config = EncoderConfig(name=encoder) if encoder else None
-        return inspect_predictions(predictions, self.samples, self.protocols, name=name, encoder=config)
+        return inspect_predictions(predictions, self.samples, self.protocols, name=name, encoder=config, rules=rules)
 
     def results(self, external: External) -> StudyResults:
         """Return the predictions as results, added to those of the panel if there is one."""
@@ -83,17 +86,24 @@ def score(
     name: str = "",
     beside: str | None = None,
     encoder: str | None = None,
+    absent: str = "refuse",
+    scale: str | tuple[float, float] | None = None,
 ) -> StudyResults:
     """Evaluate a file of predictions.
 
     `predictions` is a CSV or parquet file with columns `sample_id`, `scenario`, `seed`, `prediction`; `name` is that of
-    the row, by default that of the file. Other arguments are those of `scoring_task` and `inspect_predictions`.
+    the row, by default that of the file. Other arguments are those of `scoring_task` and `inspect_predictions`, and:
+
+    Args:
+        absent: Treatment of samples without an answer: `refuse` (their scenario is not rated), `constant` (they get the
+            median of the training labels) or `exclude` (they are left out for every model).
+        scale: Lowest and highest possible answer, mapped to the labels' range; `words` for negative, neutral, positive.
 
     Raises:
         InputError: for a file with faults, listing all of them.
     """
     task = scoring_task(root, dataset=dataset, protocols=protocols, beside=beside)
-    found = task.inspect(predictions, name=name, encoder=encoder)
+    found = task.inspect(predictions, name=name, encoder=encoder, rules=AnswerRules.of(absent, scale))
     if found.external is None:
         raise InputError("; ".join(found.faults))
     return task.results(found.external)
