@@ -116,7 +116,18 @@ def show_protocol(
 @protocols.command("export")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--dataset", required=True, help="Data set: NAME or NAME/SPLIT.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write (.npz).")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="File to write (.npz, or .jsonl).")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(("masks", "prompts")),
+    default="masks",
+    show_default=True,
+    help="Masks as arrays, or prompts: a question for a language model for each scenario and sample, as JSONL.",
+)
+@click.option(
+    "--mark", default="[UNK]", show_default=True, help="Prompts: text in place of every word that is missing."
+)
 @click.option("--part", default="test", show_default=True, help="Part of the data set: train, valid or test.")
 @click.option("--replicate", default=0, show_default=True, help="Number of the replicate of the draw, from 0.")
 @plugin_option
@@ -125,17 +136,30 @@ def export_protocol(
     names: tuple[str, ...],
     dataset: str,
     out: Path,
+    form: str,
+    mark: str,
     part: str,
     replicate: int,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Write every mask of protocols or scenarios for other code: arrays <scenario>|<modality> in an npz file."""
+    """Write every mask of protocols or scenarios for other code: arrays <scenario>|<modality> in an npz file.
+
+    With --as prompts, write instead the transcript of each sample as a scenario leaves it, the remaining positions of
+    audio and vision, a question and the scale of its answer. Add the answer to each record as "prediction":
+    'sentibench score' reads the file.
+    """
     from protocols import export_masks, get_protocol
 
     load_plugins(plugins)
     chosen = [get_protocol(name) for name in names]
     scenarios = list(dict.fromkeys(s for protocol in chosen for s in protocol.scenarios))
+    if form == "prompts":
+        from benchmark.data.prompts import write_prompts
+
+        count = write_prompts(out, dataset, scenarios, part=part, replicate=replicate, mark=mark)
+        click.echo(f"{out}: {count} prompts, for {len(scenarios)} scenarios of {part} samples of {dataset}")
+        return
     layout = _layout(dataset, part)
     hashes = export_masks(
         out,

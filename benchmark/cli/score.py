@@ -70,7 +70,7 @@ def score(
     form: str | None,
     as_json: bool,
 ) -> int:
-    """Evaluate PREDICTIONS, a CSV or parquet file with columns sample_id, scenario, seed, prediction.
+    """Evaluate PREDICTIONS: a CSV, parquet or JSONL file of columns sample_id, scenario, seed, prediction.
 
     A CSV has commas, semicolons or tabs between its cells. Optional columns: model (several models in one file) and
     masks_sha256 (to verify the masks). A scenario is given by its text or its fingerprint. 'sentibench protocols

@@ -114,6 +114,10 @@ class TextEncoder(nn.Module):
         """No layers: models get states of the last one; see `TextSide`."""
         return None
 
+    def words(self, ids: IntArray) -> list[str]:
+        """Return the tokens of ids `(P,)` as texts; later parts of a word begin with `##`."""
+        return list(self._tokenizer().convert_ids_to_tokens(ids.tolist()))
+
     @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer for each encoder, kept with it
     def _tokenizer(self) -> Any:
         return self._load_tokenizer()

@@ -19,7 +19,7 @@ OPTIONAL = ("model", "masks_sha256")
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Read the known columns of a CSV or parquet file; the index is the row's number as readers count.
+    """Read the known columns of a CSV, parquet or JSONL file; the index is the row's number as readers count.
 
     A CSV has commas, semicolons or tabs between its cells, and with the latter two decimal commas may be used; its head
     is line 1. All columns but the numbers of a parquet file stay text, so that `007` stays an id.
@@ -28,10 +28,12 @@ def read_columns(path: Path) -> pd.DataFrame:
         InputError: if the file does not exist, is of another kind or empty, or has no such column.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; give a CSV or parquet file with columns {', '.join(COLUMNS)}")
+        raise InputError(f"{path}: no such file; give a CSV, parquet or JSONL file with columns {', '.join(COLUMNS)}")
     kind = path.suffix.lower()
-    if kind not in {".csv", ".parquet"}:
-        raise InputError(f"{path}: expected a file that ends in .csv or .parquet, found '{path.suffix}'; convert it")
+    if kind not in {".csv", ".parquet", ".jsonl"}:
+        raise InputError(
+            f"{path}: expected a file that ends in .csv, .parquet or .jsonl, found '{path.suffix}'; convert it"
+        )
     try:
         if kind == ".csv":
             separator = _separator(path)
@@ -40,6 +42,8 @@ def read_columns(path: Path) -> pd.DataFrame:
                 skip_blank_lines=False,
             )  # fmt: skip
             table = table.iloc[1:].set_axis(table.iloc[0], axis=1)  # pandas would rename a repeated head
+        elif kind == ".jsonl":
+            table = pd.read_json(path, lines=True, dtype=False, precise_float=True)
         else:
             table = pd.read_parquet(path)
     except (OSError, ValueError, pd.errors.ParserError, pd.errors.EmptyDataError, pa.ArrowException) as error:

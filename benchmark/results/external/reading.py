@@ -75,8 +75,8 @@ def inspect_predictions(
     """Read and check a file of predictions, and return every kind of fault.
 
     Args:
-        path: CSV or parquet with columns `sample_id`, `scenario` (text or fingerprint), `seed`, `prediction`, and
-            optionally `model` and `masks_sha256`.
+        path: CSV, parquet or JSONL with columns `sample_id`, `scenario` (text or fingerprint), `seed`, `prediction`,
+            and optionally `model` and `masks_sha256`.
         samples: Samples that the ids are checked against.
         protocols: Protocols that the scenarios are checked against.
         name: Name of the row; default: name of the file without its ending. Not for files with a column `model`, unless
