@@ -17,7 +17,7 @@ from benchmark.data.encoding import TextEncoder
 from benchmark.data.samples import BoolArray
 from benchmark.data.sources import load
 from benchmark.files import replace_text
-from protocols import InputError, Scenario
+from protocols import MODALITIES, InputError, Scenario
 
 MARK = "[UNK]"
 
@@ -47,7 +47,8 @@ def write_prompts(
         Number of records.
 
     Raises:
-        InputError: If the path has another ending or cannot be written, the mark is empty, or the text is word vectors.
+        InputError: If the path has another ending or cannot be written, the mark is empty, the text is word vectors, or
+            a scenario changes the content of audio or vision, as noise does.
     """
     if path.suffix != ".jsonl":
         raise InputError(f"{path}: prompts are written as JSONL; give a file name that ends in .jsonl")
@@ -92,13 +93,24 @@ def prompts(
     layout = samples.layout
     for scenario in scenarios:
         masks = scenario.masks(layout, replicate=replicate)
-        ids = samples.token_ids
+        changed = [
+            m for m in MODALITIES[1:] for corrupted in (masks.noise, masks.shifted, masks.filled) if m in corrupted
+        ]
+        if changed:
+            raise InputError(
+                f"scenario '{scenario}' changes the content of {changed[0]}, which prompts do not hold; choose "
+                "scenarios that erase, or change words"
+            )
+        ids, shown = samples.token_ids, masks.observed["text"]
         if "text" in masks.substituted:
             ids = samples.substitutes.wrong_tokens(ids, masks.substituted["text"])
+        if "text" in masks.filled:
+            ids = samples.substitutes.fill_tokens(ids, masks.filled["text"])
+            shown = shown | (masks.filled["text"].donor >= 0)
         words = text.words(ids)
         for i, sample in enumerate(layout.sample_ids):
             start, stop = layout.offsets["text"][i : i + 2]
-            transcript = _transcript(words[start:stop], masks.observed["text"][start:stop], mark)
+            transcript = _transcript(words[start:stop], shown[start:stop], mark)
             audio, vision = _left(masks.of_sample("audio", i)), _left(masks.of_sample("vision", i))
             prompt = [f"A speaker in a video says: {transcript}", f"({mark} stands for a word that is missing.)"]
             prompt += [_sentence("audio", audio), _sentence("video", vision), question]

@@ -40,6 +40,15 @@ def test_what_a_scenario_erases_is_marked_and_nothing_else() -> None:
         assert "label" not in record
 
 
+@pytest.mark.parametrize("fill", ["run", "hold"])
+def test_gaps_filled_with_other_words_hold_these_and_not_the_words_that_are_gone(fill: str) -> None:
+    scenario = parse(f"random_positions(rate={{text: 0.999, audio: 0, vision: 0}}) + unmarked(fill={fill})")
+    complete, filled = (list(prompts(DATA, [chosen])) for chosen in (parse("complete"), scenario))
+    assert not any("[UNK]" in record["transcript"] for record in filled)
+    kept = sum(a["transcript"] == b["transcript"] for a, b in zip(complete, filled, strict=True))
+    assert kept < 0.2 * len(complete)
+
+
 def test_parts_of_a_word_are_joined_only_to_what_is_there() -> None:
     tokens = ["un", "##watch", "##able", "film"]
     assert _transcript(tokens, np.array([True, True, True, True]), "[UNK]") == "unwatchable film"
@@ -86,5 +95,7 @@ def test_answers_of_a_rule_are_scored(tmp_path: Path, capsys: pytest.CaptureFixt
 def test_wrong_requests_are_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"give a file name that ends in \.jsonl"):
         write_prompts(tmp_path / "p.json", DATA, [parse("complete")])
+    with pytest.raises(InputError, match="changes the content of audio, which prompts do not hold"):
+        write_prompts(tmp_path / "p.jsonl", DATA, [parse("noise(snr_db=5)")])
     with pytest.raises(InputError, match="mark: expected a text in place of missing words"):
         write_prompts(tmp_path / "p.jsonl", DATA, [parse("complete")], mark=" ")
