@@ -79,7 +79,7 @@ def test_a_file_without_predictions_is_refused(content: str, says: str, toy_set:
     with pytest.raises(InputError, match="no such file"):
         read_predictions(tmp_path / "nowhere.csv", toy_set, PROTOCOLS)
     (tmp_path / "mine.xlsx").write_text("x")
-    with pytest.raises(InputError, match=r"\.csv or \.parquet"):
+    with pytest.raises(InputError, match=r"\.csv, \.parquet or \.jsonl"):
         read_predictions(tmp_path / "mine.xlsx", toy_set, PROTOCOLS)
     (tmp_path / "mine.parquet").write_text("x")
     with pytest.raises(InputError, match="cannot be read as parquet"):
