@@ -187,7 +187,8 @@ class FigureWriter:
     ) -> Figure:
         """Draw the table and write nothing; see `__call__`."""
         self._check(data, models)
-        read_back = read_table(io.StringIO(data.to_csv(index=False)), self.numbers)
+        numbers = list(data.select_dtypes("number").columns)
+        read_back = read_table(io.StringIO(data.to_csv(index=False)), numbers)
         with figure_style(grid=self.grid):
             return self.draw(read_back, title, width, models, note)
 

@@ -92,7 +92,8 @@ def score(
     """Evaluate a file of predictions.
 
     `predictions` is a CSV, parquet or JSONL file with columns `sample_id`, `scenario`, `seed`, `prediction`; `name` is
-    that of the row, by default that of the file. Other arguments are those of `scoring_task` and `inspect_predictions`, and:
+    that of the row, by default that of the file. Other arguments are those of `scoring_task` and
+    `inspect_predictions`, and:
 
     Args:
         absent: Treatment of samples without an answer: `refuse` (their scenario is not rated), `constant` (they get the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -46,9 +47,9 @@ def change(table: pd.DataFrame, row: int, **values: object) -> pd.DataFrame:
     return table
 
 
-def read_predictions(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol], *, name: str = "") -> External:
+def read_predictions(path: Path, samples: EvaluationSet, protocols: Sequence[Protocol], **options: Any) -> External:
     """The predictions of a file without faults."""
-    found = inspect_predictions(path, samples, protocols, name=name)
+    found = inspect_predictions(path, samples, protocols, **options)
     if found.external is None:
         raise InputError("\n".join(found.faults))
     return found.external

@@ -14,13 +14,12 @@ from benchmark.results.external import (
     add_external,
     external_panel,
     inspect_predictions,
-    read_predictions,
 )
 from benchmark.results.external.answers import AnswerRules, other_scale
 from benchmark.results.study_results import StudyResults
 from protocols import InputError
 from tests.benchmark.fake_panel import leaderboard
-from tests.benchmark.results.external.external_files import PROTOCOLS, filled, write
+from tests.benchmark.results.external.external_files import PROTOCOLS, filled, read_predictions, write
 
 
 def read(table: pd.DataFrame, samples: EvaluationSet, folder: Path, **rules: str) -> External:
