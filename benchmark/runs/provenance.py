@@ -23,6 +23,7 @@ def provenance(device: torch.device | None = None) -> dict[str, Any]:
 
     return {
         **_fixed(),
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name(device) if device is not None and device.type == "cuda" else "cpu",
         "threads": torch.get_num_threads(),
         "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
@@ -41,7 +42,6 @@ def _fixed() -> dict[str, Any]:
         "libraries": {name: _version(name) for name in _LIBRARIES},
         "platform": platform.platform(),
         "processor": _processor(),
-        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "host": platform.node(),
         "cores": os.cpu_count(),
         "command": " ".join(Path(a).name if i == 0 else a for i, a in enumerate(sys.argv)),

@@ -213,12 +213,12 @@ def test_a_finetuned_encoder_is_trained_and_selected_with_the_model(tiny_encoder
 def test_a_frozen_encoder_stays_as_it_was(tiny_encoder: Path) -> None:
     encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder)))
     dataset = build_dataset(make_samples(), "official", encoder)
-    before = {k: v.clone() for k, v in encoder.state_dict().items()}
+    before = {k: v.clone() for k, v in encoder.transformer.state_dict().items()}
     with forked_rng(0, CPU):
         model = Mean(SPEC, ModelConfig())
         trainer = Trainer(get_regime("uncertain"), Optimisation(epochs=1), 0, CPU)
         trainer.train(model, TrainingData(dataset), StateCache(encoder, "r", None))
-    assert all(torch.equal(before[k], v) for k, v in encoder.state_dict().items())
+    assert all(torch.equal(before[k], v) for k, v in encoder.transformer.state_dict().items())
 
 
 def test_sweeps_alternate_within_an_epoch_and_train_their_own(data: Dataset) -> None:
