@@ -32,6 +32,13 @@ SMALL = {
     "injection_layers": 1,
     "prompt_length": 4,
     "blocks": 2,
+    "steps": 8,
+    "stream_width": 16,
+    "stream_layers": 2,
+    "text_adapters": 1,
+    "depth": 1,
+    "reader_layers": 1,
+    "latent_layers": 1,
 }
 #: Small models learn at higher rates than the wide ones that the kit tries first.
 RATES = (5e-3, 2e-2, 1e-3)
