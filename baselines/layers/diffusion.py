@@ -120,8 +120,8 @@ def generate(network: ScoreNetwork, noise: Tensor, condition: Tensor, steps: int
     condition = condition.detach()
     times = torch.linspace(1.0, LEAST_TIME, steps + 1, device=noise.device)[:-1]
     deviations = [*noise_deviation(times), noise.new_zeros(())]
-    values = (deviations[0] * noise).expand(len(condition), -1, -1)
+    values: Tensor = (deviations[0] * noise).expand(len(condition), -1, -1)
     for time, (now, then) in zip(times, pairwise(deviations), strict=True):
-        score = network(values, time.expand(len(condition)), condition)
+        score: Tensor = network(values, time.expand(len(condition)), condition)
         values = values + (now - then) * now * score
     return values
