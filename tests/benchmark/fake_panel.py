@@ -44,7 +44,7 @@ def fake_panel(
                 if model == "constant":
                     predictions.append(np.full(samples, 0.2))
                     continue
-                skill = (0.25 + 0.08 * quality) * (1 - x) ** (1.2 - 0.05 * quality)
+                skill = (0.25 + 0.08 * quality) * (1 - min(x, 0.95)) ** (1.2 - 0.05 * quality)
                 noise = 0.5 * rng.normal(size=samples) + 0.2 * mood + 0.02 * rng.normal()
                 predictions.append(skill * label + noise)
     runs = pd.DataFrame(
