@@ -122,6 +122,6 @@ def generate(network: ScoreNetwork, noise: Tensor, condition: Tensor, steps: int
     deviations = [*noise_deviation(times), noise.new_zeros(())]
     values: Tensor = (deviations[0] * noise).expand(len(condition), -1, -1)
     for time, (now, then) in zip(times, pairwise(deviations), strict=True):
-        score = network(values, time.expand(len(condition)), condition)
+        score: Tensor = network(values, time.expand(len(condition)), condition)
         values = values + (now - then) * now * score
     return values
