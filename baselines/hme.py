@@ -132,7 +132,7 @@ class _State(NamedTuple):
             "predictions use the means of the bottlenecks; the official code samples at test time as well",
             "padding is hidden from attention and from the maximum over time; the official code reads it",
             "nothing is dropped beyond what the regime erases; the official code drops modalities at one rate, drawn "
-            "anew for every epoch and for validation and test",
+            "again for every epoch and for validation and test",
             "the gradient is clipped to a norm of 1; the official code clips each of its elements at 0.8",
             "batches of 64 and one learning rate of 5e-4 for a frozen encoder; the official ones are 256 and 2e-5, for "
             "a BERT, with an optimiser that starts from nothing at every epoch",

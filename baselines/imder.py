@@ -166,7 +166,7 @@ class _Generated(NamedTuple):
             "a linear detector on its mean state says so; all three missing are treated as present",
             "convolutions and fusion are learned on the complete view of the same run, not loaded from a file, and "
             "convolutions keep the length; generated modalities have 48 steps, stretched to a sample's length",
-            "one or two modalities are dropped from each sample by itself; the official code drops them from whole "
+            "one or two modalities are dropped from each sample separately; the official code drops them from whole "
             "batches, at the rate of the test",
             "every step attends to the whole of its source, and padding is hidden",
             "the released code keeps the epoch with the lowest validation loss, and evaluates every epoch on the test "

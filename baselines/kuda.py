@@ -1,6 +1,6 @@
 """KuDA: Knowledge-guided Dynamic modality Attention (Feng et al., Findings of EMNLP 2024, arXiv 2410.04491).
 
-In a first stage every modality learns to predict the sentiment by itself: from the states of its encoder, and from
+In a first stage every modality learns to predict the sentiment separately: from the states of its encoder, and from
 knowledge that adapters accumulate over the encoder's layers,
 
     k_1 = A_1(LN(h_0 + h_1)),    k_n = A_n(LN(k_(n-1) + h_n)),    A(x) = x + W_up Transformer(W_down x)

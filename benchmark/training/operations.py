@@ -1,4 +1,4 @@
-"""How many floating point operations something takes."""
+"""Counts of floating point operations."""
 
 from __future__ import annotations
 

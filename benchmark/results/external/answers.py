@@ -31,7 +31,7 @@ _BEYOND = 0.25
 
 @dataclass(frozen=True)
 class AnswerRules:
-    """How answers are read.
+    """Rules for reading answers.
 
     Attributes:
         absent: Treatment of samples without an answer.
@@ -55,7 +55,7 @@ class AnswerRules:
         return cls(absent, (float(ends[0]), float(ends[1])))  # type: ignore[arg-type]
 
     def mapped(self, values: FloatArray, label_range: tuple[float, float]) -> FloatArray:
-        """Map answers to the labels' range; class words are there already."""
+        """Map answers to the labels' range; class words are in it."""
         if self.scale is None or self.scale == "words":
             return values
         (low, high), (first, last) = label_range, self.scale

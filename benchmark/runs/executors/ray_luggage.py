@@ -1,4 +1,4 @@
-"""What tasks need on the nodes of a Ray cluster, as the driver packs it, and where it puts what comes back."""
+"""Files that tasks need on the nodes of a Ray cluster, packed by the driver, and the parcels that come back."""
 
 from __future__ import annotations
 
