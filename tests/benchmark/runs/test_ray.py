@@ -62,6 +62,23 @@ def test_addresses_without_a_cluster_are_said_in_one_line(tmp_path: Path, capsys
     assert "addresses of a client are not supported" in said(capsys, tmp_path, "--address", "ray://head:10001")
 
 
+def test_a_cluster_that_asks_for_a_token_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at a:1") from RuntimeError(
+            "Failed to connect to GCS. Last connection error: ray.exceptions.AuthenticationError: RPC error"
+        )
+
+    package = SimpleNamespace(
+        is_initialized=lambda: False, init=refuse, exceptions=SimpleNamespace(RayError=RuntimeError)
+    )
+    monkeypatch.setattr("benchmark.runs.executors.ray_cluster._package", lambda: package)
+    assert "(it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN" in said(
+        capsys, tmp_path, "--address", "auto"
+    )
+
+
 @pytest.mark.parametrize("name", ["code of sentibench", "torch", "installed plugins"])
 def test_a_node_that_differs_is_refused_by_name(name: str) -> None:
     here = ray_node.facts()
