@@ -83,9 +83,10 @@ def executor_options(command: F) -> F:
 
     @wraps(command)
     def bundled(
-        *arguments: Any, executor: str, workers: int | None, device: str, timeout: float | None, address: str | None,
-        cpus_per_run: float | None, gpus_per_run: float | None, retries: int | None, **others: Any,
+        *arguments: Any, executor: str, workers: int | None, device: str | None, timeout: float | None,
+        address: str | None, cpus_per_run: float | None, gpus_per_run: float | None, retries: int | None, **others: Any,
     ) -> Any:  # fmt: skip
+        device = device or ("cuda" if gpus_per_run else "cpu")
         given = {"address": address, "cpus_per_run": cpus_per_run, "gpus_per_run": gpus_per_run, "retries": retries}
         given = {name: value for name, value in given.items() if value is not None}
         make_pool = partial(chosen_executor, executor, workers, device, timeout, **given)
@@ -96,7 +97,7 @@ def executor_options(command: F) -> F:
                      help="Ray: further attempts for a run whose process or node is lost; none after an exception. "
                      "Default: 2."),
         click.option("--gpus-per-run", type=NumberRange(min=0),
-                     help="Ray: GPUs of a run, such as 0.25. Default: 1 with --device cuda."),
+                     help="Ray: GPUs of a run, such as 0.25, which it computes on. Default: 1 with --device cuda."),
         click.option("--cpus-per-run", type=NumberRange(min=0),
                      help="Ray: CPUs that a run reserves; it computes with one thread. Default: 1."),
         click.option("--address",
@@ -108,7 +109,7 @@ def executor_options(command: F) -> F:
         click.option("--timeout", callback=_seconds, metavar="DURATION",
                      help="Time limit of a run, such as 90 (seconds), 30m or 2h; a run that takes longer is ended and "
                      "filed as failed. Default: no limit."),
-        click.option("--device", default="cpu", show_default=True, help="Device: cpu, cuda or cuda:1."),
+        click.option("--device", help="Device: cpu, cuda or cuda:1. Default: cpu; cuda with --gpus-per-run."),
         click.option("--workers", type=click.IntRange(min=1),
                      help="Number of runs at a time. Default: one per core, or one with an accelerator; with Ray, as "
                      "many as the cluster has room for."),
@@ -123,9 +124,10 @@ def chosen_executor(
     """Make the executor that the options of `executor_options` ask for; raises InputError."""
     from benchmark.runs.executors import make_executor, options_of
 
-    if "device" in options_of(executor):  # it knows the devices of other machines
+    taken = options_of(executor)
+    if "device" in taken:  # it knows the devices of other machines
         options["device"] = device
-    elif device != "cpu":
+    elif device != "cpu" and options.keys() <= taken:
         check_device(device)
         workers = workers or 1
     return make_executor(executor, workers=workers, timeout=timeout, **options)

@@ -10,7 +10,8 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -20,6 +21,8 @@ from protocols import InputError
 
 #: Seconds to wait for the address of a cluster, and for the answers of its nodes.
 _PATIENCE, _ANSWERS = 10.0, 120.0
+#: Token of the clusters that this process begins; Ray remembers the first one in its process.
+_TOKEN = secrets.token_hex(32)
 
 
 class Cluster:
@@ -39,6 +42,7 @@ class Cluster:
 
     def __init__(self, address: str | None) -> None:
         self.ray, self.session, self._folder = _package(), secrets.token_hex(8), ""
+        self._open = ExitStack()
         self._joined = not self.ray.is_initialized()
         if self._joined:
             self._connect(address or os.environ.get("RAY_ADDRESS") or "local")
@@ -53,6 +57,7 @@ class Cluster:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address == "local":
             self._folder = tempfile.mkdtemp(prefix="sentibench-ray.")
+            self._open.enter_context(_own_token())
             options |= {
                 "num_cpus": usable_cores(),
                 "include_dashboard": False,
@@ -68,9 +73,12 @@ class Cluster:
                 self.ray.init(address=address, **options)
         except (ConnectionError, ValueError, RuntimeError, OSError, self.ray.exceptions.RayError) as error:
             self.close()
-            raise InputError(
-                f"--address {address}: no cluster of Ray can be used there ({_first_line(error)})"
-            ) from error
+            reason = _first_line(error)
+            if "AuthenticationError" in f"{error!r} {error.__cause__!r}":
+                reason = (
+                    "it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN unless ~/.ray/auth_token has it"
+                )
+            raise InputError(f"--address {address}: no cluster of Ray can be used there ({reason})") from error
 
     def nodes(self) -> list[str]:
         """Return the ids of the nodes that are alive."""
@@ -149,6 +157,7 @@ class Cluster:
             if self._joined:
                 with _own_signals():
                     self.ray.shutdown()
+        self._open.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -190,6 +199,21 @@ def _check_address(address: str) -> None:
             f"--address {address}: cannot be reached ({error}); start the cluster with `ray start --head`, or correct "
             "the address"
         ) from None
+
+
+@contextmanager
+def _own_token() -> Iterator[None]:
+    """Context in which a new cluster asks for a token; Ray would leave one in the user's folder for later clusters."""
+    before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
+    if not (Path.home() / ".ray" / "auth_token").exists():
+        os.environ.setdefault("RAY_AUTH_TOKEN", _TOKEN)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            if value is not None:
+                os.environ[name] = value
 
 
 @contextmanager

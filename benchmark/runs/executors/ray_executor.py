@@ -197,7 +197,7 @@ def _make(
         raise InputError(f"--device {device}: Ray chooses the device of a run; write --device cuda")
     if device == "cpu" and gpus_per_run:
         raise InputError(
-            f"--gpus-per-run {gpus_per_run:g}: runs use no GPU without --device cuda; add it, or leave out"
+            f"--gpus-per-run {gpus_per_run:g}: runs use no GPU with --device cpu; leave out one of the two options"
         )
     gpus = (1.0 if device == "cuda" else 0.0) if gpus_per_run is None else gpus_per_run
     return RayExecutor(address, workers, timeout, cpus_per_run, gpus, retries)

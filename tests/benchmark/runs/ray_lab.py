@@ -177,7 +177,7 @@ def wait_for(condition: Any, seconds: float = 40.0) -> None:
         time.sleep(0.1)
 
 
-def alone() -> dict[str, Any]:
+def alone(home: Path) -> dict[str, Any]:
     """A cluster of this machine alone."""
     found: dict[str, Any] = {"outcomes": {}}
     with RayExecutor(workers=2) as executor:
@@ -191,6 +191,8 @@ def alone() -> dict[str, Any]:
     wait_for(lambda: len(psutil.pids()) < with_ray - 2)
     found["left"] = sorted({p.name() for p in psutil.process_iter()} & {"raylet", "gcs_server"})
     found["folders"] = [path.name for path in Path(tempfile.gettempdir()).glob("sentibench-ray*")]
+    found["folders"] += [path.name for path in home.iterdir()]
+    found["environment"] = [name for name in os.environ if name.startswith("RAY_AUTH")]
     return found
 
 
@@ -208,11 +210,12 @@ def terminated(lab: Lab) -> dict[str, Any]:
     )
     command = [sys.executable, "-m", "benchmark.cli.main", "run", str(study), "--executor", "ray", "--address", ADDRESS,
                "--out", str(lab.hidden / "terminated")]  # fmt: skip
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: list(lab.base.glob("*/sentibench-ray-*/data/*/data/toy.h5")))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(lab.hidden), os.environ["PYTHONPATH"]])}
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: process.poll() is not None or list(lab.base.glob("*/sentibench-ray-*/data/*/data/toy.h5")))
     time.sleep(1)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=60)
     with cluster():
         nodes = sum(node["Alive"] for node in ray.nodes())
         wait_for(lambda: ray.available_resources().get("CPU", 0) == 2)  # nothing runs any more
@@ -231,6 +234,8 @@ def cluster() -> Iterator[None]:
 
 def main() -> None:
     subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+    home = Path(tempfile.mkdtemp())
+    os.environ["HOME"] = str(home)  # Ray looks for a token there
     found: dict[str, Any] = {"seconds": {}}
     started = time.monotonic()
 
@@ -240,7 +245,7 @@ def main() -> None:
         sys.stderr.write(f"{name}: {found['seconds'][name]} s\n")
         started = time.monotonic()
 
-    step("alone", alone())
+    step("alone", alone(home))
     lab = Lab()
     lab.begin()
     step("begin", None)

@@ -8,12 +8,14 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from benchmark.cli.main import main
 from benchmark.runs.executors import make_executor, ray_node, ray_work
+from benchmark.runs.executors.ray_cluster import Cluster
 from protocols import InputError
 
 
@@ -21,7 +23,7 @@ from protocols import InputError
     ("name", "options", "says"),
     [
         ("ray", {"device": "cuda:1"}, "--device cuda:1: Ray chooses the device of a run; write --device cuda"),
-        ("ray", {"gpus_per_run": 0.25}, "runs use no GPU without --device cuda"),
+        ("ray", {"gpus_per_run": 0.25}, "--gpus-per-run 0.25: runs use no GPU with --device cpu"),
         ("local", {"retries": 2}, "--retries: not an option of --executor local; leave it out"),
         ("inline", {"address": "auto"}, "--address: not an option of --executor inline"),
     ],
@@ -58,6 +60,23 @@ def test_addresses_without_a_cluster_are_said_in_one_line(tmp_path: Path, capsys
     assert f"--address {closed}: cannot be reached" in said(capsys, tmp_path, "--address", closed)
     assert "--address head: expected HOST:PORT" in said(capsys, tmp_path, "--address", "head")
     assert "addresses of a client are not supported" in said(capsys, tmp_path, "--address", "ray://head:10001")
+
+
+def test_a_cluster_that_asks_for_a_token_is_said_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: object) -> None:
+        raise ConnectionError("Failed to connect to Ray cluster at a:1") from RuntimeError(
+            "Failed to connect to GCS. Last connection error: ray.exceptions.AuthenticationError: RPC error"
+        )
+
+    package = SimpleNamespace(
+        is_initialized=lambda: False, init=refuse, exceptions=SimpleNamespace(RayError=RuntimeError)
+    )
+    monkeypatch.setattr("benchmark.runs.executors.ray_cluster._package", lambda: package)
+    assert "(it asks for a token: set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN" in said(
+        capsys, tmp_path, "--address", "auto"
+    )
 
 
 @pytest.mark.parametrize("name", ["code of sentibench", "torch", "installed plugins"])
@@ -118,17 +137,28 @@ def test_files_are_made_once_and_after_a_kill_again(tmp_path: Path) -> None:
     assert target.read_text() == "whole"
 
 
-@pytest.mark.parametrize(
-    "verb",
-    [
-        ["run", "--dataset", "synthetic:size=tiny", "--models", "constant", "--dry-run"],
-        ["tune", "lf-dnn", "--dataset", "synthetic:size=tiny", "--dry-run"],
-    ],
-)
-def test_options_reach_the_executor(verb: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_without_a_gpu_is_said_in_one_line() -> None:
+    nodes = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 1.0, "GPU": 1.0}}]
+    cluster = SimpleNamespace(ray=SimpleNamespace(nodes=lambda: nodes))
+    assert Cluster.room(cluster, 0.5, 0) == 4  # type: ignore[arg-type]
+    with pytest.raises(
+        InputError, match=r"^no node of the cluster has 1 CPUs and 0.25 GPUs, which a run asks for \(nodes"
+    ):
+        Cluster.room(cluster, 1, 0.25)  # type: ignore[arg-type]
+
+
+RUN = ["run", "--dataset", "synthetic:size=tiny", "--models", "constant", "--dry-run"]
+TUNE = ["tune", "lf-dnn", "--dataset", "synthetic:size=tiny", "--dry-run"]
+
+
+@pytest.mark.parametrize("verb", [RUN, TUNE], ids=["run", "tune"])
+@pytest.mark.parametrize("device", ["", "--device cuda"])
+def test_options_reach_the_executor_and_a_share_of_a_gpu_is_computed_on(
+    verb: list[str], device: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     given: list[dict[str, object]] = []
     monkeypatch.setattr("benchmark.runs.executors.make_executor", lambda name, **options: given.append(options))
-    options = "--executor ray --device cuda --address a:1 --cpus-per-run 2 --gpus-per-run 0.25 --retries 3"
+    options = f"--executor ray {device} --address a:1 --cpus-per-run 2 --gpus-per-run 0.25 --retries 3"
     with pytest.raises(SystemExit) as ended:
         main([*verb, *options.split()])
     assert ended.value.code == 0
@@ -138,3 +168,9 @@ def test_options_reach_the_executor(verb: list[str], monkeypatch: pytest.MonkeyP
             "gpus_per_run": 0.25, "retries": 3,
         }
     ]  # fmt: skip
+
+
+def test_a_share_of_a_gpu_is_not_an_option_of_worker_processes(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([*RUN, "--gpus-per-run", "0.25"])
+    assert "--gpus-per-run: not an option of --executor local; leave it out" in capsys.readouterr().err

@@ -25,10 +25,10 @@ def lab() -> dict[str, Any]:
     if subprocess.run([*_NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True).returncode:
         pytest.skip("two nodes need namespaces of their own, which this user may not make")
     root = Path(__file__).resolve().parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    environment.pop("RAY_ADDRESS", None)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
+    environment["PYTHONPATH"] = str(root)
     script = [*_NAMESPACES, sys.executable, "-m", "tests.benchmark.runs.ray_lab"]
-    done = subprocess.run(script, cwd=root, env=environment, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(script, cwd=root, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -44,7 +44,7 @@ def test_a_cluster_of_one_machine_listens_to_itself_and_ends_with_the_study(lab:
     assert found["outcomes"]["1"] == ["lost", "SystemExit: enough"]
     assert "out of memory" in found["outcomes"]["2"][1]
     assert found["listens"] == ["127.0.0.1"]
-    assert (found["left"], found["folders"]) == ([], [])
+    assert (found["left"], found["folders"], found["environment"]) == ([], [], [])
 
 
 def test_two_nodes_give_the_bits_of_this_process_with_a_plugin_and_without_a_shared_disk(lab: dict[str, Any]) -> None:
