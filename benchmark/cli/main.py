@@ -19,6 +19,7 @@ from benchmark.words import one_line
 #: Verb -> (its module, its line in the list of commands). Modules are imported when their verb is used.
 _VERBS = {
     "run": ("benchmark.cli.run", "Train and evaluate a study; finished runs are reused."),
+    "runs": ("benchmark.cli.runs", "List and remove stored runs; show the disk space they take."),
     "merge": ("benchmark.cli.merge", "Combine folders of runs made on several machines."),
     "tune": ("benchmark.cli.tune", "Search a model's hyper-parameters on validation data."),
     "report": ("benchmark.cli.report", "Print and write the tables of a study."),

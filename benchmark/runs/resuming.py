@@ -60,18 +60,31 @@ def training_folder(target: Path) -> Iterator[Path | None]:
         lock.release()
 
 
-def remove_training_folder(target: Path, *, finished: bool = True) -> None:
-    """Remove the folder that a killed training has left, unless a process trains it now.
+def remove_training_folder(target: Path, *, finished: bool = True) -> bool:
+    """Remove the folder that a killed training has left; returns False while a process trains the run.
 
     Args:
         target: Folder of the run.
         finished: False to keep a state from which the training may continue.
     """
     folder = target.with_name(f".{target.name}{SUFFIX}")
-    if not folder.is_dir() or (not finished and (folder / STATE).is_file()):
-        return
-    with suppress(Timeout, OSError, NotImplementedError), FileLock(folder / _LOCK, timeout=0):
-        shutil.rmtree(folder, ignore_errors=True)
+    if folder.is_dir() and (finished or not (folder / STATE).is_file()):
+        with suppress(Timeout, OSError, NotImplementedError), FileLock(folder / _LOCK, timeout=0):
+            shutil.rmtree(folder, ignore_errors=True)
+    return not folder.is_dir()
+
+
+def in_training(target: Path) -> bool:
+    """Return True while a process trains a run and keeps its state; always False on a disk without locks."""
+    folder = target.with_name(f".{target.name}{SUFFIX}")
+    try:
+        if folder.is_dir():
+            FileLock(folder / _LOCK, timeout=0).acquire().lock.release()
+    except Timeout:
+        return True
+    except (OSError, NotImplementedError):
+        pass
+    return False
 
 
 def training_identity(spec: RunSpec, device: torch.device, *, optimism: bool) -> str:

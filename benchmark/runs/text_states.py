@@ -47,11 +47,26 @@ def text_states(root: Path) -> Iterator[None]:
             _sweep(place)
 
 
+def free_states(root: Path, *, dry_run: bool = False) -> bool | None:
+    """Remove the text states of a run store or a search; returns None without any, False while a process uses them."""
+    place, folder = _place(), states_folder(root)
+    if not folder.is_dir():
+        return None
+    with locked(place):
+        free = _unused(folder, disk_time(place))
+        if free and not dry_run:
+            shutil.rmtree(folder, ignore_errors=True)
+    return free
+
+
+def _unused(folder: Path, now: float) -> bool:
+    return all(abandoned(user, now) for user in folder.glob(f".*{_PROCESS}"))
+
+
 def _sweep(place: Path) -> None:
     now = disk_time(place)
     for folder in [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")]:
-        users = list(folder.glob(f".*{_PROCESS}"))
-        if all(abandoned(user, now) for user in users):
+        if _unused(folder, now):
             shutil.rmtree(folder, ignore_errors=True)
 
 
