@@ -19,7 +19,7 @@ from benchmark.site.bundle import Bundle
 
 #: Scripts, in the order in which they are joined.
 SCRIPTS = ("dom.js", "format.js", "state.js", "tooltip.js", "leaderboard.js", "details.js", "curves.js", "maps.js",
-           "scenarios.js", "texts.js", "main.js")  # fmt: skip
+           "overview.js", "scenarios.js", "texts.js", "main.js")  # fmt: skip
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 

@@ -20,6 +20,7 @@ VERSION = 1
 #: Samples of train / valid / test by size; `mosi` has those of CMU-MOSI.
 SIZES: dict[str, tuple[int, int, int]] = {
     "tiny": (240, 60, 120),
+    "demo": (240, 60, 1416),
     "small": (640, 120, 340),
     "mosi": (1284, 229, 686),
 }
@@ -33,7 +34,7 @@ class SyntheticConfig:
 
     Attributes:
         seed: Seed of the samples, from 0; all seeds have one distribution.
-        size: `tiny` (tests, demonstrations), `small` or `mosi` (1284 / 229 / 686).
+        size: `tiny` (tests), `demo` (60 test videos), `small` or `mosi` (1284 / 229 / 686).
         samples: Numbers of samples of train / valid / test, in place of those of `size`.
         max_length: Longest sentence in words, from 12 to 120; longer ones are drawn again.
     """

@@ -29,7 +29,7 @@ const columnsOf = (protocol) => {
     })),
     {
       key: "p_next", title: "p (next)", value: (row) => means.p_next[row.at], descending: true,
-      about: "share of the bootstrap draws in which a model is better than the next one by " + DATA.metrics[state.metric].title,
+      about: "p of the test behind the ranks, for a model and the next one by " + DATA.metrics[state.metric].title,
     },
     ...shownCosts().map((c) => ({ ...c, value: (row) => cost(row, c.key), about: c.about + "; mean over the runs of a model" })),
   ];
@@ -102,6 +102,7 @@ const metricCell = (protocol, column, row, range) => {
 const tagsOf = (model) => [
   h("span", { class: "tag kind-" + model.kind }, model.kind), " ",
   model.mask_informed && [h("span", { class: "tag" }, "mask-informed"), " "],
+  model.url && [h("span", { class: "tag" }, link("paper", model.url)), " "],
 ];
 
 const toggleRow = (name) => {

@@ -22,7 +22,7 @@ const drawToolbar = () => {
   replace(byId("toolbar"),
     h("label", { class: "filter" }, unseen("Filter models by text"), h("input", {
       type: "search", id: "filter", placeholder: "Filter models", value: state.filter, autocomplete: "off", spellcheck: "false",
-      oninput: (event) => { state.filter = event.target.value; writeAddress(); drawBoard(); drawScenarios(); },
+      oninput: (event) => { state.filter = event.target.value; writeAddress(); drawRows(); },
     })),
     there.map((kind) => h("button", {
       type: "button", class: "toggle", "data-kind": kind, "aria-pressed": String(state.kinds.has(kind)),
@@ -30,8 +30,7 @@ const drawToolbar = () => {
         if (!state.kinds.delete(kind)) state.kinds.add(kind);
         event.currentTarget.setAttribute("aria-pressed", String(state.kinds.has(kind)));
         writeAddress();
-        drawBoard();
-        drawScenarios();
+        drawRows();
       },
     }, kind)),
     h("span", { id: "count", class: "quiet count", role: "status" }),
@@ -40,6 +39,8 @@ const drawToolbar = () => {
       onclick: () => download(fileName(DATA.study, state.data, state.protocol) + ".csv", "text/csv", csv(boardRows())),
     }, "Download table (CSV)"));
 };
+
+const drawRows = () => { drawBoard(); drawOverview(); drawScenarios(); };
 
 const drawTheme = () => {
   if (state.theme) document.documentElement.dataset.theme = state.theme;
@@ -54,15 +55,14 @@ const draw = () => {
   drawChoices();
   drawLead();
   drawToolbar();
-  drawBoard();
-  drawScenarios();
+  drawRows();
   drawGaps();
   drawDefinitions();
 };
 
 const changed = () => { settle(); writeAddress(); draw(); };
 
-const recolour = () => { drawTheme(); drawBoard(); drawScenarios(); };
+const recolour = () => { drawTheme(); drawRows(); };
 
 byId("theme").addEventListener("click", () => {
   state.theme = isDark() ? "light" : "dark";

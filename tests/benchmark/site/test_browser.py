@@ -193,6 +193,37 @@ def test_a_row_opens_its_runs(visit: Visit) -> None:
     assert page.locator(".sheet").count() == 1
 
 
+def test_the_overview_shows_every_protocol_and_chooses_one(visit: Visit) -> None:
+    page = visit.page
+    table = page.locator("#overview-table")
+    names = table.locator("[data-protocol]").all_inner_texts()
+    assert names == page.locator("#choose-protocol option").all_inner_texts()
+    assert table.locator("tbody th").all_inner_texts()[-1] == "oracle"
+    row = table.locator("tbody tr").filter(has_text="lnln")
+    bundle = small_bundle()
+    for k, protocol in enumerate(bundle["tables"][0]["protocols"]):
+        at = [bundle["models"][i]["name"] for i in protocol["models"]].index("lnln")
+        means, cell = protocol["means"]["mae"], row.locator("td").nth(k)
+        assert cell.inner_text().startswith(f"{means['value'][at]:.3f}")
+        assert f"#{means['rank'][at]}" in cell.inner_text()
+        assert cell.locator("strong").count() == means["best"][at]
+    table.locator("[data-protocol=uncertain]").focus()
+    page.keyboard.press("Enter")
+    assert page.locator("#choose-protocol").input_value() == "uncertain"
+    assert page.evaluate("document.activeElement.dataset.protocol") == "uncertain"
+    page.locator("#filter").fill("lnln")
+    assert table.locator("tbody th").all_inner_texts() == ["lnln"]
+
+
+def test_a_model_names_its_paper_and_is_opened_by_a_finger(visit: Visit) -> None:
+    page = visit.page
+    paper = page.locator(".row[data-row=lnln] .under a")
+    assert (paper.inner_text(), paper.get_attribute("href")) == ("paper", "https://example.org/lnln")
+    paper.hover()  # fails if the opener covers it
+    heights = page.locator(".opener, .head").evaluate_all("all => all.map(b => b.getBoundingClientRect().height)")
+    assert min(heights) >= 44
+
+
 def test_downloads_hold_what_is_shown(visit: Visit) -> None:
     page = visit.page
 
