@@ -108,7 +108,7 @@ class ChannelAttentionBlock(nn.Module):
             nn.Conv1d(width, width, 3, padding=1), nn.ReLU(), nn.Conv1d(width, width, 3, padding=1)
         )
         reduce = nn.Linear(width, inner)
-        nn.init.constant_(reduce.bias, 0.5)  # of few units with small inputs all might start, and stay, below zero
+        nn.init.constant_(reduce.bias, 2.0)  # of few units all might start, and stay, below zero
         self.gate = nn.Sequential(reduce, nn.ReLU(), nn.Linear(inner, width), nn.Sigmoid())
 
     def forward(self, values: Tensor) -> Tensor:

@@ -95,6 +95,8 @@ class Trial:
                 tail = name.partition("/")[2]  # merge goes by way of what it copies
                 copied = [c for n, c in self._before.items() if tail and n.partition("/")[2] == tail]
                 whole = [self._before.get(name), self._expected.get(name), *copied]
+                if Path(name).name == "run.json":  # it names both checksums of a file while that is replaced
+                    content, *whole = ({**(of or {}), "files": None} for of in (content, *whole))
                 assert content in whole, f"{where}: {name} is neither the old nor the new one"
         again = self._commands.run(self._case.command, folder)
         assert again.code == 0, f"{where}: {again.output}"

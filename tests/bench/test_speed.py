@@ -15,7 +15,8 @@ from tests.protocols.layouts import with_salience
 def layout(n: int, longest: dict[str, int]) -> Layout:
     rng = np.random.Generator(np.random.Philox(key=[0, n]))
     lengths = {m: rng.integers(1, longest[m], n).tolist() for m in MODALITIES}
-    return with_salience(Layout.of_lengths("bench", [f"s{i}" for i in range(n)], **lengths))
+    made = with_salience(Layout.of_lengths("bench", [f"s{i}" for i in range(n)], **lengths))
+    return replace(made, donors=lambda: made)
 
 
 #: Padded lengths of the public files; real samples are shorter, so this is the worst that can come.

@@ -66,7 +66,7 @@ def test_new_samples_need_labels_and_splits_only_to_be_studied() -> None:
     samples = make_samples()
     bare = replace(samples, label=np.full(60, np.nan, np.float32), splits={})
     bare.validate(labelled=False)
-    with pytest.raises(InputError, match="label of sample"):
+    with pytest.raises(InputError, match="has no labels, only samples to predict"):
         bare.validate()
     with pytest.raises(InputError, match="no split"):
         replace(bare, label=samples.label).validate()

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmark.files import csv_value
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Cell, Column, Footnote, Interval, Row, Table
 from protocols import InputError
@@ -48,7 +49,7 @@ def test_whatever_a_name_holds_comes_back_and_breaks_nothing(name: str, value: f
     table = small(name, value)
     rows = list(csv.reader(io.StringIO(table.csv())))
     assert rows[0] == ["model", "mae"]
-    assert rows[1][0] == name
+    assert csv_value(rows[1][0]) == name
     assert float(rows[1][1]) == value  # full precision
     reader = Reader()
     reader.feed(table.html())
