@@ -22,7 +22,7 @@ const drawOverview = () => {
   const rows = shownRows().sort((a, b) => a.model.bound - b.model.bound);
   byId("overview").hidden = protocols.length < 2 || rows.length === 0;
   replace(byId("overview-lead"), `${headingOf(state.metric)}, ${better(state.metric)}: mean over the scenarios of each protocol, rank, and ${levelText()} interval. Rows are in the order of ${state.protocol}; a protocol\u2019s name shows it above.`);
-  replace(byId("overview-table"), h("table", { class: "values" },
+  replace(byId("overview-table"), h("table", null,
     h("caption", { class: "unseen" }, "All protocols, by " + DATA.metrics[state.metric].title),
     h("thead", null, h("tr", null, h("th", { scope: "col" }, "Model"), protocols.map((p) => h("th", { scope: "col", class: p.name === state.protocol ? "chosen" : null },
       h("button", {

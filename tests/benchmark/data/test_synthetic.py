@@ -90,6 +90,8 @@ def test_parts_have_the_sizes_asked_for_and_share_no_video(mosi: Samples) -> Non
         videos = [set(samples.video_ids[part == code]) for code in (1, 2, 3)]
         assert len(set.union(*videos)) == sum(len(v) for v in videos)
     assert len(set(mosi.video_ids)) == 93
+    demo = generate(SyntheticConfig(size="demo"))
+    assert len(set(demo.video_ids[demo.splits["official"] == 3])) == 60
 
 
 def test_labels_are_distributed_as_in_mosi() -> None:

@@ -209,36 +209,36 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
 
 def test_the_command_compares_models_runs_and_studies(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     where = ["--study", str(DEMO), "--draws", "100"]
-    code, out, err = call(capsys, "lnln", "constant", *where, "--protocol", "complete", "--metric", "mae")
+    code, out, err = call(capsys, "almt", "constant", *where, "--protocol", "complete", "--metric", "mae")
     assert code == 0, err
-    assert "complete: lnln is better than constant by" in out
+    assert "complete: almt is better than constant by" in out
     code, _, err = call(
-        capsys, "lnln", "constant", *where, "--protocol", "complete", "--dataset", "synthetic:max_length=16,size=tiny"
+        capsys, "almt", "constant", *where, "--protocol", "complete", "--dataset", "synthetic:max_length=16,size=demo"
     )
     assert code == 0, err  # the options of the generator in any order
-    code, out, _ = call(capsys, "lnln", "text-only", *where, "--by-scenario")
+    code, out, _ = call(capsys, "almt", "text-only", *where, "--by-scenario")
     assert code == 0
     assert "questions" in out
-    code, out, _ = call(capsys, "lnln", "constant", *where, "--metric", "all", "--protocol", "noise", "--json")
+    code, out, _ = call(capsys, "almt", "constant", *where, "--metric", "all", "--protocol", "intra-random", "--json")
     found = json.loads(out)
     assert [row["metric"] for row in found["rows"]][:2] == ["mae", "corr"]
     assert found["rows"][0]["verdict"]
     runs = read_measured(DEMO).panels[0].runs.set_index(["model", "seed"])["runs"]
-    code, out, _ = call(capsys, runs["lnln", 0][:8], runs["text-only", 2][:8], *where, "--protocol", "complete")
+    code, out, _ = call(capsys, runs["almt", 0][:8], runs["text-only", 2][:8], *where, "--protocol", "complete")
     assert code == 0
     assert "nothing is said about another training" in out
     copy = shutil.copytree(DEMO, tmp_path / "copy")
-    code, out, _ = call(capsys, f"{DEMO}:lnln", f"{copy}:lnln", "--protocol", "complete", "--draws", "100", "--json")
+    code, out, _ = call(capsys, f"{DEMO}:almt", f"{copy}:almt", "--protocol", "complete", "--draws", "100", "--json")
     assert code == 0
     assert all(row["difference"] == 0 and not row["winner"] for row in json.loads(out)["rows"])
     for arguments, says in (
-        (["lnln", "lnlm", *where], "did you mean lnln"),
-        (["lnln", "lnln", *where], "share runs"),
-        (["lnln", "mult", "--study", "nothing"], "unknown study"),
-        (["lnln", "constant", *where, "--metric", "f1"], "unknown metric"),
-        (["lnln", "constant", *where, "--protocol", "inter-dorp"], "did you mean inter-drop"),
-        (["lnln", "constant", *where, "--dataset", "mosi"], "unknown data set"),
-        (["lnln", "constant", *where, "--level", "95"], "level"),
+        (["almt", "almz", *where], "did you mean almt"),
+        (["almt", "almt", *where], "share runs"),
+        (["almt", "mult", "--study", "nothing"], "unknown study"),
+        (["almt", "constant", *where, "--metric", "f1"], "unknown metric"),
+        (["almt", "constant", *where, "--protocol", "inter-dorp"], "did you mean inter-drop"),
+        (["almt", "constant", *where, "--dataset", "mosi"], "unknown data set"),
+        (["almt", "constant", *where, "--level", "95"], "level"),
     ):
         code, _, err = call(capsys, *arguments)
         assert code == 2, arguments

@@ -85,7 +85,7 @@ def test_its_row_has_the_metrics_of_its_predictions_and_no_cost(toy_set: Evaluat
 
 def test_a_copy_of_a_models_predictions_gets_its_row_and_its_rank(tmp_path: Path) -> None:
     panel = read_measured(DEMO).panels[0]
-    own = panel.cells["model"] == "lnln"
+    own = panel.cells["model"] == "almt"
     n = len(panel.sample_ids)
     cells = panel.cells[own]
     table = cells.loc[cells.index.repeat(n), ["seed", "scenario"]].assign(
@@ -95,10 +95,10 @@ def test_a_copy_of_a_models_predictions_gets_its_row_and_its_rank(tmp_path: Path
     samples = evaluation_set(f"{panel.dataset}/{panel.split}")
     found = read_predictions(write(table, tmp_path / "copy.parquet"), samples, protocols)
     whole = add_external(panel, found)
-    rows = {str(r["model"]).split(" ")[0]: r for r in leaderboard(whole, "uncertain", draws=200).records()}
+    rows = {str(r["model"]).split(" ")[0]: r for r in leaderboard(whole, "inter-drop", draws=200).records()}
     for name in ("mae", "corr", "acc7", "acc5", "acc2_has0", "f1_non0", "mae_sd", "rank"):
-        assert rows["copy"][name] == rows["lnln"][name], name
-    assert len(rows) == len(leaderboard(panel, "uncertain", draws=200).rows) + 1
+        assert rows["copy"][name] == rows["almt"][name], name
+    assert len(rows) == len(leaderboard(panel, "inter-drop", draws=200).rows) + 1
     constant = panel.predictions[(panel.cells["model"] == "constant").to_numpy()]
     assert (constant == samples.constant).all()
     with pytest.raises(InputError, match="'copy' is a row of the study already"):
