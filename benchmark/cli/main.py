@@ -63,17 +63,14 @@ def sentibench(debug: bool) -> None:
     """Benchmark of multimodal sentiment analysis under missing text, audio and vision."""
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM: ends a command as Ctrl-C does."""
-
-
 @contextmanager
-def _terminable() -> Iterator[None]:
-    """Context in which SIGTERM raises `Terminated`, so that workers end and files are closed; a second is ignored."""
+def _terminable(received: list[int]) -> Iterator[None]:
+    """Context in which SIGTERM is noted and ends a command as Ctrl-C does, with files closed; a second is ignored."""
 
     def terminate(number: int, _: object) -> None:
         signal.signal(number, signal.SIG_IGN)
-        raise Terminated
+        received.append(number)  # libraries raise interrupts of their own instead of the one that passes through them
+        raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():  # signals are the main thread's
         yield
@@ -90,8 +87,9 @@ def main(arguments: list[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     never_fail_to_encode()
+    received: list[int] = []
     try:
-        with _terminable():
+        with _terminable(received):
             code = sentibench.main(args=given, prog_name="sentibench", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else "")
@@ -108,10 +106,9 @@ def main(arguments: list[str] | None = None) -> None:
         if debug:
             traceback.print_exc()
         _fail(str(error))
-    except (click.Abort, KeyboardInterrupt) as error:
-        cause = error.__cause__ or error  # click hides an interrupt behind an abort
+    except (click.Abort, KeyboardInterrupt):
         click.echo("sentibench: interrupted; run the same command again to continue", err=True)
-        sys.exit(143 if isinstance(cause, Terminated) else 130)
+        sys.exit(143 if received else 130)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(141)

@@ -11,7 +11,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -21,8 +20,6 @@ from protocols import InputError
 
 #: Seconds to wait for the address of a cluster, and for the answers of its nodes.
 _PATIENCE, _ANSWERS = 10.0, 120.0
-#: Token of the clusters that this process begins; Ray remembers the first one in its process.
-_TOKEN = secrets.token_hex(32)
 
 
 class Cluster:
@@ -57,7 +54,7 @@ class Cluster:
         options: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         if address == "local":
             self._folder = tempfile.mkdtemp(prefix="sentibench-ray.")
-            self._open.enter_context(_own_token())
+            self._open.enter_context(_own_token(self.ray))
             options |= {
                 "num_cpus": usable_cores(),
                 "include_dashboard": False,
@@ -202,18 +199,25 @@ def _check_address(address: str) -> None:
 
 
 @contextmanager
-def _own_token() -> Iterator[None]:
-    """Context in which a new cluster asks for a token; Ray would leave one in the user's folder for later clusters."""
+def _own_token(ray: ModuleType) -> Iterator[None]:
+    """Context in which a new cluster asks for a token that ends with it: Ray would leave its own to later clusters."""
     before = {name: os.environ.get(name) for name in ("RAY_AUTH_MODE", "RAY_AUTH_TOKEN")}
-    if not (Path.home() / ".ray" / "auth_token").exists():
-        os.environ.setdefault("RAY_AUTH_TOKEN", _TOKEN)
+    os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     try:
+        _read_tokens_again(ray)
         yield
     finally:
         for name, value in before.items():
             os.environ.pop(name, None)
             if value is not None:
                 os.environ[name] = value
+        _read_tokens_again(ray)
+
+
+def _read_tokens_again(ray: ModuleType) -> None:
+    with suppress(AttributeError):  # older versions have no tokens
+        ray._raylet.Config.initialize("")
+        ray._raylet.AuthenticationTokenLoader.instance().reset_cache()
 
 
 @contextmanager

@@ -256,8 +256,9 @@ def main() -> None:
     step("more ray", lab.do(more, "ray", RayExecutor(ADDRESS)))
     step("tune", [searched(lab, RayExecutor(ADDRESS), "tune ray"), searched(lab, InlineExecutor(), "tune inline")])
     step("terminated", terminated(lab))
-    faulty = lab.study("fails dies hangs constant", seeds=1)
-    step("faults", lab.do(faulty, "faults", RayExecutor(ADDRESS, retries=1, timeout=8)))
+    faulty, hanging = lab.study("fails dies constant", seeds=1), lab.study("hangs", seeds=1)
+    step("faults", lab.do(faulty, "faults", RayExecutor(ADDRESS, retries=1)))
+    step("hangs", lab.do(hanging, "hangs", RayExecutor(ADDRESS, retries=1, timeout=4)))
     longer = lab.study("slow", seeds=3, optimisation={"epochs": 10, "batch_size": 16})
     training: set[int] = set()
 
