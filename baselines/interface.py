@@ -48,10 +48,12 @@ class Sequences:
     Attributes:
         values: `(B, T, D)` float32; +0.0 beyond a sample's length and at erased positions, never -0.0.
         length: `(B,)` int64, at least 1: valid positions. An erased modality keeps its length, with zeros.
+        known: `length` on the processor, which reads it without waiting for the device; None where it is not there.
     """
 
     values: Tensor
     length: Tensor
+    known: Tensor | None = None
 
     @property
     def padding(self) -> Tensor:
@@ -61,7 +63,7 @@ class Sequences:
 
     def to(self, device: torch.device) -> Sequences:
         """Copy the sequences to a device."""
-        return Sequences(self.values.to(device), self.length.to(device))
+        return Sequences(self.values.to(device), self.length.to(device), self.known)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,7 @@ space shared by all modalities, `c_m = sigmoid(W_c u_m + b_c)`, and a specific o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import combinations
 from typing import ClassVar, NamedTuple
 
@@ -99,7 +100,7 @@ class StackedReader(nn.Module):
     def forward(self, sequences: Sequences) -> Tensor:
         """Read the valid steps of `(B, T, D)`."""
         states, first = self.first(sequences)
-        _, second = self.second(Sequences(self.norm(states), sequences.length))
+        _, second = self.second(replace(sequences, values=self.norm(states)))
         return torch.cat([first, second], dim=-1)
 
 

@@ -7,6 +7,7 @@ length, so that they have little padding.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from benchmark.data.corruption import AddedNoise, move
 from benchmark.data.dataset import Inputs, Part
 from benchmark.data.encoding import TextSide
 from benchmark.data.erasing import erase
-from benchmark.data.ragged import Ragged, spread
+from benchmark.data.ragged import Ragged, on_host, spread
 from benchmark.data.samples import IntArray
 from protocols import MODALITIES, Masks, Modality, Substitution
 from protocols.corruption import Filling, Shift
@@ -69,19 +70,18 @@ class MaskedPart:
         return len(self.inputs)
 
     def batch(self, rows: Tensor) -> Batch:
-        """Return the samples `rows` `(B,)` as a padded batch."""
-        rows = rows.to(self.device)
+        """Return the samples `rows` `(B,)` as a padded batch; rows on the processor spare a wait for the device."""
         sequences = self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:])
         if not self._informed:
             return Batch(*sequences)
-        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows])
+        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows.to(self.device)])
 
     def observed_positions(self, rows: Tensor) -> Mapping[Modality, Tensor]:
         """By modality `(B, T)`: observed positions of `batch(rows)`; `[CLS]` and `[SEP]` always are observed."""
-        rows = rows.to(self.device)
+        known, rows = on_host(rows), rows.to(self.device)
         result: dict[Modality, Tensor] = {}
         for modality in MODALITIES:
-            flags = self._flags(modality, rows)
+            flags = self._flags(modality, rows, int(self.inputs.lengths(modality)[known].max()))
             if modality == "text" and self._ids is not None:
                 length = self._bounds[modality][1][rows]
                 framed = torch.zeros(len(rows), flags.shape[1] + 2, dtype=torch.bool, device=self.device)
@@ -92,27 +92,27 @@ class MaskedPart:
             result[modality] = flags
         return result
 
-    def _flags(self, modality: Modality, rows: Tensor) -> Tensor:
-        """Observed positions of the samples `rows`, `(B, T)`; False beyond their ends."""
+    def _flags(self, modality: Modality, rows: Tensor, longest: int) -> Tensor:
+        """Observed positions of the samples `rows`, `(B, T)`, T being `longest`; False beyond their ends."""
         start, length = self._bounds[modality]
-        index, valid = spread(start[rows], length[rows])
+        index, valid = spread(start[rows], length[rows], longest)
         return self._keep[modality][index] & valid
 
     def _padded(self, modality: Modality, rows: Tensor) -> Sequences:
-        whole = self._streams[modality].padded(rows)
+        whole, rows = self._streams[modality].padded(rows), rows.to(self.device)
         values = whole.values
         start, length = (bound[rows] for bound in self._bounds[modality])
         if modality in self._shifts:
             values = move(values, start, length, self._shifts[modality])
         if modality in self._errors:
             values = self.inputs.substitutes.wrong_vectors(values, start, length, self._errors[modality])
-        values = erase(values, self._flags(modality, rows))
+        values = erase(values, self._flags(modality, rows, values.shape[1]))
         if modality in self._noise:  # after erasing: erased values get no noise and do not affect its strength
             values = self._noise[modality].add(values, rows)
         if modality in self._fillings:
             fill = self.inputs.substitutes.fill_gaps
             values = fill(values, start, length, modality, self._fillings[modality])
-        return Sequences(values, whole.length)
+        return replace(whole, values=values)
 
     def _prepare_tokens(self, ids: IntArray) -> None:
         if self.text is None:
@@ -132,9 +132,10 @@ class MaskedPart:
         return self._streams["text"].padded(rows)
 
     def _unread_text(self, rows: Tensor) -> Sequences:
-        length = self._bounds["text"][1][rows] + 2
+        length = self._bounds["text"][1][rows.to(self.device)] + 2
         width = self.text.width if self.text is not None else 0
-        return Sequences(torch.zeros(len(rows), int(length.max()), width, device=self.device), length)
+        longest = int(self.inputs.lengths("text")[on_host(rows)].max()) + 2
+        return Sequences(torch.zeros(len(rows), longest, width, device=self.device), length)
 
 
 def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:

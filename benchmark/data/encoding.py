@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from baselines import EncoderLayers, Sequences
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_sizes, load_pretrained, locate
-from benchmark.data.ragged import Ragged
+from benchmark.data.ragged import Ragged, on_host
 from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
 
@@ -244,9 +244,9 @@ class _EncodedWithBatches(Ragged):
         self._encoder, self._ids, self._offsets, self._device = encoder, ids, offsets, device
 
     def padded(self, rows: Tensor) -> Sequences:
-        ids, length = self._encoder.pad(self._ids, self._offsets, rows.cpu().numpy())
-        ids, length = ids.to(self._device), length.to(self._device)
-        return Sequences(self._encoder(ids, length), length)
+        ids, known = self._encoder.pad(self._ids, self._offsets, on_host(rows))
+        ids, length = ids.to(self._device), known.to(self._device)
+        return Sequences(self._encoder(ids, length), length, known)
 
     def on(self, device: torch.device) -> Ragged:
         return _EncodedWithBatches(self._encoder, self._ids, self._offsets, device)

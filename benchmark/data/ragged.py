@@ -36,7 +36,7 @@ class Ragged(ABC):
     def padded(self, rows: Tensor) -> Sequences:
         """Return samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest; +0.0 beyond their ends.
 
-        The tensor is new: the caller may change it.
+        The tensor is new: the caller may change it. Rows on the processor spare a wait for the device.
         """
 
     @abstractmethod
@@ -83,7 +83,7 @@ class HostRagged(Ragged):
 
     def padded(self, rows: Tensor) -> Sequences:
         """Return samples `rows` as a padded batch; see `Ragged`."""
-        chosen = rows.cpu().numpy()
+        chosen = on_host(rows)
         length = self._length[chosen]
         values = torch.zeros(len(chosen), int(length.max(initial=0)), self.width)
         target = values.numpy()
@@ -94,7 +94,8 @@ class HostRagged(Ragged):
             ready, ends = self.read(chosen).numpy(), np.cumsum(length)
             for k, end in enumerate(ends):
                 target[k, : length[k]] = ready[end - length[k] : end]
-        return Sequences(values.to(self._device), torch.from_numpy(length).to(self._device))
+        known = torch.from_numpy(length)
+        return Sequences(values.to(self._device), known.to(self._device), known)
 
     def read(self, chosen: IntArray) -> Tensor:
         """Read samples `chosen` back to back, `(Q, D)`, scaled; a new tensor."""
@@ -192,21 +193,31 @@ class DeviceRagged(Ragged):
 
     def __init__(self, values: Tensor, start: Tensor, length: Tensor) -> None:
         self._values, self._start, self._length = values, start, length
+        self._known = length.cpu().numpy()  # so that no batch waits for the device
 
     def padded(self, rows: Tensor) -> Sequences:
         """Return samples `rows` as a padded batch; see `Ragged`."""
+        known = self._known[on_host(rows)]
         rows = rows.to(self._values.device)
         length = self._length[rows]
-        index, valid = spread(self._start[rows], length)
-        return Sequences(erase(self._values[index], valid), length)
+        index, valid = spread(self._start[rows], length, int(known.max()))
+        return Sequences(erase(self._values[index], valid), length, torch.from_numpy(known))
 
     def on(self, device: torch.device) -> Ragged:
         """Return the same sequences on a device."""
         return DeviceRagged(self._values.to(device), self._start.to(device), self._length.to(device))
 
 
-def spread(start: Tensor, length: Tensor) -> tuple[Tensor, Tensor]:
-    """Return positions `(B, T)` and flags of those inside the sample; positions outside repeat the first one."""
-    steps = torch.arange(int(length.max()), device=start.device)
+def on_host(rows: Tensor) -> IntArray:
+    """Return rows as an array; those on a device are waited for."""
+    return (rows if rows.device.type == "cpu" else rows.cpu()).numpy()
+
+
+def spread(start: Tensor, length: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:
+    """Return positions `(B, T)` and flags of those inside the sample; positions outside repeat the first one.
+
+    T is `longest`, the largest length; None reads it from `length`, for which the processor waits for the device.
+    """
+    steps = torch.arange(int(length.max()) if longest is None else longest, device=start.device)
     valid = steps[None, :] < length[:, None]
     return torch.where(valid, start[:, None] + steps[None, :], start[:, None]), valid

@@ -25,7 +25,7 @@ from benchmark.training.averaging import WeightAverage
 from benchmark.training.parts import TrainingParts
 from benchmark.training.resuming import Checkpoint, History, TrainingState, generators, set_generators
 from benchmark.training.selection import CheckpointSelector
-from benchmark.training.sweep import TrainingDiverged, sweeps_of
+from benchmark.training.sweep import EpochLosses, TrainingDiverged, sweeps_of
 from benchmark.training.weights import trained_modules
 from protocols import Regime
 
@@ -123,14 +123,13 @@ class Trainer:
             sweeps = sweeps_of(model, stage, optimisation, encoder, math.ceil(len(parts) / optimisation.batch_size))
             epoch = state.enter(number, sweeps)
             while epoch < stage.epochs and not (stage.selects and selector.since >= optimisation.patience):
-                started, done, losses = time.perf_counter(), len(history), _Means()
+                started, done, losses = time.perf_counter(), len(history), EpochLosses()
                 modules.train()
                 draw = parts.draw(done)
                 for turn, sweep in enumerate(sweeps):
                     batches = parts.batches(draw, done, turn, optimisation.batch_size)
-                    for terms, samples in sweep.train(batches, epoch, done):
+                    for _ in sweep.train(batches, epoch, done, losses):
                         average.follow()
-                        losses.add(terms, samples)
                         self.on_batch(stage.name, done + losses.samples / (len(parts) * len(sweeps)), total)
                 done, epoch = done + 1, epoch + 1
                 with average.used():
@@ -155,25 +154,3 @@ class Trainer:
         self.after_epoch(len(history))
         mae = float(history[-1]["valid_mae"]) if history else float(parts.validation_errors().mean())
         return TrainingOutcome(history, len(history), mae)
-
-
-class _Means:
-    """Sample-weighted means of the loss terms of an epoch, for the history.
-
-    Attributes:
-        samples: Samples seen by all sweeps so far.
-    """
-
-    def __init__(self) -> None:
-        self.samples = 0
-        self._sums: dict[str, float] = {}
-        self._counts: dict[str, int] = {}
-
-    def add(self, terms: Mapping[str, float], samples: int) -> None:
-        self.samples += samples
-        for name, value in terms.items():
-            self._sums[name] = self._sums.get(name, 0.0) + value * samples
-            self._counts[name] = self._counts.get(name, 0) + samples
-
-    def result(self) -> dict[str, float]:
-        return {f"loss_{name}": total / max(self._counts[name], 1) for name, total in self._sums.items()}

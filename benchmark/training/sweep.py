@@ -16,6 +16,42 @@ class TrainingDiverged(RuntimeError):
     """A loss or a validation prediction is no longer finite: this run cannot go on, others can."""
 
 
+class EpochLosses:
+    """Sample-weighted means of the loss terms of an epoch, for the history.
+
+    Attributes:
+        samples: Samples seen by all sweeps so far.
+    """
+
+    def __init__(self) -> None:
+        self.samples = 0
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
+        self._unread: list[tuple[list[str], Tensor, int]] = []
+
+    def add(self, terms: Mapping[str, Tensor], loss: Tensor, samples: int) -> None:
+        """Add the terms of a batch and their sum, which stay on the device until they are read."""
+        self.samples += samples
+        self._unread.append((list(terms), torch.stack([*terms.values(), loss]).detach(), samples))
+
+    def read(self, where: str) -> None:
+        """Read all that was added, at once; raises TrainingDiverged for the first loss that is not finite."""
+        values = iter(torch.cat([given for _, given, _ in self._unread]).tolist() if self._unread else [])
+        for names, _, samples in self._unread:
+            terms = dict(zip(names, values, strict=False))
+            if not math.isfinite(next(values)):
+                listed = ", ".join(f"{name} = {value:g}" for name, value in terms.items())
+                raise TrainingDiverged(f"loss is not finite in {where}: {listed}")
+            for name, value in terms.items():
+                self._sums[name] = self._sums.get(name, 0.0) + value * samples
+                self._counts[name] = self._counts.get(name, 0) + samples
+        self._unread.clear()
+
+    def result(self) -> dict[str, float]:
+        """Return the means of what was read."""
+        return {f"loss_{name}": total / max(self._counts[name], 1) for name, total in self._sums.items()}
+
+
 class Sweep:
     """The optimiser of one pass over the training part, and its schedule over the steps of all epochs of the stage."""
 
@@ -51,23 +87,27 @@ class Sweep:
         """Learning rate that the schedule now gives to the first parameter group."""
         return float(self._schedule.get_last_lr()[0])
 
-    def train(self, batches: Iterable[TrainBatch], epoch: int, done: int) -> Iterator[tuple[dict[str, float], int]]:
-        """Train on the batches of an epoch and yield the loss terms and the number of samples of each.
+    def train(self, batches: Iterable[TrainBatch], epoch: int, done: int, losses: EpochLosses) -> Iterator[None]:
+        """Train on the batches of an epoch, add the loss terms of each to `losses`, and yield after each.
 
-        Epochs are counted from 0 within the stage; `done` were done in all stages. Raises TrainingDiverged.
+        Epochs are counted from 0 within the stage; `done` were done in all stages. Raises TrainingDiverged after the
+        last batch: reading a loss after each would make the processor wait for an accelerator.
         """
         for parameter in self._model.parameters():
             parameter.requires_grad_(id(parameter) in self._trained)
-        for batch in batches:
-            step = Step(self._stage, epoch, self._schedule.last_epoch / max(self._steps, 1), self._name)
-            terms = self._model.training_loss(batch, step)
-            values = {name: float(term.detach()) for name, term in terms.items()}
-            loss = torch.stack(list(terms.values())).sum()
-            if not math.isfinite(float(loss.detach())):
-                listed = ", ".join(f"{name} = {value:g}" for name, value in values.items())
-                raise TrainingDiverged(f"loss is not finite in stage {self._stage.name}, epoch {done + 1}: {listed}")
-            self._descend(loss)
-            yield values, len(batch.index)
+        where = f"stage {self._stage.name}, epoch {done + 1}"
+        try:
+            for batch in batches:
+                step = Step(self._stage, epoch, self._schedule.last_epoch / max(self._steps, 1), self._name)
+                terms = self._model.training_loss(batch, step)
+                loss = torch.stack(list(terms.values())).sum()
+                losses.add(terms, loss, len(batch.index))
+                self._descend(loss)
+                yield
+        except Exception:
+            losses.read(where)  # a model may fail because its weights are NaN since an earlier batch
+            raise
+        losses.read(where)
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of the optimiser and of its schedule."""

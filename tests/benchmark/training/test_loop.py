@@ -186,6 +186,17 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_term(data: Datase
         fit(Exploding, data)
 
 
+def test_an_error_that_follows_from_a_loss_that_is_not_finite_is_told_as_such(data: Dataset) -> None:
+    class Failing(Exploding):
+        def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+            if not self.head.weight.isfinite().all():
+                raise ValueError("a weight is NaN")
+            return super().training_loss(batch, step)
+
+    with pytest.raises(TrainingDiverged, match="stage fit, epoch 2: task = nan"):
+        fit(Failing, data)
+
+
 def test_learning_reduces_the_validation_error(data: Dataset) -> None:
     _, outcome = fit(Mean, data, epochs=15)
     assert outcome.valid_mae < 0.9 * float(outcome.history[0]["valid_mae"])
