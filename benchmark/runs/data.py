@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +17,7 @@ from benchmark.data.dataset import Dataset, Inputs, PartMaker
 from benchmark.data.encoding import TextEncoder, TextSide, WordEmbeddings
 from benchmark.data.samples import Samples
 from benchmark.data.sealed import SealedSamples
-from benchmark.data.sources import dataset_header, forget_samples, load_samples
+from benchmark.data.sources import forget_samples, load_samples, store_fault
 from benchmark.data.states import StateCache
 from benchmark.runs.spec import RunSpec
 from protocols import InputError, Layout, Modality
@@ -66,6 +67,15 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData
     data = read(*of, text.encoder if text is not None else None)
     forget_samples()
     return data, text
+
+
+def data_faults(specs: Iterable[RunSpec]) -> list[str]:
+    """Return a line for each data store of some runs that is here and whose values were changed since its import."""
+    found = []
+    for name in sorted({spec.dataset for spec in specs}):
+        with suppress(InputError):  # the store is no longer here
+            found.append(store_fault(name))
+    return [line for line in found if line]
 
 
 def text_side(spec: RunSpec, text: TextSide | None) -> TextSide | None:
@@ -129,9 +139,7 @@ def _made(name: str, split: str, sha256: str, scaling: Scaling, encoder: TextEnc
 def _sealed(name: str, sha256: str) -> SealedSamples:
     samples = load_samples(name)
     if samples.fingerprint() != sha256:
-        if dataset_header(name).fingerprint == sha256:
-            raise InputError(f"{name}: its store was changed or is damaged since its import; import the data set again")
-        raise InputError(f"{name}: changed since the study was planned; run the study again")
+        raise InputError(store_fault(name) or f"{name}: changed since the study was planned; run the study again")
     return SealedSamples(samples)
 
 
