@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -101,6 +103,15 @@ def store_fault(name: str) -> str:
     path = find_store(name)
     state = path.stat()
     return _fault(name, path, state.st_mtime_ns, state.st_size)
+
+
+def store_faults(names: Iterable[str]) -> list[str]:
+    """Return `store_fault` of each data set that is here and has one."""
+    found = []
+    for name in sorted(set(names)):
+        with suppress(InputError):  # it is not here
+            found.append(store_fault(name))
+    return [line for line in found if line]
 
 
 @lru_cache(maxsize=64)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -67,15 +66,6 @@ def run_data(spec: RunSpec, folder: Path, device: torch.device) -> tuple[RunData
     data = read(*of, text.encoder if text is not None else None)
     forget_samples()
     return data, text
-
-
-def data_faults(specs: Iterable[RunSpec]) -> list[str]:
-    """Return a line for each data store of some runs that is here and whose values were changed since its import."""
-    found = []
-    for name in sorted({spec.dataset for spec in specs}):
-        with suppress(InputError):  # the store is no longer here
-            found.append(store_fault(name))
-    return [line for line in found if line]
 
 
 def text_side(spec: RunSpec, text: TextSide | None) -> TextSide | None:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmark.runs.data import data_faults
+from benchmark.data.sources import store_faults
 from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
@@ -120,7 +120,9 @@ def run(
         raise InputError(f"{root}: cannot be written ({error.strerror}); give another --out") from None
     known = known or records_of(resolved, root)
     todo = pending(resolved, root, known)
-    for line in data_faults(planned.spec for planned in resolved.runs) if not todo else ():  # else workers look
+    for line in (
+        store_faults(planned.spec.dataset for planned in resolved.runs) if not todo else ()
+    ):  # else workers look
         raise InputError(line)
     plugins = tuple(str(Path(p).resolve()) for p in resolved.study.plugins)
 
