@@ -69,7 +69,7 @@ class RunStore:
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
         dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
-        return self.root / dataset / split / f"{model}-s{spec.seed}-{spec.id}"
+        return self.root.joinpath(dataset, split, f"{model}-s{spec.seed}-{spec.id}")
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The record of a run, failed ones included; None without a readable one.

@@ -14,7 +14,7 @@ from benchmark.data.sources import store_faults
 from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
-from benchmark.runs.resuming import remove_training_folder
+from benchmark.runs.resuming import SUFFIX, remove_training_folder
 from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import text_states
@@ -153,7 +153,7 @@ def run(
         before if before is not None and not todo else _filed(resolved, planned, store, fresh.get(number))
         for number, (planned, before) in enumerate(zip(resolved.runs, known, strict=True))
     )
-    for record in records:
+    for record in records if any(root.glob(f"*/*/.*{SUFFIX}")) else ():
         remove_training_folder(store.folder(record.spec), finished=record.status == "done")
     return RunOutcome(resolved, records, len(todo), root)
 
