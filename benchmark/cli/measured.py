@@ -17,13 +17,14 @@ def check_measured(folder: Path, *, as_json: bool = False) -> int:
 
     Returns 1 if there are any, else 0.
     """
+    from benchmark.data.sources import store_faults
     from benchmark.publishing.measured import check
     from benchmark.results.measured import is_measured, read_manifest
     from benchmark.runs.store import RunStore
 
     store = RunStore(folder)
     runs = [] if is_measured(folder) else store.records()
-    found = store.faults() if runs else check(folder)
+    found = [*store.faults(), *store_faults(run.spec.dataset for run in runs)] if runs else check(folder)
     if as_json:
         click.echo(json.dumps({"folder": str(folder), "differences": found}, indent=2))
     elif found:

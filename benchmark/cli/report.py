@@ -130,14 +130,16 @@ def report(
     return 0
 
 
-def show_results(results: StudyResults, console: Console) -> None:
-    """Write the tables and figures of a study, and print its leaderboards."""
+def show_results(results: StudyResults, console: Console) -> list[Path]:
+    """Write the tables and figures of a study, and print its leaderboards; returns the files."""
     from benchmark.publishing.figures import plot as draw
     from benchmark.publishing.tables import report as write
 
     written = write(results)
     _print(written.chosen(), console)
-    _print_files([*written.files, *draw(results, required=False)], console)
+    files = [*written.files, *draw(results, required=False)]
+    _print_files(files, console)
+    return files
 
 
 def _with_reported(entries: list[Entry]) -> list[Entry]:

@@ -6,12 +6,14 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
 
 from benchmark.cli.options import (
     OUT,
+    OUT_DEFAULT,
     MakePool,
     NumberRange,
     Whole,
@@ -117,11 +119,13 @@ def run(
     from benchmark.cli.report import show_results
     from benchmark.data.reference import Reference
     from benchmark.evaluation.scales import without_classes
+    from benchmark.publishing.current import is_current, mark_current
     from benchmark.results.opening import open_results
-    from benchmark.study.filing import read_study
+    from benchmark.study.filing import read_study, study_folder
     from benchmark.study.plan import prepare
-    from benchmark.study.running import pending
+    from benchmark.study.running import pending, records_of
     from benchmark.study.running import run as run_study
+    from benchmark.words import one_line
     from protocols import InputError
 
     fields: dict[str, Any] = {
@@ -149,7 +153,8 @@ def run(
         plan = prepare(resolved)
         if shard is not None:
             plan = plan.shard(*read_shard(shard))
-        todo = pending(plan, out)
+        known = records_of(plan, out)
+        todo = pending(plan, out, known)
     finished = len(plan.runs) - len(todo)
     if not as_json:
         shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {finished} finished, {len(todo)} to do"
@@ -167,7 +172,7 @@ def run(
         return 0
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(
-            plan, out, pool, display.event, device, display.record, checkpoint_seconds, callbacks=callbacks
+            plan, out, pool, display.event, device, display.record, checkpoint_seconds, callbacks=callbacks, known=known
         )
     if as_json:
         without_test = {"evaluations": {"__all__": {"mae"}}}  # `report` shows it
@@ -175,10 +180,16 @@ def run(
     elif shard is not None:
         done = len(outcome.records) - len(outcome.failed)
         console.print(f"shard {shard}: {done} of {len(outcome.records)} runs done, in {out}", soft_wrap=True)
+    elif not outcome.executed and is_current(plan, out):
+        again = f"sentibench report {quote(plan.study.name)}" + (
+            f" --out {quote(str(out))}" if out != OUT_DEFAULT else ""
+        )
+        console.print(f"{study_folder(plan.study, out)}: tables and figures are up to date; '{again}' prints them",
+                      highlight=False, soft_wrap=True)  # fmt: skip
     elif len(outcome.failed) < len(outcome.records):
-        show_results(open_results(plan, out), console)
+        mark_current(plan, out, show_results(open_results(plan, out), console))
     for record in outcome.failed:
-        click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
+        click.echo(one_line(f"failed: {record.spec.title}: {record.error}"), err=True)
     if outcome.records and len(outcome.failed) == len(outcome.records):
         raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
     return 1 if outcome.failed else 0

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.reference import Reference
 from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
-from benchmark.data.store import read_store, store_info
+from benchmark.data.store import read_store, store_info, verify_store
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
 from benchmark.evaluation.panel import Bound
 from protocols import InputError
@@ -89,6 +91,34 @@ def _from_code(name: str) -> bool:
     if store_path(name).is_file():
         raise InputError(f"data set '{name}' is both a store ({store_path(name)}) and registered code; rename one")
     return True
+
+
+def store_fault(name: str) -> str:
+    """Say that values of a data store were changed since its import; empty if none were, and for data made by code.
+
+    A store is read once in this process while its file is unchanged.
+    """
+    if is_synthetic(name) or _from_code(name):
+        return ""
+    path = find_store(name)
+    state = path.stat()
+    return _fault(name, path, state.st_mtime_ns, state.st_size)
+
+
+def store_faults(names: Iterable[str]) -> list[str]:
+    """Return `store_fault` of each data set that is here and has one."""
+    found = []
+    for name in sorted(set(names)):
+        with suppress(InputError):  # it is not here
+            found.append(store_fault(name))
+    return [line for line in found if line]
+
+
+@lru_cache(maxsize=64)
+def _fault(name: str, path: Path, changed: int, size: int) -> str:
+    if verify_store(path).ok:
+        return ""
+    return f"{name}: its store was changed or is damaged since its import; import the data set again"
 
 
 @lru_cache(maxsize=4)

@@ -120,7 +120,7 @@ class ValidSelection:
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
         """Return the stored predictions."""
-        return record.best_epoch, self._store.wide_predictions(run.spec, samples["sample_id"])
+        return record.best_epoch, self._store.wide_predictions(run.spec, samples["sample_id"], record)
 
 
 def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:

@@ -16,7 +16,7 @@ from benchmark.data.dataset import Dataset, Inputs, PartMaker
 from benchmark.data.encoding import TextEncoder, TextSide, WordEmbeddings
 from benchmark.data.samples import Samples
 from benchmark.data.sealed import SealedSamples
-from benchmark.data.sources import dataset_header, forget_samples, load_samples
+from benchmark.data.sources import forget_samples, load_samples, store_fault
 from benchmark.data.states import StateCache
 from benchmark.runs.spec import RunSpec
 from protocols import InputError, Layout, Modality
@@ -129,9 +129,7 @@ def _made(name: str, split: str, sha256: str, scaling: Scaling, encoder: TextEnc
 def _sealed(name: str, sha256: str) -> SealedSamples:
     samples = load_samples(name)
     if samples.fingerprint() != sha256:
-        if dataset_header(name).fingerprint == sha256:
-            raise InputError(f"{name}: its store was changed or is damaged since its import; import the data set again")
-        raise InputError(f"{name}: changed since the study was planned; run the study again")
+        raise InputError(store_fault(name) or f"{name}: changed since the study was planned; run the study again")
     return SealedSamples(samples)
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -13,6 +14,7 @@ from benchmark.files import sha256_of
 from benchmark.runs.spec import ORACLE, RunSpec
 from protocols import InputError
 
+_T = TypeVar("_T")
 #: Version of the record; raised when a field changes its meaning.
 SCHEMA_VERSION = 1
 #: Names of the files of a run; that of every epoch's predictions is there only with `optimism`.
@@ -131,15 +133,30 @@ def check_file(folder: Path, name: str) -> None:
     Raises:
         InputError: if it cannot be read, or is not the file that `run.json` describes.
     """
+    _checked(folder, name, None, lambda path: (sha256_of(path), None))
+
+
+def checked_content(folder: Path, name: str, record: RunRecord | None = None) -> bytes:
+    """Read a file of a run, and compare it as `check_file` does; `record` is that of the run, if it has been read."""
+
+    def read(path: Path) -> tuple[str, bytes]:
+        content = path.read_bytes()
+        return hashlib.sha256(content).hexdigest(), content
+
+    return _checked(folder, name, record, read)
+
+
+def _checked(folder: Path, name: str, record: RunRecord | None, read: Callable[[Path], tuple[str, _T]]) -> _T:
     path = folder / name
     for _ in range(_TRIES):  # another process may add cells: it replaces the file, then the record
         try:
-            digest = sha256_of(path)
+            digest, content = read(path)
         except OSError as error:
             raise InputError(f"{path}: cannot be read ({error}); {_AGAIN}") from error
-        record = read_record(folder / RECORD)
+        record = record or read_record(folder / RECORD)
         if record is None or digest in record.files.get(name, (digest,)):
-            return
+            return content
+        record = None
     raise InputError(f"{path}: was changed or is damaged (its sha256 is not that in {RECORD}); {_AGAIN}")
 
 

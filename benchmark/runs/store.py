@@ -41,6 +41,7 @@ from benchmark.runs.record import (
     WEIGHTS,
     RunRecord,
     check_file,
+    checked_content,
     faults,
     read_record,
     write_record,
@@ -68,7 +69,7 @@ class RunStore:
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
         dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
-        return self.root / dataset / split / f"{model}-s{spec.seed}-{spec.id}"
+        return self.root.joinpath(dataset, split, f"{model}-s{spec.seed}-{spec.id}")
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The record of a run, failed ones included; None without a readable one.
@@ -234,16 +235,25 @@ class RunStore:
         """Read predictions of the cells that the record lists: `scenario`, `sample_id`, `prediction`, ..."""
         return self._table(self.folder(spec), PREDICTIONS)
 
-    def wide_predictions(self, spec: RunSpec, sample_ids: Iterable[str]) -> pd.DataFrame:
+    def wide_predictions(
+        self, spec: RunSpec, sample_ids: Iterable[str], record: RunRecord | None = None
+    ) -> pd.DataFrame:
         """Read predictions with a row per scenario and a column per sample, float64.
+
+        Args:
+            spec: Identity of the run.
+            sample_ids: Ids of the columns.
+            record: The record of the run, if it has been read.
 
         Raises:
             InputError: for a file that cannot be read, or in which a prediction is missing or occurs twice.
         """
         path = self.folder(spec) / PREDICTIONS
-        check_file(path.parent, PREDICTIONS)
+        content = checked_content(path.parent, PREDICTIONS, record)
         try:
-            table = pq.ParquetFile(path).read(["scenario", "sample_id", "prediction"], use_threads=False)
+            table = pq.ParquetFile(pa.BufferReader(content)).read(
+                ["scenario", "sample_id", "prediction"], use_threads=False
+            )
             rows, scenarios = _coded(table.column("scenario"))
             codes, ids = _coded(table.column("sample_id"))
         except (OSError, ValueError, KeyError) as error:

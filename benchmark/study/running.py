@@ -10,10 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from benchmark.data.sources import store_faults
 from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
-from benchmark.runs.resuming import remove_training_folder
+from benchmark.runs.resuming import SUFFIX, remove_training_folder
+from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import text_states
 from benchmark.study.callbacks import Callback, Followers, make_callbacks
@@ -54,14 +56,27 @@ class RunOutcome(Displayed):
         return tuple(r for r in self.records if r.status == "failed")
 
 
-def pending(plan: Plan, root: Path) -> list[int]:
-    """Return the positions of the runs of a plan that are missing, failed, or without a scenario or their epochs."""
+def records_of(plan: Plan, root: Path) -> tuple[RunRecord | None, ...]:
+    """Read the record of every run of a plan, in its order: None for a run that is missing."""
     store = RunStore(root)
+    return tuple(store.find(planned.spec) for planned in plan.runs)
+
+
+def pending(plan: Plan, root: Path, known: Sequence[RunRecord | None] | None = None) -> list[int]:
+    """Return the positions of the runs of a plan that are missing, failed, or without a scenario or their epochs.
+
+    Args:
+        plan: The plan.
+        root: Folder of the run store.
+        known: Value of `records_of`, if they have been read.
+    """
     lacking = []
-    for number, planned in enumerate(plan.runs):
-        wanted = {s.fingerprint for s in plan.scenarios_of(planned)}
-        record = store.done(planned.spec)
-        if record is None or record.lacks(wanted, epochs=plan.study.optimism):
+    wanted: dict[bool, set[str]] = {}
+    for number, (planned, record) in enumerate(zip(plan.runs, known or records_of(plan, root), strict=True)):
+        oracle = planned.spec.model == ORACLE
+        if oracle not in wanted:
+            wanted[oracle] = {s.fingerprint for s in plan.scenarios_of(planned)}
+        if record is None or record.status != "done" or record.lacks(wanted[oracle], epochs=plan.study.optimism):
             lacking.append(number)
     return lacking
 
@@ -75,6 +90,7 @@ def run(
     on_record: Callable[[int, RunRecord], None] | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     callbacks: Sequence[Callback | str] = (),
+    known: Sequence[RunRecord | None] | None = None,
 ) -> RunOutcome:
     """Do the missing runs of a study; finished runs are reused.
 
@@ -88,6 +104,7 @@ def run(
         checkpoint_seconds: Seconds between two states of a training, from which a killed one continues; 0 for one after
             every epoch.
         callbacks: Callbacks, themselves or by name.
+        known: Value of `records_of`, if they have been read.
 
     Raises:
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
@@ -101,7 +118,12 @@ def run(
         save_study(resolved.study, root)
     except OSError as error:
         raise InputError(f"{root}: cannot be written ({error.strerror}); give another --out") from None
-    todo = pending(resolved, root)
+    known = known or records_of(resolved, root)
+    todo = pending(resolved, root, known)
+    for line in (
+        store_faults(planned.spec.dataset for planned in resolved.runs) if not todo else ()
+    ):  # else workers look
+        raise InputError(line)
     plugins = tuple(str(Path(p).resolve()) for p in resolved.study.plugins)
 
     def job(planned: PlannedRun) -> Job:
@@ -127,8 +149,11 @@ def run(
             if on_record:
                 on_record(number, record)
     store.sweep()  # remains of killed workers
-    records = tuple(_filed(resolved, planned, store, fresh.get(number)) for number, planned in enumerate(resolved.runs))
-    for record in records:
+    records = tuple(
+        before if before is not None and not todo else _filed(resolved, planned, store, fresh.get(number))
+        for number, (planned, before) in enumerate(zip(resolved.runs, known, strict=True))
+    )
+    for record in records if any(root.glob(f"*/*/.*{SUFFIX}")) else ():
         remove_training_folder(store.folder(record.spec), finished=record.status == "done")
     return RunOutcome(resolved, records, len(todo), root)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,6 +25,7 @@ ALWAYS = ("constant", "text-only", "audio-only", "vision-only", "late-fusion-dro
 COLLAPSED = 0.02
 #: Minimum number of test samples whose variation says something about a training.
 _FEWEST_SAMPLES = 5
+_TRAININGS: WeakKeyDictionary[Panel, dict[str, list[str]]] = WeakKeyDictionary()
 #: Maximum length of the reason of a gap (an error's message) in a table.
 _REASON = 160
 
@@ -69,7 +71,10 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
 
 def training_texts(panel: Panel, model: str) -> list[str]:
     """Describe failures in the trainings of a model, as far as results show: `failure_text`, `collapse_text`."""
-    return [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
+    known = _TRAININGS.setdefault(panel, {})
+    if model not in known:  # every row of every table asks
+        known[model] = [text for text in (failure_text(panel, model), collapse_text(panel, model)) if text]
+    return known[model]
 
 
 def failure_text(panel: Panel, model: str) -> str:

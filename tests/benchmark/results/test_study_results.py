@@ -113,7 +113,7 @@ def test_a_run_plans_reads_and_resamples_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(benchmark.evaluation.panel, "resample", counted("resampled", resample))
     monkeypatch.setattr(benchmark.study.plan, "plan", counted("planned", benchmark.study.plan.plan))
     read = RunStore.wide_predictions
-    monkeypatch.setattr(RunStore, "wide_predictions", lambda self, spec, ids: counted(spec.id, read)(self, spec, ids))
+    monkeypatch.setattr(RunStore, "wide_predictions", lambda self, spec, *a: counted(spec.id, read)(self, spec, *a))
     arguments = "run --dataset synthetic:size=tiny,max_length=12 --models constant --protocols complete,inter-drop"
     with pytest.raises(SystemExit) as ended:
         main([*arguments.split(), "--seeds", "2", "--workers", "1", "--out", str(tmp_path)])

@@ -6,15 +6,15 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 from click.testing import CliRunner
 from safetensors.torch import load_file, save_file
 
 from benchmark.cli.main import sentibench as group
+from benchmark.data import sources
 from benchmark.data.catalog import store_path
-from benchmark.data.store import write_store
+from benchmark.data.store import verify_store, write_store
 from benchmark.results.opening import open_results
 from benchmark.runs import data, record
 from benchmark.runs.cells import RunCells
@@ -22,8 +22,9 @@ from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.record import Evaluation, check_file, read_record, sealed, write_record
 from benchmark.runs.store import RunStore
 from benchmark.runs.trained_run import open_run
+from benchmark.study.filing import save_study
 from benchmark.study.plan import prepare
-from benchmark.study.running import pending, run
+from benchmark.study.running import RunOutcome, pending, run
 from benchmark.study.study import Study, make_study
 from protocols import InputError, parse
 from tests.benchmark.runs.test_adopt import COMPLETE, DROP, filed, make_run, make_spec, table
@@ -127,17 +128,54 @@ def test_an_edited_spec_is_no_result_and_is_run_again(done: tuple[Study, Path, P
 
 
 def test_a_changed_value_of_a_data_store_is_noticed_by_run(tiny_encoder: Path, tmp_path: Path, own_home: Path) -> None:
-    samples = make_samples()
-    write_store(samples, store_path("toy"))
+    write_store(make_samples(), store_path("toy"))
     chosen = study(tiny_encoder)
-    content = store_path("toy").read_bytes()
-    value = np.float32(samples.streams["audio"].values[0, 0]).tobytes()  # type: ignore[index]
-    at = content.index(samples.streams["audio"].values[0].tobytes())  # type: ignore[index]
-    store_path("toy").write_bytes(content[:at] + bytes([value[0] ^ 1]) + content[at + 1 :])
+    change_a_value()
     for kept in (data._kept, data._sealed):  # as in a new process
         kept.cache_clear()
     outcome = run(chosen, tmp_path / "runs", InlineExecutor())
     assert "toy: its store was changed or is damaged since its import" in str(outcome.failed[0].error)
+
+
+def change_a_value() -> None:
+    """Change one bit of the audio of the data store `toy`."""
+    row = make_samples().streams["audio"].values[0].tobytes()  # type: ignore[index]
+    content = store_path("toy").read_bytes()
+    at = content.index(row)
+    store_path("toy").write_bytes(content[:at] + bytes([row[0] ^ 1]) + content[at + 1 :])
+
+
+def test_a_changed_data_store_is_noticed_where_nothing_is_left_to_run(
+    done: tuple[Study, Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, root, _ = done
+    reads = []
+    monkeypatch.setattr(sources, "verify_store", lambda path: reads.append(path) or verify_store(path))  # type: ignore[func-returns-value]
+    for _ in range(2):
+        assert run(chosen, root, InlineExecutor()).executed == 0
+    assert reads == [store_path("toy")]
+    change_a_value()
+    changed = "toy: its store was changed or is damaged since its import"
+    with pytest.raises(InputError, match=changed):
+        run(chosen, root, InlineExecutor())
+    assert changed in CliRunner().invoke(group, ["report", "--check", str(root)]).output
+    store_path("toy").unlink()
+    assert "as they were filed" in CliRunner().invoke(group, ["report", "--check", str(root)]).output
+
+
+def test_the_error_of_an_old_record_is_shown_as_one_visible_line(
+    done: tuple[Study, Path, Path], tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chosen, root, folder = done
+    failed = read_record(folder / "run.json")
+    assert failed is not None
+    failed = failed.model_copy(update={"status": "failed", "error": "a\x1b[2J\nb\u202ec"})
+    plan = prepare(chosen)
+    other = failed.model_copy(update={"status": "done"})
+    monkeypatch.setattr("benchmark.study.running.run", lambda *_: RunOutcome(plan, (failed, other), 1, root))
+    save_study(chosen, root)
+    result = CliRunner().invoke(group, ["run", str(root / "studies" / chosen.name / "study.yaml"), "--out", str(root)])
+    assert "failed: toy/official text-only seed 0: a⟨U+001B⟩[2J b⟨U+202E⟩c\n" in result.stderr
 
 
 def seal(folder: Path) -> Path:
