@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 import click
@@ -179,6 +180,9 @@ def run(
         show_results(open_results(plan, out), console)
     for record in outcome.failed:
         click.echo(f"failed: {record.spec.title}: {record.error}", err=True)
+    if foreign := dict.fromkeys(record.spec.model for record in outcome.failed if record.spec.plugin_sha256):
+        files = "".join(f" --plugin {quote(file)}" for file in resolved.plugins)
+        click.echo(f"find the cause with: sentibench models check {' '.join(foreign)}{files}", err=True)
     if outcome.records and len(outcome.failed) == len(outcome.records):
         raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
     return 1 if outcome.failed else 0
