@@ -227,7 +227,7 @@ def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None
         tables = next((parent for parent in path.parents if parent.name == "tables"), None)
         if tables:
             folders[tables] = folders.get(tables, 0) + 1
-        elif path.suffix in {".md", ".png"} or path.name == "leaderboard.csv":
+        elif path.suffix in {".md", ".png", ".tex", ".bib"} or path.name == "leaderboard.csv":
             console.print(str(path), style="dim", markup=False, highlight=False, soft_wrap=True)
     for folder, count in folders.items():
         note = f"{folder}/ ({count} files: every table as Markdown, CSV, LaTeX, HTML)"
