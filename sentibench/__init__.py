@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Callback",
     "compare",
+    "export",
     "from_arrays",
     "from_frame",
     "from_hf",
@@ -229,6 +230,32 @@ def plot(
     if formats:
         figures.plot(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
     return figures.draw(found, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+
+
+def export(
+    study: StudyLike = None,
+    form: str = "hf-card",
+    folder: str | Path | None = None,
+    *,
+    out: str | Path = OUT,
+    draws: int = 2000,
+    level: float = 0.95,
+) -> tuple[Path, ...]:
+    """Write one record per model and data set for other programs; see `benchmark.publishing.exporting.export`.
+
+    Args:
+        study: See `results`.
+        form: `hf-card`, `mteb-json` or `lm-eval-json`.
+        folder: Folder to write to; default: `export/FORM` beside the tables of the study.
+        out: See `results`.
+        draws: Bootstrap draws.
+        level: Confidence level of intervals.
+    """
+    from benchmark.publishing.exporting import export as write
+
+    found = results(study, out=out)
+    place = Path(folder) if folder is not None else found.folder / "export" / form
+    return write(found, form, place, draws=draws, level=level)
 
 
 def compare(

@@ -6,6 +6,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -77,13 +78,9 @@ def check_models(
     failed = [report for report in reports if not report.passed]
     if len(chosen) > 1 and not as_json:
         console.print(f"\n{len(chosen) - len(failed)} of {len(chosen)} models pass")
-    if failed and not as_json:
-        first = failed[0]
-        console.print(
-            f"details: sentibench models check {first.model} --only {first.failed[0].name} --traceback",
-            style="dim",
-            soft_wrap=True,
-        )
+    if not as_json and not traceback:
+        files = [*plugins, *(name for name in names if _is_file(name))]
+        _show_hint(console, failed, files, alone=len(chosen) == 1)
     return 1 if failed else 0
 
 
@@ -100,7 +97,7 @@ def _chosen(names: tuple[str, ...], every: bool) -> list[str]:
         raise InputError("name a model ('sentibench models list' lists them), give a Python file, or --all")
     found: list[str] = []
     for name in names:
-        if name.endswith(".py") or "/" in name:
+        if _is_file(name):
             new = [entry.partition(" ")[2] for entry in load_plugin(name) if entry.startswith("model ")]
             if not new:
                 raise InputError(f"{name}: registers no model; decorate its class with @register")
@@ -109,6 +106,23 @@ def _chosen(names: tuple[str, ...], every: bool) -> list[str]:
             model_class(name)
             found.append(name)
     return list(dict.fromkeys(found))
+
+
+def _show_hint(console: Console, failed: list[ConformanceReport], files: list[str], *, alone: bool) -> None:
+    """Print the command that shows more of a failure: its traceback, or the statement of the check."""
+    results = [(report.model, result) for report in failed for result in report.failed]
+    chosen = next((pair for pair in results if pair[1].traceback), None if alone else next(iter(results), None))
+    if chosen is not None:
+        model, result = chosen
+        given = "".join(f" --plugin {quote(file)}" for file in files)
+        more = " --traceback" if result.traceback else ""
+        console.print(
+            f"details: sentibench models check {model}{given} --only {result.name}{more}", style="dim", soft_wrap=True
+        )
+
+
+def _is_file(name: str) -> bool:
+    return name.endswith(".py") or "/" in name
 
 
 def _teller(status: Status | None, model: str) -> Callable[[str], None]:
@@ -125,22 +139,37 @@ def _show(console: Console, report: ConformanceReport, *, full: bool, traceback:
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, style="bold")
         table.add_column(overflow="fold")
-        for result in report.results:
-            table.add_row(_MARKS[result.status], result.name, _text(result))
+        for result in _causes(report):
+            table.add_row(_MARKS[result.status], result.name, _text(result) + _also(report, result))
         console.print(table)
     count = {status: sum(r.status == status for r in report.results) for status in _MARKS}
     totals = f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"
     mark = _MARKS["passed" if report.passed else "failed"]
     console.print(f"{mark} [bold]{report.model}[/]: {totals} in {report.seconds:.1f} s")
     if not full:
-        for result in report.failed:
-            console.print(f"    {result.name}: [red]{_escaped(result.detail)}[/]")
+        for result in _causes(report):
+            if result.status == "failed":
+                console.print(f"    {result.name}: [red]{_escaped(result.detail)}[/]{_also(report, result)}")
     if full and report.cost is not None:
         console.print(_cost_text(report.cost), style="dim")
     if traceback:
-        for result in report.failed:
+        for result in _causes(report):
             if result.traceback:
                 console.print(f"\n{result.name}:\n{_escaped(result.traceback)}", soft_wrap=True)
+
+
+def _causes(report: ConformanceReport) -> list[CheckResult]:
+    """Return the results without the failures whose cause an earlier check has."""
+    first: dict[str, CheckResult] = {}
+    for result in report.failed:
+        first.setdefault(result.detail, result)
+    return [result for result in report.results if result.status != "failed" or first[result.detail] is result]
+
+
+def _also(report: ConformanceReport, result: CheckResult) -> str:
+    """Return the names of other checks that failed by the same cause, for the end of a text."""
+    others = [other.name for other in report.failed if other.detail == result.detail and other is not result]
+    return f"\n[red]the same in {', '.join(others)}[/]" if result.status == "failed" and others else ""
 
 
 def _text(result: CheckResult) -> str:

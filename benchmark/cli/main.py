@@ -25,6 +25,7 @@ _VERBS = {
     "report": ("benchmark.cli.report", "Print and write the tables of a study."),
     "plot": ("benchmark.cli.plot", "Draw the figures of a study."),
     "site": ("benchmark.cli.site", "Write an interactive page of a study, in one file."),
+    "export": ("benchmark.cli.export", "Write results and models in the formats of other programs."),
     "compare": ("benchmark.cli.compare", "Test whether two models differ (paired)."),
     "score": ("benchmark.cli.score", "Evaluate predictions that were made elsewhere."),
     "predict": ("benchmark.cli.predict", "Predict new samples with a trained run."),

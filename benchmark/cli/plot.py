@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, Whole, check_device, load_plugins, plugin_option, split_list
+from benchmark.cli.options import OUT, NumberRange, Whole, check_device, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: Default protocols of the diagnostics: everything at once, whole modalities, positions.
@@ -61,6 +61,11 @@ class _Plot(click.Command):
 @click.option(
     "--width", type=click.Choice(("column", "text")), default="text", show_default=True, help="Width: 3.4 or 7 inches."
 )
+@click.option("--no-title", is_flag=True, help="Leave title and note out, and write them to a text file beside.")
+@click.option("--height", type=NumberRange(min=0.5, max=10), help="Height of a row of panels in inches.")
+@click.option(
+    "--font-size", type=NumberRange(min=4, max=20), default=8, show_default=True, help="Size of labels in points."
+)
 @_format_option
 def plot(
     study: str | None,
@@ -71,27 +76,32 @@ def plot(
     models: str | None,
     scenario: str | None,
     width: str,
+    no_title: bool,
+    height: float | None,
+    font_size: float,
     formats: tuple[str, ...],
 ) -> None:
     """Draw the figures of STUDY (default: the one run last), each with the CSV it is drawn from.
 
     'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
     """
+    from benchmark.figures.sheet import PrintLayout, print_layout
     from benchmark.publishing.figures import plot as draw
     from benchmark.results.opening import find_results
 
-    draw(
-        find_results(study, out),
-        formats or _FORMATS,
-        kinds=kinds or ("all",),
-        protocol=protocol,
-        metrics=metrics,
-        models=split_list(models),
-        scenario=scenario,
-        width=width,
-        on_skip=lambda line: click.echo(line, err=True),
-        written=click.echo,
-    )
+    with print_layout(PrintLayout(not no_title, height, font_size)):
+        draw(
+            find_results(study, out),
+            formats or _FORMATS,
+            kinds=kinds or ("all",),
+            protocol=protocol,
+            metrics=metrics,
+            models=split_list(models),
+            scenario=scenario,
+            width=width,
+            on_skip=lambda line: click.echo(line, err=True),
+            written=click.echo,
+        )
 
 
 @click.command(_DIAGNOSTICS)

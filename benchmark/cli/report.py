@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from benchmark.results.study_results import StudyResults
 
 #: Kinds of tables of this project, as in `benchmark.tables.kinds`, which is not imported for `--help`.
-TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism")
+TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism", "paper")
 _FORMATS = ("markdown", "csv", "latex", "html")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -42,6 +43,15 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
     "--against", default="best", show_default=True, help="Baseline of the pairs table: best, all, or a model name."
 )
 @click.option("--at", help="optimism: rate of the protocol at which epochs are chosen, such as 0.5. Default: its mean.")
+@click.option("--metrics", help="paper: metrics, comma-separated. Default: mae, corr and acc2_non0 or acc2_sims.")
+@click.option(
+    "--rates", help="paper: points of the protocols, such as 0,0.5, 0.5:0.2 on two axes, or mean. Default: the mean."
+)
+@click.option(
+    "--spread",
+    type=click.Choice(("sd", "interval")),
+    help="paper: standard deviation over seeds (default), or interval.",
+)
 @click.option("--columns", help="Columns to print: comma-separated names as in the CSV, or all.")
 @click.option("--format", "form", type=click.Choice(_FORMATS), help="Print the tables in this format.")
 @click.option(
@@ -76,6 +86,9 @@ def report(
     metric: str,
     against: str,
     at: str | None,
+    metrics: str | None,
+    rates: str | None,
+    spread: Literal["sd", "interval"] | None,
     columns: str | None,
     form: str | None,
     level: float,
@@ -88,8 +101,9 @@ def report(
 ) -> int:
     """Write the tables of STUDY (default: the one run last) and print the chosen ones.
 
-    Every table is written to OUT/studies/NAME/tables as Markdown, CSV, LaTeX and HTML. LaTeX needs the packages
-    booktabs, ulem (normalem) and fontenc (T1).
+    Every table is written to OUT/studies/NAME/tables as Markdown, CSV, LaTeX and HTML; the table paper, of all data
+    sets and protocols, to OUT/studies/NAME with its notes and references.bib. LaTeX needs the packages booktabs, ulem
+    (normalem) and fontenc (T1).
     """
     from rich.console import Console
 
@@ -110,8 +124,14 @@ def report(
     from senti_ifusion.ablation import ABLATION
 
     results = find_results(study, out)
+    given = [f"--{name}" for name, value in (("metrics", metrics), ("rates", rates), ("spread", spread)) if value]
+    if given and "paper" not in names:
+        raise InputError(f"{given[0]}: only the table paper reads it; add --table paper")
     settings = TableSettings(metric, against, ABLATION, draws, level, at)
-    written = write(results, settings, names)
+    settings = replace(
+        settings, metrics=tuple(split_list(metrics)), points=tuple(split_list(rates)), spread=spread or "sd"
+    )
+    written = write(results, settings, names, protocols)
     entries = written.chosen(names, protocols)
     left_out = written.left_out(names, protocols)
     if not entries:
@@ -122,12 +142,12 @@ def report(
     if as_json:
         click.echo(json.dumps([as_record(entry) for entry in entries], indent=2, allow_nan=False))
     elif form:
-        click.echo(_formatted(entries, form, columns == "all"), nl=False)
+        click.echo(_formatted(entries, form, metric, columns == "all"), nl=False)
     else:
         console = Console()
         _print(entries, console, all_columns=columns is not None, caption=len(entries) == 1)
         _print_files(written.files, console)
-    return 0
+    return 1 if written.failed else 0
 
 
 def show_results(results: StudyResults, console: Console) -> list[Path]:
@@ -143,8 +163,6 @@ def show_results(results: StudyResults, console: Console) -> list[Path]:
 
 
 def _with_reported(entries: list[Entry]) -> list[Entry]:
-    from dataclasses import replace
-
     from benchmark.data.reference import Reference
     from benchmark.papers.below_leaderboards import with_reported
     from benchmark.papers.reported import load
@@ -164,8 +182,6 @@ def _with_reported(entries: list[Entry]) -> list[Entry]:
 
 
 def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
-    from dataclasses import replace
-
     if columns is None:
         return entries
     known = {column.name for entry in entries for column in entry.table.columns}
@@ -183,13 +199,13 @@ def _with_columns(entries: list[Entry], columns: str | None) -> list[Entry]:
     return chosen
 
 
-def _formatted(entries: list[Entry], form: str, all_columns: bool) -> str:
+def _formatted(entries: list[Entry], form: str, metric: str, all_columns: bool) -> str:
     from benchmark.publishing.tables import csv_text
 
     if form == "csv":
         return csv_text(entries)
     if form == "latex":
-        return "\n".join(entry.table.latex(all_columns=all_columns) for entry in entries)
+        return "\n".join(entry.table.latex(entry.label(metric), all_columns=all_columns) for entry in entries)
     return "\n".join(getattr(entry.table, form)() for entry in entries)
 
 
@@ -213,7 +229,7 @@ def _print_files(files: list[Path] | tuple[Path, ...], console: Console) -> None
         tables = next((parent for parent in path.parents if parent.name == "tables"), None)
         if tables:
             folders[tables] = folders.get(tables, 0) + 1
-        elif path.suffix in {".md", ".png"} or path.name == "leaderboard.csv":
+        elif path.suffix in {".md", ".png", ".tex", ".bib"} or path.name == "leaderboard.csv":
             console.print(str(path), style="dim", markup=False, highlight=False, soft_wrap=True)
     for folder, count in folders.items():
         note = f"{folder}/ ({count} files: every table as Markdown, CSV, LaTeX, HTML)"

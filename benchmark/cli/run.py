@@ -190,6 +190,9 @@ def run(
         mark_current(plan, out, show_results(open_results(plan, out), console))
     for record in outcome.failed:
         click.echo(one_line(f"failed: {record.spec.title}: {record.error}"), err=True)
+    if foreign := dict.fromkeys(record.spec.model for record in outcome.failed if record.spec.plugin_sha256):
+        files = "".join(f" --plugin {quote(file)}" for file in resolved.plugins)
+        click.echo(f"find the cause with: sentibench models check {' '.join(foreign)}{files}", err=True)
     if outcome.records and len(outcome.failed) == len(outcome.records):
         raise InputError(f"every run failed; the first: {outcome.failed[0].error}")
     return 1 if outcome.failed else 0

@@ -86,7 +86,8 @@ class Panel(Displayed):
         runs: One row per (model, seed), means over pooled folds: columns `model`, `seed`, `parameters` (int),
             `train_seconds`, `inference_ms` and `inference_ms_p95` (median and 95th percentile over samples and
             scenarios; the mean and NaN for runs of versions that kept no more), `flops` (of one prediction, NaN where
-            unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma separated).
+            unknown), `peak_memory_mb`, `epochs`, `best_epoch` (whose weights predicted), `runs` (ids, comma
+            separated), `other_load` (processes beside the run when it ended; NaN where unknown).
         mask_informed: Models that read the true integrity at test time; tables mark them.
         external: Models whose predictions were made elsewhere and read from a file; tables mark them.
         answered: Share of the predictions that the file of an external model has, by model.

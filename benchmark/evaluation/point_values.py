@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.protocol_results import ORACLE, protocol_points
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.words import counted
 
@@ -73,7 +73,8 @@ def labels_of(data: pd.DataFrame) -> dict[str, str]:
 def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
     """Explain the intervals of a table, and what they leave out, in sentences."""
     level = float(data["level"].iloc[0])
-    seeds = sorted({int(n) for n in data["seeds"]})
+    trained = data[data["model"] != ORACLE]  # the oracle is not trained
+    seeds = sorted({int(n) for n in (trained if len(trained) else data)["seeds"]})
     text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % interval over videos and seeds"
     for flag, words in (
         ("videos only", "over videos only"),

@@ -131,7 +131,9 @@ def _panel(
         mean, low, high = (factor * own[c].to_numpy(np.float64) for c in ("mean", "low", "high"))
         look = looks[model] if model in shown else OTHERS
         if model in shown:
-            ax.fill_between(x, low, high, color=look.colour, alpha=0.10, linewidth=0, zorder=2)
+            ax.fill_between(x, low, high, color=look.colour, alpha=0.08, linewidth=0, zorder=2)
+            for edge in (low, high):  # bands that overlap are told apart by their edges
+                ax.plot(x, edge, color=look.colour, linestyle=look.line, linewidth=0.5, alpha=0.7, zorder=2)
         (lines[model],) = ax.plot(
             x,
             mean,

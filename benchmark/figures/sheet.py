@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +16,44 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 _TITLE, _NOTE, _LEGEND = 8.5, 6.5, 7.5  # points
+#: Size of labels at which these apply, in points.
+USUAL_SIZE = 8.0
 _EDGE = 0.05  # inches
 _HANDLE = 0.47  # inches that a legend entry takes beside its text
+
+
+@dataclass(frozen=True)
+class PrintLayout:
+    """Layout of figures for a paper.
+
+    Attributes:
+        titled: True for a title above and a note below the panels; otherwise both are the text of a file beside it.
+        panel_height: Height of a row of panels in inches; None for that of the kind.
+        font_size: Size of labels in points; titles, legends and notes are in proportion.
+    """
+
+    titled: bool = True
+    panel_height: float | None = None
+    font_size: float = USUAL_SIZE
+
+    @property
+    def scale(self) -> float:
+        """Factor on all sizes of text."""
+        return self.font_size / USUAL_SIZE
+
+
+#: Layout of the figures that are drawn in this context.
+PRINT_LAYOUT: ContextVar[PrintLayout] = ContextVar("print_layout", default=PrintLayout())  # noqa: B039 - frozen
+
+
+@contextmanager
+def print_layout(layout: PrintLayout) -> Iterator[None]:
+    """Context in which figures have this layout."""
+    token = PRINT_LAYOUT.set(layout)
+    try:
+        yield
+    finally:
+        PRINT_LAYOUT.reset(token)
 
 
 @dataclass(frozen=True)
@@ -56,22 +94,31 @@ def make_sheet(
         legend: The labels that `draw_legend` will be given.
         options: Options of `subplots`, such as `sharey`.
     """
-    title_lines = _lines(title, width, _TITLE)
-    note_lines = _lines(note, width, _NOTE)
+    chosen = PRINT_LAYOUT.get()
+    scale = chosen.scale
+    caption = "\n".join(filter(None, (title, note)))
+    if not chosen.titled:
+        title, note = "", ""
+    title_lines = _lines(title, width, scale * _TITLE)
+    note_lines = _lines(note, width, scale * _NOTE)
     heights = {
-        "title": len(title_lines) * _TITLE * 1.25 / 72 + _EDGE if title else 0.0,
-        "panels": shape[0] * panel_height,
-        "legend": math.ceil(len(legend) / _per_row(legend, width)) * 0.165 + 0.06 if legend else 0.0,
-        "note": len(note_lines) * _NOTE * 1.3 / 72 + _EDGE if note else 0.0,
+        "title": len(title_lines) * scale * _TITLE * 1.25 / 72 + _EDGE if title else 0.0,
+        "panels": shape[0] * (chosen.panel_height or panel_height),
+        "legend": scale * (math.ceil(len(legend) / _per_row(legend, width)) * 0.165 + 0.06) if legend else 0.0,
+        "note": len(note_lines) * scale * _NOTE * 1.3 / 72 + _EDGE if note else 0.0,
     }
     heights = {name: height for name, height in heights.items() if height}
     total = sum(heights.values())
     tops = dict(zip(heights, total - np.cumsum([0.0, *heights.values()]), strict=False))  # of every strip, inches
     figure = Figure(figsize=(width, total))
     FigureCanvasAgg(figure)
+    figure.set_label(caption)
     bottom = (tops["panels"] - heights["panels"]) / total
     figure.set_layout_engine("constrained", rect=(0.0, bottom, 1.0, heights["panels"] / total))
-    for name, lines, size in (("title", title_lines, _TITLE), ("note", note_lines, _NOTE)):
+    for name, lines, size in (
+        ("title", title_lines, scale * _TITLE),
+        ("note", note_lines, scale * _NOTE),
+    ):
         if name in heights:
             colour = "#000000" if name == "title" else "#444444"
             y, text = (tops[name] - 0.5 * _EDGE) / total, "\n".join(lines)
@@ -102,12 +149,12 @@ def draw_legend(sheet: Sheet, handles: Sequence[Any], labels: Sequence[str]) -> 
         labelspacing=0.35,
         borderpad=0.1,
         borderaxespad=0.0,
-        fontsize=_LEGEND,
+        fontsize=PRINT_LAYOUT.get().scale * _LEGEND,
     )
 
 
 def _per_row(labels: Sequence[str], width: float) -> int:
-    widest = max(_inches(label, _LEGEND) for label in labels)
+    widest = max(_inches(label, PRINT_LAYOUT.get().scale * _LEGEND) for label in labels)
     return max(1, min(len(labels), int((width - 0.1) / (_HANDLE + widest))))
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from benchmark.figures.sheet import PRINT_LAYOUT
 from benchmark.files import csv_frame, csv_value, replace_file, replace_text
 from protocols import InputError, unknown_name
 
@@ -39,8 +40,10 @@ def figure_style(*, grid: bool = True) -> Iterator[None]:
     Fonts stay text in PDF and SVG; a fixed salt keeps files equal from run to run.
     """
     look: dict[Any, Any] = {**_TICKS, "axes.grid": grid}
-    look |= {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8.5, "legend.fontsize": 7.5}
-    look |= {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5, "axes.linewidth": 0.7, "grid.linewidth": 0.5}
+    sizes = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8.5, "legend.fontsize": 7.5}
+    sizes |= {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}
+    look |= {name: PRINT_LAYOUT.get().scale * size for name, size in sizes.items()}
+    look |= {"axes.linewidth": 0.7, "grid.linewidth": 0.5}
     look |= {"hatch.linewidth": 0.5, "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"]}
     look |= {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sentibench"}
     look |= {"text.parse_math": False}  # a dollar in a label is a dollar
@@ -119,7 +122,10 @@ def write_figure(
     replace_text(table, csv_frame(data))
     with figure_style(grid=grid):
         read = read_table(table, list(data.select_dtypes("number").columns))
-        return [table, *save_figure(draw(read), stem, formats)]
+        drawn = draw(read)
+        caption = str(drawn.get_label())
+        texts = [] if PRINT_LAYOUT.get().titled or not caption else [replace_text(beside(stem, "txt"), f"{caption}\n")]
+        return [table, *texts, *save_figure(drawn, stem, formats)]
 
 
 class Draw(Protocol):

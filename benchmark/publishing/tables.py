@@ -5,14 +5,15 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
-from benchmark.evaluation.protocol_results import protocols_called
+from benchmark.evaluation.protocol_results import ProtocolResults, protocols_called
 from benchmark.files import csv_cell, replace_text, safe_name
 from benchmark.papers.reported import published_as
+from benchmark.publishing.references import References, references
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.rendering.html import page
@@ -27,8 +28,8 @@ class Entry:
     """Table of a study.
 
     Attributes:
-        dataset: Data set with split, such as `mosi/official`.
-        protocol: Name of the protocol.
+        dataset: Data set with split, such as `mosi/official`; empty for a table of all.
+        protocol: Name of the protocol; empty for a table of all.
         name: Kind of table.
         table: The table.
         published: Published data set that has the same test labels, or empty.
@@ -40,6 +41,16 @@ class Entry:
     table: Table
     published: str = ""
 
+    def label(self, metric: str) -> str:
+        """Return the label in LaTeX, which names data sets, protocol and table."""
+        data = [self.dataset] if self.dataset else list(dict.fromkeys(c.over for c in self.table.columns if c.over))
+        parts = [*data, self.protocol, self.stem(metric)]
+        return f"tab:{'-'.join(safe_name(part) for part in parts if part)}"
+
+    def stem(self, metric: str) -> str:
+        """Return the name of the table's files."""
+        return self.name if self.name == "leaderboard" or not self.dataset else f"{self.name}-{metric}"
+
 
 @dataclass(frozen=True, repr=False)
 class Report:
@@ -49,11 +60,13 @@ class Report:
         entries: All existing tables, by data set, protocol and name.
         files: Written files.
         absent: Reasons why protocols have no table, by name of the table.
+        failed: Names of the tables that could not be made, where several were asked for.
     """
 
     entries: tuple[Entry, ...]
     files: tuple[Path, ...]
     absent: dict[str, tuple[str, ...]]
+    failed: frozenset[str] = frozenset()
 
     def __repr__(self) -> str:
         return f"<report: {plural(len(self.entries), 'table')}, {plural(len(self.files), 'file')}>"
@@ -68,15 +81,15 @@ class Report:
         Raises:
             InputError: for an unknown name or protocol.
         """
-        known = list(dict.fromkeys(entry.protocol for entry in self.entries))
-        wanted = [_protocol(name, known) for name in protocols] or known
+        known = list(dict.fromkeys(entry.protocol for entry in self.entries if entry.protocol))
+        wanted = ["", *([_protocol(name, known) for name in protocols] or known)]
         kinds = [TABLES.get(name).name for name in dict.fromkeys(names)]
         return [entry for name in kinds for entry in self.entries if entry.name == name and entry.protocol in wanted]
 
     def left_out(self, names: Sequence[str], protocols: Sequence[str] = ()) -> list[str]:
-        """Return a line with the reason for every chosen table that no protocol has."""
+        """Return a line with the reason for every chosen table that no protocol has, and for each that failed."""
         lines = []
-        for name in dict.fromkeys(names):
+        for name in dict.fromkeys((*names, *sorted(self.failed))):
             if not self.chosen([name], protocols):
                 reasons = self.absent.get(name, ())
                 fitting = [r for r in reasons if any(f"'{p}'" in r for p in protocols)] or list(reasons)
@@ -84,38 +97,66 @@ class Report:
         return lines
 
 
-def report(results: StudyResults, settings: TableSettings | None = None, names: Sequence[str] = ()) -> Report:
+def report(
+    results: StudyResults,
+    settings: TableSettings | None = None,
+    names: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+) -> Report:
     """Make every table of a study and write it beside the study's file.
 
     `leaderboard.md`, `leaderboard.csv` and `scenarios.md` hold these tables of all data sets and protocols;
-    `tables/DATASET/PROTOCOL/NAME.{md,csv,tex,html}` hold one table each, ready for a paper's `\\input`.
+    `tables/DATASET/PROTOCOL/NAME.{md,csv,tex,html}` hold one table each, ready for a paper's `\\input`. A table of all
+    data sets is beside the study's file, with `NAME-notes.md` and `references.bib`.
 
     Args:
         results: Results of a study in a run store.
         settings: Settings of the tables: metric, draws, level and others.
-        names: Further tables to make that are only made on request; they are not written.
+        names: Further tables to make that are only made on request; of these, tables of all data sets are written.
+        protocols: Protocols in tables of all data sets; none: all.
 
     Raises:
         InputError: if no run of the study is finished, a name is unknown, the settings do not fit its data, or a
             file cannot be written.
     """
     chosen = settings or TableSettings(variants=ABLATION)
-    entries, absent = study_tables(results, chosen, names)
-    written = [entry for entry in entries if TABLES.get(entry.name).written]
-    return Report(tuple(entries), write_tables(written, results.folder, chosen.metric), absent)
+    cited = None
+    if any(TABLES.get(name).of_all for name in names):
+        cited = references(results)
+        chosen = replace(chosen, models=cited.models, datasets=cited.datasets)
+    failed: set[str] | None = set() if len(names) > 1 else None
+    entries, absent = study_tables(results, chosen, names, protocols, failed)
+    written = [entry for entry in entries if TABLES.get(entry.name).written or not entry.dataset]
+    return Report(
+        tuple(entries), write_tables(written, results.folder, chosen.metric, cited), absent, frozenset(failed or ())
+    )
 
 
 def study_tables(
-    results: StudyResults, settings: TableSettings, names: Sequence[str] = ()
+    results: StudyResults,
+    settings: TableSettings,
+    names: Sequence[str] = (),
+    protocols: Sequence[str] = (),
+    failed: set[str] | None = None,
 ) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
-    """Make every table of a study, with reasons for missing ones; writes nothing. See `report` for arguments."""
+    """Make every table of a study, with reasons for missing ones; writes nothing.
+
+    See `report` for arguments. Kinds that raise an `InputError` are added to `failed`, and the error is a reason; with
+    None it is raised.
+    """
     asked = {TABLES.get(name).name for name in names}
-    kinds = [kind for kind in TABLES.all().values() if kind.written or kind.name in asked]
+    wanted = [kind for kind in TABLES.all().values() if kind.written or kind.name in asked]
+    kinds, of_all = [k for k in wanted if k.of_all is None], [k for k in wanted if k.of_all is not None]
+    gathered: list[ProtocolResults] = []
     entries: list[Entry] = []
     absent: dict[str, list[str]] = {}
     known = [name for panel in results.panels for name in metric_names(panel.label_range)]
+    if settings.metric not in known:
+        results.panels[0].check_metrics([settings.metric])
     published = {id(panel): published_as(panel.label, panel.label_range) for panel in results.panels}
     for found in results.by_protocol(draws=settings.draws, level=settings.level):
+        if of_all and (not protocols or any(protocols_called(name, [found.protocol]) for name in protocols)):
+            gathered.append(found)
         panel = found.panel
         # a metric of another data set of the study
         lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
@@ -125,17 +166,34 @@ def study_tables(
                 reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
             else:
                 reason = kind.why_not(found, settings)
-            if reason:
+            try:
+                table = None if reason else kind.make(found, settings)
+            except InputError as error:
+                if failed is None:
+                    raise
+                failed.add(kind.name)
+                table, reason = None, str(error)
+            if table is None:
                 absent.setdefault(kind.name, []).append(reason)
             else:
-                title, table = f"{panel.dataset}/{panel.split}", kind.make(found, settings)
+                title = f"{panel.dataset}/{panel.split}"
                 entries.append(Entry(title, found.protocol, kind.name, table, published[id(panel)]))
     if not entries:
         raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
+    for kind in of_all:
+        try:
+            entries += [Entry("", "", kind.name, kind.of_all(gathered, settings))] if kind.of_all else []
+        except InputError as error:
+            if failed is None:
+                raise
+            failed.add(kind.name)
+            absent[kind.name] = [str(error)]
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
 
 
-def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[Path, ...]:
+def write_tables(
+    entries: Sequence[Entry], folder: Path, metric: str, cited: References | None = None
+) -> tuple[Path, ...]:
     """Write tables under a study's folder; see `report` for the files. `metric` is part of the names.
 
     Tables of data sets and protocols that the study of this name had before, and no longer has, are removed.
@@ -150,13 +208,16 @@ def write_tables(entries: Sequence[Entry], folder: Path, metric: str) -> tuple[P
         Path("scenarios.md"): "\n".join(entry.table.markdown() for entry in entries if entry.name == "scenarios"),
     }
     for entry in entries:
-        stem = entry.name if entry.name == "leaderboard" else f"{entry.name}-{metric}"
-        place = Path("tables", safe_name(entry.dataset), safe_name(entry.protocol))
-        label = f"tab:{safe_name(entry.protocol)}-{stem}"
+        stem = entry.stem(metric)
+        place = Path("tables", safe_name(entry.dataset), safe_name(entry.protocol)) if entry.dataset else Path()
         texts[place / f"{stem}.md"] = entry.table.markdown()
         texts[place / f"{stem}.csv"] = entry.table.csv()
-        texts[place / f"{stem}.tex"] = entry.table.latex(label)
+        texts[place / f"{stem}.tex"] = entry.table.latex(entry.label(metric))
         texts[place / f"{stem}.html"] = page(entry.table.title, [entry.table])
+        if entry.table.notes:
+            texts[place / f"{stem}-notes.md"] = entry.table.notes
+        if cited and entry.table.citations:
+            texts[place / "references.bib"] = cited.bibtex(entry.table.citations)
     try:
         places = dict.fromkeys((folder / name).parent for name in texts)
         for place in places:

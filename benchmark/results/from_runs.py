@@ -250,7 +250,14 @@ def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, obje
         "peak_memory_mb": mean([r.peak_memory_mb for r in records]),
         "epochs": mean([r.epochs for r in records]),
         "runs": ",".join(r.id for r in records),
+        "other_load": mean([_other_load(r) for r in records]),
     }
+
+
+def _other_load(record: RunRecord) -> float | None:
+    """Return the processes that ran beside a run when it ended, by the load average; None in older versions."""
+    load, threads = record.provenance.get("load_average"), record.provenance.get("threads", 1)
+    return None if load is None else max(float(load) - float(threads), 0.0)
 
 
 def _typical(record: RunRecord) -> float | None:

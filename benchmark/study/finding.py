@@ -21,8 +21,8 @@ def find_runs(reference: str, root: Path, *, seed: int | None = None, dataset: s
     """Return the folders of the runs that `reference` names.
 
     Args:
-        reference: A run's folder; its id or the first four or more digits of it; or `STUDY:model`, as the study labels
-            the model: one run per seed.
+        reference: A run's folder; its id or the first four or more digits of it; the folder of a model that `sentibench
+            export` wrote, or `STUDY:model`, as the study labels the model: one run per seed.
         root: Folder of the run store.
         seed: Use only this seed of `STUDY:model`.
         dataset: Use only the runs of a study on this data set or split, such as `mosi` or `mosi/official`.
@@ -31,7 +31,8 @@ def find_runs(reference: str, root: Path, *, seed: int | None = None, dataset: s
         InputError: if there is no such run, or `reference` matches several (they are listed).
     """
     if (Path(reference) / "run.json").is_file() or Path(reference).is_dir():
-        found = [Path(reference)]
+        seeds = sorted(path.parent for path in Path(reference).glob("seed-*/run.json"))
+        found = seeds or [Path(reference)]
     elif ":" in reference:
         return _of_study(reference, root, seed, dataset)
     else:

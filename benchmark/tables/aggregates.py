@@ -37,6 +37,8 @@ _HEADS: Mapping[str, tuple[str, str]] = {
     "skill": ("Skill", f"share of the way from '{CONSTANT}' (0) to a perfect prediction (1)"),
     "relative_error": ("Relative error", f"mean over the scenarios of the error divided by that of '{BASELINE}'"),
 }
+#: Aggregates that are better the higher they are, whatever the metric; None: as the metric.
+_HIGHER: Mapping[str, bool] = {"skill": True, "relative_error": False}
 #: Aggregates on the scale of the metric; the others are quotients.
 _ON_SCALE = ("mean", "auilc", "worst")
 
@@ -86,7 +88,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     columns = (
         MODEL,
         SEEDS,
-        *(Column(name, f"{_HEADS[name][0]} {level_text(results.level)}", interval="shown") for name in names),
+        *(Column(name, f"{_head(name, metric)} {level_text(results.level)}", interval="shown") for name in names),
     )
     rows = [row_of(cells, columns) for cells in contest.values()]
     rows += [row_of(cells_of(ORACLE), columns, rule=True)] if ORACLE in results.estimates else []
@@ -102,6 +104,11 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     footnotes = (*notes.footnotes(), *absent, *general_footnotes(results))
     title = f"{results.heading}: {metric_title(metric)} summed up"
     return Table(title, columns, tuple(rows), footnotes, caption, paper, bold=bold_caption(results))
+
+
+def _head(name: str, metric: str) -> str:
+    higher = _HIGHER.get(name, METRICS[metric].higher_is_better)
+    return f"{_HEADS[name][0]} {'↑' if higher else '↓'}"
 
 
 def complete_scenario(results: ProtocolResults) -> str | None:

@@ -42,13 +42,18 @@ _COSTS: dict[str, tuple[Column, Callable[[float], str], bool]] = {
     "inference_ms_p95": (Column("inference_ms_p95", "ms/sample p95"), _three_digits, True),
     "peak_memory_mb": (Column("peak_memory_mb", "Peak MB"), _three_digits, True),
 }
+#: Costs that other processes on the machine change.
+_TIMES = ("train_seconds", "inference_ms", "inference_ms_p95")
+#: Mean number of other processes from which times are marked.
+_LOAD = 0.5
 COST_COLUMNS = tuple(column for column, _, _ in _COSTS.values())
 
 
 def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
     """Return the costs of a model by column, as means over its trainings; a dash for costs that were not recorded.
 
-    Older versions recorded the mean prediction time instead of the median; such a time is marked.
+    Marked are times of runs beside which other processes ran, and prediction times of older versions, which recorded
+    the mean instead of the median.
 
     Raises:
         InputError: if the panel's runs have no column for a required cost.
@@ -65,6 +70,10 @@ def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
         known = known[np.isfinite(known)]
         value = float(known.mean()) if len(known) else np.nan
         cells[name] = Cell(write(value) if len(known) else NOTHING, value)
+    beside = float(own["other_load"].mean()) if "other_load" in own else np.nan
+    if beside >= _LOAD:
+        remark = f"timed while about {beside:.1f} other processes ran: a quiet machine is faster"
+        cells |= {name: notes.on(cells[name], remark) for name in _TIMES if cells[name].text != NOTHING}
     if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
         remark = "a mean, not a median: the run was recorded by a version that kept no more"
         cells["inference_ms"] = notes.on(cells["inference_ms"], remark)

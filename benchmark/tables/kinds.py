@@ -9,14 +9,22 @@ A plugin, or an installed distribution through the entry point `sentibench.table
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.tables.table import Table
 from protocols import Registry
+
+
+@dataclass(frozen=True)
+class Citation:
+    """Printed name of a model or data set in a paper, and its citation key, or an empty text."""
+
+    title: str
+    key: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,11 @@ class TableSettings:
         draws: Bootstrap draws behind intervals, ranks and tests.
         level: Confidence level of intervals, ranks and tests.
         at: Point of the protocol at which `optimism` chooses epochs; None for its mean.
+        metrics: Metrics of `paper`, which leaves out those that a data set does not have.
+        points: Points of the protocols that `paper` shows: coordinates such as `0.5` or `0.5:0.2`, labels of the axis
+            such as `text+audio`, or `mean`; none: the mean.
+        spread: Number behind the values of `paper`: standard deviation over seeds, or interval.
+        models, datasets: Printed names and citation keys in `paper`, by row and by `DATASET/SPLIT`.
     """
 
     metric: str = "mae"
@@ -38,9 +51,15 @@ class TableSettings:
     draws: int = DRAWS
     level: float = 0.95
     at: str | None = None
+    metrics: tuple[str, ...] = ()
+    points: tuple[str, ...] = ()
+    spread: Literal["sd", "interval"] = "sd"
+    models: Mapping[str, Citation] = field(default_factory=dict)
+    datasets: Mapping[str, Citation] = field(default_factory=dict)
 
 
 Make: TypeAlias = Callable[[ProtocolResults, TableSettings], Table]
+MakeOfAll: TypeAlias = Callable[[Sequence[ProtocolResults], TableSettings], Table]
 WhyNot: TypeAlias = Callable[[ProtocolResults, TableSettings], str]
 
 
@@ -54,6 +73,8 @@ class TableKind:
         make: Function that makes the table of a protocol.
         why_not: Function that explains why a protocol has no such table; it returns an empty text if it has one.
         written: True if every report makes the table; otherwise only on request.
+        of_all: Function that makes one table of all data sets and protocols of a study; None for a kind with a table
+            for each.
     """
 
     name: str
@@ -61,6 +82,7 @@ class TableKind:
     make: Make
     why_not: WhyNot
     written: bool = True
+    of_all: MakeOfAll | None = None
 
 
 #: All kinds of tables by name.
@@ -77,6 +99,7 @@ TABLES: Registry[TableKind] = Registry(
         "ablation": "benchmark.tables.ablation",
         "cost": "benchmark.tables.cost",
         "optimism": "benchmark.tables.optimism",
+        "paper": "benchmark.tables.paper",
     },
 )
 
@@ -85,7 +108,9 @@ def _always(results: ProtocolResults, settings: TableSettings) -> str:
     return ""
 
 
-def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written: bool = True) -> Callable[[Make], Make]:
+def register_table(
+    name: str, *, shows: str, why_not: WhyNot = _always, written: bool = True, of_all: MakeOfAll | None = None
+) -> Callable[[Make], Make]:
     """Return a decorator that registers a function as the kind of table `name`.
 
     Arguments are the attributes of `TableKind`.
@@ -93,4 +118,4 @@ def register_table(name: str, *, shows: str, why_not: WhyNot = _always, written:
     Raises:
         InputError: for a name that is registered already.
     """
-    return TABLES.decorator(name, lambda make: TableKind(name, shows, make, why_not, written))
+    return TABLES.decorator(name, lambda make: TableKind(name, shows, make, why_not, written, of_all))

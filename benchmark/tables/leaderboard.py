@@ -73,17 +73,19 @@ def leaderboard_table(results: ProtocolResults) -> Table:
                 cells[name] = checked_corr(results, model, scenarios, cells[name], notes)
         share = results.panel.answered.get(model)
         cells["answered"] = Cell("", np.nan) if share is None else Cell(f"{_floored(share)} %", share)
-        return cells | cost_cells(results, model, notes)
+        return cells
 
     contest = {model: row(model) for model in places}
+    bound = {ORACLE: row(ORACLE)} if ORACLE in results.estimates else {}
+    for model, cells in (*contest.items(), *bound.items()):  # last, as their marks are rarely shown
+        cells.update(cost_cells(results, model, notes))
     for name in names:
         embolden(contest, results, name, name, scenarios)
     columns = _columns(names, results.level)
     if any(results.panel.answered.get(model, 1.0) < 1 for model in results.estimates):
         columns = (*columns, Column("answered", "Answered"))
     rows = [row_of(cells, columns) for cells in contest.values()]
-    if ORACLE in results.estimates:
-        rows.append(row_of(row(ORACLE), columns, rule=True))
+    rows += [row_of(cells, columns, rule=True) for cells in bound.values()]
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
         f"{interval_caption(results)} {bold_caption(results)} Models of one rank do not differ significantly by "

@@ -31,6 +31,8 @@ class Column:
         title: Head for readers.
         align: Alignment of head and cells.
         group: Common head of neighbouring columns with the same group.
+        over: Common head of neighbouring groups, such as a data set.
+        cite: Citation key of this head, for LaTeX.
         interval: `csv` for columns `NAME_low` and `NAME_high` with intervals in the CSV,
             `shown` for intervals beside the value as well, `none` for no intervals.
         by_default: True if readers see it by default; otherwise only in the CSV, and when it is named.
@@ -42,6 +44,13 @@ class Column:
     group: str = ""
     interval: Literal["none", "csv", "shown"] = "none"
     by_default: bool = True
+    over: str = ""
+    cite: str = ""
+
+    @property
+    def heads(self) -> tuple[str, ...]:
+        """Common heads above the title, the topmost first."""
+        return self.over, self.group
 
 
 @dataclass(frozen=True)
@@ -61,6 +70,8 @@ class Cell:
         text: Text for readers.
         value: Plain value at full precision, for the CSV; None: the text itself.
         bold: True for the best of its column and those not significantly worse.
+        underlined: True for the second best of its column, and those not significantly worse.
+        cite: Citation key behind the text, for LaTeX.
         note: Mark of a footnote, such as `a`; several are joined by commas.
         struck: True for an invalid value, which is struck through.
         interval: Interval of the value, if it has one.
@@ -72,6 +83,8 @@ class Cell:
     note: str = ""
     struck: bool = False
     interval: Interval | None = None
+    underlined: bool = False
+    cite: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,6 +158,7 @@ class Table:
         paper: Names of the columns that a paper prints, in its order: the default of `latex`, and the first columns in
             a narrow terminal. Empty: all.
         bold: Meaning of bold, in a sentence that is also part of the caption; printed by a terminal without captions.
+        notes: Markdown of what the caption leaves out, for a file beside the table; empty if there is none.
     """
 
     title: str
@@ -154,6 +168,7 @@ class Table:
     caption: str = ""
     paper: tuple[str, ...] = ()
     bold: str = ""
+    notes: str = ""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -209,6 +224,12 @@ class Table:
         """Return a dictionary per row with the content of the CSV, for other programs; missing numbers are None."""
         return as_text.records(self)
 
+    @property
+    def citations(self) -> set[str]:
+        """Citation keys in the LaTeX."""
+        cells = (cell.cite for row in self.rows for cell in row.cells)
+        return {*cells, *(column.cite for column in self.columns)} - {""}
+
     def plain(self) -> tuple[list[str], list[list[str]]]:
         """Return headers, and rows of texts with intervals and marks, for a terminal."""
         return as_text.plain(self.shown())
@@ -227,6 +248,7 @@ class Table:
     def latex(self, label: str = "", *, all_columns: bool = False) -> str:
         """Return a `table` environment (`table*`, over both columns of a page, if it is wide) with booktabs rules.
 
+        Columns that do not fit beside each other on a page are continued below, under the names of the rows.
         Compiles under pdfLaTeX, XeLaTeX and LuaLaTeX, with `\\usepackage{booktabs}`, `\\usepackage[T1]{fontenc}` for
         accented letters, and, where a cell is struck through, `\\usepackage[normalem]{ulem}`.
 

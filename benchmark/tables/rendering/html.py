@@ -56,18 +56,25 @@ def _escaped(text: str) -> str:
 
 
 def _heads(table: Table) -> list[str]:
-    grouped = any(column.group for column in table.columns)
-    if not grouped:
-        return [f"<tr>{''.join(_head(column) for column in table.columns)}</tr>"]
-    above, below = [], []
-    for group, members in groupby(table.columns, key=lambda column: column.group):
-        own = list(members)
-        if group:
-            above.append(f'<th scope="colgroup" class="center" colspan="{len(own)}">{_escaped(group)}</th>')
-            below += [_head(column) for column in own]
-        else:
-            above += [_head(column, rows=2) for column in own]
-    return [f"<tr>{''.join(above)}</tr>", f"<tr>{''.join(below)}</tr>"]
+    levels = [k for k in range(2) if any(column.heads[k] for column in table.columns)]
+    rows: list[list[str]] = [[] for _ in (*levels, "titles")]
+    for at, level in enumerate(levels):
+        for heads, members in groupby(table.columns, key=lambda column: column.heads[: level + 1]):
+            own = list(members)
+            if heads[level]:
+                rows[at].append(
+                    f'<th scope="colgroup" class="center" colspan="{len(own)}">{_escaped(heads[level])}</th>'
+                )
+                continue
+            for column in own:
+                if any(column.heads):
+                    rows[at].append("<td></td>")
+                elif not at:
+                    rows[at].append(_head(column, rows=len(rows)))
+    for column in table.columns:
+        if any(column.heads) or not levels:
+            rows[-1].append(_head(column))
+    return [f"<tr>{''.join(row)}</tr>" for row in rows]
 
 
 def _head(column: Column, rows: int = 1) -> str:
@@ -81,6 +88,8 @@ def _cell(cell: Cell, column: Column) -> str:
         text = f"<s>{text}</s>"
     if text and cell.bold:
         text = f"<strong>{text}</strong>"
+    if text and cell.underlined:
+        text = f"<u>{text}</u>"
     text += f"<sup>{_escaped(cell.note)}</sup>" if cell.note else ""
     if cell.interval and column.interval == "shown":
         text += f' <span class="interval">{_escaped(cell.interval.text)}</span>'

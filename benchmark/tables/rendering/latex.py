@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -51,25 +52,25 @@ _PLAIN = frozenset(
 _NARROW = 48
 #: Number of characters from which it is set in smaller type.
 _WIDE = 80
+#: Number of characters in smaller type that fit a page of two columns, 410 pt wide.
+_PAGE = 96
+#: Number of characters of a printed citation, such as [12].
+_CITATION = 5
 
 
 def latex(table: Table, label: str = "") -> str:
     """Render `Table.latex`."""
-    size = _size(table)
+    widths = _widths(table)
+    size = sum(widths)
     environment = "table*" if size > _NARROW else "table"
     lines = [f"\\begin{{{environment}}}", r"  \centering"]
     lines.append(f"  \\caption{{{escaped(_sentences(table.title, table.caption))}}}")
     lines += [f"  \\label{{{label}}}"] if label else []
     lines.append(r"  \par\smallskip")  # some classes leave no room between a caption and the table
     lines += [r"  \footnotesize", r"  \setlength{\tabcolsep}{3pt}"] if size > _WIDE else [r"  \small"]
-    spec = "".join(column.align[0] for column in table.columns)
-    lines += [f"  \\begin{{tabular}}{{{spec}}}", r"    \toprule", *_heads(table), r"    \midrule"]
-    for i, row in enumerate(table.rows):
-        if i and (row.rule or row.space):
-            lines.append(r"    \midrule" if row.rule else r"    \addlinespace")
-        cells = [_cell(cell, column) for cell, column in zip(row.cells, table.columns, strict=True)]
-        lines.append("    " + " & ".join(cells) + r" \\")
-    lines += [r"    \bottomrule", r"  \end{tabular}"]
+    for number, block in enumerate(_blocks(table, widths)):
+        lines += [r"  \par\medskip"] if number else []
+        lines += _tabular(table, block)
     if table.footnotes:
         lines += [r"  \par\smallskip", r"  \begin{minipage}{\linewidth}\footnotesize\raggedright"]
         for note in table.footnotes:
@@ -104,28 +105,76 @@ def _character(character: str) -> str:
     return f"{{\\ifdefined\\Umathchar {character}\\else\\texttt{{U+{ord(character):04X}}}\\fi}}"
 
 
-def _heads(table: Table) -> list[str]:
-    titles = "    " + " & ".join(escaped(column.title) for column in table.columns) + r" \\"
-    if not any(column.group for column in table.columns):
-        return [titles]
-    above, rules, at = [], [], 1
-    for group, members in groupby(table.columns, key=lambda column: column.group):
-        count = len(list(members))
-        if group:
-            above.append(f"\\multicolumn{{{count}}}{{c}}{{{escaped(group)}}}")
-            rules.append(f"\\cmidrule(lr){{{at}-{at + count - 1}}}")
-        else:
-            above += [""] * count
-        at += count
-    return ["    " + " & ".join(above) + r" \\", "    " + " ".join(rules), titles]
+def _tabular(table: Table, block: Sequence[int]) -> list[str]:
+    columns = [table.columns[i] for i in block]
+    spec = "".join(column.align[0] for column in columns)
+    lines = [f"  \\begin{{tabular}}{{{spec}}}", r"    \toprule", *_heads(columns), r"    \midrule"]
+    for i, row in enumerate(table.rows):
+        if i and (row.rule or row.space):
+            lines.append(r"    \midrule" if row.rule else r"    \addlinespace")
+        cells = [_cell(row.cells[k], table.columns[k]) for k in block]
+        lines.append("    " + " & ".join(cells) + r" \\")
+    return [*lines, r"    \bottomrule", r"  \end{tabular}"]
+
+
+def _blocks(table: Table, widths: Sequence[int]) -> list[list[int]]:
+    """Split columns into blocks that fit a page, each starting with the columns that name the row."""
+    lefts = [column.align == "left" for column in table.columns]
+    key = list(range(lefts.index(True) + 1)) if True in lefts else []
+    while len(key) < len(lefts) and lefts[len(key)]:
+        key.append(len(key))
+    blocks = [list(key)]
+    rest = range(len(key), len(table.columns))
+    for _, members in groupby(rest, key=lambda i: table.columns[i].heads if table.columns[i].over else i):
+        for i in (own := list(members)):
+            fits = _span(table, widths, [*blocks[-1], *(own if i == own[0] else [i])]) <= _PAGE
+            if not fits and len(blocks[-1]) > len(key):
+                blocks.append(list(key))
+            blocks[-1].append(i)
+    return blocks
+
+
+def _span(table: Table, widths: Sequence[int], block: Sequence[int]) -> int:
+    """Estimate the width of some columns; one of a head that is wider than its columns."""
+    spans = []
+    for level in (0, 1):
+        runs = groupby(block, key=lambda i: table.columns[i].heads[: level + 1])
+        spans.append(sum(max(sum(widths[i] for i in own), len(heads[level]) + 2) for heads, own in runs))
+    return max(spans)
+
+
+def _heads(columns: Sequence[Column]) -> list[str]:
+    lines = []
+    for level in range(len(columns[0].heads)):
+        if not any(column.heads[level] for column in columns):
+            continue
+        above, rules, at = [], [], 1
+        for heads, members in groupby(columns, key=lambda column: column.heads[: level + 1]):
+            own = list(members)
+            if heads[level]:
+                cite = _cited(own[0].cite) if not level else ""
+                above.append(f"\\multicolumn{{{len(own)}}}{{c}}{{{escaped(heads[level])}{cite}}}")
+                rules.append(f"\\cmidrule(lr){{{at}-{at + len(own) - 1}}}")
+            else:
+                above += [""] * len(own)
+            at += len(own)
+        lines += ["    " + " & ".join(above) + r" \\", "    " + " ".join(rules)]
+    return [*lines, "    " + " & ".join(escaped(column.title) for column in columns) + r" \\"]
+
+
+def _cited(key: str) -> str:
+    return f"~\\cite{{{key}}}" if key else ""
 
 
 def _cell(cell: Cell, column: Column) -> str:
     text = escaped(cell.text)
     if text and cell.bold:
         text = f"\\textbf{{{text}}}"
+    if text and cell.underlined:
+        text = f"\\underline{{{text}}}"
     if text and cell.struck:
         text = f"\\sout{{{text}}}"
+    text += _cited(cell.cite)
     if cell.note:
         text = f"{text}\\textsuperscript{{{escaped(cell.note)}}}"
     if cell.interval and column.interval == "shown":
@@ -133,22 +182,20 @@ def _cell(cell: Cell, column: Column) -> str:
     return f"{{}}{text}" if text.startswith(("[", "*")) else text  # else read as an argument of \\
 
 
-def _size(table: Table) -> int:
-    """Estimate the width in characters; an interval is set in smaller type."""
-    width = 0
+def _widths(table: Table) -> list[int]:
+    """Estimate the width of each column in characters; an interval is set in smaller type."""
+    widths = []
     for i, column in enumerate(table.columns):
         shown = column.interval == "shown"
-        cells = [row.cells[i] for row in table.rows]
-        longest = (
-            max(
-                (len(c.text) + len(c.note) // 2 + (len(c.interval.text) * 3 // 4 if c.interval and shown else 0))
-                for c in cells
-            )
-            if cells
-            else 0
-        )
-        width += max(len(column.title), longest) + 2
-    return width
+        lengths = [
+            len(c.text)
+            + len(c.note) // 2
+            + _CITATION * bool(c.cite)
+            + (len(c.interval.text) * 3 // 4 if c.interval and shown else 0)
+            for c in (row.cells[i] for row in table.rows)
+        ]
+        widths.append(max([len(column.title), *lengths]) + 2)
+    return widths
 
 
 def _sentences(*parts: str) -> str:

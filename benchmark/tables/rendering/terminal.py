@@ -101,10 +101,10 @@ def _width(column: Column, cells: Sequence[str]) -> int:
 def _widths(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]]) -> list[int]:
     """Return the widths of a block's columns; the last of a group takes the extra width of the group's head."""
     widths = [_width(table.columns[i], [row[i] for row in texts]) for i in block]
-    for group, members in groupby(range(len(block)), key=lambda k: table.columns[block[k]].group):
+    for heads, members in groupby(range(len(block)), key=lambda k: table.columns[block[k]].heads):
         own = list(members)
         span = sum(widths[k] for k in own) + _GAP * (len(own) - 1)
-        widths[own[-1]] += max(cell_len(group) - span, 0)
+        widths[own[-1]] += max(cell_len(heads[-1]) - span, 0)
     return widths
 
 
@@ -166,13 +166,18 @@ def _lines(table: Table, block: Sequence[int], texts: Sequence[Sequence[str]]) -
 
 
 def _groups(columns: Sequence[Column], widths: Sequence[int]) -> list[Text]:
-    """Return the line of common heads, if there are any."""
-    if not any(column.group for column in columns):
-        return []
+    """Return the lines of common heads, the topmost first."""
+    levels = [level for level in (0, 1) if any(column.heads[level] for column in columns)]
+    return [_group_line(columns, widths, level) for level in levels]
+
+
+def _group_line(columns: Sequence[Column], widths: Sequence[int], level: int) -> Text:
     line, at = Text(), 0
-    for group, members in groupby(columns, key=lambda column: column.group):
-        count = len(list(members))
+    for heads, members in groupby(columns, key=lambda column: column.heads[: level + 1]):
+        group, count = heads[level], len(list(members))
         span = sum(widths[at : at + count]) + _GAP * (count - 1)
+        if cell_len(group) > span:  # the title has it in full
+            group = f"{group[: span - 1]}…"
         ruled = bool(group) and span >= cell_len(group) + 4
         title, fill = (f" {group} ", "─") if ruled else (group, " ")
         left = (span - cell_len(title)) // 2
@@ -180,7 +185,7 @@ def _groups(columns: Sequence[Column], widths: Sequence[int]) -> list[Text]:
         line.append(fill * (span - left - cell_len(title)), style="dim").append(" " * _GAP)
         at += count
     line.rstrip()
-    return [line]
+    return line
 
 
 def _line(parts: Sequence[Text], columns: Sequence[Column], widths: Sequence[int]) -> Text:
@@ -194,4 +199,6 @@ def _line(parts: Sequence[Text], columns: Sequence[Column], widths: Sequence[int
 
 
 def _style(cell: Cell) -> str:
-    return " ".join(name for name, given in (("bold", cell.bold), ("strike", cell.struck)) if given)
+    return " ".join(
+        name for name, given in (("bold", cell.bold), ("underline", cell.underlined), ("strike", cell.struck)) if given
+    )

@@ -45,7 +45,7 @@ def csv_text(table: Table) -> str:
 
 def plain(table: Table) -> tuple[list[str], list[list[str]]]:
     """Render `Table.plain`."""
-    heads = [f"{column.group}\n{column.title}" if column.group else column.title for column in table.columns]
+    heads = ["\n".join(filter(None, (*column.heads, column.title))) for column in table.columns]
     rows = [[_plain(c, column) for c, column in zip(row.cells, table.columns, strict=True)] for row in table.rows]
     return heads, rows
 
@@ -98,8 +98,7 @@ def _escaped(text: str) -> str:
 
 
 def _head(column: Column) -> str:
-    title = _escaped(column.title)
-    return f"{_escaped(column.group)}<br>{title}" if column.group else title
+    return "<br>".join(_escaped(text) for text in (*column.heads, column.title) if text)
 
 
 def _cell(cell: Cell, column: Column) -> str:
@@ -108,6 +107,8 @@ def _cell(cell: Cell, column: Column) -> str:
         text = f"~~{text}~~"
     if text and cell.bold:
         text = f"**{text}**"
+    if text and cell.underlined:
+        text = f"<u>{text}</u>"
     text = f"{text}<sup>{_escaped(cell.note)}</sup>" if cell.note else text
     interval = _escaped(_interval(cell, column))
     return f"{text} {interval}" if interval else text

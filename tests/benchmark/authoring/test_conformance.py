@@ -217,13 +217,59 @@ def test_every_model_of_a_file_is_checked(plugin: Path, tmp_path: Path, capsys: 
     assert "✗ plugged-out: 1 passed, 1 failed, 0 skipped" in out
     assert "company: sample 0 alone and among 6: predictions differ by up to 5" in out
     assert "1 of 2 models pass" in out
-    assert "models check plugged-out --only company --traceback" in out
+    assert f"models check plugged-out --plugin {plugin} --only company\n" in out
     reports = json.loads(kept.read_text(encoding="utf-8"))
     assert [(r["model"], r["passed"]) for r in reports] == [("plugged-in", True), ("plugged-out", False)]
     code, out, _ = call(capsys, "models", "check", "plugged-in", "text-only", *only, "--json")
     assert code == 0
     assert [r["model"] for r in json.loads(out)] == ["plugged-in", "text-only"]
     assert "plugged-in" in models()
+
+
+BROKEN_PLUGIN = """
+from baselines import Batch, InputSpec, ModelConfig, ModelInfo, Prediction, SentimentModel, register
+from torch import nn
+
+@register("broken-within", config=ModelConfig, info=ModelInfo(title="B", paper="none", year=2026))
+class Broken(SentimentModel):
+    def __init__(self, spec: InputSpec, config: ModelConfig) -> None:
+        super().__init__(spec, config)
+        self.layer = nn.Linear(3, 1)
+
+    def forward(self, batch: Batch) -> Prediction:
+        raise ValueError("no such layer")
+"""
+
+
+def test_one_cause_is_one_line_and_the_hint_works(
+    plugin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(BROKEN_PLUGIN)
+    only = ["--only", "order", "--only", "company", "--only", "padding"]
+    code, out, _ = call(capsys, "models", "check", str(path), *only)
+    assert code == 1
+    assert out.count("no such layer") == 1
+    assert "the same in " in out
+    (hint,) = (line for line in out.splitlines() if line.startswith("details: "))
+    assert "--traceback" in hint
+    code, out, _ = call(capsys, *hint.removeprefix("details: sentibench ").split())
+    assert code == 1
+    assert 'raise ValueError("no such layer")' in out
+
+
+def test_a_failed_run_of_a_plugin_names_the_check(
+    plugin: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "broken_run.py"
+    path.write_text(BROKEN_PLUGIN.replace("broken-within", "broken-run"))
+    code, _, err = call(
+        capsys, "run", "--plugin", str(path), "--models", "broken-run", "--dataset", "synthetic:size=tiny",
+        "--protocols", "complete", "--seeds", "1", "--out", str(tmp_path / "r"), "--executor", "inline",
+    )  # fmt: skip
+    assert code == 1
+    assert "no such layer" in err
+    assert f"find the cause with: sentibench models check broken-run --plugin {path}\n" in err
 
 
 def test_mistakes_are_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

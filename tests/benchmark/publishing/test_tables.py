@@ -78,7 +78,7 @@ def test_every_table_is_written_in_every_format_for_itself(
     assert {p.name for p in place.iterdir()} == {f"{name}.{form}" for name in names for form in forms}
     assert sorted(written.files) == sorted(p for p in folder.rglob("*") if p.is_file() and p.name != "study.yaml")
     assert (place / "leaderboard.html").read_text().startswith("<!doctype html>")
-    assert r"\label{tab:uncertain-pairs-mae}" in (place / "pairs-mae.tex").read_text()
+    assert r"\label{tab:synthetic_official-uncertain-pairs-mae}" in (place / "pairs-mae.tex").read_text()
     table = list(csv.DictReader((folder / "leaderboard.csv").open()))
     assert len(table) == 2 * len(PROTOCOLS) * len(MODELS)
     assert {(r["dataset"], r["protocol"]) for r in table} == {
@@ -212,7 +212,13 @@ def test_every_named_table_can_be_made_or_says_why_not(panel: Panel) -> None:
     results = ProtocolResults.of(panel, "complete", draws=20)
     assert tuple(TABLES.all()) == cli.TABLES
     reasons = {name: kind.why_not(results, settings) for name, kind in TABLES.all().items()}
-    assert [name for name, reason in reasons.items() if not reason] == ["leaderboard", "scenarios", "pairs", "cost"]
+    assert [name for name, reason in reasons.items() if not reason] == [
+        "leaderboard",
+        "scenarios",
+        "pairs",
+        "cost",
+        "paper",
+    ]
     endings = ("run inter-subsets", "run uncertain", "nothing to aggregate", "to its models", "with --optimism")
     assert all(reason.endswith(endings) for reason in reasons.values() if reason)
     with pytest.raises(InputError, match="unknown table 'ladder'"):
@@ -229,6 +235,24 @@ def test_tables_that_do_not_apply_are_left_out_and_said(
     subsets, optimism = err.splitlines()
     assert subsets == "subsets left out: protocol 'uncertain' has no subsets of modalities; run inter-subsets"
     assert optimism.startswith("optimism left out: protocol 'uncertain': no epoch was evaluated on the test set")
+
+
+def test_a_table_that_cannot_be_made_does_not_take_the_others_with_it(
+    study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    asked = ("--table", "leaderboard", "--table", "pairs", "--against", "nope", "--format", "csv")
+    code, out, err = call(capsys, tmp_path, *asked)
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("pairs left out: unknown model to compare with 'nope'")
+    assert out.startswith("dataset,protocol,rank,model")
+    code, out, err = call(
+        capsys, tmp_path, "--table", "paper", "--metrics", "f1_sims", "--table", "cost", "--format", "csv"
+    )
+    assert (code, err.count("\n")) == (1, 1)
+    assert err.startswith("paper left out: unknown metric of these data sets 'f1_sims'")
+    assert "train_seconds" in out
+    code, out, err = call(capsys, tmp_path, "--table", "pairs", "--metric", "nope")
+    assert (code, out, err.count("\n")) == (2, "", 1)
 
 
 PLUGIN = """
