@@ -1,0 +1,103 @@
+"""`sentibench data extract`: features of clips, as an archive that `data import` reads."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import Whole, load_plugins, plugin_option
+
+if TYPE_CHECKING:
+    from benchmark.data.extraction.extract import Outcome
+
+#: Seconds between two lines of progress without a terminal.
+_MINUTE = 60.0
+
+
+@click.command("extract")
+@click.argument("clips", type=click.Path(path_type=Path))
+@click.option(
+    "--out", metavar="FILE", required=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="npz archive to write, for 'sentibench data import'.",
+)  # fmt: skip
+@click.option("--audio", default="prosody", show_default=True, help="Audio extractor, or none.")
+@click.option("--vision", default="none", show_default=True, help="Vision extractor, such as motion, or none.")
+@click.option(
+    "--text",
+    default="column",
+    show_default=True,
+    help="Source of the text: column (of CLIPS), none, "
+    "subtitles (an srt or vtt file beside each clip), or whisper:FOLDER (faster-whisper and its weights).",
+)
+@click.option("--align", is_flag=True, help="Align to words: a step for each token, where words have times.")
+@click.option("--workers", type=Whole(min=1), default=1, show_default=True, help="Number of processes.")
+@plugin_option
+def extract(
+    clips: Path, out: Path, audio: str, vision: str, text: str, align: bool, workers: int, plugins: tuple[str, ...]
+) -> int:
+    """Extract features of the clips that the CSV file CLIPS lists.
+
+    CLIPS has the columns id and file (relative to CLIPS), and may have start and end (seconds in the file), video,
+    label, text and split. The same command continues after an interruption. If a clip cannot be read, it is listed,
+    nothing is written to --out, and the exit code is 1.
+    """
+    from benchmark.data.extraction.extract import Choice
+    from benchmark.data.extraction.extract import extract as extract_clips
+    from benchmark.data.extraction.table import read_table
+
+    load_plugins(plugins)
+    table = read_table(clips)
+    choice = Choice(None if audio == "none" else audio, None if vision == "none" else vision, text, align)
+    for modality, extractor in choice.extractors().items():
+        licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""
+        click.echo(f"{modality}: {extractor.name} version {extractor.kind.version}{licence}", err=True)
+    with _progress() as tell:
+        outcomes = extract_clips(table, out, choice, workers=workers, plugins=plugins, progress=tell)
+    return _report(outcomes, out)
+
+
+def _report(outcomes: Sequence[Outcome], out: Path) -> int:
+    """Print a line for each clip with an error or a note, and the result; returns the exit code."""
+    from benchmark.words import plural
+
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in outcomes:
+        for line in [f"NOT READ: {outcome.error}"] if outcome.error else outcome.notes:
+            click.echo(f"{outcome.id}: {line}")
+    if failed:
+        click.echo(
+            f"{len(failed)} of {plural(len(outcomes), 'clip')} cannot be read; {out} is not written. Correct or remove "
+            "these rows and run the same command again: finished clips are kept."
+        )
+        return 1
+    click.echo(f"{out}: {plural(len(outcomes), 'clip')}; next: sentibench data import NAME {out}")
+    return 0
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left on a terminal, else a line a minute; yields a function of (done, total)."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    began = said = time.monotonic()
+    columns = TextColumn("clips"), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("clips", total=None)
+
+        def tell(done: int, total: int) -> None:
+            nonlocal said
+            bar.update(task, completed=done, total=total)
+            now = time.monotonic()
+            if not console.is_terminal and now - said >= _MINUTE:
+                said = now
+                left = (now - began) / done * (total - done) / 60
+                click.echo(f"{done} of {total} clips, about {left:.0f} min left", err=True)
+
+        yield tell
