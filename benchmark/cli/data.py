@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from benchmark.cli.extract import extract
+from benchmark.cli.extract import extract, manifest
 from benchmark.cli.options import OUT, Commands, Number, load_plugins, plugin_option
 
 
@@ -17,6 +17,7 @@ def data() -> None:
 
 
 data.add_command(extract)
+data.add_command(manifest)
 
 
 @data.command("import")

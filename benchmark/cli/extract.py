@@ -1,7 +1,8 @@
-"""`sentibench data extract`: features of clips, as an archive that `data import` reads."""
+"""`sentibench data extract` and `manifest`: features of clips, and the record of how they were made."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -35,10 +36,22 @@ _MINUTE = 60.0
     "subtitles (an srt or vtt file beside each clip), or whisper:FOLDER (faster-whisper and its weights).",
 )
 @click.option("--align", is_flag=True, help="Align to words: a step for each token, where words have times.")
+@click.option(
+    "--manifest", metavar="FILE", type=click.Path(path_type=Path),
+    help="Repeat the extraction of 'sentibench data manifest', with its extractors, and list what differs.",
+)  # fmt: skip
 @click.option("--workers", type=Whole(min=1), default=1, show_default=True, help="Number of processes.")
 @plugin_option
 def extract(
-    clips: Path, out: Path, audio: str, vision: str, text: str, align: bool, workers: int, plugins: tuple[str, ...]
+    clips: Path,
+    out: Path,
+    audio: str,
+    vision: str,
+    text: str,
+    align: bool,
+    manifest: Path | None,
+    workers: int,
+    plugins: tuple[str, ...],
 ) -> int:
     """Extract features of the clips that the CSV file CLIPS lists.
 
@@ -48,17 +61,50 @@ def extract(
     """
     from benchmark.data.extraction.extract import Choice
     from benchmark.data.extraction.extract import extract as extract_clips
+    from benchmark.data.extraction.manifest import choice_of, differences, read_manifest
     from benchmark.data.extraction.table import read_table
+    from benchmark.words import plural
 
     load_plugins(plugins)
     table = read_table(clips)
     choice = Choice(None if audio == "none" else audio, None if vision == "none" else vision, text, align)
+    repeated = read_manifest(manifest) if manifest is not None else None
+    if repeated is not None:
+        choice = choice_of(repeated)
     for modality, extractor in choice.extractors().items():
         licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""
         click.echo(f"{modality}: {extractor.name} version {extractor.kind.version}{licence}", err=True)
     with _progress() as tell:
         outcomes = extract_clips(table, out, choice, workers=workers, plugins=plugins, progress=tell)
+    if repeated is not None:
+        different = differences(repeated, choice, outcomes)
+        for line in different:
+            click.echo(f"differs: {line}")
+        click.echo(f"{manifest}: {plural(len(different), 'difference')}")
     return _report(outcomes, out)
+
+
+@click.command("manifest")
+@click.argument("name")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default=Path("-"),
+    show_default=True, help="File to write; '-' is standard output.",
+)  # fmt: skip
+def manifest(name: str, output: Path) -> None:
+    """Write how the features of the data set NAME were made, as JSON, for 'data extract --manifest'.
+
+    It holds extractors, versions, licences, and the checksums of clips and features, but no clip, label or text.
+    """
+    from benchmark.data.catalog import find_store
+    from benchmark.data.extraction.manifest import manifest_of
+    from benchmark.data.store import read_store
+    from benchmark.files import replace_text
+
+    text = json.dumps(manifest_of(read_store(find_store(name))), indent=2, ensure_ascii=False)
+    if str(output) == "-":
+        click.echo(text)
+    else:
+        replace_text(output, f"{text}\n")
 
 
 def _report(outcomes: Sequence[Outcome], out: Path) -> int:

@@ -58,12 +58,13 @@ class Choice:
 
 @dataclass(frozen=True)
 class Outcome:
-    """One clip: the reason why it cannot be read, or notes on it; the file of its features and facts about it."""
+    """One clip: the reason why it cannot be read, or notes on it; the file of its features, its text, and checksums."""
 
     id: str
     error: str = ""
     notes: tuple[str, ...] = ()
     part: Path | None = None
+    text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
 
 
@@ -124,7 +125,7 @@ def extract(
     parts = [outcome.part for outcome in outcomes if outcome.part is not None]
     if len(parts) == len(outcomes):
         columns = dict(table.columns)
-        texts = [outcome.facts.pop("text") for outcome in outcomes]
+        texts = [outcome.text for outcome in outcomes]
         if any(texts):
             columns["raw_text"] = np.array(texts)
         identity["clips"] = {outcome.id: outcome.facts for outcome in outcomes}
@@ -198,10 +199,10 @@ def _finished(task: _Task) -> Outcome:
     facts: dict[str, Any] = {"file": clip.file.name, "sha256": content}
     facts |= {"start": clip.start, "end": clip.end} if clip.start or clip.end is not None else {}
     with np.load(part, allow_pickle=False) as held:
-        notes, facts["text"] = tuple(map(str, held["notes"].tolist())), str(held["text"])
+        notes, text = tuple(map(str, held["notes"].tolist())), str(held["text"])
         for modality in task.choice.extractors():
             facts[modality] = hashlib.sha256(held[f"{modality}.values"].tobytes()).hexdigest()[:16]
-    return Outcome(task.id, notes=notes, part=part, facts=facts)
+    return Outcome(task.id, "", notes, part, text, facts)
 
 
 @lru_cache(maxsize=8)
