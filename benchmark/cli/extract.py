@@ -59,8 +59,8 @@ def extract(
     label, text and split. The same command continues after an interruption. If a clip cannot be read, it is listed,
     nothing is written to --out, and the exit code is 1.
     """
-    from benchmark.data.extraction.extract import Choice
     from benchmark.data.extraction.extract import extract as extract_clips
+    from benchmark.data.extraction.features import Choice
     from benchmark.data.extraction.manifest import choice_of, differences, read_manifest
     from benchmark.data.extraction.table import read_table
     from benchmark.words import plural

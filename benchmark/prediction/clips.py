@@ -7,7 +7,8 @@ import tempfile
 from pathlib import Path
 
 from benchmark.data.extraction.clip import Clip
-from benchmark.data.extraction.extract import Choice, extract
+from benchmark.data.extraction.extract import extract
+from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.table import ClipTable
 from benchmark.data.samples import Samples
 from benchmark.prediction.new_samples import check_extraction, read_new_samples

@@ -29,7 +29,7 @@ def write_archive(
     Args:
         path: Path of the archive.
         ids: Ids of the samples.
-        parts: File of each clip's features, see `extract.features_of`.
+        parts: File of each clip's features, see `features.features_of`.
         streams: Arrays of the parts that hold streams, such as `audio.values` and `text.token_ids`.
         columns: Further arrays by name.
         extraction: Provenance of the features.

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmark.data.extraction.extract import Choice, Outcome
+from benchmark.data.extraction.extract import Outcome
+from benchmark.data.extraction.features import Choice
 from benchmark.data.samples import Samples
 from protocols import InputError
 

@@ -13,8 +13,9 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.extraction.clip import Clip, sound_blocks
+from benchmark.data.extraction.clip import Clip
 from benchmark.data.extraction.registry import Frames, nothing, register_extractor
+from benchmark.data.extraction.sound import sound_blocks
 from benchmark.data.samples import BoolArray
 
 RATE, FRAMES_A_SECOND, MELS = 16_000, 20, 40

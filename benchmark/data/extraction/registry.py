@@ -48,8 +48,16 @@ class ExtractorKind:
 
 
 _KINDS: dict[str, Registry[ExtractorKind]] = {
-    "audio": Registry("audio extractor", "sentibench.extractors", {"prosody": f"{_HERE}.prosody"}),
-    "vision": Registry("vision extractor", "sentibench.extractors", {"motion": f"{_HERE}.motion"}),
+    "audio": Registry(
+        "audio extractor",
+        "sentibench.extractors",
+        {"prosody": f"{_HERE}.prosody", **dict.fromkeys(("opensmile", "hf"), f"{_HERE}.models")},
+    ),
+    "vision": Registry(
+        "vision extractor",
+        "sentibench.extractors",
+        {"motion": f"{_HERE}.motion", **dict.fromkeys(("mediapipe", "hf"), f"{_HERE}.models")},
+    ),
 }
 
 
@@ -102,7 +110,12 @@ class Extractor:
     def identity(self) -> dict[str, Any]:
         """Return name, version, revision, library versions and licence, as archives and stores keep them."""
         revision = self.kind.revision(self.name.partition(":")[2]) if self.kind.revision else ""
-        libraries = {name: importlib.metadata.version(name) for name in ("numpy", "av", *self.kind.libraries)}
+        try:
+            libraries = {name: importlib.metadata.version(name) for name in ("numpy", "av", *self.kind.libraries)}
+        except importlib.metadata.PackageNotFoundError as error:
+            raise InputError(
+                f"{self.modality} extractor '{self.name}': {error.name} is not installed; run: pip install {error.name}"
+            ) from None
         return {
             "name": self.name,
             "version": self.kind.version,

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmark.data.extraction.clip import Clip, sound_blocks
+from benchmark.data.extraction.clip import Clip
+from benchmark.data.extraction.sound import sound_blocks
 from benchmark.files import sha256_of
 from protocols import InputError, unknown_name
 

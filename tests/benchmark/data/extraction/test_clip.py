@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmark.data.extraction.clip import Clip, sound_blocks
+from benchmark.data.extraction.clip import Clip
 from benchmark.data.extraction.motion import motion
 from benchmark.data.extraction.prosody import prosody
+from benchmark.data.extraction.sound import sound_blocks
 from protocols import InputError
 from tests.clips import tone, write_clip
 

@@ -10,7 +10,8 @@ import pytest
 from benchmark.cli.main import main
 from benchmark.data.extraction import extract as module
 from benchmark.data.extraction.clip import Clip
-from benchmark.data.extraction.extract import Choice, extract
+from benchmark.data.extraction.extract import extract
+from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.registry import find_extractor
 from benchmark.data.extraction.table import read_table
 from protocols import InputError

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from benchmark.data.catalog import find_store, import_data
-from benchmark.data.extraction.extract import Choice, extract
+from benchmark.data.extraction.extract import extract
+from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.manifest import choice_of, differences, manifest_of, read_manifest
 from benchmark.data.extraction.table import read_table
 from benchmark.data.store import read_store

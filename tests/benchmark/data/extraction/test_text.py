@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from benchmark.data.extraction.clip import Clip
-from benchmark.data.extraction.extract import Choice, extract
+from benchmark.data.extraction.extract import extract
+from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.pooling import pool
 from benchmark.data.extraction.table import read_table
 from benchmark.data.extraction.text import read_subtitles
