@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from benchmark.data.extraction.extract import extract
 from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.pooling import pool
 from benchmark.data.extraction.table import read_table
-from benchmark.data.extraction.text import read_subtitles
+from benchmark.data.extraction.text import Spoken, Word, read_subtitles, spoken
 from benchmark.data.importers import import_file
 from protocols import InputError
 from tests.clips import tone, write_clip
@@ -91,3 +93,23 @@ def test_aligned_streams_have_a_step_for_each_token(tmp_path: Path) -> None:
     (tmp_path / "c.srt").write_text(SRT)
     outcomes = extract(table, out, Choice(text="subtitles", align=True))
     assert ["has no words with times" in outcome.error for outcome in outcomes] == [False, False, True], outcomes
+
+
+def test_recognised_words_have_their_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[int] = []
+
+    class WhisperModel:
+        def __init__(self, folder: str, **_: object) -> None:
+            assert folder == str(tmp_path)
+
+        def transcribe(self, sound: np.ndarray, word_timestamps: bool) -> object:
+            heard.append(len(sound))
+            words = [SimpleNamespace(word=" So", start=0.1, end=0.3), SimpleNamespace(word=" good", start=0.3, end=0.6)]
+            return [SimpleNamespace(words=words if word_timestamps else None)], None
+
+    monkeypatch.setitem(sys.modules, "faster_whisper", SimpleNamespace(WhisperModel=WhisperModel))
+    clip = Clip(write_clip(tmp_path / "a.wav", tone(1.0)))
+    said = spoken(clip, f"whisper:{tmp_path}", "not this")
+    assert (said.text, heard) == ("So good", [16_000])
+    assert said.words[1] == Word("good", 0.3, 0.6)
+    assert spoken(Clip(write_clip(tmp_path / "b.mp4", pictures=0.5)), f"whisper:{tmp_path}", "") == Spoken()
