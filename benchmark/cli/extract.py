@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +13,6 @@ from benchmark.cli.options import Whole, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     from benchmark.data.extraction.extract import Outcome
-
-#: Seconds between two lines of progress without a terminal.
-_MINUTE = 60.0
 
 
 @click.command("extract")
@@ -59,6 +54,7 @@ def extract(
     label, text and split. The same command continues after an interruption. If a clip cannot be read, it is listed,
     nothing is written to --out, and the exit code is 1.
     """
+    from benchmark.cli.progress import counting
     from benchmark.data.extraction.extract import extract as extract_clips
     from benchmark.data.extraction.features import Choice
     from benchmark.data.extraction.manifest import choice_of, differences, read_manifest
@@ -74,7 +70,7 @@ def extract(
     for modality, extractor in choice.extractors().items():
         licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""
         click.echo(f"{modality}: {extractor.name} version {extractor.kind.version}{licence}", err=True)
-    with _progress() as tell:
+    with counting("clips") as tell:
         outcomes = extract_clips(table, out, choice, workers=workers, plugins=plugins, progress=tell)
     if repeated is not None:
         different = differences(repeated, choice, outcomes)
@@ -123,27 +119,3 @@ def _report(outcomes: Sequence[Outcome], out: Path) -> int:
         return 1
     click.echo(f"{out}: {plural(len(outcomes), 'clip')}; next: sentibench data import NAME {out}")
     return 0
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left on a terminal, else a line a minute; yields a function of (done, total)."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    began = said = time.monotonic()
-    columns = TextColumn("clips"), BarColumn(), MofNCompleteColumn(), TextColumn("left"), TimeRemainingColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("clips", total=None)
-
-        def tell(done: int, total: int) -> None:
-            nonlocal said
-            bar.update(task, completed=done, total=total)
-            now = time.monotonic()
-            if not console.is_terminal and now - said >= _MINUTE:
-                said = now
-                left = (now - began) / done * (total - done) / 60
-                click.echo(f"{done} of {total} clips, about {left:.0f} min left", err=True)
-
-        yield tell
