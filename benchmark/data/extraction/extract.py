@@ -10,6 +10,7 @@ import hashlib
 import json
 import multiprocessing
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -84,13 +85,16 @@ def extract(
         raise InputError("the table has no column text; add one, or give --text none")
     texts = table.texts if table.texts is not None else [""] * len(table.ids)
     folder = out.with_name(f"{out.name}.clips")
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
     tasks = [
         _Task(sample, clip, text, choice, folder)
         for sample, clip, text in zip(table.ids, table.clips, texts, strict=True)
     ]
     found: dict[str, Outcome] = {}
-    for outcome in _inline(tasks) if workers == 1 else _in_processes(tasks, workers, plugins):
+    for outcome in map(_outcome, tasks) if workers == 1 else _in_processes(tasks, workers, plugins):
         found[outcome.id] = outcome
         if progress is not None:
             progress(len(found), len(tasks))
@@ -106,10 +110,6 @@ def extract(
         replace_file(out, lambda path: write_archive(path, table.ids, parts, streams, columns, identity))
         shutil.rmtree(folder, ignore_errors=True)
     return outcomes
-
-
-def _inline(tasks: Sequence[_Task]) -> Iterator[Outcome]:
-    yield from map(_outcome, tasks)
 
 
 def _in_processes(tasks: Sequence[_Task], workers: int, plugins: Sequence[str]) -> Iterator[Outcome]:
@@ -135,10 +135,11 @@ def _in_processes(tasks: Sequence[_Task], workers: int, plugins: Sequence[str]) 
 def _pool(workers: int, plugins: Sequence[str]) -> ProcessPoolExecutor:
     # processes that begin anew: decoders have threads, which a fork would copy half
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_load, initargs=(tuple(plugins),))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(tuple(plugins),))
 
 
-def _load(plugins: Sequence[str]) -> None:
+def _begin(plugins: Sequence[str]) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its workers
     for plugin in plugins:
         load_plugin(plugin)
 
@@ -155,6 +156,9 @@ def _outcome(task: _Task) -> Outcome:
         return _finished(task)
     except InputError as error:
         return Outcome(task.id, str(error))
+    except Exception as error:  # noqa: BLE001 - damaged bytes can make decoders and foreign extractors raise any error
+        reason = " ".join(str(error).split())[:160]
+        return Outcome(task.id, f"{task.clip.file}: cannot be read ({type(error).__name__}: {reason})")
 
 
 def _finished(task: _Task) -> Outcome:

@@ -69,15 +69,17 @@ from benchmark.data.extraction.registry import Frames, register_extractor
 
 @register_extractor("audio", "fragile", version=3)
 def fragile(clip: Clip) -> Frames:
-    """Ends its process at clip 1."""
+    """Ends its process at clip 1, and fails at clip 2."""
     if clip.file.name == "1.wav":
         os._exit(9)
+    if clip.file.name == "2.wav":
+        raise ValueError("no such form")
     times = clip.times(2)
     return times, times[:, None] + 1, times > 0
 '''
 
 
-def test_a_clip_that_ends_its_process_is_found(tmp_path: Path) -> None:
+def test_a_clip_that_ends_its_process_or_makes_an_extractor_fail_is_found(tmp_path: Path) -> None:
     plugin = tmp_path / "plugin.py"
     plugin.write_text(PLUGIN)
     from protocols import load_plugin
@@ -88,8 +90,9 @@ def test_a_clip_that_ends_its_process_is_found(tmp_path: Path) -> None:
         read_table(write_sounds(tmp_path)), tmp_path / "out.npz", Choice("fragile"), workers=2, plugins=[str(plugin)],
         progress=lambda done, total: counted.append((done, total)),
     )  # fmt: skip
-    assert [bool(outcome.error) for outcome in outcomes] == [False, True, False, False]
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True, True, False]
     assert "1.wav: ended the process that read it" in outcomes[1].error
+    assert "2.wav: cannot be read (ValueError: no such form)" in outcomes[2].error
     assert counted == [(i, 4) for i in range(1, 5)]
     assert not (tmp_path / "out.npz").exists()
 
