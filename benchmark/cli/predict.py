@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="CSV file of the predictions; '-' is standard output.",
 )
+@click.option("--text", default="", help="Words spoken in a clip. Default: the text is missing.")
 @click.option("--seed", type=Whole(min=0), help="Use only the run of STUDY:MODEL with this seed.")
 @click.option("--dataset", help="Use only the runs of STUDY:MODEL on this data set (NAME or NAME/SPLIT).")
 @OUT
@@ -38,6 +39,7 @@ def predict(
     run: str,
     samples: Path,
     output: Path,
+    text: str,
     seed: int | None,
     dataset: str | None,
     out: Path,
@@ -51,14 +53,15 @@ def predict(
     column prediction_sd holds their standard deviation. (Leaderboards evaluate single runs; --seed chooses one.)
 
     SAMPLES is an npz archive or a CSV, as 'sentibench data import' reads them, without labels and with any modality
-    missing: entirely, in some samples, or in places.
+    missing: entirely, in some samples, or in places. Or it is a clip (mp4, mkv, wav, ...): features are extracted from
+    it as they were for the run's data set by 'sentibench data extract', and a track that it does not have is missing.
 
     Predictions are on the scale of the labels and are not clipped.
     """
     check_device(device)
     from benchmark.cli.progress import counting
     from benchmark.files import csv_frame, replace_text
-    from benchmark.prediction.predict import find_runs, open_run, read_new_samples
+    from benchmark.prediction.predict import find_runs, open_run, read_samples
     from benchmark.prediction.predict import predict as predict_samples
     from protocols import InputError
 
@@ -66,17 +69,17 @@ def predict(
         raise InputError(f"--output {output}: folder {output.parent} does not exist; create it first")
     load_plugins(plugins)
     folders = find_runs(run, out, seed=seed, dataset=dataset)
-    given = read_new_samples(samples)
     runs = [open_run(folder, device) for folder in folders]
+    given = read_samples(samples, runs[0], text)
     with counting("predict") as tell:
         table = predict_samples(runs, given, progress=tell)
-    text = _json(table, runs) if as_json else csv_frame(table)
+    content = _json(table, runs) if as_json else csv_frame(table)
     for note in (*given.provenance.notes, *_notes(table, given.provenance.cleaning, runs[0])):
         click.echo(f"note: {note}", err=True)
     if str(output) == "-":
-        click.echo(text, nl=False)
+        click.echo(content, nl=False)
     else:
-        replace_text(output, text)
+        replace_text(output, content)
         click.echo(f"{output}: {len(table)} samples ({_counts(table)}), predicted by {_title(runs)}", err=True)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,7 @@ class ModalityStream:
         token_ids: `(P,)` int64; None if `values` is given.
         feature_names: D names, or empty if unknown.
         vocabulary: Vocabulary of the token ids, one of `VOCABULARIES`; ignored if `values` is given.
+        times: `(P,)` float32 seconds from the start of the clip; None if unknown.
     """
 
     offsets: IntArray
@@ -58,6 +59,7 @@ class ModalityStream:
     token_ids: IntArray | None = None
     feature_names: tuple[str, ...] = ()
     vocabulary: str = DEFAULT_VOCABULARY
+    times: FloatArray | None = None
 
     @property
     def width(self) -> int:
@@ -80,6 +82,8 @@ class Provenance:
         steps: Padded length of each modality in the source, if it was padded.
         videos: Origin of the video ids: `given` by the source, `recognised` in the sample ids, or `unknown`, with each
             sample as a separate video; empty if not recorded.
+        extraction: Record of `sentibench data extract`: the extractor of each modality and the checksums of the clips;
+            empty for features from elsewhere.
     """
 
     source: str
@@ -91,6 +95,7 @@ class Provenance:
     notes: tuple[str, ...] = ()
     steps: Mapping[Modality, int] = field(default_factory=dict)
     videos: str = ""
+    extraction: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -271,6 +276,8 @@ def _check_stream(where: str, modality: Modality, stream: ModalityStream, n: int
         raise InputError(f"{where} offsets must have {n + 1} entries from 0 to {positions}")
     if np.any(np.diff(stream.offsets) < 1):
         raise InputError(f"{where}: every sample needs at least one position (not observed where it has none)")
+    if stream.times is not None and (stream.times.shape != (positions,) or stream.times.dtype != np.float32):
+        raise InputError(f"{where} times must be ({positions},) float32, found {stream.times.dtype} of another shape")
     if (stream.values is None) == (stream.token_ids is None):
         raise InputError(f"{where} must have either values or token ids")
     if stream.values is None:

@@ -2,8 +2,8 @@
 
 /                 attributes schema_version, name, samples, content_sha256, splits (JSON), text; provenance (JSON)
 /samples          id, video_id, raw_text (text), label, label_text, label_audio, label_vision (where known)
-/text             offsets, observed, feature_names (text), token_ids (attribute vocabulary) | values
-/audio, /vision   offsets, observed, feature_names (text), values
+/text             offsets, observed, feature_names (text), token_ids (attribute vocabulary) | values; times (if known)
+/audio, /vision   offsets, observed, feature_names (text), values; times (if known)
 /splits/<name>    0 unused, 1 train, 2 valid, 3 test
 
 Text columns are groups of `utf8`, all entries back to back, and their `offsets`: HDF5's own strings of variable length

@@ -34,6 +34,8 @@ def write_stream(group: h5py.Group, stream: ModalityStream) -> None:
         group.create_dataset("token_ids", data=stream.token_ids.astype("<i4"))
     if stream.values is not None:
         group.create_dataset("values", data=stream.values.astype("<f4", copy=False))
+    if stream.times is not None:
+        group.create_dataset("times", data=stream.times.astype("<f4", copy=False))
 
 
 def read_attribute(node: h5py.File | h5py.Group, title: str) -> str:
@@ -105,6 +107,7 @@ class ColumnReader:
             feature_names=tuple(names.tolist()),
             # stores written before Chinese text was supported do not name it
             vocabulary=read_attribute(group, "vocabulary") if "vocabulary" in group.attrs else DEFAULT_VOCABULARY,
+            times=self.array(group, "times", "f4", (positions,)) if "times" in group else None,
         )
 
     def _column(self, group: h5py.Group, title: str, kind: str, shape: tuple[int | None, ...]) -> h5py.Dataset:

@@ -6,9 +6,10 @@ training part, all of them zeros or `[UNK]`. A single position would be a length
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,6 +83,7 @@ class NewSamples:
 
     def __init__(self, run: TrainedRun, samples: Samples) -> None:
         self._run, self._samples = run, samples
+        check_extraction(samples.name, samples.provenance.extraction, run)
         self._streams = {m: self._read(m) for m in MODALITIES}
         self.available: BoolArray = np.stack([~self._recorded_nowhere(m) for m in MODALITIES], axis=1)
 
@@ -196,3 +198,27 @@ class NewSamples:
 def _nothing(n: int, width: int) -> ModalityStream:
     """Make a modality that none of n samples has."""
     return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, width), np.float32))
+
+
+def check_extraction(where: str, found: Mapping[str, Any], run: TrainedRun) -> None:
+    """Check that features are from the extractors of the run's data set, where both are known.
+
+    Raises:
+        InputError: With the names and versions of both.
+    """
+    known = run.samples.provenance.extraction
+    for modality in MODALITIES[1:]:
+        if modality in found and known:
+            ours = _title(known[modality]) if modality in known else f"no {modality}"
+            if _title(found[modality]) != ours:
+                raise InputError(
+                    f"{where}: {modality} features are of extractor {_title(found[modality])}, and data set "
+                    f"'{run.spec.dataset}' that the run was trained on has {ours}; give the same features, or leave "
+                    f"{modality} out"
+                )
+
+
+def _title(extractor: Mapping[str, Any]) -> str:
+    revision = f" revision {extractor['revision']}" if extractor.get("revision") else ""
+    aligned = " aligned to words" if extractor.get("aligned") else ""
+    return f"'{extractor.get('name')}' version {extractor.get('version')}{revision}{aligned}"

@@ -16,11 +16,11 @@ import pandas as pd
 
 from benchmark.data.samples import Samples
 from benchmark.evaluation.scales import scale_of
-from benchmark.prediction import NewSamples, TrainedRun, find_runs, open_run, read_new_samples
+from benchmark.prediction import NewSamples, TrainedRun, find_runs, is_clip, open_run, read_clip, read_new_samples
 from benchmark.training.threads import on_threads
 from protocols import MODALITIES, InputError
 
-__all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples"]
+__all__ = ["TrainedRun", "find_runs", "open_run", "predict", "read_new_samples", "read_samples"]
 
 #: Function of (made, total) numbers of predictions.
 Progress = Callable[[int, int], None]
@@ -31,6 +31,7 @@ def predict(
     samples: Samples | Path,
     device: str = "cpu",
     progress: Progress | None = None,
+    text: str = "",
 ) -> pd.DataFrame:
     """Predict the sentiment of new samples.
 
@@ -40,9 +41,10 @@ def predict(
 
     Args:
         runs: Folder of a run, or an opened run; for several (seeds of one model), predictions are averaged.
-        samples: New samples, or a file of them.
+        samples: New samples, a file of them, or a clip, see `benchmark.prediction.clips.read_clip`.
         device: `cpu`, `cuda` or `cuda:1`, for runs that are not opened yet.
         progress: Function called after some thousand predictions.
+        text: Spoken words of a clip.
 
     Returns:
         One row per sample, in their order: `sample_id`; `prediction` on the scale of the labels, not clipped; of
@@ -59,9 +61,9 @@ def predict(
     given = [runs] if isinstance(runs, (Path, TrainedRun)) else list(runs)
     if not given:
         raise InputError("predict: no run was given")
-    read = read_new_samples(samples) if isinstance(samples, Path) else samples
     opened = [one if isinstance(one, TrainedRun) else open_run(one, device) for one in given]
     _check_alike(opened)
+    read = read_samples(samples, opened[0], text) if isinstance(samples, Path) else samples
     total = len(opened) * len(read)
     tables = []
     for number, run in enumerate(opened):
@@ -71,6 +73,19 @@ def predict(
     table = tables[0] if len(tables) == 1 else _average(tables)
     table.insert(0, "sample_id", read.ids)
     return _with_class(table, opened[0].samples.provenance.label_range)
+
+
+def read_samples(path: Path, run: TrainedRun, text: str = "") -> Samples:
+    """Read new samples for a run from a file of features or a clip; `text` holds the spoken words of a clip.
+
+    Raises:
+        InputError: for a file that cannot be read, or text beside a file of features.
+    """
+    if is_clip(path):
+        return read_clip(path, run, text)
+    if text:
+        raise InputError(f"{path}: is not a clip, and its text is in the file; leave --text out")
+    return read_new_samples(path)
 
 
 def _tell(progress: Progress | None, before: int, total: int, done: int) -> None:

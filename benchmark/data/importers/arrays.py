@@ -3,7 +3,8 @@
 Required: `id`, `label`, and of any modality `<modality>.values` (n, T, D).
 Optional: `<modality>.observed` (n, T), False at gaps; `<modality>.length` (n,): how many of the T steps are positions,
 0 if the sample has no such modality (without it, all are); `split.<name>` (without one, videos are split by a hash);
-`label_range` (2,), the lowest and the highest label; `raw_text`, `video_id`. Instead of `text.values` there may be
+`label_range` (2,), the lowest and the highest label; `raw_text`, `video_id`; `<modality>.times` (n, T), seconds from
+the start of the clip; `extraction`, the record of `sentibench data extract`. Instead of `text.values` there may be
 `text.token_ids` (n, T): content tokens, without `[CLS]` and `[SEP]`, of the vocabulary that `text.vocabulary` names
 (see `meaning.choose_vocabulary`); zeros at the end of a text, which are `[PAD]`, do not count. Where neither is there,
 `raw_text` is tokenised. New samples need `id` only. Other names are refused, since an
@@ -13,7 +14,9 @@ unread array may be a misspelt one.
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +42,7 @@ from benchmark.data.samples import (
     PARTS,
     VOCABULARIES,
     BoolArray,
+    FloatArray,
     IntArray,
     ModalityStream,
     PartArray,
@@ -50,13 +54,13 @@ from protocols import MODALITIES, InputError, Modality, unknown_name
 
 #: Names of arrays, in addition to `split.<name>`.
 _NAMES = (
-    *("id", "label", "label_range", "raw_text", "video_id", "text.token_ids", "text.vocabulary"),
-    *(f"{modality}.{what}" for modality in MODALITIES for what in ("values", "observed", "length")),
+    *("id", "label", "label_range", "raw_text", "video_id", "text.token_ids", "text.vocabulary", "extraction"),
+    *(f"{modality}.{what}" for modality in MODALITIES for what in ("values", "observed", "length", "times")),
 )
 #: Arrays that describe others, with the arrays of which one must exist.
 _BESIDE: dict[str, tuple[str, ...]] = {
-    **{f"{m}.{what}": (f"{m}.values",) for m in MODALITIES[1:] for what in ("observed", "length")},
-    **{f"text.{what}": ("text.values", "text.token_ids") for what in ("observed", "length")},
+    **{f"{m}.{what}": (f"{m}.values",) for m in MODALITIES[1:] for what in ("observed", "length", "times")},
+    **{f"text.{what}": ("text.values", "text.token_ids") for what in ("observed", "length", "times")},
     "text.vocabulary": ("text.token_ids",),
 }
 
@@ -136,6 +140,7 @@ def samples_of(
             cleaning={m: c.counts() for m, c in cleaning.items()},
             notes=(*described, *notes),
             videos=GIVEN if "video_id" in arrays else "",
+            extraction=_extraction(where, arrays),
         ),
     )
 
@@ -182,7 +187,22 @@ def _stream(where: str, modality: Modality, arrays: Mapping[str, Source], n: int
     lengths = _lengths(where, modality, arrays, n, values.shape[1])
     if lengths is None:
         lengths = np.full(n, values.shape[1], dtype=np.int64)
-    return value_stream(title, values, lengths, observed, cleaning)
+    stream = value_stream(title, values, lengths, observed, cleaning)
+    return replace(stream, times=_times(where, modality, arrays, (n, values.shape[1]), lengths))
+
+
+def _times(
+    where: str, modality: Modality, arrays: Mapping[str, Source], shape: tuple[int, int], lengths: IntArray
+) -> FloatArray | None:
+    """Return the seconds of all positions, back to back as in the stream; None if there are none."""
+    key = f"{modality}.times"
+    if key not in arrays:
+        return None
+    times = numbers(f"{where}: {key}", arrays[key], 2).astype(np.float32)
+    if times.shape != shape or not np.isfinite(times).all():
+        raise InputError(f"{where}: {key}: expected {shape} finite seconds, found shape {times.shape}")
+    times = times if shape[1] else np.zeros((shape[0], 1), np.float32)
+    return times[np.arange(times.shape[1])[None, :] < np.maximum(lengths, 1)[:, None]]
 
 
 def _observed(where: str, modality: Modality, arrays: Mapping[str, Source]) -> BoolArray | None:
@@ -252,7 +272,20 @@ def _tokens(where: str, arrays: Mapping[str, Source], n: int, vocabulary: str) -
     shown = np.arange(ids.shape[1])[None, :] < kept[:, None]
     seen = inside[shown]
     offsets = np.concatenate([[0], np.cumsum(kept)]).astype(np.int64)
-    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], UNK), vocabulary=vocabulary)
+    times = _times(where, "text", arrays, (n, ids.shape[1]), lengths)
+    return ModalityStream(offsets, seen, token_ids=np.where(seen, ids[shown], UNK), vocabulary=vocabulary, times=times)
+
+
+def _extraction(where: str, arrays: Mapping[str, Source]) -> dict[str, Any]:
+    if "extraction" not in arrays:
+        return {}
+    try:
+        found = json.loads(str(np.asarray(arrays["extraction"]).reshape(-1)[0]))
+    except (ValueError, IndexError):
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(entry, dict) for entry in found.values()):
+        raise InputError(f"{where}: extraction: expected the record of 'sentibench data extract'; extract it again")
+    return found
 
 
 def _label_range(where: str, arrays: Mapping[str, Source]) -> tuple[float, float]:

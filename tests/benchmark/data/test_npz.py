@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from benchmark.data.importers import ImportOptions, import_file
 from benchmark.data.importers.splits import hashed_split
 from benchmark.data.samples import Samples
+from benchmark.data.store import read_store, write_store
 from protocols import MODALITIES, InputError
 from tests.benchmark.data.imported import of_sample
 from tests.npz import npz_content
@@ -38,6 +40,21 @@ def test_npz_keeps_all_positions_and_marks_gaps(tmp_path: Path) -> None:
     assert samples.video_ids.tolist() == samples.ids.tolist()
 
 
+def test_times_follow_the_positions_into_the_store_and_back(tmp_path: Path) -> None:
+    times = np.arange(30, dtype=np.float32).reshape(6, 5)
+    lengths = np.array([5, 5, 3, 0, 5, 1])
+    record = json.dumps({"audio": {"name": "prosody"}})
+    given = npz_content() | {"audio.times": times, "audio.length": lengths, "extraction": np.array(record)}
+    samples = read_npz(tmp_path, given)
+    write_store(samples, tmp_path / "toy.h5")
+    for found in (samples, read_store(tmp_path / "toy.h5")):
+        expected = [*range(10), 10, 11, 12, 15, *range(20, 25), 25]
+        assert found.streams["audio"].times is not None
+        assert found.streams["audio"].times.tolist() == expected
+        assert found.streams["vision"].times is None
+        assert found.provenance.extraction == {"audio": {"name": "prosody"}}
+
+
 def test_blanks_around_ids_are_no_part_of_them(tmp_path: Path) -> None:
     content = npz_content() | {
         "id": np.array([" a", "b ", "c\t", "d", "e f", "g"]),
@@ -56,6 +73,9 @@ def test_blanks_around_ids_are_no_part_of_them(tmp_path: Path) -> None:
             {"label": None, "id": None, "audio_lengths": np.ones(6)},
             "has no array 'id'; has no array 'label'; unknown: 'a",
         ),
+        ({"audio.times": np.ones((6, 4))}, "audio.times: expected (6, 5) finite seconds, found shape (6, 4)"),
+        ({"audio.times": np.full((6, 5), np.nan)}, "audio.times: expected (6, 5) finite seconds"),
+        ({"extraction": np.array("prosody")}, "extraction: expected the record of 'sentibench data extract'"),
         ({"audio_lengths": np.ones(6)}, "unknown: 'audio_lengths' (did you mean audio.length?); rename or remove"),
         (
             {"Vision.values": np.ones(6), "zzz": np.ones(1)},

@@ -1,0 +1,121 @@
+"""`sentibench data extract` and `manifest`: features of clips, and the record of how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmark.cli.options import Whole, load_plugins, plugin_option
+
+if TYPE_CHECKING:
+    from benchmark.data.extraction.extract import Outcome
+
+
+@click.command("extract")
+@click.argument("clips", type=click.Path(path_type=Path))
+@click.option(
+    "--out", metavar="FILE", required=True, type=click.Path(path_type=Path, dir_okay=False),
+    help="npz archive to write, for 'sentibench data import'.",
+)  # fmt: skip
+@click.option("--audio", default="prosody", show_default=True, help="Audio extractor, or none.")
+@click.option("--vision", default="none", show_default=True, help="Vision extractor, such as motion, or none.")
+@click.option(
+    "--text",
+    default="column",
+    show_default=True,
+    help="Source of the text: column (of CLIPS), none, "
+    "subtitles (an srt or vtt file beside each clip), or whisper:FOLDER (faster-whisper and its weights).",
+)
+@click.option("--align", is_flag=True, help="Align to words: a step for each token, where words have times.")
+@click.option(
+    "--manifest", metavar="FILE", type=click.Path(path_type=Path),
+    help="Repeat the extraction of 'sentibench data manifest', with its extractors, and list what differs.",
+)  # fmt: skip
+@click.option("--workers", type=Whole(min=1), default=1, show_default=True, help="Number of processes.")
+@plugin_option
+def extract(
+    clips: Path,
+    out: Path,
+    audio: str,
+    vision: str,
+    text: str,
+    align: bool,
+    manifest: Path | None,
+    workers: int,
+    plugins: tuple[str, ...],
+) -> int:
+    """Extract features of the clips that the CSV file CLIPS lists.
+
+    CLIPS has the columns id and file (relative to CLIPS), and may have start and end (seconds in the file), video,
+    label, text and split. The same command continues after an interruption. If a clip cannot be read, it is listed,
+    nothing is written to --out, and the exit code is 1.
+    """
+    from benchmark.cli.progress import counting
+    from benchmark.data.extraction.extract import extract as extract_clips
+    from benchmark.data.extraction.features import Choice
+    from benchmark.data.extraction.manifest import choice_of, differences, read_manifest
+    from benchmark.data.extraction.table import read_table
+    from benchmark.words import plural
+
+    load_plugins(plugins)
+    table = read_table(clips)
+    choice = Choice(None if audio == "none" else audio, None if vision == "none" else vision, text, align)
+    repeated = read_manifest(manifest) if manifest is not None else None
+    if repeated is not None:
+        choice = choice_of(repeated)
+    for modality, extractor in choice.extractors().items():
+        licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""
+        click.echo(f"{modality}: {extractor.name} version {extractor.kind.version}{licence}", err=True)
+    with counting("clips") as tell:
+        outcomes = extract_clips(table, out, choice, workers=workers, plugins=plugins, progress=tell)
+    if repeated is not None:
+        different = differences(repeated, choice, outcomes)
+        for line in different:
+            click.echo(f"differs: {line}")
+        click.echo(f"{manifest}: {plural(len(different), 'difference')}")
+    return _report(outcomes, out)
+
+
+@click.command("manifest")
+@click.argument("name")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False, allow_dash=True), default=Path("-"),
+    show_default=True, help="File to write; '-' is standard output.",
+)  # fmt: skip
+def manifest(name: str, output: Path) -> None:
+    """Write how the features of the data set NAME were made, as JSON, for 'data extract --manifest'.
+
+    It holds extractors, versions, licences, and the checksums of clips and features, but no clip, label or text.
+    """
+    from benchmark.data.catalog import find_store
+    from benchmark.data.extraction.manifest import manifest_of
+    from benchmark.data.store import read_store
+    from benchmark.files import replace_text
+
+    text = json.dumps(manifest_of(read_store(find_store(name))), indent=2, ensure_ascii=False)
+    if str(output) == "-":
+        click.echo(text)
+    else:
+        replace_text(output, f"{text}\n")
+
+
+def _report(outcomes: Sequence[Outcome], out: Path) -> int:
+    """Print a line for each clip with an error or a note, and the result; returns the exit code."""
+    from benchmark.words import plural
+
+    failed = [outcome for outcome in outcomes if outcome.error]
+    for outcome in outcomes:
+        for line in [f"NOT READ: {outcome.error}"] if outcome.error else outcome.notes:
+            click.echo(f"{outcome.id}: {line}")
+    if failed:
+        click.echo(
+            f"{len(failed)} of {plural(len(outcomes), 'clip')} cannot be read; {out} is not written. Correct or remove "
+            "these rows and run the same command again: finished clips are kept."
+        )
+        return 1
+    click.echo(f"{out}: {plural(len(outcomes), 'clip')}; next: sentibench data import NAME {out}")
+    return 0

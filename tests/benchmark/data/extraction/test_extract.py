@@ -1,0 +1,146 @@
+"""Extraction loses no clip: it reports, continues, and writes a whole archive or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from benchmark.cli.main import main
+from benchmark.data.extraction import extract as module
+from benchmark.data.extraction.clip import Clip
+from benchmark.data.extraction.extract import extract
+from benchmark.data.extraction.features import Choice
+from benchmark.data.extraction.registry import find_extractor
+from benchmark.data.extraction.table import read_table
+from protocols import InputError
+from tests.clips import tone, write_clip
+
+pytest.importorskip("av", reason="the extra 'features' is not installed")
+
+
+def write_sounds(folder: Path, n: int = 4) -> Path:
+    for i in range(n):
+        write_clip(folder / f"{i}.wav", tone(0.3 + 0.1 * i, 100 + 30 * i))
+    (folder / "clips.csv").write_text("id,file,text\n" + "".join(f"c{i},{i}.wav,word {i}\n" for i in range(n)))
+    return folder / "clips.csv"
+
+
+def test_an_unreadable_clip_is_reported_and_the_others_are_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, out = write_sounds(tmp_path), tmp_path / "out.npz"
+    good = (tmp_path / "2.wav").read_bytes()
+    (tmp_path / "2.wav").write_bytes(good[:30])
+    read: list[str] = []
+    original = module.features_of
+
+    def counted(clip: Clip, *rest: object) -> object:
+        read.append(clip.file.name)
+        return original(clip, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "features_of", counted)
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "extract", str(table), "--out", str(out)])
+    printed = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert f"c2: NOT READ: {tmp_path}/2.wav: cannot be read as a clip" in printed
+    assert "1 of 4 clips cannot be read" in printed
+    assert not out.exists()
+    assert len(list((tmp_path / "out.npz.clips").iterdir())) == 3
+    (tmp_path / "2.wav").write_bytes(good)
+    read.clear()
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "extract", str(table), "--out", str(out)])
+    assert not ended.value.code
+    assert read == ["2.wav"]
+    assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out.npz"]
+    with np.load(out) as arrays:
+        assert arrays["audio.length"].tolist() == [6, 8, 10, 12]
+        assert arrays["raw_text"].tolist() == [f"word {i}" for i in range(4)]
+        assert not arrays["audio.observed"][0, 6:].any()
+
+
+PLUGIN = '''
+import os
+from benchmark.data.extraction.clip import Clip
+from benchmark.data.extraction.registry import Frames, register_extractor
+
+@register_extractor("audio", "fragile", version=3)
+def fragile(clip: Clip) -> Frames:
+    """Ends its process at clip 1, and fails at clip 2."""
+    if clip.file.name == "1.wav":
+        os._exit(9)
+    if clip.file.name == "2.wav":
+        raise ValueError("no such form")
+    times = clip.times(2)
+    return times, times[:, None] + 1, times > 0
+'''
+
+
+def test_a_clip_that_ends_its_process_or_makes_an_extractor_fail_is_found(tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin.py"
+    plugin.write_text(PLUGIN)
+    from protocols import load_plugin
+
+    load_plugin(plugin)
+    counted: list[tuple[int, int]] = []
+    outcomes = extract(
+        read_table(write_sounds(tmp_path)), tmp_path / "out.npz", Choice("fragile"), workers=2, plugins=[str(plugin)],
+        progress=lambda done, total: counted.append((done, total)),
+    )  # fmt: skip
+    assert [bool(outcome.error) for outcome in outcomes] == [False, True, True, False]
+    assert "1.wav: ended the process that read it" in outcomes[1].error
+    assert "2.wav: cannot be read (ValueError: no such form)" in outcomes[2].error
+    assert counted == [(i, 4) for i in range(1, 5)]
+    assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("id,label\na,1\n", "without a column 'file'"),
+        ("id,file,colour\na,0.wav,red\n", "unknown columns colour"),
+        ("id,file\na,0.wav\na,0.wav\n", "is that of line 2"),
+        ("id,file,start\na,0.wav,soon\n", "line 2, column start: expected seconds"),
+        ("id,file,split\na,0.wav,train\n", "split"),
+        ("id,file\n", "no row"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path: Path, content: str, says: str) -> None:
+    (tmp_path / "clips.csv").write_text(content)
+    with pytest.raises(InputError, match=says):
+        read_table(tmp_path / "clips.csv")
+
+
+def test_choices_that_are_refused(tmp_path: Path) -> None:
+    table = read_table(write_sounds(tmp_path))
+    for choice, says in (
+        (Choice("prosodi"), "unknown audio extractor 'prosodi'"),
+        (Choice("prosody:x"), "has no argument"),
+        (Choice(vision="prosody"), "unknown vision extractor"),
+        (Choice(text="colum"), "unknown source of text 'colum'"),
+        (Choice(text="whisper:nowhere"), "faster-whisper is not installed|no model.bin"),
+    ):
+        with pytest.raises(InputError, match=says):
+            extract(table, tmp_path / "out.npz", choice)
+    with pytest.raises(InputError, match=r"ends in \.npz"):
+        extract(table, tmp_path / "out.csv", Choice())
+    assert not list(tmp_path.glob("out*"))
+
+
+def test_faulty_frames_are_refused_and_values_that_are_not_finite_are_not_observed(tmp_path: Path) -> None:
+    from benchmark.data.extraction.registry import Extractor, ExtractorKind
+
+    clip = Clip(write_clip(tmp_path / "a.wav", tone(0.3)))
+    times = np.arange(3, dtype=np.float32)
+    values = np.array([[1, 2], [np.nan, 1], [3, 4]], np.float32)
+    good = Extractor("audio", "x", ExtractorKind(lambda _: (times, values, times >= 0), 1))
+    _, found, observed = good.frames(clip)
+    assert observed.tolist() == [True, False, True]
+    assert not found[1].any()
+    bad = Extractor("audio", "x", ExtractorKind(lambda _: (times[:2], values, times >= 0), 1))
+    with pytest.raises(InputError, match=r"expected \(T,\), \(T, D\) and \(T,\)"):
+        bad.frames(clip)
+    assert find_extractor("audio", "prosody").identity()["version"] == 1

@@ -1,0 +1,87 @@
+"""Small clips for tests: a tone, a disc that moves, made with PyAV."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+RATE = 16_000
+WORDS = ["this was a good film", "a bad film", "", "I did not expect this to be so good", "dull", "very good"]
+
+
+def tone(seconds: float, hertz: float = 200.0, rate: int = RATE) -> npt.NDArray[np.float32]:
+    """A tone with three harmonics."""
+    t = np.arange(round(seconds * rate)) / rate
+    return (0.2 * sum(np.sin(2 * np.pi * hertz * k * t) / k for k in (1, 2, 3))).astype(np.float32)
+
+
+def disc(k: int, side: int = 64) -> npt.NDArray[np.uint8]:
+    """Picture k of a bright disc that moves to the right."""
+    y, x = np.mgrid[:side, :side]
+    inside = (x - 10 - 2 * (k % 20)) ** 2 + (y - side // 4) ** 2 < 64
+    return np.repeat(np.where(inside, 230, 20).astype(np.uint8)[..., None], 3, axis=2)
+
+
+def write_clip(
+    path: Path,
+    sound: npt.NDArray[np.float32] | None = None,
+    pictures: float = 0.0,
+    *,
+    rate: int = RATE,
+    times: list[float] | None = None,
+    turned: int = 0,
+    sound_from: float = 0.0,
+) -> Path:
+    """Write a clip: mono sound, and `pictures` seconds of the disc at 10 a second (or at `times`)."""
+    import av
+
+    shown = times if times is not None else [k / 10 for k in range(round(pictures * 10))]
+    audio, codec = {".wav": ("pcm_s16le", ""), ".flac": ("flac", "")}.get(path.suffix, ("aac", "mpeg4"))
+    with av.open(str(path), "w") as file:
+        video: Any = None
+        if codec and (shown or pictures):
+            video = file.add_stream(codec, rate=10)
+            video.width = video.height = 64
+            video.pix_fmt = "yuv420p"
+            video.time_base = video.codec_context.time_base = Fraction(1, 1000)
+        track: Any = None
+        if sound is not None:
+            track = file.add_stream(audio, rate=rate)
+            track.layout = "mono"
+        if track is not None and sound is not None:
+            form = "s16" if path.suffix in (".wav", ".flac") else "fltp"
+            for first in range(0, len(sound), 1024):
+                part = sound[None, first : first + 1024]
+                frame = av.AudioFrame.from_ndarray(
+                    (part * 32767).astype(np.int16) if form == "s16" else np.ascontiguousarray(part), form, "mono"
+                )
+                frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
+                frame.pts = first + round(sound_from * rate)
+                file.mux(track.encode(frame))
+            file.mux(track.encode(None))
+        for k, at in enumerate(shown):
+            pixels = np.ascontiguousarray(np.rot90(disc(k), turned))
+            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
+            frame.pts, frame.time_base = round(at * 1000), Fraction(1, 1000)
+            file.mux(video.encode(frame))
+        if video is not None:
+            file.mux(video.encode(None))
+    return path
+
+
+def write_folder(folder: Path, n: int = 12) -> Path:
+    """Write n short clips and their table; clip 2 has no text, clip 3 no sound."""
+    rows = []
+    for i in range(n):
+        sound = tone(0.6 + 0.05 * i, 100 + 20 * i) if i != 3 else None
+        write_clip(folder / f"{i}.mp4", sound, pictures=0.6 + 0.05 * i)
+        part = "train" if i < 8 else "valid" if i < 10 else "test"
+        rows.append((f"c{i}", f"{i}.mp4", f"v{i // 2}", (i % 5) - 2, WORDS[i % len(WORDS)], part))
+    table = pd.DataFrame(rows, columns=["id", "file", "video", "label", "text", "split"])
+    table.to_csv(folder / "clips.csv", index=False)
+    return folder / "clips.csv"
