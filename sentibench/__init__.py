@@ -165,8 +165,7 @@ def predictions(study: StudyLike = None, *, out: str | Path = OUT) -> pd.DataFra
     """Return the predictions of a study, one row per data set, model, seed, scenario and test sample.
 
     Args:
-        study: See `results`.
-        out: See `results`.
+        study, out: See `results`.
 
     Raises:
         InputError: when nothing of the study has been run.
@@ -180,8 +179,7 @@ def report(
     """Write the tables of a study beside its file.
 
     Args:
-        study: See `results`.
-        out: See `results`.
+        study, out: See `results`.
         metric: Metric of the tables that show one.
         draws: Bootstrap draws.
         level: Confidence level of intervals, ranks and tests.
@@ -209,8 +207,7 @@ def plot(
     """Draw the figures of a study; a notebook shows them.
 
     Args:
-        study: See `results`.
-        out: See `results`.
+        study, out: See `results`.
         kinds: Kinds of figures, such as `curves`; `all` draws every one that the study has something to show for.
         protocol: Draw this protocol only.
         metrics: Metrics to draw; each kind has its own by default.
@@ -244,10 +241,9 @@ def export(
     """Write one record per model and data set for other programs; see `benchmark.publishing.exporting.export`.
 
     Args:
-        study: See `results`.
+        study, out: See `results`.
         form: `hf-card`, `mteb-json` or `lm-eval-json`.
         folder: Folder to write to; default: `export/FORM` beside the tables of the study.
-        out: See `results`.
         draws: Bootstrap draws.
         level: Confidence level of intervals.
     """
@@ -316,10 +312,8 @@ def predict(
         run: A run's folder, the first digits of its id, or STUDY:MODEL, whose seeds are averaged.
         samples: Samples, a file of them (npz or CSV) with any modality missing, or a clip.
         text: Words spoken in a clip.
-        seed: With STUDY:MODEL, the run of this seed alone.
-        dataset: With STUDY:MODEL, the runs trained on this data set.
-        out: Folder of runs.
-        device: `cpu`, `cuda` or `cuda:1`.
+        seed, dataset: With STUDY:MODEL, the runs of this seed, or of this data set, alone.
+        out, device: See `run`.
 
     Returns:
         One row a sample; see `benchmark.prediction.predict.predict`.
@@ -354,9 +348,7 @@ def reproduce(
         models: Names, instead of the table's own.
         seeds: How many, or which.
         train: Run what is missing; else show what is on file.
-        out: Folder of runs, tables and figures.
-        workers: Worker processes.
-        device: `cpu`, `cuda` or `cuda:1`.
+        out, workers, device: See `run`.
 
     Raises:
         InputError: for an unknown name, or data that are not at hand.
@@ -376,9 +368,8 @@ def site(study: StudyLike = None, page: str | Path = "index.html", *, out: str |
     """Write the interactive page of a study: one HTML file with all data in it.
 
     Args:
-        study: See `results`.
+        study, out: See `results`.
         page: The file, or an existing folder for `index.html` in it.
-        out: See `results`.
 
     Raises:
         InputError: when nothing of the study has been run, or the file cannot be written.
