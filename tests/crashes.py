@@ -17,6 +17,7 @@ from typing import Any
 
 import pandas as pd
 
+from benchmark.runs.record import faults
 from tests.killing import KILLED, Commands
 
 STUDY = ("run", "--name", "s", "--dataset", "toy", "--models", "constant,audio-only", "--seeds", "1", "--epochs", "2",
@@ -95,8 +96,6 @@ class Trial:
                 tail = name.partition("/")[2]  # merge goes by way of what it copies
                 copied = [c for n, c in self._before.items() if tail and n.partition("/")[2] == tail]
                 whole = [self._before.get(name), self._expected.get(name), *copied]
-                if Path(name).name == "run.json":  # it names both checksums of a file while that is replaced
-                    content, *whole = ({**(of or {}), "files": None} for of in (content, *whole))
                 assert content in whole, f"{where}: {name} is neither the old nor the new one"
         again = self._commands.run(self._case.command, folder)
         assert again.code == 0, f"{where}: {again.output}"
@@ -104,6 +103,8 @@ class Trial:
         assert found.keys() == self._expected.keys(), f"{where}: {sorted(found.keys() ^ self._expected.keys())}"
         differ = [name for name in found if found[name] != self._expected[name]]
         assert not differ, f"{where}: {differ}"
+        damaged = [line for record in folder.rglob("run.json") for line in faults(record.parent)]
+        assert not damaged, f"{where}: {damaged}"
         shutil.rmtree(folder)
 
     def _copy(self, name: str) -> Path:
@@ -125,6 +126,8 @@ def hidden(names: Iterable[str]) -> list[str]:
 
 
 _MEASURED = {"seconds", "inference_ms", "inference_ms_median", "inference_ms_p95", "peak_memory_mb", "provenance"}
+#: Checksums of files with times; those of runs are compared with the files themselves.
+_CHECKSUMS = {"files"}
 #: Columns of times and memory.
 _COLUMNS = re.compile(r"seconds.*|train_seconds|inference_ms.*|peak_memory_mb")
 
@@ -132,8 +135,10 @@ _COLUMNS = re.compile(r"seconds.*|train_seconds|inference_ms.*|peak_memory_mb")
 def _content(path: Path) -> Any:
     content = path.read_bytes()
     try:
+        if path.name == "written.json":
+            return sorted(json.loads(content))
         if path.name == "run.json":
-            return {k: v for k, v in json.loads(content).items() if k not in _MEASURED}
+            return {k: v for k, v in json.loads(content).items() if k not in _MEASURED | _CHECKSUMS}
         if path.suffix == ".csv":
             table = pd.read_csv(io.BytesIO(content))
             return table.drop(columns=[c for c in table if _COLUMNS.fullmatch(c)]).to_csv()

@@ -88,7 +88,7 @@ def test_noise_that_is_scaled_by_what_is_erased_is_found(monkeypatch: pytest.Mon
         if modality in part._noise:
             noise = AddedNoise(part._noise[modality]._noise, layout.offsets[modality], layout.observed[modality])
             values = noise.add(values, rows)
-        return Sequences(erase(values, part._flags(modality, rows)), whole.length)
+        return Sequences(erase(values, part._flags(modality, rows, values.shape[1])), whole.length)
 
     monkeypatch.setattr(MaskedPart, "_padded", padded)
     result = run_check(subject_of(Sound), CHECKS["erased"])

@@ -112,7 +112,7 @@ def test_the_committed_study_is_small_generated_and_names_no_machine() -> None:
         (change_digit("scenarios.csv"), "scenarios.csv, line"),
         (change_digit("pairs.md"), "pairs.md, line"),
         (change_settings, "runs.json"),
-        (lambda folder: (folder / "subsets.md").unlink(), "subsets.md"),
+        (lambda folder: (folder / "cost.md").unlink(), "cost.md"),
         (lambda folder: (folder / "more.md").write_text("| 0.5 |\n"), "more.md"),
     ],
 )

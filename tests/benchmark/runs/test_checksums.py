@@ -172,7 +172,7 @@ def test_the_error_of_an_old_record_is_shown_as_one_visible_line(
     failed = failed.model_copy(update={"status": "failed", "error": "a\x1b[2J\nb\u202ec"})
     plan = prepare(chosen)
     other = failed.model_copy(update={"status": "done"})
-    monkeypatch.setattr("benchmark.study.running.run", lambda *_: RunOutcome(plan, (failed, other), 1, root))
+    monkeypatch.setattr("benchmark.study.running.run", lambda *_, **__: RunOutcome(plan, (failed, other), 1, root))
     save_study(chosen, root)
     result = CliRunner().invoke(group, ["run", str(root / "studies" / chosen.name / "study.yaml"), "--out", str(root)])
     assert "failed: toy/official text-only seed 0: a⟨U+001B⟩[2J b⟨U+202E⟩c\n" in result.stderr

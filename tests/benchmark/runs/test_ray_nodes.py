@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,10 @@ def lab() -> dict[str, Any]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     environment["PYTHONPATH"] = str(root)
     script = [*_NAMESPACES, sys.executable, "-m", "tests.benchmark.runs.ray_lab"]
-    done = subprocess.run(script, cwd=root, env=environment, capture_output=True, text=True, timeout=500)
+    # other tests use the usual place at the same time; sockets of Ray have no room for a long path
+    with tempfile.TemporaryDirectory(prefix="l", ignore_cleanup_errors=True) as folder:
+        environment["TMPDIR"] = folder
+        done = subprocess.run(script, cwd=root, env=environment, capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr[-3000:]
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
