@@ -1,4 +1,4 @@
-"""What the verbs that train nothing import, as counts: seconds of a test machine say little."""
+"""Imports of the verbs that train nothing, counted: seconds of a test machine say little."""
 
 from __future__ import annotations
 

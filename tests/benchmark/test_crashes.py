@@ -12,7 +12,7 @@ from tests.crashes import CASES, Case, Trial
 from tests.killing import Commands
 from tests.npz import npz_content
 
-#: Where each command is killed, in shares of its changes.
+#: Places of the two kills of each command, in shares of its changes.
 SHARES = (0.5, 0.95)
 
 

@@ -48,7 +48,7 @@ def finish(folder: Path, *arguments: str) -> None:
 
 
 def changed_since(root: Path, moment: float) -> bool:
-    """Whether a run was begun or filed."""
+    """Return True once a run was begun or filed."""
     found = [*root.glob("*/*/.*.resume/*"), *root.glob("*/*/*/run.json")]
     return any(path.stat().st_mtime >= moment for path in found if path.exists())
 

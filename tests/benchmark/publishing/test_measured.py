@@ -96,7 +96,7 @@ def test_the_committed_study_is_what_its_predictions_say() -> None:
 
 def test_the_committed_study_is_small_generated_and_names_no_machine() -> None:
     files = [p for p in DEMO.rglob("*") if p.is_file()]
-    assert sum(p.stat().st_size for p in files) < 10_000_000
+    assert sum(p.stat().st_size for p in files) < 2_000_000
     assert all(p.dataset.startswith("synthetic") for p in read_measured(DEMO).panels)
     for path in files:
         if path.suffix != ".parquet":

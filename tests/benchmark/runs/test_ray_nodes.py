@@ -1,4 +1,4 @@
-"""Studies on two nodes of Ray, one of which sees no file of the driver. What they do is in `ray_lab`, once for all."""
+"""Studies on two nodes of Ray, one of which sees no file of the driver; `ray_lab` runs them once for all tests."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NAMESPACES = ["unshare", "-n", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-
 
 @pytest.fixture(scope="module")
 def lab() -> dict[str, Any]:
-    """What was found in namespaces of network, files and processes that end with the script."""
+    """Findings of the lab, made in namespaces of network, files and processes that end with the script."""
     if shutil.which("unshare") is None or shutil.which("ip") is None:
         pytest.skip("two nodes need the commands `unshare` and `ip`")
     if subprocess.run([*_NAMESPACES, "ip", "link", "set", "lo", "up"], capture_output=True).returncode:

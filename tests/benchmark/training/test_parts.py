@@ -1,4 +1,4 @@
-"""What a regime shows to training: draws, and the complete view."""
+"""Training parts under a regime: draws, and the complete view."""
 
 from __future__ import annotations
 
