@@ -26,6 +26,12 @@ from protocols import InputError, unknown_name
 
 #: Metric that leaderboards of mteb sort by, where higher is better.
 _MAIN = "corr"
+#: Fields that mteb requires of `model_meta.json` and that have no meaning here: null.
+_META = (
+    "loader", "release_date", "languages", "n_parameters", "memory_usage_mb", "max_tokens", "embed_dim", "license",
+    "open_weights", "public_training_code", "public_training_data", "similarity_fn_name", "use_instructions",
+    "training_datasets",
+)  # fmt: skip
 #: Fields of a run's provenance that say where it was run, and are left out of an exported folder.
 _PRIVATE = ("host", "command")
 
@@ -229,7 +235,7 @@ def _mteb(one: Exported, folder: Path, results: StudyResults, cited: References)
         for own in content["protocols"]
     ]
     task = {
-        "dataset_revision": content["dataset"]["sha256"],
+        "dataset_revision": content["dataset"]["sha256"] or "not recorded",
         "task_name": f"sentibench-{one.dataset}",
         "mteb_version": None,
         "scores": {"test": scores},
@@ -237,11 +243,11 @@ def _mteb(one: Exported, folder: Path, results: StudyResults, cited: References)
         "kg_co2_emissions": None,
         "sentibench": content,
     }
-    meta: dict[str, object] = {
+    meta = dict.fromkeys(_META) | {
         "name": f"sentibench/{content['model']['row']}",
         "revision": place.name,
-        "languages": None,
-        "framework": [],
+        "framework": ["PyTorch"],
+        "citation": cited.bibtex([key]) if (key := content["model"]["citation"]) else None,
     }
     return [
         _written(place / f"{task['task_name']}.json", _json(task)),

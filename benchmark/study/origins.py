@@ -30,7 +30,8 @@ def settings_origins(study: Study, runs: Sequence[PlannedRun]) -> dict[str, str]
     """
     texts = {entry.title: _origin(entry, study.optimisation) for entry in study.models}
     for model, checkpoint in _checkpoints(runs).items():
-        texts[model] = f"{texts[model] or 'as registered'}, with {checkpoint}, unlike others here"
+        own = texts[model] or "as registered"
+        texts[model] = f"{own if checkpoint in own else f'{own}, with {checkpoint}'}, unlike others here"
     return {model: text for model, text in texts.items() if text}
 
 

@@ -71,6 +71,9 @@ def test_records_agree_with_the_results(studies: Studies, tmp_path: Path) -> Non
     assert content["dataset_revision"] == results.plan.runs[0].spec.data_sha256 if results.plan else False
     assert content["sentibench"]["seeds"] == [0, 1, 2]
     assert task.parent.name == content["sentibench"]["versions"]["sentibench"]
+    meta = json.loads((task.parent / "model_meta.json").read_text())
+    assert meta.keys() >= {"name", "revision", "release_date", "n_parameters", "max_tokens", "training_datasets"}
+    assert "ModDrop" in meta["citation"]
     (file,) = write(results, "lm-eval-json", tmp_path / "l", draws=20)
     done = json.loads(file.read_text())
     (task_name,) = (name for name in done["results"] if name.endswith("_complete"))
