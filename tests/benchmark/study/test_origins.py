@@ -60,8 +60,11 @@ def test_long_lists_end() -> None:
 
 
 def test_settings_that_choose_weights_of_some_models_are_listed() -> None:
-    found = origins(["senti-ifusion", "lnln"])
-    assert found == {"senti-ifusion": "as registered, with ema_decay 0.98 and tolerance 2, unlike others here"}
+    averaged = {"name": "senti-ifusion", "config": {"optimisation": {"ema_decay": 0.98, "tolerance": 2.0}}}
+    assert origins(["senti-ifusion", "lnln"]) == {}
+    found = origins([averaged, "lnln"])
+    told = "ema_decay 0.98 and tolerance 2"
+    assert found == {"senti-ifusion": f"as registered, but {told}, with {told}, unlike others here"}
     alike = origins(["senti-ifusion", "lnln"], {"ema_decay": 0.98, "tolerance": 2.0})
     assert set(alike.values()) == {"as registered, but ema_decay 0.98 and tolerance 2"}
 
