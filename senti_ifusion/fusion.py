@@ -96,7 +96,8 @@ class Guidance(nn.Module):
         keys = torch.stack([key(tokens[:, i]) for i, key in enumerate(self.keys)], dim=1)
         agreement = 2 * (torch.einsum("ba,bma->bm", query, keys) * self.unit).sigmoid()
         power = self.start * (_RATE * self.growth).exp()
-        return lead + (1 - lead) * (reliability + EPSILON).pow(power) * agreement
+        loudness: Tensor = lead + (1 - lead) * (reliability + EPSILON).pow(power) * agreement
+        return loudness
 
 
 class LedFusion(nn.Module):

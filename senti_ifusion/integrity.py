@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
@@ -35,6 +36,20 @@ class Estimate(NamedTuple):
         return {m: logits.detach().sigmoid() for m, logits in self.logits.items()}
 
 
+class Told(NamedTuple):
+    """What is told of the positions of a modality.
+
+    Attributes:
+        own: By each position itself, `(B, T, h)`.
+        near: By its neighbourhood, `(B, T, h)`.
+        mapped: The map in which positions are multiplied, here and with those of other modalities, `(B, T, fit)`.
+    """
+
+    own: Tensor
+    near: Tensor
+    mapped: Tensor
+
+
 class Surroundings(nn.Module):
     """What stands around each position of a modality: neighbours, the sample's mean, and how usual the position is.
 
@@ -60,10 +75,8 @@ class Surroundings(nn.Module):
         self.embed = feed_forward(read, 64, output=hidden)
         self.near = nn.Conv1d(hidden, hidden, config.window, padding=config.window // 2)
 
-    def forward(self, features: Tensor, padding: Tensor, full: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return what is told of each position by itself and by its neighbourhood, both `(B, T, h)`, and its map.
-
-        The map, `(B, T, fit)`, is what positions are multiplied in, here and with those of other modalities.
+    def forward(self, features: Tensor, padding: Tensor, full: Tensor) -> Told:
+        """Return what is told of each position; zeros on padding.
 
         Args:
             features: `(B, T, D)`.
@@ -76,7 +89,7 @@ class Surroundings(nn.Module):
         read = torch.cat([*compared, full.unsqueeze(-1)], dim=-1)
         own = self._without(F.gelu(self.embed(read)), padding)
         near = F.gelu(self.near(own.transpose(1, 2)).transpose(1, 2))
-        return own, self._without(near, padding), mapped
+        return Told(own, self._without(near, padding), mapped)
 
     def _differences(self, values: Tensor, full: Tensor) -> Tensor:
         """Values, and distances to the position before, the one after and the mean, `(B, T, 4 D)`."""
@@ -135,27 +148,28 @@ class IntegrityEstimator(nn.Module):
     def forward(self, batch: Batch, encoders: ModalityEncoders) -> Estimate:
         """Estimate I and every position's log odds from the encoders' normalised features, without training these."""
         full = {m: (batch[m].values != 0).any(dim=-1) for m in MODALITIES}
-        own, near, mapped = {}, {}, {}
-        for m in MODALITIES:
-            features = encoders.features(batch, m).detach()
-            own[m], near[m], mapped[m] = self.around[m](features, batch[m].padding, full[m])
+        told = {m: self.around[m](encoders.features(batch, m).detach(), batch[m].padding, full[m]) for m in MODALITIES}
         shares, logits = [], {}
         for m, emptiness in zip(MODALITIES, self.emptiness, strict=True):
-            seen = [own[m], near[m], _mean(near[m], batch[m]).expand_as(near[m])]
-            for other in MODALITIES:
-                if other != m:
-                    there = torch.cat([near[other], mapped[other]], dim=-1)
-                    for told in (at_same_time(there, batch[other], batch[m]), _mean(there, batch[other])):
-                        by, fitting = told.expand(-1, own[m].shape[1], -1).split(
-                            [near[other].shape[-1], Surroundings.FIT], dim=-1
-                        )
-                        seen += [by, mapped[m] * fitting]
-            there, counts = self.judges[m](torch.cat(seen, dim=-1)).unbind(dim=-1)
+            there, counts = self.judges[m](self._seen(m, told, batch)).unbind(dim=-1)
             there = (there + emptiness * (2 * full[m] - 1)).clamp(-EDGE, EDGE)
             weight = (counts.sigmoid() + 1e-3).masked_fill(batch[m].padding, 0.0)
             shares.append((weight * there.sigmoid()).sum(dim=1) / weight.sum(dim=1))
             logits[m] = there
         return Estimate(torch.stack(shares, dim=1), logits)
+
+    @staticmethod
+    def _seen(modality: Modality, told: Mapping[Modality, Told], batch: Batch) -> Tensor:
+        """What the judge of a modality sees of each position, `(B, T, read)`: around it and across modalities."""
+        own, near, mapped = told[modality]
+        seen = [own, near, _mean(near, batch[modality]).expand_as(near)]
+        for other in MODALITIES:
+            if other != modality:
+                shown = torch.cat([told[other].near, told[other].mapped], dim=-1)
+                for view in (at_same_time(shown, batch[other], batch[modality]), _mean(shown, batch[other])):
+                    at_all = view.expand(-1, own.shape[1], -1)
+                    seen += [at_all[..., : -Surroundings.FIT], mapped * at_all[..., -Surroundings.FIT :]]
+        return torch.cat(seen, dim=-1)
 
 
 def _mean(values: Tensor, of: Sequences) -> Tensor:

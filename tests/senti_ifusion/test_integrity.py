@@ -15,7 +15,7 @@ from senti_ifusion.light.config import LightConfig
 from senti_ifusion.light.integrity import PointwiseEstimator
 
 SPEC = InputSpec(text=6, audio=4, vision=5)
-STEPS, SAMPLES = 16, 24
+STEPS, SAMPLES = 12, 32
 
 
 def foreign(seed: int, *, half: bool) -> tuple[Batch, Tensor]:
@@ -39,7 +39,7 @@ def learned(estimator: torch.nn.Module, *, half: bool) -> float:
     """Share of frames of unseen samples that a trained estimator judges right."""
     encoders = ModalityEncoders(SPEC, SentiIFusionConfig(width=8, heads=2))
     optimiser = torch.optim.AdamW(estimator.parameters(), lr=1e-2)
-    for seed in range(150):
+    for seed in range(90):
         batch, away = foreign(seed, half=half)
         logits = estimator.train()(batch, encoders).logits["audio"]
         optimiser.zero_grad()

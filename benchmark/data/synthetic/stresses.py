@@ -43,7 +43,8 @@ def word_of_frame(words: IntArray, lengths: IntArray) -> IntArray:
     """`(P,)`: number of the word, among all words, of which each frame of the streams is."""
     step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     first = np.cumsum(words) - words
-    return np.repeat(first, lengths) + step * np.repeat(words, lengths) // np.repeat(lengths, lengths)
+    word: IntArray = np.repeat(first, lengths) + step * np.repeat(words, lengths) // np.repeat(lengths, lengths)
+    return word
 
 
 def stressed_heights(word: IntArray) -> FloatArray:
@@ -70,11 +71,13 @@ class StressEvidence:
         mark = height * signature.marker
         shown = np.where(observed[:, None], coordinates, 0.0)
         #: `(P, 3)`: share of every frame in a, b and c.
-        self.frames = np.stack([mark * shown[:, 0] - 0.5 * mark**2, height * shown[:, 1], height**2], axis=1)
+        self.frames: FloatArray = np.stack(
+            [mark * shown[:, 0] - 0.5 * mark**2, height * shown[:, 1], height**2], axis=1
+        )
         total = int(words.sum())
         sums = [np.bincount(self.word, weights=part, minlength=total) for part in self.frames.T]
         #: `(W, 3)`: a, b and c of every word.
-        self.sums = np.stack(sums, axis=1)
+        self.sums: FloatArray = np.stack(sums, axis=1).astype(np.float64)
         #: `(25, 7)`: level of the signature, by sentiment of the text and tone.
         self.levels = signature.text_gain * TEXT_GRID[:, None] + signature.tone_gain * signature.tone_grid
 
