@@ -7,6 +7,8 @@ recovers sentiment-related features. How it does so is our reading.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
 import torch
@@ -15,7 +17,7 @@ from torch.nn import functional as F
 
 from baselines.layers.transformer import Attention, feed_forward, learned_tokens
 from protocols import MODALITIES
-from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.config import PartsConfig
 
 #: Added to the integrity before its logarithm: a missing donor weighs exp(-13.8 / tau) of a complete one.
 EPSILON = 1e-6
@@ -51,7 +53,7 @@ class Prior(nn.Module):
     mean: Tensor
     batches: Tensor
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
+    def __init__(self, config: PartsConfig) -> None:
         super().__init__()
         shape = (len(MODALITIES), config.tokens, config.width)
         self.register_buffer("mean", torch.zeros(shape))
@@ -74,18 +76,26 @@ class Prior(nn.Module):
 
 
 class CrossModalCompletion(nn.Module):
-    """Split tokens into shared and private parts, weight donors by integrity, and make proxies for missing tokens."""
+    """Split tokens into shared and private parts, weight donors by integrity, and make proxies for missing tokens.
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
+    Args:
+        config: Sizes and switches.
+        drawn_alone: Context in which the private parts are drawn, so that their absence changes no other weights.
+    """
+
+    def __init__(
+        self, config: PartsConfig, drawn_alone: Callable[[], AbstractContextManager[None]] = nullcontext
+    ) -> None:
         super().__init__()
         width, dropout = config.width, config.dropout
         self.config = config
         self.to_shared = nn.Sequential(nn.LayerNorm(width), feed_forward(width, width, dropout))
-        self.to_private = (
-            nn.ModuleList(nn.Sequential(nn.LayerNorm(width), feed_forward(width, width, dropout)) for _ in MODALITIES)
-            if config.disentanglement
-            else None
-        )
+        self.to_private = None
+        with drawn_alone():
+            if config.disentanglement:
+                self.to_private = nn.ModuleList(
+                    nn.Sequential(nn.LayerNorm(width), feed_forward(width, width, dropout)) for _ in MODALITIES
+                )
         self.wanted = learned_tokens(len(MODALITIES), width)
         self.queries = nn.Parameter(torch.randn(len(MODALITIES), config.tokens, width) * 0.02)
         self.norm_shared = nn.LayerNorm(width)

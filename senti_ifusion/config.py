@@ -7,7 +7,7 @@ settings were not available; whoever has the paper can correct it here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -16,15 +16,13 @@ from baselines.layers.inputs import InputNorm
 from baselines.search import Search
 
 
-class SentiIFusionConfig(ModelConfig):
-    """Config of Senti-iFusion; the fields of the ablation switch off single parts."""
+class PartsConfig(ModelConfig):
+    """Config of the parts that all versions have; the fields of the ablation switch off single parts."""
 
     search: ClassVar[Mapping[str, Search]] = {
         "width": Choice(64, 96, 192),
         "events": Choice(16, 32),
         "neighbours": Choice(0, 1, 2),
-        "readers": Choice(1, 4),
-        "fusion_share": Interval(0.1, 0.8),
         "dropout": Interval(0.0, 0.6),
         "event_dropout": Interval(0.0, 0.5),
         "stream_norm": Choice("none", "log", "layer"),
@@ -91,21 +89,10 @@ class SentiIFusionConfig(ModelConfig):
     # over several scales.
     adaptive_fusion: bool = Field(True, description="ablation: False fuses all modalities with equal weight")
     dominant: Literal["auto", "text"] = Field("auto", description="ablation: 'text' always lets language lead")
-    scales: int = Field(
-        3, ge=1, description="successive layers at which the lead queries the other modalities; READING"
-    )
-    fusion_layers: int = Field(1, ge=1, description="depth of the fusion Transformer; READING")
     choice_temperature: float = Field(
         0.5, gt=0, description="tau of the lead, R^(1 / tau): near 0 the dominant modality leads alone; READING"
     )
     quality_weight: float = Field(0.3, ge=0, description="weight of the loss of the quality head; READING")
-    readers: int = Field(
-        4, ge=1, description="light heads that predict separately, each from its part of the width; READING"
-    )
-    reader_hidden: int = Field(64, ge=1, description="width inside a light head; READING")
-    fusion_share: float = Field(
-        0.3, gt=0, le=1, description="share of the fusion in the prediction, against the light heads; READING"
-    )
     fusion_weight: float = Field(1.0, ge=0, description="weight of the loss of the fusion's own prediction; READING")
 
     # Progressive training. KNOWN: two stages.
@@ -117,13 +104,34 @@ class SentiIFusionConfig(ModelConfig):
     # The task. READING.
     task_loss: Literal["l1", "smooth_l1", "mse"] = Field("smooth_l1", description="READING")
     optimisation: Optimisation = Optimisation(
-        learning_rate=8e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40, ema_decay=0.98, tolerance=2.0
+        learning_rate=8e-3, weight_decay=1e-3, batch_size=32, epochs=40, patience=40
     )
 
     @model_validator(mode="after")
-    def _heads_and_readers_divide_width(self) -> SentiIFusionConfig:
+    def _heads_divide_width(self) -> Self:
         if self.width % self.heads:
             raise ValueError(f"width {self.width} must be divisible by heads {self.heads}")
-        if self.width % self.readers:
-            raise ValueError(f"width {self.width} must be divisible by readers {self.readers}")
+        return self
+
+
+class SentiIFusionConfig(PartsConfig):
+    """Config of Senti-iFusion, version 12."""
+
+    # Integrity estimation. READING.
+    window: int = Field(7, ge=1, description="positions around each that the estimator convolves, odd; READING")
+
+    # Fusion. READING: the led attention, and scales as parts of the width.
+    scales: int = Field(4, ge=1, description="parts of the width that predict separately, each led; READING")
+    asked: int = Field(32, ge=1, description="width of the queries of the lead; READING")
+    fusion_hidden: int = Field(64, ge=1, description="width inside the regression head of a scale; READING")
+    reliability_power: float = Field(
+        0.15, gt=0, description="initial power of the reliability that makes a modality quiet; READING"
+    )
+
+    @model_validator(mode="after")
+    def _scales_divide_width(self) -> Self:
+        if self.width % self.scales:
+            raise ValueError(f"width {self.width} must be divisible by scales {self.scales}")
+        if self.window % 2 == 0:
+            raise ValueError(f"window {self.window} must be odd")
         return self

@@ -1,20 +1,24 @@
 """Part 5: Integrity-guided Adaptive Fusion (IF).
 
-Known: the dominant modality is chosen by completeness and quality, and attention fuses at several scales. The layers
-are our reading.
+Known: the dominant modality is chosen by completeness and quality, and attention fuses at several scales for the
+prediction. The layers are our reading.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 
-from baselines.layers.transformer import Attention, CrossLayer, TransformerLayer, feed_forward, learned_tokens
+from baselines.layers.regression_head import RegressionHead
+from baselines.layers.transformer import feed_forward, learned_tokens
 from protocols import MODALITIES
 from senti_ifusion.completion import EPSILON
-from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.config import PartsConfig, SentiIFusionConfig
+
+#: Factor on learned logarithms, so that a value can change by its own size within an epoch.
+_RATE = 8.0
 
 
 class Fused(NamedTuple):
@@ -25,18 +29,20 @@ class Fused(NamedTuple):
         quality: Learned quality q, `(B, 3)` in (0, 1).
         reliability: Reliability R = I q, `(B, 3)`.
         dominant: Index of the dominant modality, `(B,)` int64.
+        scales: Prediction of each scale, `(B, scales)`; None where scales do not predict separately.
     """
 
     sentiment: Tensor
     quality: Tensor
     reliability: Tensor
     dominant: Tensor
+    scales: Tensor | None = None
 
 
 class QualityEstimator(nn.Module):
     """Estimator of the closeness of completed tokens to those of the complete input, trained on complete views."""
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
+    def __init__(self, config: PartsConfig) -> None:
         super().__init__()
         self.modality = learned_tokens(len(MODALITIES), config.width)
         self.norm = nn.LayerNorm(config.width)
@@ -49,67 +55,84 @@ class QualityEstimator(nn.Module):
         return quality
 
 
-class AdaptiveFusion(nn.Module):
-    """Fusion in which the lead queries all modalities at several scales; answers are weighted by reliability."""
+def shares_of_lead(reliability: Tensor, config: PartsConfig) -> tuple[Tensor, Tensor]:
+    """Share the lead among the modalities of a sample, in proportion to `R^(1 / tau)`.
+
+    The dominant modality has the largest share, an unreliable one almost none (our reading; with a small tau the
+    dominant modality leads alone).
+
+    Args:
+        reliability: R, `(B, 3)`.
+        config: Its `dominant` may name the leader; its `choice_temperature` is tau.
+
+    Returns:
+        `(B, 3)` shares of the lead, which sum to 1; `(B,)` index of the dominant modality.
+    """
+    dominant = reliability.argmax(dim=1)
+    if config.dominant == "text":
+        dominant = torch.zeros_like(dominant)
+        return nn.functional.one_hot(dominant, len(MODALITIES)).to(reliability.dtype), dominant
+    return ((reliability + EPSILON).log() / config.choice_temperature).softmax(dim=1), dominant
+
+
+class Guidance(nn.Module):
+    """Attention of the lead at one scale: it asks every modality, whose loudness depends on answer and reliability."""
+
+    def __init__(self, width: int, config: SentiIFusionConfig) -> None:
+        super().__init__()
+        self.query = nn.Linear(width, config.asked)
+        self.keys = nn.ModuleList(nn.Linear(width, config.asked) for _ in MODALITIES)
+        self.unit = config.asked**-0.5
+        self.start = config.reliability_power
+        self.growth = nn.Parameter(torch.zeros(len(MODALITIES)))
+
+    def forward(self, tokens: Tensor, lead: Tensor, reliability: Tensor) -> Tensor:
+        """Return the loudness of each modality, `(B, 3)`, from its part `(B, 3, w)` and the relative reliability.
+
+        The lead is heard as it is; the others by a sigmoid attention, not a softmax, which would make a modality loud
+        only because the others are quiet, and by the reliability to a learned power.
+        """
+        query = self.query(torch.einsum("bm,bmw->bw", lead, tokens))
+        keys = torch.stack([key(tokens[:, i]) for i, key in enumerate(self.keys)], dim=1)
+        agreement = 2 * (torch.einsum("ba,bma->bm", query, keys) * self.unit).sigmoid()
+        power = self.start * (_RATE * self.growth).exp()
+        loudness: Tensor = lead + (1 - lead) * (reliability + EPSILON).pow(power) * agreement
+        return loudness
+
+
+class LedFusion(nn.Module):
+    """Fusion led by the most reliable modalities, at several scales whose mean is the sentiment.
+
+    A scale has its part of the width of all tokens. The modalities stay side by side up to its regression head.
+    """
 
     def __init__(self, config: SentiIFusionConfig) -> None:
         super().__init__()
-        width, heads, dropout = config.width, config.heads, config.dropout
         self.config = config
+        part = config.tokens * config.width // config.scales
+        self.heads = nn.ModuleList(
+            RegressionHead(len(MODALITIES) * (part + 1), config.fusion_hidden, config.dropout, linear=False)
+            for _ in range(config.scales)
+        )
         self.quality = QualityEstimator(config)
-        self.modality = learned_tokens(len(MODALITIES), width)
-        self.start = learned_tokens(config.tokens, width)
-        self.scales = nn.ModuleList(TransformerLayer(width, heads, dropout=dropout) for _ in range(config.scales))
-        self.norm_others = nn.LayerNorm(width)
-        self.norm_queries = nn.ModuleList(nn.LayerNorm(width) for _ in range(config.scales))
-        self.attention = nn.ModuleList(Attention(width, heads) for _ in range(config.scales))
-        self.transformer = nn.ModuleList(CrossLayer(width, heads, dropout=dropout) for _ in range(config.fusion_layers))
-        self.norm = nn.LayerNorm(width)
-        self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(width, 1)
+        self.guidance = nn.ModuleList(Guidance(part, config) for _ in range(config.scales * config.adaptive_fusion))
 
     def start_at(self, label: Tensor) -> None:
-        """Initialise the prediction near the median of `label`."""
-        with torch.no_grad():
-            self.head.bias.fill_(float(label.float().quantile(0.5)))
+        """Initialise the prediction of every scale near the median of `label`."""
+        for head in self.heads:
+            cast(RegressionHead, head).start_at(label)
 
-    def forward(self, completed: Tensor, integrity: Tensor) -> Fused:
-        """Fuse C `(B, 3, K, d)` by I `(B, 3)`."""
+    def forward(self, completed: Tensor, integrity: Tensor, *, led: bool = True) -> Fused:
+        """Fuse C `(B, 3, K, d)` by I `(B, 3)`; without a lead all modalities are heard as they are."""
         quality = self.quality(completed)
         reliability = integrity * quality
-        lead, weight, dominant = self.choose(reliability)
-        tokens = completed + self.modality[:, None, :]
-        queries = torch.einsum("bm,bmkd->bkd", lead, tokens)
-        fused = self.start.expand_as(queries)
-        others = self.norm_others(tokens).flatten(0, 1)
-        for scale, norm, attention in zip(self.scales, self.norm_queries, self.attention, strict=True):
-            queries = scale(queries)
-            asked = norm(queries).repeat_interleave(len(MODALITIES), dim=0)
-            brought = attention(asked, others).reshape(tokens.shape)
-            fused = fused + torch.einsum("bm,bmkd->bkd", weight, brought)
-        for layer in self.transformer:
-            queries = layer(queries, fused)
-        sentiment: Tensor = self.head(self.dropout(self.norm(queries.mean(dim=1)))).squeeze(-1)
-        return Fused(sentiment, quality, reliability, dominant)
-
-    def choose(self, reliability: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Choose the shares of the lead and the weights of the queried modalities.
-
-        The lead is shared in proportion to `R^(1 / tau)`: the dominant modality has the largest share, an unreliable
-        one almost none (our reading; with a small tau the dominant modality leads alone).
-
-        Returns:
-            `(B, 3)` shares of the lead, which sum to 1; `(B, 3)` weights of the queried modalities, smaller for a
-            larger share of the lead; `(B,)` index of the dominant modality. Without adaptive fusion, all shares and
-            weights are equal, and the index is that of the highest reliability.
-        """
-        dominant = reliability.argmax(dim=1)
-        if not self.config.adaptive_fusion:
-            equal = torch.full_like(reliability, 1 / len(MODALITIES))
-            return equal, equal, dominant
-        if self.config.dominant == "text":
-            dominant = torch.zeros_like(dominant)
-            lead = nn.functional.one_hot(dominant, len(MODALITIES)).to(reliability.dtype)
-        else:
-            lead = ((reliability + EPSILON).log() / self.config.choice_temperature).softmax(dim=1)
-        return lead, reliability * (1 - lead), dominant
+        lead, dominant = shares_of_lead(reliability, self.config)
+        relative = reliability / (reliability.amax(dim=1, keepdim=True) + EPSILON)
+        answers = []
+        for number, head in enumerate(self.heads):
+            part = completed.chunk(len(self.heads), dim=-1)[number].flatten(2)
+            if led and self.guidance:
+                part = part * self.guidance[number](part, lead, relative).unsqueeze(-1)
+            answers.append(head(torch.cat([part.flatten(1), integrity], dim=1)))
+        scales = torch.stack(answers, dim=1)
+        return Fused(scales.mean(dim=1), quality, reliability, dominant, scales)

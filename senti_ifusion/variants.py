@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from baselines import register_variant
+from senti_ifusion import wide  # noqa: F401 - registers it
 from senti_ifusion.ablation import VARIANTS
+from senti_ifusion.light import model as light  # noqa: F401 - registers it
 from senti_ifusion.model import SentiIFusion
 
 for _name, (_title, _changes) in VARIANTS.items():

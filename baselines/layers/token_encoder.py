@@ -39,9 +39,11 @@ class TokenEncoder(nn.Module):
             width, layers, heads, head_width=head_width, hidden=hidden, dropout=dropout
         )
 
-    def forward(self, sequences: Sequences) -> Tensor:
-        """Return the tokens of a batch, `(B, K, d)`."""
+    def forward(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
+        """Return the tokens of a batch, `(B, K, d)`; without `patch`, steps are scaled by a presence, `(B, T)`."""
         steps, padding = self.input(sequences)
+        if presence is not None:
+            steps = steps * presence.unsqueeze(-1)
         batch, length, width = steps.shape
         steps = steps + sinusoidal_positions(length, width, steps)
         queries = self.tokens.expand(batch, -1, -1)

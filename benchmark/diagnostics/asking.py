@@ -17,8 +17,8 @@ from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.prediction import TrainedRun
 from benchmark.training.inference import EVALUATION_BATCH
 from protocols import InputError
+from senti_ifusion.framework import Framework
 from senti_ifusion.losses import distance
-from senti_ifusion.model import SentiIFusion
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 
@@ -163,9 +163,7 @@ def joined(asked: Sequence[ScenarioAnswers]) -> ScenarioAnswers:
     return ScenarioAnswers(**merged)  # type: ignore[arg-type]
 
 
-def _with_scores(
-    model: SentiIFusion, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]
-) -> FloatArray:
+def _with_scores(model: Framework, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]) -> FloatArray:
     """Predict with integrity `(n, 3)` from outside as weights; `(len(scores), n)`."""
     result = torch.zeros(len(scores), len(part))
     with _encoding_once(model):
@@ -178,7 +176,7 @@ def _with_scores(
 
 
 @contextmanager
-def _encoding_once(model: SentiIFusion) -> Iterator[None]:
+def _encoding_once(model: Framework) -> Iterator[None]:
     """Context in which a batch is encoded once, however often it is predicted: half of the work.
 
     Integrity from outside replaces the weights only; it does not enter encoders and estimator.
@@ -205,8 +203,8 @@ def _remembering(forward: Callable[..., Any]) -> Callable[..., Any]:
     return answer
 
 
-def _model(run: TrainedRun) -> SentiIFusion:
-    if not isinstance(run.model, SentiIFusion):
+def _model(run: TrainedRun) -> Framework:
+    if not isinstance(run.model, Framework):
         raise InputError(f"{run.folder}: model '{run.spec.model}' is not a Senti-iFusion; name a run of one")
     return run.model.eval()
 

@@ -26,7 +26,7 @@ from benchmark.results.from_runs import protocol_table
 from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
 from benchmark.training.threads import on_threads
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
-from senti_ifusion.model import SentiIFusion
+from senti_ifusion.framework import Framework
 
 #: Number of times that the integrity scores are shuffled.
 PERMUTATIONS = 20
@@ -86,7 +86,7 @@ def examine(
 
     Under every scenario the model predicts with its own integrity scores, with those scores shuffled among the test
     samples (the three of a sample stay together), and with the true ones. Only the scores are exchanged
-    (`SentiIFusion.predict`); weights and inputs stay as they are. The completion is compared with the
+    (`Framework.predict`); weights and inputs stay as they are. The completion is compared with the
     features of the complete input, H*, which the same encoders give, at the two depths at which training validates it.
 
     Args:
@@ -156,7 +156,7 @@ def _by_seed(runs: Sequence[TrainedRun]) -> dict[int, list[TrainedRun]]:
     first = runs[0].spec
     groups: dict[int, list[TrainedRun]] = defaultdict(list)
     for run in runs:
-        if not isinstance(run.model, SentiIFusion):
+        if not isinstance(run.model, Framework):
             raise InputError(
                 f"{run.folder}: model '{run.spec.model}' is not a Senti-iFusion, whose integrity estimates and "
                 "completion are examined here; name a run of senti-ifusion or of a variant"

@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from benchmark.data.config import EncoderConfig, Scaling
+from benchmark.runs.renamed import filed_name, present_name
 
 #: Version of the identity, raised when the meaning of the fields of `RunSpec` changes, so that old and new runs differ.
 IDENTITY_VERSION = 1
@@ -51,11 +52,19 @@ class RunSpec(BaseModel):
     scaling: Scaling
     seed: int = Field(ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _under_the_present_name(cls, fields: Any) -> Any:
+        if isinstance(fields, dict) and "model" in fields:
+            return {**fields, "model": present_name(fields["model"], fields.get("model_version", 1))}
+        return fields
+
     @cached_property
     def id(self) -> str:
         """16 hexadecimal digits that identify the spec."""
         left_out = {"regime", "dataset"} if self.plugin_sha256 else {"regime", "dataset", "plugin_sha256"}
         content = self.model_dump(mode="json", exclude=left_out)
+        content["model"] = filed_name(self.model, self.model_version)
         text = json.dumps({"identity": IDENTITY_VERSION, **content}, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 

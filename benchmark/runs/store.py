@@ -46,6 +46,7 @@ from benchmark.runs.record import (
     read_record,
     write_record,
 )
+from benchmark.runs.renamed import filed_name
 from benchmark.runs.resuming import SUFFIX
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
@@ -68,8 +69,10 @@ class RunStore:
 
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
-        dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
-        return self.root.joinpath(dataset, split, f"{model}-s{spec.seed}-{spec.id}")
+        place = self.root.joinpath(safe_name(spec.dataset), safe_name(spec.split))
+        names = dict.fromkeys((spec.model, filed_name(spec.model, spec.model_version)))
+        folders = [place / f"{safe_name(name)}-s{spec.seed}-{spec.id}" for name in names]
+        return next((folder for folder in folders[1:] if folder.is_dir()), folders[0])
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The record of a run, failed ones included; None without a readable one.

@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from benchmark.files import replace_text
+from benchmark.study.renamed import as_run
 from benchmark.study.study import Study, load_study, make_study
 from protocols import InputError, unknown_name
 
@@ -31,6 +32,16 @@ def save_study(study: Study, root: Path) -> None:
     replace_text(folder / "study.yaml", text)
 
 
+def load_filed(path: Path) -> Study:
+    """Read a study file; in one that is filed beside its runs, models have the names that these runs have now.
+
+    Raises:
+        InputError: for a missing file or a wrong field.
+    """
+    study, folder = load_study(path), path.absolute().parent
+    return as_run(study, folder.parents[1]) if folder.parent.name == "studies" else study
+
+
 def last_study(root: Path) -> Study:
     """Return the study run last under `root`.
 
@@ -40,7 +51,7 @@ def last_study(root: Path) -> Study:
     files = sorted(root.glob("studies/*/study.yaml"), key=lambda p: p.stat().st_mtime)
     if not files:
         raise InputError(f"no study under {root}; run one first, or name its folder with --out")
-    return load_study(files[-1])
+    return load_filed(files[-1])
 
 
 def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = None) -> Study:
@@ -67,7 +78,7 @@ def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = 
     elif not path.is_file() and path.suffix not in {".yaml", ".yml"}:
         where = f"under {root}; --out names another folder; " if root else ""
         raise unknown_name("study", name, known, hint=f"({where}or give a YAML file)")
-    study = load_study(path)
+    study = load_filed(path)
     if not fields:
         return study
     filed = study.model_dump(mode="json")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from pathlib import Path
 
+from benchmark.study.filing import load_filed
 from benchmark.study.plan import prepare
-from benchmark.study.study import load_study
 from protocols import InputError
 
 
@@ -22,7 +22,7 @@ def studies_by_run(root: Path) -> tuple[dict[str, list[str]], dict[str, str]]:
     for path in sorted(root.glob("studies/*/study.yaml")):
         name = path.parent.name
         try:
-            for run in prepare(load_study(path)).runs:
+            for run in prepare(load_filed(path)).runs:
                 uses[run.spec.id].append(name)
         except InputError as error:
             unknown[name] = str(error)

@@ -156,7 +156,7 @@ def test_heads_that_do_not_divide_the_width_are_refused_at_once(name: str) -> No
 
 
 def test_fields_that_do_not_fit_together_are_refused_without_an_empty_name() -> None:
-    assert "field ''" not in _refusal("senti-ifusion", {"readers": 5})
+    assert "field ''" not in _refusal("senti-ifusion", {"scales": 5})
     assert resolve_config("late-fusion-dropout", {"heads": 3, "events": 16}).model_dump()["heads"] == 3
 
 

@@ -19,6 +19,8 @@ from tests.npz import write_npz
 
 STORED = Path(__file__).parents[1] / "stored"
 STUDIES = ["kept", "kept-words"]
+#: Rows under their present names.
+RENAMED = {"senti-ifusion": "senti-ifusion-light"}
 
 
 @pytest.fixture(params=sorted(p.name for p in STORED.iterdir() if p.is_dir()))
@@ -51,7 +53,7 @@ def test_nothing_is_run_again(stored: Path, study: str) -> None:
 def test_the_reported_values_stay(stored: Path, study: str) -> None:
     """Values, not intervals: how intervals are made may be improved."""
     file = stored / "runs" / "studies" / study / "leaderboard.csv"
-    filed = pd.read_csv(file).set_index(["dataset", "protocol", "model"]).sort_index()
+    filed = pd.read_csv(file).replace({"model": RENAMED}).set_index(["dataset", "protocol", "model"]).sort_index()
     sentibench("report", study, "--out", stored / "runs")
     now = pd.read_csv(file).set_index(["dataset", "protocol", "model"]).sort_index()
     assert list(now.index) == list(filed.index)

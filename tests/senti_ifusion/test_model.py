@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
 
-from baselines import Stage, Step, TrainBatch, create, resolve_config
+from baselines import Stage, Step, create, resolve_config
 from protocols import InputError
 from senti_ifusion.config import SentiIFusionConfig
-from senti_ifusion.model import COMPLETION, FUSION, JOINT, SentiIFusion
+from senti_ifusion.framework import COMPLETION, FUSION, JOINT, Framework
+from senti_ifusion.light.config import LightConfig
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch
+from tests.senti_ifusion.steps import step_of, update
 
 SMALL = {"width": 16, "tokens": 3, "heads": 2}
 VARIANTS: dict[str, dict[str, object]] = {
@@ -24,7 +25,6 @@ VARIANTS: dict[str, dict[str, object]] = {
     "without both levels": {"feature_validation": False, "semantic_validation": False},
     "without disentanglement": {"disentanglement": False},
     "single stage": {"progressive": False},
-    "fusion alone": {"fusion_share": 1.0},
     "donors train the encoders": {"detach_donors": False},
     "validation trains the encoders": {"validate_encoders": True},
     "moving average": {"target_momentum": 0.9},
@@ -35,29 +35,17 @@ VARIANTS: dict[str, dict[str, object]] = {
 }
 
 
-def build(**fields: object) -> SentiIFusion:
+def build(name: str = "senti-ifusion", **fields: object) -> Framework:
     torch.manual_seed(0)
-    model = create("senti-ifusion", SPEC, SMALL | fields)
-    assert isinstance(model, SentiIFusion)
+    model = create(name, SPEC, SMALL | fields)
+    assert isinstance(model, Framework)
     return model
 
 
-def step_of(model: SentiIFusion, name: str) -> Step:
-    return Step(next(s for s in model.stages(10) if s.name == name), 0, 0.0)
-
-
-def update(model: SentiIFusion, batch: TrainBatch, step: Step, times: int = 3) -> None:
-    groups = [{"params": list(g.parameters), "lr": 1e-2 * g.scale} for g in model.parameter_groups(step.stage)]
-    optimiser = torch.optim.AdamW(groups)
-    for _ in range(times):
-        optimiser.zero_grad()
-        torch.stack(list(model.training_loss(batch, step).values())).sum().backward()  # type: ignore[no-untyped-call]
-        optimiser.step()
-
-
+@pytest.mark.parametrize("model_name", ["senti-ifusion", "senti-ifusion-light"])
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_variant_trains_and_reaches_all_its_parameters(name: str) -> None:
-    model, batch = build(**VARIANTS[name]).train(), make_train_batch(15)
+def test_every_variant_trains_and_reaches_all_its_parameters(name: str, model_name: str) -> None:
+    model, batch = build(model_name, **VARIANTS[name]).train(), make_train_batch(15)
     reached: set[str] = set()
     for stage in model.stages(10):
         model.zero_grad()
@@ -73,15 +61,14 @@ def test_every_variant_trains_and_reaches_all_its_parameters(name: str) -> None:
         assert model.eval()(erased(make_batch(3), *gone)).sentiment.isfinite().all()
 
 
-def test_the_first_stage_leaves_the_fusion_untouched() -> None:
+def test_the_first_stage_trains_the_heads_of_the_fusion_without_a_leader() -> None:
     model, batch = build(), make_train_batch(8)
     before = {k: v.clone() for k, v in model.state_dict().items()}
     update(model, batch, step_of(model, COMPLETION))
     changed = {k for k, v in model.state_dict().items() if not torch.equal(v, before[k])}
-    assert not any(k.startswith("fusion.") for k in changed)
-    assert {"encoders", "estimator", "completion", "prior", "light_head", "semantic"} <= {
-        k.split(".")[0] for k in changed
-    }
+    assert not any(k.startswith("fusion.guidance.") for k in changed)
+    assert {"encoders", "estimator", "completion", "prior", "semantic"} <= {k.split(".")[0] for k in changed}
+    assert {"fusion.heads", "fusion.quality"} <= {".".join(k.split(".")[:2]) for k in changed}
 
 
 def test_the_second_stage_trains_the_first_ones_parts_more_slowly() -> None:
@@ -106,28 +93,9 @@ def test_the_losses_of_the_first_stage_are_reduced_in_the_second() -> None:
     model, batch = build(stage2_weight=0.25).eval(), make_train_batch(8)  # eval: no dropout
     first = model.training_loss(batch, step_of(model, COMPLETION))
     second = model.training_loss(batch, step_of(model, FUSION))
-    for name in ("integrity", "feature", "semantic", "light_task"):
+    for name in ("integrity", "feature", "semantic"):
         torch.testing.assert_close(second[name], 0.25 * first[name])
-    assert "task" in second
-    assert "task" not in first
-
-
-@pytest.mark.parametrize("share", [0.25, 1.0])
-def test_fusion_and_light_heads_answer_by_their_shares(share: float) -> None:
-    model, batch = build(fusion_share=share).eval(), make_batch(6)
-    with torch.no_grad():
-        representation = model.represent(batch)
-        fused = model.fusion(representation.completed, representation.integrity).sentiment
-        light = model.light_head(representation.completed, representation.integrity).mean(dim=1)
-        torch.testing.assert_close(model(batch).sentiment, share * fused + (1 - share) * light)
-
-
-def test_the_fusion_is_asked_for_an_answer_of_its_own() -> None:
-    model, batch = build(fusion_weight=0.5).eval(), make_train_batch(8)  # eval: no dropout
-    terms = model.training_loss(batch, step_of(model, FUSION))
-    representation = model.represent(batch.input)
-    fused = model.fusion(representation.completed, representation.integrity).sentiment
-    torch.testing.assert_close(terms["fused_task"], 0.5 * F.smooth_l1_loss(fused, batch.label))
+    torch.testing.assert_close(second["quality"], first["quality"])  # a loss of the fusion
 
 
 def test_the_complete_view_is_a_target_without_gradient() -> None:
@@ -199,7 +167,7 @@ def test_the_estimate_learns_what_is_there() -> None:
 
 
 def test_every_field_of_the_config_says_whether_it_is_known() -> None:
-    for name, field in SentiIFusionConfig.model_fields.items():
+    for name, field in {**SentiIFusionConfig.model_fields, **LightConfig.model_fields}.items():
         if name != "optimisation":
             assert field.description, name
             assert "READING" in field.description or "ablation" in field.description, name

@@ -14,7 +14,6 @@ from protocols import MODALITIES
 from senti_ifusion.completion import CrossModalCompletion, Prior, availability
 from senti_ifusion.config import SentiIFusionConfig
 from senti_ifusion.encoders import ModalityEncoders
-from senti_ifusion.fusion import AdaptiveFusion
 from senti_ifusion.integrity import IntegrityEstimator, Trust, blend
 from senti_ifusion.losses import (
     SemanticValidation,
@@ -27,7 +26,6 @@ from senti_ifusion.losses import (
     weighted_mean,
 )
 from senti_ifusion.model import SentiIFusion
-from senti_ifusion.readers import Readers
 from tests.model_batches import SPEC, erased, make_batch, make_train_batch
 
 CONFIG = SentiIFusionConfig(width=16, tokens=3, heads=2)
@@ -213,7 +211,7 @@ def test_training_keeps_the_mean_complete_tokens() -> None:
     model, batch = SentiIFusion(SPEC, CONFIG).train(), make_train_batch(8)
     assert model.prior is not None
     with torch.no_grad():
-        target = model.complete_view(model.encoders, batch.complete, model._complete_presence(batch.complete))
+        target = model.complete_view(model.encoders, batch.complete, model.complete_presence(batch.complete))
     model.training_loss(batch, Step(model.stages(10)[0], 0, 0.0))
     weight = batch.complete_integrity
     mean = torch.einsum("bm,bmkd->mkd", weight, target) / weight.sum(dim=0)[:, None, None]
@@ -285,78 +283,3 @@ def test_agreeing_samples_have_a_lower_consistency_loss_than_shuffled_ones() -> 
     shuffled = torch.cat([shared[:, :1], shared[:, 1:].roll(1, dims=0)], dim=1)
     weight = torch.ones(8, 3)
     assert consistency_loss(shared, weight, 0.2) < consistency_loss(shuffled, weight, 0.2)
-
-
-@settings(deadline=None, max_examples=30)
-@given(integrity=integrities, seed=st.integers(0, 50))
-def test_the_dominant_modality_is_the_most_reliable(integrity: Tensor, seed: int) -> None:
-    torch.manual_seed(seed)
-    fused = AdaptiveFusion(CONFIG).eval()(tokens(seed=seed), integrity)
-    assert ((fused.quality > 0) & (fused.quality < 1)).all()
-    torch.testing.assert_close(fused.reliability, integrity * fused.quality)
-    assert int(fused.dominant) == int(fused.reliability.argmax())
-    assert fused.sentiment.isfinite().all()
-
-
-def test_the_lead_is_shared_by_degrees() -> None:
-    reliability = torch.tensor([[0.2, 0.8, 0.4], [0.0, 0.6, 0.0]], requires_grad=True)
-    lead, weight, dominant = AdaptiveFusion(CONFIG).choose(reliability)
-    squares = reliability.detach() ** 2  # the default tau is a half
-    torch.testing.assert_close(lead, squares / squares.sum(dim=1, keepdim=True), atol=1e-4, rtol=0)
-    torch.testing.assert_close(weight, reliability * (1 - lead))
-    assert dominant.tolist() == [1, 1]
-    (gradient,) = torch.autograd.grad(lead[0, 1], reliability)
-    assert gradient[0, 1] > 0
-    assert gradient[0, 0] < 0
-    alone = AdaptiveFusion(CONFIG.model_copy(update={"choice_temperature": 0.01})).choose(reliability)[0]
-    assert alone[0].tolist() == pytest.approx([0, 1, 0], abs=1e-6)
-
-
-@pytest.mark.parametrize("reliability", [0.0, 1e-30])
-def test_with_nothing_reliable_all_lead_alike(reliability: float) -> None:
-    nothing = torch.full((2, 3), reliability, requires_grad=True)
-    lead, weight, _ = AdaptiveFusion(CONFIG).choose(nothing)
-    torch.testing.assert_close(lead, torch.full((2, 3), 1 / 3))
-    (lead[:, 0].sum() + weight.sum()).backward()
-    assert nothing.grad is not None
-    assert nothing.grad.isfinite().all()
-
-
-def test_the_content_of_an_unreliable_modality_does_not_matter() -> None:
-    torch.manual_seed(0)
-    fusion = AdaptiveFusion(CONFIG).eval()
-    fusion.quality.forward = lambda completed: torch.ones(len(completed), 3)  # type: ignore[method-assign]
-    one, other = tokens(seed=1), tokens(seed=1)
-    other[:, 2] = tokens(seed=2)[:, 2]
-    integrity = torch.tensor([[1.0, 0.5, 0.0]])
-    torch.testing.assert_close(fusion(one, integrity).sentiment, fusion(other, integrity).sentiment)
-
-
-@pytest.mark.parametrize(
-    ("fields", "lead"), [({"dominant": "text"}, [1, 0, 0]), ({"adaptive_fusion": False}, [1 / 3] * 3)]
-)
-def test_the_variants_of_the_choice(fields: dict[str, object], lead: list[float]) -> None:
-    fusion = AdaptiveFusion(SentiIFusionConfig(width=16, heads=2, **fields))  # type: ignore[arg-type]
-    assert fusion.choose(torch.tensor([[0.1, 0.9, 0.5]]))[0].tolist() == [pytest.approx(lead)]
-
-
-@pytest.mark.parametrize("count", [1, 2, 4])
-def test_a_reader_answers_from_its_own_part_alone(count: int) -> None:
-    torch.manual_seed(0)
-    readers = Readers(CONFIG.model_copy(update={"readers": count})).eval()
-    completed, integrity = tokens(5), torch.rand(5, 3)
-    before = readers(completed, integrity)
-    assert before.shape == (5, count)
-    changed = completed.clone()
-    changed[..., : CONFIG.width // count] += 1.0
-    apart = (readers(changed, integrity) - before).abs().amax(dim=0)
-    assert apart[0] > 1e-4
-    assert not apart[1:].any()
-
-
-def test_readers_start_near_the_median_and_divide_the_width() -> None:
-    readers = Readers(CONFIG).eval()
-    readers.start_at(torch.tensor([-1.0, 2.0, 2.5]))
-    assert all(head.nonlinear[-1].bias.item() == 2.0 for head in readers.heads)  # type: ignore[union-attr, operator]
-    with pytest.raises(ValueError, match="width 16 must be divisible by readers 3"):
-        SentiIFusionConfig(width=16, heads=2, readers=3)

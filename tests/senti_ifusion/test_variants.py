@@ -20,6 +20,7 @@ from baselines import (
 )
 from protocols import MODALITIES, InputError
 from senti_ifusion.ablation import ABLATION
+from senti_ifusion.framework import Framework
 from senti_ifusion.model import SentiIFusion
 from tests.model_batches import SPEC, make_batch, make_train_batch
 
@@ -82,7 +83,7 @@ def losses_of(
 )
 def test_leaving_a_part_out_does_not_make_the_validation_train_the_encoders(name: str, trains: bool) -> None:
     model, terms = losses_of(name, make_train_batch(6), {"validate_encoders": trains})
-    assert isinstance(model, SentiIFusion)
+    assert isinstance(model, Framework)
     for level in ("feature", "semantic"):
         model.zero_grad()
         if terms[level].requires_grad:
@@ -98,11 +99,45 @@ def test_without_semantic_validation_nothing_else_is_left_out() -> None:
 
 def test_told_the_true_integrity_the_targets_are_read_by_it_too() -> None:
     model = create("senti-ifusion-true-integrity", SPEC, SMALL).eval()
-    assert isinstance(model, SentiIFusion)
+    assert isinstance(model, Framework)
     batch = told(make_batch(4), torch.ones(4, 3))
     with torch.no_grad():
-        target = model.complete_view(model.encoders, batch, model._complete_presence(batch))
+        target = model.complete_view(model.encoders, batch, model.complete_presence(batch))
         assert torch.equal(target, model.represent(batch).tokens)
+
+
+#: Parts whose parameters a variant leaves out.
+LEFT_OUT = {
+    "senti-ifusion-without-integrity": ("estimator.",),
+    "senti-ifusion-true-integrity": ("estimator.",),
+    "senti-ifusion-without-completion": ("completion.",),
+    "senti-ifusion-without-fusion": ("fusion.guidance.",),
+    "senti-ifusion-without-disentanglement": ("completion.to_private.",),
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_an_ablation_leaves_out_its_part_and_nothing_else(name: str) -> None:
+    """All other parts have the same initial weights, bit for bit."""
+    weights = []
+    for model in ("senti-ifusion", name):
+        torch.manual_seed(5)
+        weights.append(create(model, SPEC, SMALL).state_dict())
+    whole, reduced = weights
+    gone = {key for key in whole if key.startswith(LEFT_OUT.get(name, ()))}
+    assert set(reduced) == set(whole) - gone
+    assert bool(gone) == (name in LEFT_OUT)
+    assert all(torch.equal(reduced[key], whole[key]) for key in reduced)
+
+
+def test_without_integrity_everything_counts_as_complete_and_training_still_drops_modalities() -> None:
+    torch.manual_seed(0)
+    model = create("senti-ifusion-without-integrity", SPEC, {**SMALL, "integrity_dropout": 0.9})
+    assert isinstance(model, Framework)
+    batch = make_batch(40)
+    assert model.eval().represent(batch).integrity.eq(1).all()
+    assert model(batch).integrity is None
+    assert model.train().represent(batch).integrity.eq(0).any()
 
 
 def test_a_variant_of_an_unknown_field_is_refused() -> None:

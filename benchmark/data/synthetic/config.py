@@ -1,7 +1,7 @@
 """Options of the synthetic data, and their form as text.
 
 >>> parse_synthetic("synthetic:size=tiny,seed=3")
-SyntheticConfig(seed=3, size='tiny', samples=None, max_length=45)
+SyntheticConfig(seed=3, size='tiny', samples=None, max_length=45, version=1)
 >>> str(parse_synthetic("synthetic:size=tiny,seed=3"))
 'synthetic:seed=3,size=tiny'
 """
@@ -14,8 +14,9 @@ from typing import ClassVar
 
 from protocols import InputError, read_whole, unknown_name
 
-#: Version number, raised whenever equal options would give other samples.
-VERSION = 1
+#: Versions: 1; in 2, voice and face stress the same words and belong to one person. If equal options would give other
+#: samples, that is a new version.
+VERSIONS = (1, 2)
 
 #: Samples of train / valid / test by size; `mosi` has those of CMU-MOSI.
 SIZES: dict[str, tuple[int, int, int]] = {
@@ -37,6 +38,8 @@ class SyntheticConfig:
         size: `tiny` (tests), `demo` (60 test videos), `small` or `mosi` (1284 / 229 / 686).
         samples: Numbers of samples of train / valid / test, in place of those of `size`.
         max_length: Longest sentence in words, from 12 to 120; longer ones are drawn again.
+        version: Version of the generator. 1; or 2, where voice and face stress the same words and share a part of the
+            speaker's identity, so that each shows whether the other belongs to the sample.
     """
 
     NAME: ClassVar[str] = "synthetic"
@@ -45,8 +48,10 @@ class SyntheticConfig:
     size: str = "mosi"
     samples: tuple[int, int, int] | None = None
     max_length: int = 45
+    version: int = 1
 
     def __post_init__(self) -> None:
+        _whole("version", self.version, VERSIONS[0], VERSIONS[-1])
         _whole("seed", self.seed, 0, 2**63 - 1)
         _whole("max_length", self.max_length, 12, 120)
         if self.size not in SIZES:
@@ -102,6 +107,7 @@ def parse_synthetic(text: str) -> SyntheticConfig:
         size=options.get("size", default.size),
         samples=_triple(parts) if parts is not None else None,
         max_length=_integer("max_length", options["max_length"]) if "max_length" in options else default.max_length,
+        version=_integer("version", options["version"]) if "version" in options else default.version,
     )
 
 

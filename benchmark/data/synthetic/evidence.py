@@ -17,9 +17,10 @@ from benchmark.data.synthetic.grammar import sentence_prior
 from benchmark.data.synthetic.labels import LABELS, label_given_meaning, tone_probability
 from benchmark.data.synthetic.stream_likelihood import leave_one_out_likelihood, stream_likelihood
 from benchmark.data.synthetic.streams import SIGNATURES, Signature
+from benchmark.data.synthetic.stresses import StressEvidence
 from benchmark.data.synthetic.text_likelihood import text_likelihood
 from protocols import Modality
-from protocols.layout import FloatArray
+from protocols.layout import FloatArray, IntArray
 
 _POSITIONS = 4096  # variants at a time: bounds the memory
 
@@ -45,7 +46,8 @@ def evidence(config: SyntheticConfig) -> dict[Modality, FloatArray]:
     samples = generate(config)
     by_modality: dict[Modality, FloatArray] = {"text": _of_words(samples.streams["text"])}
     for k, signature in enumerate(SIGNATURES):
-        by_modality[signature.sensor] = _of_frames(signature, samples.streams[signature.sensor], k)
+        words = samples.streams["text"].offsets if config.version > 1 else None
+        by_modality[signature.sensor] = _of_frames(signature, samples.streams[signature.sensor], k, words)
     return by_modality
 
 
@@ -73,7 +75,8 @@ def _of_words(stream: ModalityStream) -> FloatArray:
     return result
 
 
-def _of_frames(signature: Signature, stream: ModalityStream, sensor: int) -> FloatArray:
+def _of_frames(signature: Signature, stream: ModalityStream, sensor: int, words: IntArray | None) -> FloatArray:
+    """Evidence of the frames of a sensor; `words` `(n + 1,)` are the offsets of the words, which version 2 stresses."""
     if stream.values is None:  # the generator's sensors always are values
         return np.zeros(len(stream.observed))
     prior = sentence_prior()[:, None] * tone_probability().sum(axis=1 - sensor)
@@ -82,10 +85,16 @@ def _of_frames(signature: Signature, stream: ModalityStream, sensor: int) -> Flo
     labels = np.einsum(subscripts, other, label_given_meaning()) * prior[:, :, None]
     labels = labels.reshape(-1, len(LABELS))
     coordinates = signature.signature_coordinates(stream.values.astype(np.float64))
-    whole = stream_likelihood(signature, coordinates, stream.observed, stream.offsets)
+    given = signature, coordinates, stream.observed
+    if words is None:
+        whole = stream_likelihood(*given, stream.offsets)
+        parts = leave_one_out_likelihood(*given, stream.offsets)
+    else:
+        stresses = StressEvidence(*given, np.diff(stream.offsets), np.diff(words))
+        whole, parts = stresses.likelihood(), stresses.without_each_frame()
     posterior = _normalised(whole.reshape(len(whole), -1) @ labels)
     result = np.zeros(len(stream.observed))
-    for positions, sample, without in leave_one_out_likelihood(signature, coordinates, stream.observed, stream.offsets):
+    for positions, sample, without in parts:
         rest = _normalised(without.reshape(len(without), -1) @ labels)
         result[positions] = _divergence(posterior[sample], rest)
     result[~stream.observed] = 0.0  # up to rounding it already is

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from benchmark.data.samples import PARTS, ModalityStream, Provenance, Samples
-from benchmark.data.synthetic.config import VERSION, SyntheticConfig
+from benchmark.data.synthetic.config import SyntheticConfig
 from benchmark.data.synthetic.grammar import TOPICS
 from benchmark.data.synthetic.labels import LABELS, UTTERANCE_SPREAD, VIDEO_SPREAD, draw_tones, label_index
 from benchmark.data.synthetic.sentences import Sentence, Speaker
 from benchmark.data.synthetic.streams import SIGNATURES, Signature, draw_features, draw_lengths, draw_observed
+from benchmark.data.synthetic.stresses import draw_speakers, draw_stressed, stressed_heights, word_of_frame
 from benchmark.data.synthetic.vocabulary import TOKEN_ID
 from protocols import Modality
 from protocols.layout import FloatArray, IntArray
@@ -29,8 +30,8 @@ _NOTES = (
 
 def generate(config: SyntheticConfig) -> Samples:
     """Make the samples of a configuration; a pure function of it, in about a second for MOSI's size."""
-    purposes = np.random.SeedSequence([VERSION, config.seed]).spawn(5)
-    videos_random, text_random, meaning_random, *sensor_randoms = [
+    purposes = np.random.SeedSequence([config.version, config.seed]).spawn(6)
+    videos_random, text_random, meaning_random, *sensor_randoms, common_random = [
         np.random.Generator(np.random.PCG64(s)) for s in purposes
     ]
     part, video = _videos(config, videos_random)
@@ -46,8 +47,9 @@ def generate(config: SyntheticConfig) -> Samples:
 
     words = np.array([len(s.words) for s in sentences], dtype=np.int64)
     streams: dict[Modality, ModalityStream] = {"text": _text_stream(sentences, words)}
+    common = _Common(words, len(topic), common_random) if config.version == 2 else None
     for signature, tone, random in zip(SIGNATURES, (voice, face), sensor_randoms, strict=True):
-        streams[signature.sensor] = _sensor_stream(signature, words, text, tone, video, random)
+        streams[signature.sensor] = _sensor_stream(signature, words, text, tone, video, random, common)
 
     rank = np.arange(len(video)) - np.searchsorted(video, video)
     video_ids = np.array([f"video{v:03d}" for v in video], dtype=object)
@@ -75,7 +77,7 @@ def generate(config: SyntheticConfig) -> Samples:
 
 def source_of(config: SyntheticConfig) -> str:
     """Return the text of `Provenance.source`: the generator, its version and its options."""
-    return f"sentibench generator version {VERSION}, {config}"
+    return f"sentibench generator version {config.version}, {config}"
 
 
 def _videos(config: SyntheticConfig, random: np.random.Generator) -> tuple[IntArray, IntArray]:
@@ -97,6 +99,20 @@ def _text_stream(sentences: list[Sentence], words: IntArray) -> ModalityStream:
     return ModalityStream(offsets=_offsets(words), observed=np.ones(len(ids), dtype=np.bool_), token_ids=ids)
 
 
+class _Common:
+    """What voice and face have in common in version 2: stressed words, and a part of the speaker's identity."""
+
+    def __init__(self, words: IntArray, videos: int, random: np.random.Generator) -> None:
+        self._words = words
+        self._stressed = draw_stressed(words, random)
+        self._speakers = draw_speakers(videos, random)
+
+    def of_sensor(self, signature: Signature, lengths: IntArray) -> tuple[FloatArray, FloatArray]:
+        """Heights of the signature in the frames of a sensor, and coordinates of the speakers."""
+        word = word_of_frame(self._words, lengths)
+        return stressed_heights(word) * self._stressed[word], self._speakers[SIGNATURES.index(signature)]
+
+
 def _sensor_stream(
     signature: Signature,
     words: IntArray,
@@ -104,9 +120,11 @@ def _sensor_stream(
     tone: FloatArray,
     video: IntArray,
     random: np.random.Generator,
+    common: _Common | None,
 ) -> ModalityStream:
     lengths = draw_lengths(signature, words, random)
-    values = draw_features(signature, lengths, text, tone, video, random)
+    given = common.of_sensor(signature, lengths) if common is not None else (None, None)
+    values = draw_features(signature, lengths, text, tone, video, random, *given)
     observed = draw_observed(signature, lengths, random)
     values[~observed] = 0.0
     return ModalityStream(

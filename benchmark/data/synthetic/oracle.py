@@ -22,6 +22,7 @@ from benchmark.data.synthetic.generator import source_of
 from benchmark.data.synthetic.labels import LABELS, label_given_meaning, tone_probability
 from benchmark.data.synthetic.stream_likelihood import stream_likelihood
 from benchmark.data.synthetic.streams import SIGNATURES
+from benchmark.data.synthetic.stresses import StressEvidence, joint_likelihood
 from benchmark.data.synthetic.text_likelihood import text_likelihood
 from protocols import MODALITIES, InputError, Masks, Modality
 from protocols.layout import BoolArray, FloatArray, IntArray
@@ -95,13 +96,21 @@ def oracle(samples: Samples, masks: Masks, config: SyntheticConfig) -> OraclePre
         raise InputError("oracle: text of the samples has values, expected token ids; give the samples as generated")
     said = text_likelihood(text.token_ids, text.observed, text.offsets)
     shown: list[FloatArray] = []
+    stresses: list[StressEvidence] = []
     for signature in SIGNATURES:
         stream = _select(samples.streams[signature.sensor], signature.sensor, rows, masks)
         if stream.width != signature.width or stream.values is None:
             raise InputError(f"oracle: {signature.sensor} has width {stream.width}, expected {signature.width}")
         coordinates = signature.signature_coordinates(stream.values.astype(np.float64))
-        shown.append(stream_likelihood(signature, coordinates, stream.observed, stream.offsets))
-    posterior = (said[:, :, None] * shown[0])[:, :, :, None] * shown[1][:, :, None, :] * tone_probability()
+        if config.version == 1:
+            shown.append(stream_likelihood(signature, coordinates, stream.observed, stream.offsets))
+        else:
+            lengths = np.diff(stream.offsets), np.diff(text.offsets)
+            stresses.append(StressEvidence(signature, coordinates, stream.observed, *lengths))
+    if config.version == 1:
+        posterior = (said[:, :, None] * shown[0])[:, :, :, None] * shown[1][:, :, None, :] * tone_probability()
+    else:
+        posterior = said[:, :, None, None] * joint_likelihood(*stresses) * tone_probability()
     labels = posterior.reshape(len(rows), -1) @ label_given_meaning().reshape(-1, len(LABELS))
     return OraclePrediction(masks.layout.sample_ids, LABELS, labels / labels.sum(axis=1, keepdims=True))
 

@@ -26,7 +26,9 @@ APEX_STAYS = 0.65
 #: Step of stored features, so that they are equal on every platform.
 STEP = 1.0 / 1024.0
 _DRIFT = 0.8  # correlation of neighbouring frames in the speaker's coordinates
-_DRIFT_SPREAD, _SPEAKER_SPREAD = 0.6, 0.5
+_DRIFT_SPREAD = 0.6
+#: Standard deviation of a speaker's coordinates around those of all.
+SPEAKER_SPREAD = 0.5
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,8 @@ def draw_features(
     tone: FloatArray,
     video: IntArray,
     random: np.random.Generator,
+    heights: FloatArray | None = None,
+    speakers: FloatArray | None = None,
 ) -> FloatArray:
     """`(P, D)` features of all streams, back to back.
 
@@ -150,12 +154,16 @@ def draw_features(
         tone: `(n,)` tone of voice or of face.
         video: `(n,)` number of the video, whose speaker shifts the uninformative coordinates.
         random: Source of random numbers; advances.
+        heights: `(P,)` height of the signature in every frame; drawn if it is None.
+        speakers: `(videos, D - 2)` coordinates of the speakers; drawn if it is None.
     """
     owner = np.repeat(np.arange(len(lengths)), lengths)
-    heights = draw_heights(signature, lengths, random)
+    if heights is None:
+        heights = draw_heights(signature, lengths, random)
     coordinates = random.standard_normal((len(owner), signature.width))
     _let_drift(coordinates[:, 2:], lengths)
-    speakers = _SPEAKER_SPREAD * random.standard_normal((int(video.max()) + 1, signature.width - 2))
+    if speakers is None:
+        speakers = SPEAKER_SPREAD * random.standard_normal((int(video.max()) + 1, signature.width - 2))
     coordinates[:, 2:] = _DRIFT_SPREAD * coordinates[:, 2:] + speakers[video[owner]]
     evidence = signature.text_gain * text + signature.tone_gain * tone
     coordinates[:, 0] += heights * signature.marker

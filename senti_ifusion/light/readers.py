@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from baselines.layers.regression_head import RegressionHead
 from protocols import MODALITIES
-from senti_ifusion.config import SentiIFusionConfig
+from senti_ifusion.light.config import LightConfig
 
 
 class Readers(nn.Module):
@@ -19,7 +19,7 @@ class Readers(nn.Module):
     they cost less than one head that reads everything.
     """
 
-    def __init__(self, config: SentiIFusionConfig) -> None:
+    def __init__(self, config: LightConfig) -> None:
         super().__init__()
         self.count = config.readers
         width = len(MODALITIES) * (config.tokens * config.width // self.count + 1)
