@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.interface import Sequences
+from baselines.layers.groups import in_groups
 from baselines.layers.inputs import InputNorm, InputProjection
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
@@ -41,6 +42,9 @@ class TokenEncoder(nn.Module):
 
     def forward(self, sequences: Sequences) -> Tensor:
         """Return the tokens of a batch, `(B, K, d)`."""
+        return in_groups(self._encode, sequences)
+
+    def _encode(self, sequences: Sequences) -> Tensor:
         steps, padding = self.input(sequences)
         batch, length, width = steps.shape
         steps = steps + sinusoidal_positions(length, width, steps)
