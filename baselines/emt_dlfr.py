@@ -102,7 +102,7 @@ class StreamReader(nn.Module):
 
     def __init__(self, input_width: int, hidden: int, width: int) -> None:
         super().__init__()
-        self.lstm = RecurrentEncoder(input_width, hidden, shared=True)
+        self.lstm = RecurrentEncoder(input_width, hidden)
         self.project = nn.Linear(hidden, width)
 
     def forward(self, sequences: Sequences) -> tuple[Tensor, Tensor]:

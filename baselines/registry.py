@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError, create_model
 
 from baselines.interface import InputSpec, ModelConfig, ModelInfo, Optimisation, SentimentModel
+from baselines.layers.dropout import with_fast_dropout
 from protocols import InputError, Registry, origin_of, unknown_name
 
 ENTRY_POINTS = "sentibench.models"
@@ -147,4 +148,6 @@ def resolve_config(name: str, values: Mapping[str, object] | ModelConfig | None 
 
 def create(name: str, spec: InputSpec, config: Mapping[str, object] | ModelConfig | None = None) -> SentimentModel:
     """Build a model for given input sizes; weights are drawn from torch's current generator."""
-    return model_class(name)(spec, resolve_config(name, config))
+    model = model_class(name)(spec, resolve_config(name, config))
+    with_fast_dropout(model)
+    return model

@@ -118,7 +118,7 @@ class TextEnhancedTransformer(nn.Module):
         self, target: Tensor, source: Tensor, text: Tensor, source_padding: Tensor, text_padding: Tensor
     ) -> Tensor:
         """Return `(B, T, d)` from a target `(B, T, d)`, a source `(B, S, d)` and text `(B, L, d)`."""
-        enriched: Tensor = self.upper(target, self.lower(source, text, text_padding), source_padding)
+        enriched: Tensor = self.upper(target, self.lower(source, text, text_padding, source_padding), source_padding)
         return enriched
 
 

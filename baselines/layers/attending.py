@@ -1,35 +1,149 @@
-"""`nn.MultiheadAttention` over long sequences without holding its weights until the backward pass.
+"""`nn.MultiheadAttention` over sequences of different lengths, without holding its weights for long sequences.
 
-Attention with dropout keeps `(B, heads, T, S)` weights, their dropout mask and their product for the backward pass:
-gigabytes for a model that attends from frames to frames a dozen times. For long sequences the backward pass computes
-them again instead, which takes time and gives the same numbers: the random state is restored.
+On a processor, steps of all samples lie one after the other without padding, and each sample is attended to separately.
+Elsewhere sequences are padded. Attention with dropout keeps `(B, heads, T, S)` weights, their dropout mask and their
+product for the backward pass: gigabytes for a model that attends from frames to frames a dozen times. For long
+sequences the backward pass computes weights again instead, which takes time and gives the same numbers.
 """
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
+
+from baselines.layers.dropout import factor, kept
 
 #: Number of weights of one head and sample above which they are computed again: 128 steps on 128.
 _LONG = 128 * 128
 
 
-def attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, padding: Tensor | None) -> Tensor:
+class Lengths(NamedTuple):
+    """Steps of each sample in rows without padding: of the targets, and of the sources that they attend to."""
+
+    target: list[int]
+    source: list[int]
+
+
+def runs_packed(values: Tensor) -> bool:
+    """Return True where attention over rows without padding is the faster one: on a processor."""
+    return values.device.type == "cpu"
+
+
+def pack(values: Tensor, padding: Tensor | None) -> tuple[Tensor, list[int]]:
+    """Return the valid steps of `(B, T, d)` as rows `(P, d)`, and their number in each sample."""
+    if padding is None:
+        return values.flatten(0, 1), [values.shape[1]] * len(values)
+    return values[~padding], (~padding).sum(dim=1).tolist()
+
+
+def unpack(rows: Tensor, padding: Tensor | None, like: Tensor) -> Tensor:
+    """Return rows `(P, d)` as `(B, T, d)`, zeros on padding."""
+    if padding is None:
+        return rows.view(like.shape)
+    values = rows.new_zeros(like.shape)
+    values[~padding] = rows
+    return values
+
+
+def attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, hidden: Tensor | Lengths | None) -> Tensor:
     """Attend from `target` `(B, T, d)` to `source` `(B, S, d)`; returns `(B, T, d)`.
 
     Args:
         attention: Attention module with `batch_first`.
         target: Queries.
         source: Keys and values.
-        padding: `(B, S)` bool, True at steps to ignore.
+        hidden: `(B, S)` bool, True at steps to ignore; lengths where `target` and `source` are rows without padding,
+            `(P, d)` and `(R, d)`.
     """
+    if isinstance(hidden, Lengths):
+        return _attend_rows(attention, target, source, hidden)
     if torch.is_grad_enabled() and target.shape[1] * source.shape[1] > _LONG:
-        again: Tensor = checkpoint(_attend, attention, target, source, padding, use_reentrant=False)
+        again: Tensor = checkpoint(_attend, attention, target, source, hidden, use_reentrant=False)
         return again
-    return _attend(attention, target, source, padding)
+    return _attend(attention, target, source, hidden)
 
 
 def _attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, padding: Tensor | None) -> Tensor:
     attended: Tensor = attention(target, source, source, key_padding_mask=padding, need_weights=False)[0]
     return attended
+
+
+def _attend_rows(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, lengths: Lengths) -> Tensor:
+    weight, bias, width = attention.in_proj_weight, attention.in_proj_bias, target.shape[1]
+    if target is source:
+        query, key_value = F.linear(target, weight, bias).split_with_sizes([width, 2 * width], dim=1)
+    else:
+        query = F.linear(target, weight[:width], bias[:width])
+        key_value = F.linear(source, weight[width:], bias[width:])
+    rate = attention.dropout if attention.training else 0.0
+    attended = _RowAttention.apply(query, key_value, lengths, attention.num_heads, rate)  # type: ignore[no-untyped-call]
+    output: Tensor = attention.out_proj(attended)
+    return output
+
+
+class _RowAttention(torch.autograd.Function):
+    """Attention `(P, d)` of queries `(P, d)` on keys and values `(R, 2 d)`, each sample on its own source.
+
+    Weights of short sequences are kept for the backward pass, others computed again.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key_value: Tensor, lengths: Lengths, heads: int, rate: float) -> Tensor:
+        """Attend."""
+        ctx.scale = (query.shape[1] // heads) ** -0.5
+        ctx.heads, ctx.rate, ctx.lengths, ctx.kept = heads, rate, lengths, []
+        query = query * ctx.scale
+        ctx.save_for_backward(query, key_value)
+        result = torch.empty_like(query)
+        results = _split(result, lengths.target, heads)
+        for (q, k, v), into in zip(_samples(query, key_value, lengths, heads), results, strict=True):
+            weights = torch.bmm(q, k.transpose(1, 2)).softmax(dim=-1)
+            mask = kept(weights.shape, rate) if rate else None
+            short = weights.shape[1] * weights.shape[2] <= _LONG
+            ctx.kept.append((weights if short else None, mask))
+            if mask is not None:
+                weights = weights * mask.to(weights.dtype).mul_(factor(rate))
+            into.copy_(torch.bmm(weights, v))
+        return result
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of queries, and of keys and values."""
+        query, key_value = ctx.saved_tensors
+        of_query, of_key_value = torch.empty_like(query), torch.empty_like(key_value)
+        given = _split(gradient, ctx.lengths.target, ctx.heads)
+        samples = _samples(query, key_value, ctx.lengths, ctx.heads)
+        results = _samples(of_query, of_key_value, ctx.lengths, ctx.heads)
+        for (q, k, v), (to_q, to_k, to_v), g, (weights, mask) in zip(samples, results, given, ctx.kept, strict=True):
+            if weights is None:
+                weights = torch.bmm(q, k.transpose(1, 2)).softmax(dim=-1)
+            of_weights, used = torch.bmm(g, v.transpose(1, 2)), weights
+            if mask is not None:
+                scaled = mask.to(weights.dtype).mul_(factor(ctx.rate))
+                of_weights.mul_(scaled)
+                used = scaled.mul_(weights)
+            to_v.copy_(torch.bmm(used.transpose(1, 2), g))
+            of_scores = torch._softmax_backward_data(of_weights, weights, -1, weights.dtype)
+            to_q.copy_(torch.bmm(of_scores, k))
+            to_k.copy_(torch.bmm(of_scores.transpose(1, 2), q))
+        return of_query.mul_(ctx.scale), of_key_value, None, None, None
+
+
+def _split(rows: Tensor, lengths: list[int], heads: int) -> list[Tensor]:
+    """Return views `(heads, T, d / heads)` of the rows of each sample."""
+    return [part.view(len(part), heads, -1).transpose(0, 1) for part in rows.split_with_sizes(lengths)]
+
+
+def _samples(query: Tensor, key_value: Tensor, lengths: Lengths, heads: int) -> list[tuple[Tensor, Tensor, Tensor]]:
+    key, value = key_value.chunk(2, dim=1)
+    parts = (
+        _split(query, lengths.target, heads),
+        _split(key, lengths.source, heads),
+        _split(value, lengths.source, heads),
+    )
+    return list(zip(*parts, strict=True))

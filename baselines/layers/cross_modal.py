@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.interface import MODALITIES, Sequences
-from baselines.layers.attending import attend
+from baselines.layers.attending import Lengths, attend, pack, runs_packed, unpack
 from baselines.layers.positions import sinusoidal_positions
 
 
@@ -65,11 +65,11 @@ class CrossModalLayer(nn.Module):
             nn.init.xavier_uniform_(linear.weight)
             nn.init.zeros_(linear.bias)
 
-    def forward(self, target: Tensor, source: Tensor | None, padding: Tensor | None) -> Tensor:
-        """Enrich `target` `(B, T, d)` by `source` `(B, S, d)`, or by itself; `padding` is of the attended steps."""
+    def forward(self, target: Tensor, source: Tensor | None, hidden: Tensor | Lengths | None) -> Tensor:
+        """Enrich `target` `(B, T, d)` by `source` `(B, S, d)`, or by itself; `hidden` is that of `attend`."""
         query = self.norm_attention(target)
         key = query if source is None else self.norm_attention(source)
-        target = target + self.dropout(attend(self.attention, query, key, padding))
+        target = target + self.dropout(attend(self.attention, query, key, hidden))
         result: Tensor = target + self.dropout(self.feed(self.norm_feed(target)))
         return result
 
@@ -116,7 +116,13 @@ class CrossModalTransformer(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, target: Tensor, source: Tensor | None = None, padding: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        target: Tensor,
+        source: Tensor | None = None,
+        padding: Tensor | None = None,
+        target_padding: Tensor | None = None,
+    ) -> Tensor:
         """Enrich a sequence.
 
         Args:
@@ -124,14 +130,25 @@ class CrossModalTransformer(nn.Module):
             source: `(B, S, d)`; None: the target itself, an ordinary Transformer.
             padding: `(B, S)` bool, True at steps of the source (without one, of the target) to ignore; at least one
                 step of each sample is valid.
+            target_padding: `(B, T)` bool: padding of the target, which is not computed on a processor; with a source.
 
         Returns:
             `(B, T, d)`. Values on the target's padding have no meaning.
         """
-        target = self.embed(target)
+        values = self.embed(target)
         source = None if source is None else self.embed(source)
+        if not runs_packed(values):
+            return self._enrich(values, source, padding)
+        if source is None:
+            rows, length = pack(values, target_padding := padding)
+            return unpack(self._enrich(rows, None, Lengths(length, length)), target_padding, values)
+        rows, length = pack(values, target_padding)
+        read, read_length = pack(source, padding)
+        return unpack(self._enrich(rows, read, Lengths(length, read_length)), target_padding, values)
+
+    def _enrich(self, target: Tensor, source: Tensor | None, hidden: Tensor | Lengths | None) -> Tensor:
         for layer in self.layers:
-            target = layer(target, source, padding)
+            target = layer(target, source, hidden)
         normed: Tensor = self.norm(target)
         return normed
 
@@ -183,7 +200,9 @@ class PairwiseCrossModal(nn.Module):
         """Return, by target modality, its two enriched sequences `(B, T, d)`, in the order text, audio, vision."""
         return {
             target: [
-                self.transformers[f"{target}_from_{source}"](steps[target], steps[source], padding[source])
+                self.transformers[f"{target}_from_{source}"](
+                    steps[target], steps[source], padding[source], padding[target]
+                )
                 for source in MODALITIES
                 if source != target
             ]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from baselines.interface import Sequences
+from baselines.layers.groups import in_groups
 from baselines.layers.inputs import InputNorm, InputProjection
 from baselines.layers.positions import sinusoidal_positions
 from baselines.layers.transformer import TransformerEncoder, learned_tokens
@@ -41,6 +42,9 @@ class TokenEncoder(nn.Module):
 
     def forward(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
         """Return the tokens of a batch, `(B, K, d)`; without `patch`, steps are scaled by a presence, `(B, T)`."""
+        return in_groups(self._encode, sequences) if presence is None else self._encode(sequences, presence)
+
+    def _encode(self, sequences: Sequences, presence: Tensor | None = None) -> Tensor:
         steps, padding = self.input(sequences)
         if presence is not None:
             steps = steps * presence.unsqueeze(-1)

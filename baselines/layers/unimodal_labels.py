@@ -68,6 +68,7 @@ class UnimodalLabels(nn.Module):
         super().__init__()
         self.label_range = label_range
         self.register_buffer("label", torch.zeros(samples, len(TASKS)))
+        self._initialised = False
         self.register_buffer("known", torch.zeros(samples, dtype=torch.bool))
         self.register_buffer("seen", torch.zeros(samples, dtype=torch.bool))
         for task in TASKS:
@@ -75,7 +76,10 @@ class UnimodalLabels(nn.Module):
 
     def initialise(self, label: Tensor) -> None:
         """Start every task with the labels of the training part, `(n,)`."""
-        self._enter(torch.arange(len(label), device=self.label.device), label.to(self.label.device))
+        self._reserve(len(label))
+        self._initialised = True
+        self.label[: len(label)] = label.to(self.label)[:, None]
+        self.known[: len(label)] = True
         self.seen.zero_()
 
     @torch.no_grad()
@@ -86,10 +90,12 @@ class UnimodalLabels(nn.Module):
             index: `(B,)` int64: positions in the training part.
             label: `(B,)`: labels of the samples.
         """
-        self._reserve(int(index.max()) + 1)
-        new = ~self.known[index]
-        self._enter(index[new], label[new])
-        return self.label[index][:, 1:]
+        if not self._initialised:  # reading the index makes the processor wait for an accelerator
+            self._reserve(int(index.max()) + 1)
+        labels = torch.where(self.known[index][:, None], self.label[index], label.to(self.label)[:, None])
+        self.label[index] = labels
+        self.known[index] = True
+        return labels[:, 1:]
 
     @torch.no_grad()
     def update(self, index: Tensor, representation: Mapping[str, Tensor], epoch: int) -> None:
@@ -117,17 +123,11 @@ class UnimodalLabels(nn.Module):
         """Return a_i `(B,)`: relative closeness to the positive centre; NaN without samples of both classes."""
         label, features = self.label[:, TASKS.index(task)], self.get_buffer(task)
         to_negative, to_positive = (
-            (representation - features[side & self.seen].mean(dim=0)).square().sum(dim=-1) / features.shape[1] ** 0.5
-            for side in (label < 0, label > 0)
+            (representation - side @ features / side.sum()).square().sum(dim=-1) / features.shape[1] ** 0.5
+            for side in (((label < 0) & self.seen).to(features), ((label > 0) & self.seen).to(features))
         )
         attraction: Tensor = (to_negative - to_positive) / (to_positive + EPSILON)
         return attraction
-
-    def _enter(self, index: Tensor, label: Tensor) -> None:
-        if len(index):
-            self._reserve(int(index.max()) + 1)
-        self.label[index] = label.to(self.label.dtype)[:, None]
-        self.known[index] = True
 
     def _reserve(self, samples: int) -> None:
         missing = samples - len(self.label)

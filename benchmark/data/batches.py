@@ -14,15 +14,20 @@ import torch
 from torch import Tensor
 
 from baselines import Batch, ModelInfo, Sequences
+from baselines.layers.groups import groups_of
 from benchmark.data.corruption import AddedNoise, move
 from benchmark.data.dataset import Inputs, Part
 from benchmark.data.encoding import TextSide
 from benchmark.data.erasing import erase
-from benchmark.data.ragged import Ragged, on_host, spread
+from benchmark.data.ragged import Ragged, Rows, spread
 from benchmark.data.samples import IntArray
 from protocols import MODALITIES, Masks, Modality, Substitution
 from protocols.corruption import Filling, Shift
 from protocols.masks import integrity_of
+
+#: Steps of a batch of evaluation: a few hundred MB for the longest sequences of a heavy model on a processor; on an
+#: accelerator more than 500 samples of the length of CMU-MOSI.
+EVALUATION_STEPS = {"cpu": 1 << 13, "accelerator": 1 << 16}
 
 
 class MaskedPart:
@@ -69,22 +74,23 @@ class MaskedPart:
     def __len__(self) -> int:
         return len(self.inputs)
 
-    def batch(self, rows: Tensor) -> Batch:
-        """Return the samples `rows` `(B,)` as a padded batch; rows on the processor spare a wait for the device."""
+    def batch(self, rows: Tensor | Rows) -> Batch:
+        """Return the samples `rows` `(B,)` as a padded batch."""
+        rows = Rows.of(rows, self.device)
         sequences = self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:])
         if not self._informed:
             return Batch(*sequences)
-        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows.to(self.device)])
+        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows.there])
 
-    def observed_positions(self, rows: Tensor) -> Mapping[Modality, Tensor]:
+    def observed_positions(self, rows: Tensor | Rows) -> Mapping[Modality, Tensor]:
         """By modality `(B, T)`: observed positions of `batch(rows)`; `[CLS]` and `[SEP]` always are observed."""
-        known, rows = on_host(rows), rows.to(self.device)
+        rows = Rows.of(rows, self.device)
         result: dict[Modality, Tensor] = {}
         for modality in MODALITIES:
-            flags = self._flags(modality, rows, int(self.inputs.lengths(modality)[known].max()))
+            flags = self._flags(modality, rows.there, int(self.inputs.lengths(modality)[rows.known].max()))
             if modality == "text" and self._ids is not None:
-                length = self._bounds[modality][1][rows]
-                framed = torch.zeros(len(rows), flags.shape[1] + 2, dtype=torch.bool, device=self.device)
+                length = self._bounds[modality][1][rows.there]
+                framed = torch.zeros(len(flags), flags.shape[1] + 2, dtype=torch.bool, device=self.device)
                 framed[:, 1:-1] = flags
                 framed[:, 0] = True
                 framed.scatter_(1, (length + 1)[:, None], True)
@@ -98,17 +104,17 @@ class MaskedPart:
         index, valid = spread(start[rows], length[rows], longest)
         return self._keep[modality][index] & valid
 
-    def _padded(self, modality: Modality, rows: Tensor) -> Sequences:
-        whole, rows = self._streams[modality].padded(rows), rows.to(self.device)
+    def _padded(self, modality: Modality, rows: Rows) -> Sequences:
+        whole = self._streams[modality].padded(rows)
         values = whole.values
-        start, length = (bound[rows] for bound in self._bounds[modality])
+        start, length = (bound[rows.there] for bound in self._bounds[modality])
         if modality in self._shifts:
             values = move(values, start, length, self._shifts[modality])
         if modality in self._errors:
             values = self.inputs.substitutes.wrong_vectors(values, start, length, self._errors[modality])
-        values = erase(values, self._flags(modality, rows, values.shape[1]))
+        values = erase(values, self._flags(modality, rows.there, values.shape[1]))
         if modality in self._noise:  # after erasing: erased values get no noise and do not affect its strength
-            values = self._noise[modality].add(values, rows)
+            values = self._noise[modality].add(values, rows.known)
         if modality in self._fillings:
             fill = self.inputs.substitutes.fill_gaps
             values = fill(values, start, length, modality, self._fillings[modality])
@@ -124,18 +130,18 @@ class MaskedPart:
         if self._reads_text:
             self._streams["text"] = self.text.encoded(self._ids, ids, self.inputs.offsets["text"], self.device)
 
-    def _text_sequences(self, rows: Tensor) -> Sequences:
+    def _text_sequences(self, rows: Rows) -> Sequences:
         if self._ids is None:
             return self._padded("text", rows)
         if not self._reads_text:
             return self._unread_text(rows)
         return self._streams["text"].padded(rows)
 
-    def _unread_text(self, rows: Tensor) -> Sequences:
-        length = self._bounds["text"][1][rows.to(self.device)] + 2
+    def _unread_text(self, rows: Rows) -> Sequences:
+        length = self._bounds["text"][1][rows.there] + 2
         width = self.text.width if self.text is not None else 0
-        longest = int(self.inputs.lengths("text")[on_host(rows)].max()) + 2
-        return Sequences(torch.zeros(len(rows), longest, width, device=self.device), length)
+        longest = int(self.inputs.lengths("text")[rows.known].max()) + 2
+        return Sequences(torch.zeros(len(length), longest, width, device=self.device), length)
 
 
 def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -143,20 +149,15 @@ def _bounds(offsets: IntArray, device: torch.device) -> tuple[Tensor, Tensor]:
     return both[:-1], both[1:] - both[:-1]
 
 
-def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Tensor]:
-    """Yield the rows `(B,)` of every batch of a part; a batch holds samples of similar length.
+def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generator) -> Iterator[Tensor]:
+    """Yield the rows `(B,)` of every batch of an epoch; a batch holds samples of similar length.
 
     Args:
         part: The samples.
         batch_size: B; the last batch may be smaller.
-        shuffle: Generator for the batches of an epoch; None orders samples from short to long, for evaluation.
+        shuffle: Generator for the batches of an epoch.
     """
-    cost = np.sum([part.lengths(m) for m in MODALITIES], axis=0)
-    if shuffle is None:
-        order = np.argsort(cost, kind="stable")
-        for first in range(0, len(order), batch_size):
-            yield torch.from_numpy(order[first : first + batch_size])
-        return
+    cost = _steps_of(part)
     order = shuffle.permutation(len(cost))
     pool = 8 * batch_size  # sorted within pools, so that batches are random but hold similar lengths
     pieces = []
@@ -166,3 +167,18 @@ def batches_by_length(part: Inputs, batch_size: int, shuffle: np.random.Generato
         pieces += [rows[k : k + batch_size] for k in range(0, len(rows), batch_size)]
     for k in shuffle.permutation(len(pieces)):
         yield torch.from_numpy(pieces[k])
+
+
+def batches_by_steps(part: Inputs, device: torch.device) -> Iterator[Tensor]:
+    """Yield the rows `(B,)` of every batch of a part from short to long, for evaluation.
+
+    A batch holds as many samples as have at most `EVALUATION_STEPS` steps of all modalities, or one. It depends on the
+    part and the kind of the device only, so that predictions under one scenario do not depend on others.
+    """
+    steps = EVALUATION_STEPS["cpu" if device.type == "cpu" else "accelerator"]
+    yield from groups_of(torch.from_numpy(_steps_of(part)), steps)
+
+
+def _steps_of(part: Inputs) -> IntArray:
+    """Return the steps of all modalities of each sample, `(n,)`."""
+    return np.sum([part.lengths(m) for m in MODALITIES], axis=0)

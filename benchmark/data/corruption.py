@@ -96,16 +96,15 @@ class AddedNoise:
         self._offsets = offsets
         self._left = segment_sums(observed, offsets)
 
-    def add(self, values: Tensor, rows: Tensor) -> Tensor:
+    def add(self, values: Tensor, rows: IntArray) -> Tensor:
         """Add noise, in place, to padded values `(B, T, D)` of samples `rows`, which are zero where not observed."""
-        chosen = rows.cpu().numpy()
-        start = torch.from_numpy(self._offsets[chosen])
-        length = torch.from_numpy(self._offsets[chosen + 1]) - start
+        start = torch.from_numpy(self._offsets[rows])
+        length = torch.from_numpy(self._offsets[rows + 1]) - start
         index, valid = spread(start, length)
         valid &= torch.from_numpy(self._observed)[index]
-        count = torch.from_numpy(self._left[chosen]).to(values.device).clamp(min=1) * values.shape[2]
+        count = torch.from_numpy(self._left[rows]).to(values.device).clamp(min=1) * values.shape[2]
         power = values.double().square().sum(dim=(1, 2)) / count
         drawn = torch.from_numpy(self._noise.values(values.shape[2], index[valid].numpy())).to(values.device)
-        sample = torch.arange(len(chosen), device=values.device)[:, None].expand(index.shape)[valid.to(values.device)]
+        sample = torch.arange(len(rows), device=values.device)[:, None].expand(index.shape)[valid.to(values.device)]
         values[valid.to(values.device)] += drawn * power.sqrt().to(values.dtype)[sample, None]
         return values

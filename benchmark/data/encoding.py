@@ -18,11 +18,14 @@ import numpy as np
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from baselines import EncoderLayers, Sequences
+from baselines.layers.dropout import with_fast_dropout
+from baselines.layers.groups import STEPS, groups_of, runs_in_groups
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_sizes, load_pretrained, locate
-from benchmark.data.ragged import Ragged, on_host
+from benchmark.data.ragged import Ragged, Rows
 from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
 
@@ -112,7 +115,9 @@ class TextEncoder(nn.Module):
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         with torch.random.fork_rng(devices=[]):  # the caller may be drawing the weights of a model
-            return load_pretrained(AutoModel, self._source, self._local, self.config.name).to(self._place.device)
+            loaded = load_pretrained(AutoModel, self._source, self._local, self.config.name)
+        with_fast_dropout(loaded)
+        return loaded.to(self._place.device)
 
     @property
     def encoder(self) -> TextEncoder:
@@ -243,10 +248,17 @@ class _EncodedWithBatches(Ragged):
     def __init__(self, encoder: TextEncoder, ids: IntArray, offsets: IntArray, device: torch.device) -> None:
         self._encoder, self._ids, self._offsets, self._device = encoder, ids, offsets, device
 
-    def padded(self, rows: Tensor) -> Sequences:
-        ids, known = self._encoder.pad(self._ids, self._offsets, on_host(rows))
+    def padded(self, rows: Tensor | Rows) -> Sequences:
+        ids, known = self._encoder.pad(self._ids, self._offsets, Rows.of(rows, self._device).known)
         ids, length = ids.to(self._device), known.to(self._device)
-        return Sequences(self._encoder(ids, length), length, known)
+        if not runs_in_groups(known, self._device, STEPS):
+            return Sequences(self._encoder(ids, length), length, known)
+        groups, states = list(groups_of(known, STEPS)), []
+        for group in groups:
+            longest = int(known[group[-1]])
+            part = self._encoder(ids[group, :longest], length[group])
+            states.append(F.pad(part, (0, 0, 0, ids.shape[1] - longest)))
+        return Sequences(torch.cat(states)[torch.cat(groups).argsort()], length, known)
 
     def on(self, device: torch.device) -> Ragged:
         return _EncodedWithBatches(self._encoder, self._ids, self._offsets, device)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -29,14 +30,32 @@ _FOLIO_BYTES = 2 << 20
 _BLOCK = 1 << 14
 
 
+@dataclass(frozen=True, eq=False)
+class Rows:
+    """Samples of a batch, `(B,)`, on the processor and on the device of the batch.
+
+    The latter may be a part of all rows of an epoch, so that no batch copies anything to the device.
+    """
+
+    known: IntArray
+    there: Tensor
+
+    @classmethod
+    def of(cls, rows: Tensor | Rows, device: torch.device) -> Rows:
+        """Return rows on both sides; those on a device only are waited for."""
+        if isinstance(rows, Rows):
+            return rows
+        return cls((rows if rows.device.type == "cpu" else rows.cpu()).numpy(), rows.to(device))
+
+
 class Ragged(ABC):
     """Sequences of n samples on a device."""
 
     @abstractmethod
-    def padded(self, rows: Tensor) -> Sequences:
+    def padded(self, rows: Tensor | Rows) -> Sequences:
         """Return samples `rows` `(B,)` as `(B, T, D)` float32 on the device, T the longest; +0.0 beyond their ends.
 
-        The tensor is new: the caller may change it. Rows on the processor spare a wait for the device.
+        The tensor is new: the caller may change it.
         """
 
     @abstractmethod
@@ -81,9 +100,9 @@ class HostRagged(Ragged):
         """D."""
         return int(self._sources[0].shape[1])
 
-    def padded(self, rows: Tensor) -> Sequences:
+    def padded(self, rows: Tensor | Rows) -> Sequences:
         """Return samples `rows` as a padded batch; see `Ragged`."""
-        chosen = on_host(rows)
+        chosen = Rows.of(rows, self._device).known
         length = self._length[chosen]
         values = torch.zeros(len(chosen), int(length.max(initial=0)), self.width)
         target = values.numpy()
@@ -195,22 +214,16 @@ class DeviceRagged(Ragged):
         self._values, self._start, self._length = values, start, length
         self._known = length.cpu().numpy()  # so that no batch waits for the device
 
-    def padded(self, rows: Tensor) -> Sequences:
+    def padded(self, rows: Tensor | Rows) -> Sequences:
         """Return samples `rows` as a padded batch; see `Ragged`."""
-        known = self._known[on_host(rows)]
-        rows = rows.to(self._values.device)
-        length = self._length[rows]
-        index, valid = spread(self._start[rows], length, int(known.max()))
+        rows = Rows.of(rows, self._values.device)
+        known, length = self._known[rows.known], self._length[rows.there]
+        index, valid = spread(self._start[rows.there], length, int(known.max()))
         return Sequences(erase(self._values[index], valid), length, torch.from_numpy(known))
 
     def on(self, device: torch.device) -> Ragged:
         """Return the same sequences on a device."""
         return DeviceRagged(self._values.to(device), self._start.to(device), self._length.to(device))
-
-
-def on_host(rows: Tensor) -> IntArray:
-    """Return rows as an array; those on a device are waited for."""
-    return (rows if rows.device.type == "cpu" else rows.cpu()).numpy()
 
 
 def spread(start: Tensor, length: Tensor, longest: int | None = None) -> tuple[Tensor, Tensor]:

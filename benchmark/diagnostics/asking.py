@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from baselines import Batch
-from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.batches import MaskedPart, batches_by_steps
 from benchmark.prediction import TrainedRun
-from benchmark.training.inference import EVALUATION_BATCH
 from protocols import InputError
 from senti_ifusion.framework import Framework
 from senti_ifusion.losses import distance
@@ -65,7 +64,7 @@ def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
     model = _model(run)
     tokens: list[Tensor] = []
     order: list[Tensor] = []
-    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
+    for rows in batches_by_steps(part.inputs, part.device):
         tokens.append(model.represent(part.batch(rows)).tokens)
         order.append(rows)
     return torch.cat(tokens)[torch.argsort(torch.cat(order)).to(run.device)]
@@ -95,7 +94,7 @@ def ask(
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
     estimates = chooses = True
-    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
+    batches = list(batches_by_steps(part.inputs, part.device))
     for rows in batches:
         batch = part.batch(rows)
         prediction, view = model.predict(batch), model.represent(batch)

@@ -61,8 +61,9 @@ class RunCells:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """Processor capability and libraries, on which the last bits of a prediction depend; and device and threads."""
-        return tuple(self.record.provenance.get(name) for name in ("cpu_capability", "libraries", "device", "threads"))
+        """What the last bits of a prediction depend on: processor capability, libraries, device, threads, versions."""
+        known = (self.record.provenance.get(name) for name in ("cpu_capability", "libraries", "device", "threads"))
+        return (*known, self.record.versions)
 
     @property
     def equal_bits(self) -> bool:
@@ -75,7 +76,8 @@ def unite(kept: RunCells, other: RunCells) -> RunCells:
     """Unite the cells of two executions of one run.
 
     A cell of `other` that differs is left out, which a note of the record says; so are all cells of other weights. Of
-    two versions of a scenario with one text, that of the installed code stays.
+    two versions of a scenario with one text, that of the installed code stays. Cells of another version of training or
+    inference are left out, unless they are all cells of the same weights, evaluated again by a newer inference.
 
     Returns:
         The union; its `epochs` is that of `other` where `write_epochs` must add from it, else that of `kept`.
@@ -84,6 +86,11 @@ def unite(kept: RunCells, other: RunCells) -> RunCells:
         InputError: if bits differ although both were executed on the CPU with equal processor capability, libraries
             and threads.
     """
+    if kept.record.versions != other.record.versions:
+        if other.weights is None and set(other.record.evaluated()) >= set(kept.record.evaluated()):
+            return replace(other, weights=kept.weights)
+        extent = f" with {plural(len(other.record.evaluations), 'cell')}"
+        return _without(kept, other, "versions of training or inference", extent)
     if None not in (kept.weights, other.weights) and kept.weights != other.weights:
         return _without(kept, other, "weights of the model", f" with {plural(len(other.record.evaluations), 'cell')}")
     known = kept.record.evaluated()

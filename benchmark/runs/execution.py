@@ -41,8 +41,8 @@ from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
-from benchmark.training.inference import flops_per_sample, predict
-from benchmark.training.loop import TrainingOutcome, forked_rng
+from benchmark.training.inference import INFERENCE_VERSION, flops_per_sample, predict
+from benchmark.training.loop import TRAINING_VERSION, TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
 from benchmark.training.resuming import Checkpoint
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
@@ -132,7 +132,8 @@ class RunWorker:
             raise InputError(
                 f"{self.spec.title}: trained again for the optimism, it has other weights than the run on file "
                 f"(best epoch {outcome.best_epoch}, then {record.best_epoch}; another device, number of threads or "
-                f"version of torch?); remove {store.folder(self.spec)} to train it again, or use another folder"
+                f"version of torch or of training?); remove {store.folder(self.spec)} to train it again, or use "
+                "another folder"
             )
         wanted = {s.fingerprint for s in self.scenarios}
         wanted -= set(record.tested_epochs.fingerprints) if record.tested_epochs else set()
@@ -156,9 +157,12 @@ class RunWorker:
         return store.add(RunCells(added, store.predictions(self.spec), kept.folder / EPOCHS))
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
-        """Evaluate a trained run under the scenarios that it lacks."""
+        """Evaluate a trained run under the scenarios that it lacks, and under all if inference has changed since."""
         there = record.evaluated()
         wanted = [s for s in self.scenarios if s.fingerprint not in there]
+        if wanted and record.inference_version != INFERENCE_VERSION:
+            wanted += [parse(cell.scenario) for cell in record.evaluations]
+            record = record.model_copy(update={"inference_version": INFERENCE_VERSION, "tested_epochs": None})
         if not wanted:
             return record
         predict: Predictor = self._consult_oracle
@@ -244,6 +248,8 @@ class RunWorker:
             spec=self.spec,
             status="done",
             attempts=self.job.attempt,
+            training_version=TRAINING_VERSION,
+            inference_version=INFERENCE_VERSION,
             parameters=sum(p.numel() for p in model.parameters()) if model else 0,
             epochs=len(outcome.history),
             best_epoch=outcome.best_epoch,

@@ -55,7 +55,10 @@ class RunRecord(BaseModel):
 
     Attributes:
         attempts: Attempts of an executor that tries again after the loss of a node; the last one is this.
-        inference_ms: Mean milliseconds per sample over all scenarios, in batches of 32 samples of similar length.
+        training_version, inference_version: Versions of the bits that training and inference give, which rise for all
+            models together; 1 in runs of older versions. Cells of different versions are never united.
+        inference_ms: Mean milliseconds per sample over all scenarios, in batches of samples of similar length (of 32
+            samples under `inference_version` 1).
         inference_ms_median, inference_ms_p95: Median and 95th percentile of the same; None in runs of older versions.
         flops: Floating point operations of one prediction; None in runs of older versions or where unknown.
         tested_epochs: Content of `epochs.parquet`; None without that file.
@@ -73,6 +76,8 @@ class RunRecord(BaseModel):
     error: str | None = None
     traceback: str | None = None
     attempts: int = 1
+    training_version: int = 1
+    inference_version: int = 1
     parameters: int = 0
     epochs: int = 0
     best_epoch: int = 0
@@ -88,6 +93,11 @@ class RunRecord(BaseModel):
     provenance: dict[str, Any] = {}
     files: dict[str, tuple[str, ...]] = {}
     notes: tuple[str, ...] = ()
+
+    @property
+    def versions(self) -> tuple[int, int]:
+        """Versions of training and inference."""
+        return self.training_version, self.inference_version
 
     def evaluated(self) -> dict[str, Evaluation]:
         """Evaluations by the scenario's fingerprint."""

@@ -166,7 +166,7 @@ class RunStore:
 
         if after.predictions is not before.predictions:
             replace(PREDICTIONS, lambda path: write_predictions(after.predictions, path))
-        if after.epochs != before.epochs:
+        if after.epochs not in (before.epochs, None):
             replace(EPOCHS, lambda path: write_epochs(before, after, path))
         record = after.record.model_copy(update={"files": files})
         if record != kept:

@@ -10,13 +10,15 @@ import pandas as pd
 import torch
 
 from baselines import SentimentModel
-from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.batches import MaskedPart, batches_by_steps
 from benchmark.training.operations import count_flops
 from benchmark.training.weights import trained_modules
 from protocols import MODALITIES
 
-#: Small enough that the longest sequences of a heavy model stay within a few hundred MB.
-EVALUATION_BATCH = 32
+#: Version of the bits of predictions; it rises when batches, layers or kernels change them for equal weights.
+INFERENCE_VERSION = 2
+#: Samples whose operations are counted.
+_COUNTED = 32
 
 
 @torch.inference_mode()
@@ -24,7 +26,7 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> torch.Tensor:
     """`(n,)` float64 predictions of sentiment, in the order of the part."""
     trained_modules(model, part.text).eval()
     result = torch.empty(len(part), dtype=torch.float64)
-    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
+    for rows in batches_by_steps(part.inputs, part.device):
         result[rows] = model(part.batch(rows)).sentiment.double().cpu()
     return result + model.spec.label_centre
 
@@ -35,8 +37,8 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
 
     Returns:
         A table with `prediction` and, where the model gives them, `integrity_*`, `observed_*`, `dominant`; and `(n,)`
-        milliseconds: the time of each sample's batch divided by the samples in it, batches being of 32 samples of
-        similar length. Frozen text states are looked up, not counted; an encoder that is fine-tuned is counted.
+        milliseconds: the time of each sample's batch divided by the samples in it, batches holding samples of similar
+        length. Frozen text states are looked up, not counted; an encoder that is fine-tuned is counted.
 
     Raises:
         ArithmeticError: when a prediction is not finite.
@@ -50,7 +52,7 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
             columns[name] = torch.zeros(len(part), dtype=values.dtype)
         columns[name][rows] = values.cpu()
 
-    for rows in batches_by_length(part.inputs, EVALUATION_BATCH):
+    for rows in batches_by_steps(part.inputs, part.device):
         started = time.perf_counter()
         prediction = model(part.batch(rows))
         fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
@@ -67,15 +69,15 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
 
 
 def flops_per_sample(model: SentimentModel, part: MaskedPart) -> int | None:
-    """Floating point operations of one prediction, on a batch of samples of median length.
+    """Floating point operations of one prediction, on 32 samples of median length.
 
     Products of matrices, convolutions and attention are counted (a multiplication and an addition are two), padding
     included, element-wise work not. A frozen text encoder is not counted, unless the model works inside it. None
     where the counter cannot follow the model.
     """
     trained_modules(model, part.text).eval()
-    batches = list(batches_by_length(part.inputs, EVALUATION_BATCH))
-    rows = batches[len(batches) // 2]
+    rows = torch.cat(list(batches_by_steps(part.inputs, part.device)))
+    rows = rows[len(rows) // _COUNTED // 2 * _COUNTED :][:_COUNTED]
     try:
         return count_flops(lambda: model(part.batch(rows))) // len(rows)
     except Exception:  # noqa: BLE001 - the number is welcome, but no reason to lose a trained run

@@ -12,6 +12,7 @@ from baselines import SentimentModel, TrainBatch
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.dataset import Part, TrainingData
 from benchmark.data.encoding import TextSide
+from benchmark.data.ragged import Rows
 from benchmark.training.inference import predict_sentiment
 from protocols import Masks, Regime
 
@@ -53,17 +54,19 @@ class TrainingParts:
         """The batches of one sweep over a draw, in an order that depends on seed, epoch and sweep."""
         complete = self._complete or draw
         shuffle = np.random.Generator(np.random.Philox(key=[self._seed, epoch]).jumped(sweep))
-        for drawn in batches_by_length(draw.inputs, size, shuffle):
-            rows = drawn.to(self._device)
-            given = draw.batch(drawn)
+        drawn = list(batches_by_length(draw.inputs, size, shuffle))
+        there = torch.cat(drawn).to(self._device).split([len(rows) for rows in drawn])
+        for known, index in zip(drawn, there, strict=True):
+            rows = Rows(known.numpy(), index)
+            given = draw.batch(rows)
             yield TrainBatch(
                 input=given,
-                complete=given if complete is draw else complete.batch(drawn),
-                observed=draw.observed_positions(drawn),
-                integrity=draw.integrity[rows],
-                complete_integrity=complete.integrity[rows],
-                label=self.label[rows],
-                index=rows,
+                complete=given if complete is draw else complete.batch(rows),
+                observed=draw.observed_positions(rows),
+                integrity=draw.integrity[index],
+                complete_integrity=complete.integrity[index],
+                label=self.label[index],
+                index=index,
             )
 
     def validation_errors(self) -> Tensor:

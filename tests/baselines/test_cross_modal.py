@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from baselines import Sequences
+from baselines.layers import attending, cross_modal
 from baselines.layers.cross_modal import (
     CrossModalLayer,
     CrossModalTransformer,
@@ -89,7 +90,49 @@ def test_every_layer_reads_the_low_level_source() -> None:
     source = torch.randn(2, 6, 12)
     model(torch.randn(2, 4, 12), source)
     assert len(seen) == 3
-    assert all(torch.equal(values, model.embed(source)) for values in seen)
+    assert all(torch.equal(values, model.embed(source).flatten(0, 1)) for values in seen)
+
+
+def gradients(model: CrossModalTransformer, *, itself: bool) -> list[torch.Tensor]:
+    """Result and gradients of input and weights, on sequences of different lengths, without the target's padding."""
+    torch.manual_seed(1)
+    target, source = torch.randn(3, 9, 12, requires_grad=True), torch.randn(3, 7, 12, requires_grad=True)
+    no_target, no_source = padding_of(torch.tensor([9, 1, 4]), 9), padding_of(torch.tensor([2, 7, 4]), 7)
+    result = model(target, padding=no_target) if itself else model(target, source, no_source, no_target)
+    result = result.masked_fill(no_target[..., None], 0.0)
+    inputs = [target, *model.parameters()] if itself else [target, source, *model.parameters()]
+    return [result, *torch.autograd.grad((result * torch.randn(result.shape)).sum(), inputs)]
+
+
+@pytest.mark.parametrize("long", [False, True], ids=["weights kept", "weights computed again"])
+@pytest.mark.parametrize("itself", [False, True])
+def test_steps_without_padding_give_what_padded_ones_give(
+    itself: bool, long: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    model = CrossModalTransformer(12, 2, 3)
+    monkeypatch.setattr(attending, "_LONG", 8 if long else 10**9)
+    found = gradients(model, itself=itself)
+    monkeypatch.setattr(cross_modal, "runs_packed", lambda values: False)
+    for mine, theirs in zip(found, gradients(model, itself=itself), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("long", [False, True], ids=["weights kept", "weights computed again"])
+def test_dropout_of_weights_passes_the_gradient_of_what_it_left(long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attending, "_LONG", 8 if long else 10**9)
+    attention = torch.nn.MultiheadAttention(4, 2, 0.4, batch_first=True).double()
+    lengths = attending.Lengths([3, 5], [4, 1])
+
+    def act(target: torch.Tensor, source: torch.Tensor) -> torch.Tensor:
+        torch.manual_seed(5)
+        return attending.attend(attention, target, source, lengths)
+
+    target, source = (torch.randn(n, 4, dtype=torch.double, requires_grad=True) for n in (8, 5))
+    assert torch.autograd.gradcheck(act, (target, source))
+    dropped = act(target, source)
+    attention.eval()
+    assert not torch.allclose(dropped, act(target, source))
 
 
 def test_the_last_step_is_the_last_valid_one() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,7 @@ from click.testing import CliRunner
 from benchmark.cli.main import sentibench as group
 from benchmark.data.samples import PARTS
 from benchmark.data.sources import load_samples
+from benchmark.training.inference import INFERENCE_VERSION
 from tests.npz import write_npz
 
 STORED = Path(__file__).parents[1] / "stored"
@@ -47,6 +49,27 @@ def test_nothing_is_run_again(stored: Path, study: str) -> None:
     before = {k: v for k, v in tree(runs).items() if not k.startswith("studies")}
     sentibench("run", runs / "studies" / study / "study.yaml", "--out", runs, "--workers", 1)
     assert {k: v for k, v in tree(runs).items() if not k.startswith("studies")} == before
+
+
+def test_scenarios_added_to_an_earlier_run_bring_all_its_cells_to_one_version(stored: Path) -> None:
+    def records() -> list[dict[str, Any]]:
+        return [json.loads(file.read_text()) for file in sorted((stored / "runs" / "toy").rglob("run.json"))]
+
+    before = records()
+    study = yaml.safe_load((stored / "runs" / "studies" / "kept" / "study.yaml").read_text())
+    added = "random_positions(rate=0.45)"
+    file = stored / "more.yaml"
+    file.write_text(
+        yaml.safe_dump(study | {"name": "more", "optimism": False, "protocols": [*study["protocols"], added]})
+    )
+    sentibench("run", file, "--out", stored / "runs", "--workers", 1)
+    assert [record["id"] for record in records()] == [record["id"] for record in before]
+    for earlier, now in zip(before, records(), strict=True):
+        assert (now["training_version"], now["inference_version"]) == (1, INFERENCE_VERSION)
+        maes = {cell["scenario"]: cell["mae"] for cell in now["evaluations"]}
+        assert added in maes
+        for cell in earlier["evaluations"]:
+            assert maes[cell["scenario"]] == pytest.approx(cell["mae"], abs=1e-5)
 
 
 @pytest.mark.parametrize("study", STUDIES)

@@ -21,6 +21,7 @@ from benchmark.data import batches
 from benchmark.data.batches import MaskedPart
 from benchmark.data.corruption import AddedNoise
 from benchmark.data.erasing import erase
+from benchmark.data.ragged import Rows
 from protocols import MODALITIES, InputError, Modality
 from tests.benchmark.authoring import broken_declarations, broken_state, broken_training  # noqa: F401 - theirs join BROKEN
 from tests.benchmark.authoring.broken_models import Looks, NeedsTwoSteps, ReadsSigns
@@ -82,13 +83,13 @@ def test_a_masking_that_leaves_signs_is_found(cls: type[Sound], monkeypatch: pyt
 
 
 def test_noise_that_is_scaled_by_what_is_erased_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
-    def padded(part: MaskedPart, modality: Modality, rows: Tensor) -> Sequences:
+    def padded(part: MaskedPart, modality: Modality, rows: Rows) -> Sequences:
         whole, layout = part._streams[modality].padded(rows), part.inputs
         values = whole.values
         if modality in part._noise:
             noise = AddedNoise(part._noise[modality]._noise, layout.offsets[modality], layout.observed[modality])
-            values = noise.add(values, rows)
-        return Sequences(erase(values, part._flags(modality, rows, values.shape[1])), whole.length)
+            values = noise.add(values, rows.known)
+        return Sequences(erase(values, part._flags(modality, rows.there, values.shape[1])), whole.length)
 
     monkeypatch.setattr(MaskedPart, "_padded", padded)
     result = run_check(subject_of(Sound), CHECKS["erased"])

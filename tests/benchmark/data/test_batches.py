@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from baselines import ModelInfo
-from benchmark.data.batches import MaskedPart, batches_by_length
+from benchmark.data.batches import EVALUATION_STEPS, MaskedPart, batches_by_length, batches_by_steps
 from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
 from benchmark.data.encoding import TextEncoder
@@ -119,12 +119,27 @@ def test_finetuned_text_carries_gradients(tiny_encoder: Path) -> None:
     assert any(p.grad is not None and p.grad.any() for p in encoder.parameters())
 
 
-@pytest.mark.parametrize("shuffle", [None, 0])
-def test_every_sample_is_in_one_batch(dataset: Dataset, shuffle: int | None) -> None:
+def test_every_sample_is_in_one_batch(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
     part = dataset.part("train")
-    generator = None if shuffle is None else np.random.default_rng(shuffle)
-    rows = torch.cat(list(batches_by_length(part.inputs, 7, generator)))
+    rows = torch.cat(list(batches_by_length(part.inputs, 7, np.random.default_rng(0))))
     assert sorted(rows.tolist()) == list(range(len(part)))
+    monkeypatch.setitem(EVALUATION_STEPS, "cpu", 60)
+    batches = list(batches_by_steps(part.inputs, CPU))
+    assert len(batches) > 5
+    assert sorted(torch.cat(batches).tolist()) == list(range(len(part)))
+
+
+def test_batches_of_evaluation_hold_a_bounded_number_of_steps(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = dataset.part("train").inputs
+    steps = torch.from_numpy(sum(part.lengths(m) for m in MODALITIES))
+    monkeypatch.setitem(EVALUATION_STEPS, "cpu", limit := int(steps.max()) + 1)
+    longest = 0
+    for rows in batches_by_steps(part, CPU):
+        assert len(rows) * int(steps[rows].max()) <= limit
+        assert longest <= int(steps[rows].min())
+        longest = int(steps[rows].max())
 
 
 def test_training_cannot_read_the_test_part(dataset: Dataset) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 from benchmark.runs.cells import RunCells, epochs_table, epochs_writer, write_predictions
-from benchmark.runs.record import EpochEvaluations, Evaluation, RunRecord, write_record
+from benchmark.runs.record import EpochEvaluations, Evaluation, RunRecord, read_record, write_record
 from benchmark.runs.store import RunStore
 from protocols import InputError, parse
 from tests.benchmark.runs.test_store import make_spec
@@ -164,6 +164,39 @@ def test_threads_that_add_cells_at_once_lose_none(store: RunStore, tmp_path: Pat
     for thread in threads:
         thread.join()
     assert set(filed(store)) == {COMPLETE, *texts}
+
+
+def versioned(folder: Path, **versions: int) -> Path:
+    record = read_record(folder / "run.json")
+    assert record is not None
+    write_record(record.model_copy(update=versions), folder / "run.json")
+    return folder
+
+
+@pytest.mark.parametrize("field", ["training_version", "inference_version"])
+@pytest.mark.parametrize("cells", [{DROP: 1.0}, {COMPLETE: 5.0}], ids=["another cell", "another value"])
+def test_cells_of_two_versions_are_never_united(
+    store: RunStore, tmp_path: Path, field: str, cells: dict[str, float]
+) -> None:
+    store.adopt(make_spec(), make_run(tmp_path / "a", {COMPLETE: 1.0}))
+    record = store.adopt(make_spec(), versioned(make_run(tmp_path / "b", cells), **{field: 2}))
+    assert filed(store) == {COMPLETE: 1.0}
+    assert record.versions == (1, 1)
+    assert "versions of training or inference differ" in record.notes[0]
+
+
+def test_cells_that_a_newer_inference_has_evaluated_again_replace_all_others(store: RunStore, tmp_path: Path) -> None:
+    store.adopt(make_spec(), make_run(tmp_path / "a", {COMPLETE: 1.0, BLOCK: 1.0}, epochs=(COMPLETE,)))
+    record = read_record(make_run(tmp_path / "b", {COMPLETE: 2.0, BLOCK: 2.0, DROP: 2.0}) / "run.json")
+    assert record is not None
+    newer = record.model_copy(update={"inference_version": 2})
+    store.add(RunCells(newer, table({COMPLETE: 2.0, BLOCK: 2.0, DROP: 2.0})))
+    assert filed(store) == {COMPLETE: 2.0, BLOCK: 2.0, DROP: 2.0}
+    filed_record = store.done(make_spec())
+    assert filed_record is not None
+    assert filed_record.versions == (1, 2)
+    assert filed_record.tested_epochs is None
+    assert not store.faults()
 
 
 def test_a_failed_run_never_replaces_one_that_is_done(store: RunStore, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
-"""Counts of what makes a processor wait for an accelerator, counted without one by patches of tensors."""
+"""Counts of what makes a processor wait for an accelerator and of copies to it, counted without one by patches."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from baselines.layers import recurrent
+from baselines.layers import cross_modal, groups, recurrent
 from benchmark.data.ragged import HostRagged
 
 #: Methods by which Python reads values, each of which waits until they are computed.
@@ -37,7 +38,7 @@ class _Sized(TorchDispatchMode):
 
 @contextmanager
 def counted() -> Iterator[Counter[str]]:
-    """Count readings of values in the block, on the route of an accelerator: samples lie on the device.
+    """Count readings of values and copies to the device in the block, on the route of an accelerator.
 
     Tensors that stay on the processor beside an accelerator are counted too, so this is an upper bound.
     """
@@ -52,9 +53,18 @@ def counted() -> Iterator[Counter[str]]:
 
         return method
 
+    def to(self: Tensor, *args: Any, **kwargs: Any) -> Any:
+        by_us = sys._getframe(1).f_globals["__name__"].partition(".")[0] in ("benchmark", "baselines")
+        counts["to a device"] += by_us and any(isinstance(given, torch.device) for given in (*args, *kwargs.values()))
+        return move(self, *args, **kwargs)
+
+    move = Tensor.to
     patches = [patch.object(Tensor, name, counting(name)) for name in READING]
+    patches.append(patch.object(Tensor, "to", to))
     patches.append(patch.object(HostRagged, "on", HostRagged._on_device))
-    patches.append(patch.object(recurrent, "runs_as_packed", lambda packed: False))
+    of_processors = [(recurrent, "reads_padding"), (recurrent, "runs_as_packed")]
+    of_processors += [(cross_modal, "runs_packed"), (groups, "runs_in_groups")]
+    patches += [patch.object(place, name, lambda *_: False) for place, name in of_processors]
     for each in patches:
         each.start()
     try:
