@@ -66,11 +66,14 @@ class RunStore:
     def __init__(self, root: Path) -> None:
         self.root = root
         self._grid: Grid | None = None
+        self._parents: dict[tuple[str, str], Path] = {}
 
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
-        dataset, split, model = (safe_name(name) for name in (spec.dataset, spec.split, spec.model))
-        return self.root.joinpath(dataset, split, f"{model}-s{spec.seed}-{spec.id}")
+        dataset, split = spec.dataset, spec.split
+        if (dataset, split) not in self._parents:  # thousands of runs share a few
+            self._parents[dataset, split] = self.root / safe_name(dataset) / safe_name(split)
+        return self._parents[dataset, split] / f"{safe_name(spec.model)}-s{spec.seed}-{spec.id}"
 
     def find(self, spec: RunSpec) -> RunRecord | None:
         """The record of a run, failed ones included; None without a readable one.
@@ -318,8 +321,17 @@ class RunStore:
             return None
         if record.spec != spec and record.spec.id != record.id:  # the spec was edited
             return None
-        if record.status == "done" and not all((folder / name).is_file() for name in (PREDICTIONS, SAMPLES, HISTORY)):
+        if record.status == "done" and not {PREDICTIONS, SAMPLES, HISTORY} <= set(_names(folder)):
             return None
         if record.tested_epochs is not None and not (folder / EPOCHS).is_file():
             return record.model_copy(update={"tested_epochs": None})
         return record
+
+
+def _names(folder: Path) -> list[str]:
+    """Names in a folder, read at once; none if it is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []
