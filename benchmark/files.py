@@ -155,6 +155,7 @@ def regular_file(path: Path) -> Path:
     return path
 
 
+@lru_cache(maxsize=1024)
 def safe_name(name: str) -> str:
     """Make a name for a file or folder: runs of characters other than letters, digits and `._=,-` become one `_`."""
     return re.sub(r"[^A-Za-z0-9._=,-]+", "_", name).lstrip(".") or "_"

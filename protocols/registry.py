@@ -16,6 +16,7 @@ import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -130,17 +131,28 @@ class Registry(Generic[T]):
 
     def _installed(self) -> set[str]:
         """Packages of the modules that installed distributions name."""
-        return {entry.module.partition(".")[0] for entry in importlib.metadata.entry_points(group=self.group)}
+        return {entry.module.partition(".")[0] for entry in _entry_points(self.group)}
 
     def _load_entry_points(self) -> list[str]:
         """Import the modules that installed distributions name; returns one line for each failed import."""
         broken = []
-        for entry in importlib.metadata.entry_points(group=self.group):
+        for entry in _entry_points(self.group):
             try:
                 entry.load()
             except Exception as error:  # noqa: BLE001 - whatever a foreign module does on import must not hide the rest
                 broken.append(f"(entry point {entry.name} = {entry.value} cannot be imported: {error})")
         return broken
+
+
+def _entry_points(group: str) -> tuple[importlib.metadata.EntryPoint, ...]:
+    """Return the entry points of installed distributions, which are read again when a folder of modules has changed."""
+    folders = [Path(path) for path in sys.path]
+    return _read_entry_points(group, tuple((path, path.stat().st_mtime_ns) for path in folders if path.exists()))
+
+
+@lru_cache(maxsize=64)
+def _read_entry_points(group: str, folders: object) -> tuple[importlib.metadata.EntryPoint, ...]:
+    return tuple(importlib.metadata.entry_points(group=group))
 
 
 def plugin_sha256(thing: type) -> str:

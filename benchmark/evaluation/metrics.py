@@ -287,6 +287,8 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
 
 def ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
     """A quotient; `otherwise` where the denominator is 0."""
+    if np.min(below, initial=1.0) > 0:  # divides faster than with a condition
+        return np.divide(above, below)
     result: FloatArray = np.full(np.broadcast_shapes(np.shape(above), np.shape(below)), otherwise)
     np.divide(above, below, out=result, where=below > 0)
     return result
@@ -297,7 +299,7 @@ def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatAr
     neither = n - true - said + both
     f1_positive = ratio(2 * both, true + said, 0.0)
     f1_negative = ratio(2 * neither, 2 * n - true - said, 0.0)
-    return ratio(true * f1_positive + (n - true) * f1_negative, n + 0 * both, 0.0)
+    return ratio(true * f1_positive + (n - true) * f1_negative, n, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

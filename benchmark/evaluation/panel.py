@@ -8,6 +8,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -129,10 +130,15 @@ class Panel(Displayed):
 
     def facts(self) -> tuple[str, Mapping[str, object]]:
         """Return models, and numbers of seeds, scenarios, samples, videos and gaps."""
-        facts: dict[str, object] = {"models": ", ".join(dict.fromkeys(self.cells["model"]))}
+        facts: dict[str, object] = {"models": ", ".join(self.models)}
         facts |= {name: self.cells[column].nunique() for name, column in (("seeds", "seed"), ("scenarios", "scenario"))}
         facts |= {"test samples": len(self.label), "videos": len(set(self.video_ids.tolist()))}
         return f"panel of {self.dataset}/{self.split}", {**facts, "gaps": len(self.missing)}
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the rows that have any result."""
+        return tuple(str(name) for name in self.cells["model"].unique())
 
     @property
     def pooled(self) -> bool:

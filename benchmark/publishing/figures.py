@@ -143,7 +143,7 @@ def _check_names(panels: Sequence[Panel], protocol: str | None, metrics: Sequenc
     if protocol and not protocols_called(protocol, names):
         raise unknown_name("protocol of the study", protocol, names)
     known = list(dict.fromkeys(name for panel in panels for name in metric_names(panel.label_range)))
-    present = list(dict.fromkeys(str(name) for panel in panels for name in panel.cells["model"]))
+    present = list(dict.fromkeys(name for panel in panels for name in panel.models))
     for what, wanted, there in (("metric", metrics, known), ("model of the study", models, present)):
         for name in wanted:
             if name not in there:

@@ -26,7 +26,7 @@ from benchmark.runs.store import RunStore
 from benchmark.study.origins import settings_origins
 from benchmark.study.plan import Plan, PlannedRun
 from benchmark.words import listed, one_line
-from protocols import InputError, Scenario
+from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
 
@@ -105,14 +105,15 @@ class ValidSelection:
     def __init__(self, plan: Plan, store: RunStore) -> None:
         self.points = protocol_table(plan.protocols)
         self._plan, self._store = plan, store
-        self._texts: dict[tuple[Scenario, ...], dict[str, str]] = {}
+        self._texts: dict[bool, dict[str, str]] = {}
+        self._samples, self._ids = pd.DataFrame(), list[str]()
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
         """Return all scenarios of the study."""
-        own = self._plan.scenarios_of(run)
-        if own not in self._texts:
-            self._texts[own] = {s.fingerprint: str(s) for s in own}
-        return self._texts[own]
+        oracle = run.spec.model == ORACLE
+        if oracle not in self._texts:
+            self._texts[oracle] = {s.fingerprint: str(s) for s in self._plan.scenarios_of(run)}
+        return self._texts[oracle]
 
     def there(self, record: RunRecord) -> Collection[str]:
         """Return the evaluated scenarios."""
@@ -120,7 +121,9 @@ class ValidSelection:
 
     def read(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> tuple[int, pd.DataFrame]:
         """Return the stored predictions."""
-        return record.best_epoch, self._store.wide_predictions(run.spec, samples["sample_id"], record)
+        if samples is not self._samples:
+            self._samples, self._ids = samples, samples["sample_id"].tolist()
+        return record.best_epoch, self._store.wide_predictions(run.spec, self._ids, record)
 
 
 def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
@@ -159,15 +162,18 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
             epoch, table = source.read(run, record, known)
             epochs.append(epoch)
             tables.append(table)
+        places = [{text: row for row, text in enumerate(table.index)} for table in tables]
+        evaluated = [(source.there(record), place) for record, place in zip(done, places, strict=True)]
         shared = [
             text
             for fingerprint, text in source.scenarios(members[0]).items()
-            if all(
-                fingerprint in source.there(record) and text in table.index
-                for record, table in zip(done, tables, strict=True)
-            )
+            if all(fingerprint in there and text in place for there, place in evaluated)
         ]
-        joined = np.concatenate([table.loc[shared].to_numpy(dtype=np.float64) for table in tables], axis=1)
+        chosen = [
+            table.to_numpy(dtype=np.float64)[[place[text] for text in shared]]
+            for table, place in zip(tables, places, strict=True)
+        ]
+        joined = np.concatenate(chosen, axis=1)
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
         costs.append({**_cost(label, seed, done), "best_epoch": float(np.mean(epochs))})
@@ -227,7 +233,8 @@ def _gaps(
         if record is not None and record.status == "failed":
             reason = f"failed ({one_line(str(record.error), 300)})"
         elif record is not None:
-            lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in source.there(record))
+            there = source.there(record)
+            lacking = tuple(text for fingerprint, text in wanted.items() if fingerprint not in there)
             reason = source.lacking
         if lacking:
             gaps.append(Gap(label, seed, split, reason, lacking, command))
@@ -237,7 +244,7 @@ def _gaps(
 def _cost(label: str, seed: int, records: Sequence[RunRecord]) -> dict[str, object]:
     def mean(values: Sequence[float | None]) -> float:
         known = [v for v in values if v is not None]
-        return float(np.mean(known)) if known else math.nan
+        return float(np.mean(known) if len(known) > 1 else known[0]) if known else math.nan
 
     return {
         "model": label,

@@ -78,7 +78,7 @@ class StudyResults(Displayed):
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the rows that have any result."""
-        return tuple(dict.fromkeys(str(m) for panel in self.panels for m in dict.fromkeys(panel.cells["model"])))
+        return tuple(dict.fromkeys(m for panel in self.panels for m in panel.models))
 
     @property
     def protocols(self) -> tuple[str, ...]:
@@ -280,7 +280,7 @@ def _frame(panel: Panel, metrics: Sequence[str] | None, *, by_seed: bool, draws:
     table = table.assign(model=names[0], seed=pd.Series(seeds, table.index).astype("Int64"))
     places = panel.points[["protocol", "scenario", "axis", "x", "axis2", "y", "order"]]
     table = table.rename(columns={"group": "scenario"}).merge(places, on="scenario")
-    models = {model: i for i, model in enumerate(dict.fromkeys(panel.cells["model"]))}
+    models = {model: i for i, model in enumerate(panel.models)}
     protocols = {name: i for i, name in enumerate(protocol_names(panel))}
     keys = {"protocol": protocols, "model": models}
     table = table.sort_values(

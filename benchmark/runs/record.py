@@ -129,8 +129,8 @@ def read_record(path: Path) -> RunRecord | None:
         record = None
         newer = any(fault["type"] == "extra_forbidden" for fault in error.errors())
     else:
-        newer = False
-    if newer or _schema_of(content) > SCHEMA_VERSION:
+        newer = record.schema_version > SCHEMA_VERSION
+    if newer or (record is None and _schema_of(content) > SCHEMA_VERSION):
         raise InputError(
             f"{path}: written by a newer version of sentibench; install that version, or use another folder of runs"
         )

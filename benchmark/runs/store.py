@@ -23,13 +23,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmark.files import abandoned, disk_time, owned_name, replace_file, safe_name, sha256_of
 from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
+from benchmark.runs.grid import Grid
 from benchmark.runs.owners import locked, renewed
 from benchmark.runs.record import (
     EPOCHS,
@@ -66,12 +66,16 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         self.root = root
+        self._grid: Grid | None = None
+        self._parents: dict[tuple[str, str], Path] = {}
 
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
-        place = self.root.joinpath(safe_name(spec.dataset), safe_name(spec.split))
+        dataset, split = spec.dataset, spec.split
+        if (dataset, split) not in self._parents:  # thousands of runs share a few
+            self._parents[dataset, split] = self.root / safe_name(dataset) / safe_name(split)
         names = dict.fromkeys((spec.model, filed_name(spec.model, spec.model_version)))
-        folders = [place / f"{safe_name(name)}-s{spec.seed}-{spec.id}" for name in names]
+        folders = [self._parents[dataset, split] / f"{safe_name(name)}-s{spec.seed}-{spec.id}" for name in names]
         return next((folder for folder in folders[1:] if folder.is_dir()), folders[0])
 
     def find(self, spec: RunSpec) -> RunRecord | None:
@@ -257,22 +261,19 @@ class RunStore:
             table = pq.ParquetFile(pa.BufferReader(content)).read(
                 ["scenario", "sample_id", "prediction"], use_threads=False
             )
-            rows, scenarios = _coded(table.column("scenario"))
-            codes, ids = _coded(table.column("sample_id"))
+            wanted, cells = list(sample_ids), table.select(["scenario", "sample_id"])
+            if self._grid is None or self._grid.wanted != wanted or not self._grid.cells.equals(cells):
+                self._grid = Grid.of(cells, wanted)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
-        wanted = pd.Index(list(sample_ids), dtype=object)
-        columns = wanted.get_indexer(pd.Index(ids, dtype=object))[codes]
-        known = columns >= 0
-        place = rows[known] * len(wanted) + columns[known]
-        counts = np.bincount(place, minlength=len(scenarios) * len(wanted)).reshape(len(scenarios), -1)
-        there = np.flatnonzero(counts.any(axis=1))
-        if (counts[there] != 1).any():
+        grid = self._grid
+        if grid.faulty:
             raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
-        wide = np.full(counts.shape, np.nan)
-        wide.ravel()[place] = table.column("prediction").to_numpy()[known]
-        names = [scenarios[i] for i in there]
-        return pd.DataFrame(wide[there], index=names, columns=wanted)
+        return pd.DataFrame(
+            table.column("prediction").to_numpy()[grid.order].astype(np.float64),
+            index=grid.scenarios,
+            columns=grid.columns,
+        )
 
     def samples_content(self, spec: RunSpec) -> bytes | None:
         """Return the bytes of the file of test samples, to see that two are equal; None if it cannot be read."""
@@ -321,17 +322,19 @@ class RunStore:
         record = read_record(folder / RECORD)
         if record is None or record.id != spec.id or record.schema_version != SCHEMA_VERSION:
             return None
-        if record.spec.id != record.id:  # the spec was edited
+        if record.spec != spec and record.spec.id != record.id:  # the spec was edited
             return None
-        if record.status == "done" and not all((folder / name).is_file() for name in (PREDICTIONS, SAMPLES, HISTORY)):
+        if record.status == "done" and not {PREDICTIONS, SAMPLES, HISTORY} <= set(_names(folder)):
             return None
         if record.tested_epochs is not None and not (folder / EPOCHS).is_file():
             return record.model_copy(update={"tested_epochs": None})
         return record
 
 
-def _coded(column: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], list[str]]:
-    """Return the position of each text of a column in the list of its distinct texts, and that list."""
-    array = column.combine_chunks()
-    coded = array if pa.types.is_dictionary(array.type) else array.dictionary_encode()
-    return coded.indices.to_numpy().astype(np.int64), coded.dictionary.to_pylist()
+def _names(folder: Path) -> list[str]:
+    """Names in a folder, read at once; none if it is gone."""
+    try:
+        with os.scandir(folder) as entries:
+            return [entry.name for entry in entries]
+    except OSError:
+        return []

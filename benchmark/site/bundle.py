@@ -74,7 +74,7 @@ def make_bundle(
     compared = [panel for by in chosen.values() for own in by.values() for panel in own.values()]
     _check(name, panels, compared, chosen)
     everything = [*panels, *compared]
-    names = [str(m) for m in dict.fromkeys(m for panel in everything for m in panel.cells["model"])]
+    names = list(dict.fromkeys(m for panel in everything for m in panel.models))
     index = {model: i for i, model in enumerate(names)}
     described = models or {}
     used = list(dict.fromkeys(m for panel in everything for m in metric_names(panel.label_range)))

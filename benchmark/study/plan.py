@@ -150,8 +150,9 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
     if twice:
         raise InputError(f"models: '{twice}' is listed twice; give one of them a distinct label")
     resolved = []
+    taken = {ORACLE, *(model_names() if any(entry.title != entry.name for entry in study.models) else ())}
     for entry in study.models:
-        if entry.title == ORACLE or (entry.title != entry.name and entry.title in model_names()):
+        if entry.title in taken - {entry.name}:
             raise InputError(f"models: '{entry.title}' is the name of another row; give {entry.name} another label")
         own = entry.config.get("optimisation", {})
         if not isinstance(own, dict):

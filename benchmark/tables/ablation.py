@@ -43,7 +43,7 @@ def ablation_table(results: ProtocolResults, variants: Mapping[str, str], metric
     """
     results.panel.check_metrics([metric])
     base, *others = variants
-    own = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
+    own = list(results.panel.models)
     there = [name for name in others if name in results.contest]
     if base not in results.contest or not there:
         absent = [name for name in variants if name not in own]

@@ -113,7 +113,7 @@ def _head(name: str, metric: str) -> str:
 
 def complete_scenario(results: ProtocolResults) -> str | None:
     """Return a scenario with nothing missing: the protocol's own, else one of the study, else None."""
-    elsewhere = sorted(dict.fromkeys(map(str, results.panel.cells["scenario"])), key=lambda name: name != "complete")
+    elsewhere = sorted(map(str, results.panel.cells["scenario"].unique()), key=lambda name: name != "complete")
     return next((name for name in (*results.scenarios, *elsewhere) if leaves_everything(name)), None)
 
 

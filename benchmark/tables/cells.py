@@ -166,7 +166,9 @@ def _only(estimates: Mapping[str, Estimates], metrics: Sequence[str]) -> dict[st
     chosen = {}
     for model, own in estimates.items():
         at = [i for i, name in enumerate(own.metrics) if name in metrics]
-        names = tuple(own.metrics[i] for i in at)
-        arrays = {name: getattr(own, name)[..., at] for name in ("values", "draws", "seed_draws")}
-        chosen[model] = replace(own, metrics=names, **arrays)
+        chosen[model] = own
+        if len(at) < len(own.metrics):
+            names = tuple(own.metrics[i] for i in at)
+            arrays = {name: getattr(own, name)[..., at] for name in ("values", "draws", "seed_draws")}
+            chosen[model] = replace(own, metrics=names, **arrays)
     return chosen

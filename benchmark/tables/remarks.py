@@ -87,7 +87,7 @@ def failure_text(panel: Panel, model: str) -> str:
 def failed_seeds(panel: Panel, model: str) -> set[int]:
     """Return the seeds of a model that failed and have no numbers."""
     failed = {gap.seed for gap in panel.missing if gap.model == model and gap.reason.startswith("failed")}
-    return failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
+    return failed and failed - {int(seed) for seed in panel.cells.loc[panel.cells["model"] == model, "seed"]}
 
 
 def collapse_text(panel: Panel, model: str) -> str:
@@ -191,7 +191,7 @@ def caution_lines(panel: Panel) -> list[str]:
 
 def settings_lines(panel: Panel) -> list[str]:
     """Name the origin of settings that models are not registered with: a sentence per origin."""
-    own = [str(m) for m in dict.fromkeys(panel.cells["model"]) if m != ORACLE and m not in panel.external]
+    own = [m for m in panel.models if m != ORACLE and m not in panel.external]
     sharing: dict[str, list[str]] = {}
     for model in own:
         if model in panel.settings:
@@ -222,7 +222,7 @@ def _absent_seeds(results: ProtocolResults, own: Estimates) -> list[int]:
 def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footnote]:
     """Name the missing reference rows, with the command to add them."""
     there = {*results.estimates, *gaps}
-    models = [str(m) for m in dict.fromkeys(results.panel.cells["model"])]
+    models = list(results.panel.models)
     own = [m for m in (*models, *gaps) if m != ORACLE and m not in results.panel.external]
     absent = [name for name in ALWAYS if name not in there]
     rows = list(absent)

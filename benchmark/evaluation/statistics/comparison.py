@@ -234,7 +234,8 @@ def _differences(
         ]
         raw, kept = (np.array([part[n] for part in both])[chosen].T for n in (0, 1))
         freedom = np.maximum([len(own.seeds) - 1.0 for own in models], 1.0)[chosen].T
-    by_videos = np.array([(drawn[:, a] - drawn[:, b]).var() for a, b in chosen]) if len(drawn) else np.nan * values[i]
+    curves = np.ascontiguousarray(drawn.T)
+    by_videos = np.array([(curves[a] - curves[b]).var() for a, b in chosen]) if len(drawn) else np.nan * values[i]
     difference = values[i] - values[j]
     difference[np.abs(difference) <= _SAME * (np.abs(values[i]) + np.abs(values[j]))] = 0.0
     variance, df = summed_variance(by_videos, raw, kept, freedom, first)

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.metrics import check_predictions, metric_names, sums_by_cluster, values_from_sums
+from benchmark.evaluation.metrics import Sums, check_predictions, metric_names, sums_by_cluster, values_from_sums
 from protocols import InputError, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -36,7 +36,7 @@ SEED_DRAWS = 200
 #: Maximum number of draws x cells that are held at once for each named sum: 8 MB.
 _BLOCK = 1_000_000
 #: Maximum number of draws x cells whose metrics are computed at once: they stay in the cache of a processor.
-_CACHED = 1 << 16
+_CACHED = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +202,7 @@ def resample(
     starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
     sizes = np.diff(np.r_[starts, len(truth)])
     effective = float(sizes.sum() ** 2 / (sizes**2).sum())
-    weights = draw_weights(draws, len(starts), seed, "videos")
+    drawn_sums = _DrawnSums(draw_weights(draws, len(starts), seed, "videos"))
 
     results = {}
     seed_of, scenario_of = cells["seed"].to_numpy(np.int64), cells["scenario"].to_numpy(np.object_)
@@ -215,27 +215,29 @@ def resample(
             grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
         values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
         drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value are adjacent
-        by_seed = np.full((min(draws, SEED_DRAWS), len(seeds), len(scenarios), len(names)), np.nan)
+        by_seed = np.full((len(names), min(draws, SEED_DRAWS), len(seeds), len(scenarios)), np.nan)
         step = max(1, _BLOCK // (draws * len(seeds)))
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]
             present = block >= 0
             sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, names, owner)
             whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, names)
-            drawn_sums = {k: weights @ v.T for k, v in sums.items()}
+            drawn_sums.read(sums)
             groups = _seeds_of_scenarios(present)
             for m, name in enumerate(names):
                 values[:, j : j + step, m][present] = whole[name]
             rows_at_once = max(1, _CACHED // int(np.count_nonzero(present)))
             for b in range(0, draws, rows_at_once):
-                resampled = values_from_sums({k: v[b : b + rows_at_once] for k, v in drawn_sums.items()}, names)
+                resampled = values_from_sums(drawn_sums.rows(slice(b, b + rows_at_once)), names)
                 for m, name in enumerate(names):
                     drawn[b : b + rows_at_once, j : j + step, m] = _mean_over_seeds(resampled[name], groups, present)
-                    first = resampled[name][: max(0, len(by_seed) - b)]
-                    by_seed[b : b + len(first), :, j : j + step, m][:, present] = first
+                    first = resampled[name][: max(0, by_seed.shape[1] - b)]
+                    if len(first):
+                        by_seed[m, b : b + len(first), :, j : j + step][:, present] = first
         results[str(model)] = Estimates(
-            str(model), seeds, scenarios, names, values, drawn, by_seed, len(starts), effective, grid >= 0, paired_seeds
-        )
+            str(model), seeds, scenarios, names, values, drawn, np.moveaxis(by_seed, 0, -1), len(starts), effective,
+            grid >= 0, paired_seeds,
+        )  # fmt: skip
     return results
 
 
@@ -250,6 +252,48 @@ def draw_weights(draws: int, units: int, seed: int, purpose: str) -> FloatArray:
 def _generator(seed: int, purpose: str) -> np.random.Generator:
     key = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
     return np.random.default_rng([seed, key])
+
+
+class _DrawnSums:
+    """Sums on drawn videos.
+
+    Sums of whole numbers, such as counts, are exact in any order: they are made as they are needed, so that they stay
+    in the cache. Others are rounded, and are made in one product, so that their bits do not depend on the blocks.
+    Models of one shape share the memory of their sums.
+
+    Args:
+        weights: `(B, V)`.
+    """
+
+    def __init__(self, weights: FloatArray) -> None:
+        self._weights = weights
+        self._memory: dict[tuple[object, ...], FloatArray] = {}
+
+    def read(self, sums: Sums) -> None:
+        """Take the sums of a model, `(C, V)` or `(1, V)` by name."""
+        cells = max(len(v) for v in sums.values())
+        self._names = [k for k, v in sums.items() if len(v) == cells > 1 and (v == np.rint(v)).all()]
+        self._whole = np.stack([sums[k].T for k in self._names]) if self._names else np.empty((0, 1, cells))
+        self._rounded = {
+            k: np.matmul(self._weights, v.T, out=self._room(k, (len(self._weights), len(v))))
+            for k, v in sums.items()
+            if k not in self._names
+        }
+
+    def rows(self, chosen: slice) -> Sums:
+        """Return the sums of some draws, valid until the next call."""
+        found = {k: v[chosen] for k, v in self._rounded.items()}
+        if self._names:
+            own, shape = self._weights[chosen], self._whole.shape
+            whole = np.matmul(own, self._whole, out=self._room("whole", (shape[0], len(own), shape[2])))
+            found |= dict(zip(self._names, whole, strict=True))
+        return found
+
+    def _room(self, name: object, shape: tuple[int, ...]) -> FloatArray:
+        if (name, shape) not in self._memory:
+            self._memory = {key: array for key, array in self._memory.items() if key[0] != name}
+            self._memory[name, shape] = np.empty(shape)
+        return self._memory[name, shape]
 
 
 #: Scenarios that the same seeds have, with the cells of each of these seeds.
@@ -278,6 +322,9 @@ def _mean_over_seeds(resampled: FloatArray, groups: _Groups, present: npt.NDArra
         groups: Value of `_seeds_of_scenarios`.
         present: `(S, J)`.
     """
+    if present.all() and present.shape[1] > 1:  # adds in the same order
+        seeds = np.ascontiguousarray(resampled.reshape(-1, *present.shape).swapaxes(0, 1))
+        return np.add.reduce(seeds, axis=0, initial=0.0) / len(present)
     result = np.full((len(resampled), present.shape[1]), np.nan)
     for columns, rows in groups:
         if rows:

@@ -53,6 +53,21 @@ def test_a_missing_or_repeated_prediction_is_refused(tmp_path: Path, fault: str)
         store.wide_predictions(spec, list("abcd"))
 
 
+def test_every_run_is_read_by_its_own_rows(tmp_path: Path) -> None:
+    """The places of the rows are kept from run to run, and found again where a file has other rows."""
+    store, files = RunStore(tmp_path), [("st", "ab"), ("st", "ab"), ("ts", "ba"), ("s", "ab"), ("st", "ab")]
+    for seed, (scenarios, ids) in enumerate(files):
+        rows = [(s, i, seed + 10 * "st".index(s) + 100 * "ab".index(i)) for s in scenarios for i in ids]
+        spec = make_spec(seed=seed)
+        store.folder(spec).mkdir(parents=True)
+        table = pd.DataFrame(rows, columns=["scenario", "sample_id", "prediction"])
+        write_predictions(table, store.folder(spec) / "predictions.parquet")
+        for wanted in ("ab", "ba", "a"):
+            wide = store.wide_predictions(spec, list(wanted))
+            expected = {s: [seed + 10 * "st".index(s) + 100 * "ab".index(i) for i in wanted] for s in scenarios}
+            assert {s: wide.loc[s].tolist() for s in wide.index} == expected
+
+
 def test_runs_of_different_processor_capabilities_are_noted() -> None:
     def record(**provenance: str) -> RunRecord:
         return RunRecord(id=make_spec().id, spec=make_spec(), status="done", provenance=provenance)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmark.evaluation.metrics import metric_names, score
+from benchmark.evaluation.metrics import metric_names, score, sums_by_cluster, values_from_sums
 from benchmark.evaluation.statistics import (
     Estimates,
     compare,
@@ -41,6 +41,29 @@ def test_draws_do_not_depend_on_order_company_or_memory(monkeypatch: pytest.Monk
     columns = [other.scenarios.index(name) for name in whole.scenarios]
     np.testing.assert_allclose(other.draws[:, columns], whole.draws, atol=1e-9)
     assert not np.allclose(resample(label, owner, cells, said, draws=50, seed=1)["b"].draws, whole.draws)
+
+
+@pytest.mark.parametrize("hole", [False, True])
+def test_draws_have_the_bits_of_whole_products(monkeypatch: pytest.MonkeyPatch, hole: bool) -> None:
+    """Blocks of draws, exact sums and reused memory are ways to be fast, and change no bit."""
+    label, owner, cells, said = study({"a": 1.0, "b": 2.0}, seeds=9, scenarios=3)
+    kept = np.arange(len(cells)) != (31 if hole else -1)
+    cells, said = cells[kept].reset_index(drop=True), said[kept]
+    monkeypatch.setattr(resampling, "_CACHED", 100)
+    own = resample(label, owner, cells, said, draws=50)["b"]
+    order = np.argsort(owner, kind="stable")
+    starts = np.flatnonzero(np.r_[True, owner[order][1:] != owner[order][:-1]])
+    rows = (cells["model"] == "b").to_numpy()
+    sums = sums_by_cluster(label[order], said[rows][:, order], starts, own.metrics)
+    weights = draw_weights(50, len(starts), 0, "videos")
+    drawn = values_from_sums({k: weights @ v.T for k, v in sums.items()}, own.metrics)
+    for m, name in enumerate(own.metrics):
+        by_seed = np.full((50, 9, 3), np.nan)
+        by_seed[:, own.present] = drawn[name]
+        np.testing.assert_array_equal(own.seed_draws[..., m], by_seed)
+        for j, there in enumerate(own.present.T):
+            mean = sum(by_seed[:, i, j] for i in np.flatnonzero(there)) / there.sum()
+            np.testing.assert_array_equal(own.draws[:, j, m], mean)
 
 
 def test_a_hole_has_no_value_and_no_comparison() -> None:
