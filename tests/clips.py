@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -36,41 +38,47 @@ def write_clip(
     times: list[float] | None = None,
     turned: int = 0,
     sound_from: float = 0.0,
+    codec: str | None = None,
 ) -> Path:
-    """Write a clip: mono sound, and `pictures` seconds of the disc at 10 a second (or at `times`)."""
+    """Write a clip: mono sound, beside it `pictures` seconds of the disc at 10 a second (or at `times`)."""
     import av
 
     shown = times if times is not None else [k / 10 for k in range(round(pictures * 10))]
-    audio, codec = {".wav": ("pcm_s16le", ""), ".flac": ("flac", "")}.get(path.suffix, ("aac", "mpeg4"))
+    usual = {".wav": "pcm_s16le", ".flac": "flac"}.get(path.suffix, "aac")
     with av.open(str(path), "w") as file:
         video: Any = None
-        if codec and (shown or pictures):
-            video = file.add_stream(codec, rate=10)
+        if usual == "aac" and (shown or pictures):
+            video = file.add_stream("mpeg4", rate=10)
             video.width = video.height = 64
             video.pix_fmt = "yuv420p"
             video.time_base = video.codec_context.time_base = Fraction(1, 1000)
         track: Any = None
         if sound is not None:
-            track = file.add_stream(audio, rate=rate)
+            track = file.add_stream(codec or usual, rate=rate)
             track.layout = "mono"
-        if track is not None and sound is not None:
-            form = "s16" if path.suffix in (".wav", ".flac") else "fltp"
-            for first in range(0, len(sound), 1024):
-                part = sound[None, first : first + 1024]
-                frame = av.AudioFrame.from_ndarray(
-                    (part * 32767).astype(np.int16) if form == "s16" else np.ascontiguousarray(part), form, "mono"
-                )
+            whole = track.codec_context.format.name == "s16"
+
+        def heard(samples: npt.NDArray[np.float32]) -> Iterator[tuple[float, Any]]:
+            for first in range(0, len(samples), 1024):
+                part = samples[None, first : first + 1024]
+                pcm = (part * 32767).astype(np.int16) if whole else np.ascontiguousarray(part)
+                frame = av.AudioFrame.from_ndarray(pcm, "s16" if whole else "fltp", "mono")
                 frame.sample_rate, frame.time_base = rate, Fraction(1, rate)
                 frame.pts = first + round(sound_from * rate)
-                file.mux(track.encode(frame))
-            file.mux(track.encode(None))
-        for k, at in enumerate(shown):
-            pixels = np.ascontiguousarray(np.rot90(disc(k), turned))
-            frame = av.VideoFrame.from_ndarray(pixels, "rgb24")
-            frame.pts, frame.time_base = round(at * 1000), Fraction(1, 1000)
-            file.mux(video.encode(frame))
-        if video is not None:
-            file.mux(video.encode(None))
+                yield frame.pts / rate, (track, frame)
+
+        def seen() -> Iterator[tuple[float, Any]]:
+            for k, at in enumerate(shown):
+                frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(np.rot90(disc(k), turned)), "rgb24")
+                frame.pts, frame.time_base = round(at * 1000), Fraction(1, 1000)
+                yield at, (video, frame)
+
+        sounds = heard(sound) if sound is not None else iter(())
+        for _, (stream, frame) in heapq.merge(sounds, seen(), key=lambda timed: timed[0]):
+            file.mux(stream.encode(frame))
+        for stream in (track, video):
+            if stream is not None:
+                file.mux(stream.encode(None))
     return path
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     "--manifest", metavar="FILE", type=click.Path(path_type=Path),
     help="Repeat the extraction of 'sentibench data manifest', with its extractors, and list what differs.",
 )  # fmt: skip
-@click.option("--workers", type=Whole(min=1), default=1, show_default=True, help="Number of processes.")
+@click.option("--workers", type=Whole(min=1), help="Number of processes. Default: 2; 1 where a single core is usable.")
 @plugin_option
 def extract(
     clips: Path,
@@ -45,7 +45,7 @@ def extract(
     text: str,
     align: bool,
     manifest: Path | None,
-    workers: int,
+    workers: int | None,
     plugins: tuple[str, ...],
 ) -> int:
     """Extract features of the clips that the CSV file CLIPS lists.
@@ -59,6 +59,8 @@ def extract(
     from benchmark.data.extraction.features import Choice
     from benchmark.data.extraction.manifest import choice_of, differences, read_manifest
     from benchmark.data.extraction.table import read_table
+    from benchmark.runs.executors import LocalExecutor
+    from benchmark.runs.executors.local import usable_cores
     from benchmark.words import plural
 
     load_plugins(plugins)
@@ -70,8 +72,9 @@ def extract(
     for modality, extractor in choice.extractors().items():
         licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""
         click.echo(f"{modality}: {extractor.name} version {extractor.kind.version}{licence}", err=True)
-    with counting("clips") as tell:
-        outcomes = extract_clips(table, out, choice, workers=workers, plugins=plugins, progress=tell)
+    processes = min(workers or min(2, usable_cores()), len(table.ids))
+    with LocalExecutor[Any, Any](processes) as pool, counting("clips") as tell:
+        outcomes = extract_clips(table, out, choice, workers=pool, plugins=plugins, progress=tell)
     if repeated is not None:
         different = differences(repeated, choice, outcomes)
         for line in different:

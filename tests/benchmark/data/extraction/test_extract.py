@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from benchmark.data.extraction.extract import extract
 from benchmark.data.extraction.features import Choice
 from benchmark.data.extraction.registry import find_extractor
 from benchmark.data.extraction.table import read_table
+from benchmark.runs.executors import LocalExecutor
 from protocols import InputError
 from tests.clips import tone, write_clip
 
@@ -27,39 +29,63 @@ def write_sounds(folder: Path, n: int = 4) -> Path:
     return folder / "clips.csv"
 
 
+def command(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["data", "extract", *map(str, arguments)])
+    return int(ended.value.code or 0), capsys.readouterr().out
+
+
 def test_an_unreadable_clip_is_reported_and_the_others_are_kept(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     table, out = write_sounds(tmp_path), tmp_path / "out.npz"
     good = (tmp_path / "2.wav").read_bytes()
     (tmp_path / "2.wav").write_bytes(good[:30])
-    read: list[str] = []
-    original = module.features_of
-
-    def counted(clip: Clip, *rest: object) -> object:
-        read.append(clip.file.name)
-        return original(clip, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(module, "features_of", counted)
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "extract", str(table), "--out", str(out)])
-    printed = capsys.readouterr().out
-    assert ended.value.code == 1
+    code, printed = command(capsys, table, "--out", out)
+    assert code == 1
     assert f"c2: NOT READ: {tmp_path}/2.wav: cannot be read as a clip" in printed
     assert "1 of 4 clips cannot be read" in printed
     assert not out.exists()
     assert len(list((tmp_path / "out.npz.clips").iterdir())) == 3
     (tmp_path / "2.wav").write_bytes(good)
-    read.clear()
-    with pytest.raises(SystemExit) as ended:
-        main(["data", "extract", str(table), "--out", str(out)])
-    assert not ended.value.code
-    assert read == ["2.wav"]
+    assert command(capsys, table, "--out", out)[0] == 0
     assert sorted(p.name for p in tmp_path.iterdir() if "out" in p.name) == ["out.npz"]
     with np.load(out) as arrays:
         assert arrays["audio.length"].tolist() == [6, 8, 10, 12]
         assert arrays["raw_text"].tolist() == [f"word {i}" for i in range(4)]
         assert not arrays["audio.observed"][0, 6:].any()
+
+
+def test_an_interrupted_extraction_reads_only_the_clips_that_are_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, out = read_table(write_sounds(tmp_path)), tmp_path / "out.npz"
+    read: list[str] = []
+    original = module.features_of
+
+    def interrupted(clip: Clip, *rest: object) -> object:
+        if clip.file.name == "2.wav" and len(read) == 2:
+            raise KeyboardInterrupt
+        read.append(clip.file.name)
+        return original(clip, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "features_of", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        extract(table, out, Choice())
+    assert not out.exists()
+    read.append("interrupted")
+    extract(table, out, Choice())
+    assert read == ["0.wav", "1.wav", "interrupted", "2.wav", "3.wav"]
+    assert not (tmp_path / "out.npz.clips").exists()
+
+
+def test_two_workers_write_what_one_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table = write_sounds(tmp_path)
+    for name, options in (("one", ["--workers", 1]), ("two", ["--workers", 2]), ("default", [])):
+        assert command(capsys, table, "--out", tmp_path / f"{name}.npz", *options)[0] == 0
+    extract(read_table(table), tmp_path / "here.npz", Choice())
+    written = {(tmp_path / f"{name}.npz").read_bytes() for name in ("one", "two", "default", "here")}
+    assert len(written) == 1
 
 
 PLUGIN = '''
@@ -86,12 +112,13 @@ def test_a_clip_that_ends_its_process_or_makes_an_extractor_fail_is_found(tmp_pa
 
     load_plugin(plugin)
     counted: list[tuple[int, int]] = []
-    outcomes = extract(
-        read_table(write_sounds(tmp_path)), tmp_path / "out.npz", Choice("fragile"), workers=2, plugins=[str(plugin)],
-        progress=lambda done, total: counted.append((done, total)),
-    )  # fmt: skip
+    with LocalExecutor[Any, Any](2) as workers:
+        outcomes = extract(
+            read_table(write_sounds(tmp_path)), tmp_path / "out.npz", Choice("fragile"), workers=workers,
+            plugins=[str(plugin)], progress=lambda done, total: counted.append((done, total)),
+        )  # fmt: skip
     assert [bool(outcome.error) for outcome in outcomes] == [False, True, True, False]
-    assert "1.wav: ended the process that read it" in outcomes[1].error
+    assert "1.wav: worker process ended with exit code 9" in outcomes[1].error
     assert "2.wav: cannot be read (ValueError: no such form)" in outcomes[2].error
     assert counted == [(i, 4) for i in range(1, 5)]
     assert not (tmp_path / "out.npz").exists()
