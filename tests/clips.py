@@ -1,8 +1,9 @@
-"""Small clips for tests: a tone, a disc that moves, made with PyAV."""
+"""Small clips for tests: a tone or speech, a disc that moves, made with PyAV."""
 
 from __future__ import annotations
 
 import heapq
+import subprocess
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -13,6 +14,8 @@ import numpy.typing as npt
 import pandas as pd
 
 RATE = 16_000
+#: Samples a second of `speech`.
+SPOKEN_RATE = 22_050
 WORDS = ["this was a good film", "a bad film", "", "I did not expect this to be so good", "dull", "very good"]
 
 
@@ -82,14 +85,25 @@ def write_clip(
     return path
 
 
-def write_folder(folder: Path, n: int = 12) -> Path:
-    """Write n short clips and their table; clip 2 has no text, clip 3 no sound."""
+def speech(text: str, pitch: int = 50) -> npt.NDArray[np.float32]:
+    """Speech of espeak-ng at 22,050 Hz, mono; `pitch` from 0 to 99."""
+    said = subprocess.run(
+        ["espeak-ng", "--stdout", "-p", str(pitch), text], capture_output=True, check=True, timeout=60
+    ).stdout
+    return np.frombuffer(said[44:], "<i2").astype(np.float32) / 32768
+
+
+def write_folder(folder: Path, n: int = 12, *, spoken: bool = False) -> Path:
+    """Write n short clips and their table; clip 2 has no text, clip 3 no sound. They have tones, or speech."""
     rows = []
     for i in range(n):
-        sound = tone(0.6 + 0.05 * i, 100 + 20 * i) if i != 3 else None
-        write_clip(folder / f"{i}.mp4", sound, pictures=0.6 + 0.05 * i)
+        text = WORDS[i % len(WORDS)]
+        sound = speech(text or "so", 20 + 5 * i) if spoken else tone(0.6 + 0.05 * i, 100 + 20 * i)
+        rate = SPOKEN_RATE if spoken else RATE
+        seconds = len(sound) / rate
+        write_clip(folder / f"{i}.mp4", sound if i != 3 else None, pictures=seconds, rate=rate)
         part = "train" if i < 8 else "valid" if i < 10 else "test"
-        rows.append((f"c{i}", f"{i}.mp4", f"v{i // 2}", (i % 5) - 2, WORDS[i % len(WORDS)], part))
+        rows.append((f"c{i}", f"{i}.mp4", f"v{i // 2}", (i % 5) - 2, text, part))
     table = pd.DataFrame(rows, columns=["id", "file", "video", "label", "text", "split"])
     table.to_csv(folder / "clips.csv", index=False)
     return folder / "clips.csv"

@@ -46,7 +46,7 @@ def test_three_hours_take_no_more_memory_than_their_features(tmp_path: Path) -> 
     with np.load(tmp_path / "out.npz") as arrays:
         features = sum(arrays[f"{m}.values"].nbytes for m in ("audio", "vision")) / 2**20
         assert arrays["audio.observed"].all()
-        assert arrays["vision.observed"].all()
+        assert arrays["vision.observed"][0, :-5].all()  # the last picture is shown for a tenth of a second
         np.testing.assert_allclose(arrays["audio.values"][0, 100:-100:1000, 42], 150, rtol=0.01)
     count("seconds of processor time for a clip of 3 hours", round(seconds))
     count("MiB at most while it was read", round(peak))

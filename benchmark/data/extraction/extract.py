@@ -28,7 +28,10 @@ from protocols import InputError, load_plugin
 
 @dataclass(frozen=True)
 class Outcome:
-    """One clip: the reason why it cannot be read, or notes on it; the file of its features, its text, and checksums."""
+    """One clip: the reason why it cannot be read, or notes on it; the file of its features, its text, and checksums.
+
+    `frames` has the number of frames of each modality, and of those that are not observed.
+    """
 
     id: str
     error: str = ""
@@ -36,6 +39,7 @@ class Outcome:
     part: Path | None = None
     text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    frames: dict[str, tuple[int, int]] = field(default_factory=dict)
 
 
 class Workers(Protocol):
@@ -173,9 +177,12 @@ def _finished(task: ClipTask) -> Outcome:
     facts |= {"start": clip.start, "end": clip.end} if clip.start or clip.end is not None else {}
     with np.load(part, allow_pickle=False) as held:
         notes, text = tuple(map(str, held["notes"].tolist())), str(held["text"])
+        frames: dict[str, tuple[int, int]] = {}
         for modality in task.choice.extractors():
             facts[modality] = hashlib.sha256(held[f"{modality}.values"].tobytes()).hexdigest()[:16]
-    return Outcome(task.id, "", notes, part, text, facts)
+            observed = held[f"{modality}.observed"]
+            frames[modality] = len(observed), int((~observed).sum())
+    return Outcome(task.id, "", notes, part, text, facts, frames)
 
 
 @lru_cache(maxsize=8)

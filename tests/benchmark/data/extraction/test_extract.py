@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +25,7 @@ from protocols import InputError
 from tests.clips import tone, write_clip
 
 pytest.importorskip("av", reason="the extra 'features' is not installed")
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def write_sounds(folder: Path, n: int = 4) -> Path:
@@ -122,6 +128,48 @@ def test_a_clip_that_ends_its_process_or_makes_an_extractor_fail_is_found(tmp_pa
     assert "2.wav: cannot be read (ValueError: no such form)" in outcomes[2].error
     assert counted == [(i, 4) for i in range(1, 5)]
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_extractor_of_the_page_is_found_where_a_distribution_names_it(tmp_path: Path) -> None:
+    """It is read by two workers, without `--plugin`."""
+    page = (ROOT / "docs" / "clips.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", page, flags=re.S)
+    info = tmp_path / "site" / "loud-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info.parent / "loud.py").write_text(block)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: loud\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[sentibench.extractors]\nloud = loud\n")
+    table, out = write_sounds(tmp_path), tmp_path / "out.npz"
+    verb = ["data", "extract", table, "--out", out, "--audio", "loudness"]
+    paths = {"PYTHONPATH": os.pathsep.join(map(str, (ROOT, info.parent)))}
+    ended = subprocess.run(
+        [sys.executable, "-m", "benchmark.cli.main", *verb], cwd=tmp_path, env={**os.environ, **paths},
+        capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert ended.returncode == 0, ended.stderr
+    assert "audio: loudness version 1, licence: MIT" in ended.stderr
+    with np.load(out) as arrays:
+        assert arrays["audio.values"].shape == (4, 1, 1)
+        assert json.loads(str(arrays["extraction"]))["audio"]["name"] == "loudness"
+
+
+def test_notes_are_counted_and_the_next_command_fits_the_table(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for i in range(5):
+        write_clip(tmp_path / f"{i}.wav", np.concatenate([tone(0.7, rate=8000), np.zeros(800, np.float32)]), rate=8000)
+    rows = [f"c{i},{i}.wav" for i in range(5)]
+    (tmp_path / "clips.csv").write_text("\n".join(["id,file", *rows]))
+    code, printed = command(capsys, tmp_path / "clips.csv", "--out", tmp_path / "out.npz", "--text", "none")
+    assert code == 0
+    assert printed.splitlines() == [
+        "c0, c1, c2 and 2 more: sound of 8000 Hz holds nothing above 4000 Hz",
+        "audio: 5 of 80 frames are not observed, in 5 of 5 clips",
+        f"{tmp_path}/out.npz: 5 clips; next: sentibench predict RUN {tmp_path}/out.npz",
+    ]
+    (tmp_path / "clips.csv").write_text("\n".join(["id,file,label", *(f"{row},1" for row in rows)]))
+    _, printed = command(capsys, tmp_path / "clips.csv", "--out", tmp_path / "out.npz", "--text", "none")
+    assert f"next: sentibench data import NAME {tmp_path}/out.npz" in printed
 
 
 @pytest.mark.parametrize(
