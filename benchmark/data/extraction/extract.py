@@ -1,4 +1,4 @@
-"""Extraction: a table of clips becomes an archive of features, by several processes, continued after an interruption.
+"""Extraction: a table of clips becomes an archive of features, in worker processes, continued after an interruption.
 
 The features of a finished clip are kept in a folder beside the archive under a hash of the clip and the extractors, and
 removed with it when the archive is written. The archive is written if every clip could be read.
@@ -8,16 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import multiprocessing
 import shutil
-import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -32,7 +28,10 @@ from protocols import InputError, load_plugin
 
 @dataclass(frozen=True)
 class Outcome:
-    """One clip: the reason why it cannot be read, or notes on it; the file of its features, its text, and checksums."""
+    """One clip: the reason why it cannot be read, or notes on it; the file of its features, its text, and checksums.
+
+    `frames` has the number of frames of each modality, and of those that are not observed.
+    """
 
     id: str
     error: str = ""
@@ -40,15 +39,56 @@ class Outcome:
     part: Path | None = None
     text: str = ""
     facts: dict[str, Any] = field(default_factory=dict)
+    frames: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+
+class Workers(Protocol):
+    """Worker processes, see `benchmark.runs.executors.Executor`."""
+
+    def add(self, key: Any, task: Any) -> None:
+        """Queue a task."""
+
+    def outcomes(self) -> Iterator[tuple[Any, Any]]:
+        """Yield (key, outcome) as tasks end."""
 
 
 @dataclass(frozen=True)
-class _Task:
+class ClipTask:
+    """One clip as a task of an executor.
+
+    Attributes:
+        id, clip, text: The clip and its text in the table.
+        choice: Extractors and source of the text.
+        folder: Folder of the features of finished clips.
+        plugins: Plugin files that register extractors.
+    """
+
     id: str
     clip: Clip
     text: str
     choice: Choice
     folder: Path
+    plugins: tuple[str, ...] = ()
+
+    def execute(self, report: object = None) -> Outcome:
+        """Read the clip, or find it finished; errors of the clip become part of the outcome."""
+        try:
+            for plugin in self.plugins:
+                load_plugin(plugin)
+            return _finished(self)
+        except InputError as error:
+            return Outcome(self.id, str(error))
+        except Exception as error:  # noqa: BLE001 - damaged bytes can make decoders and foreign extractors raise any error
+            reason = " ".join(str(error).split())[:160]
+            return Outcome(self.id, f"{self.clip.file}: cannot be read ({type(error).__name__}: {reason})")
+
+    def accept(self, parcel: Outcome) -> Outcome:
+        """Return the outcome."""
+        return parcel
+
+    def lost(self, loss: Any) -> Outcome:
+        """Return the outcome of a clip whose process has ended; `loss` has the reason."""
+        return Outcome(self.id, f"{self.clip.file}: {loss.reason}")
 
 
 def extract(
@@ -56,7 +96,7 @@ def extract(
     out: Path,
     choice: Choice,
     *,
-    workers: int = 1,
+    workers: Workers | None = None,
     plugins: Sequence[str] = (),
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Outcome]:
@@ -66,8 +106,8 @@ def extract(
         table: The clips.
         out: Path of the npz archive.
         choice: Extractors and source of the text.
-        workers: Number of processes; with 1, clips are read in this one.
-        plugins: Plugin files that register extractors, for the other processes.
+        workers: Executor whose processes read the clips; None to read them in this process.
+        plugins: Plugin files that register extractors, for the worker processes.
         progress: Function of (finished, total) clips.
 
     Returns:
@@ -90,11 +130,11 @@ def extract(
     except OSError as error:
         raise InputError(f"{folder}: cannot be made ({error.strerror or error}); choose another folder") from error
     tasks = [
-        _Task(sample, clip, text, choice, folder)
+        ClipTask(sample, clip, text, choice, folder, tuple(plugins))
         for sample, clip, text in zip(table.ids, table.clips, texts, strict=True)
     ]
     found: dict[str, Outcome] = {}
-    for outcome in map(_outcome, tasks) if workers == 1 else _in_processes(tasks, workers, plugins):
+    for outcome in _outcomes(tasks, workers):
         found[outcome.id] = outcome
         if progress is not None:
             progress(len(found), len(tasks))
@@ -112,56 +152,16 @@ def extract(
     return outcomes
 
 
-def _in_processes(tasks: Sequence[_Task], workers: int, plugins: Sequence[str]) -> Iterator[Outcome]:
-    """Yield outcomes as clips are finished; a clip that ends its process is found by reading the rest one by one."""
-    left = {task.id: task for task in tasks}
-    try:
-        with _pool(workers, plugins) as pool:
-            try:
-                for future in as_completed([pool.submit(_outcome, task) for task in tasks]):
-                    yield _taken(left, future)
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
-    except BrokenProcessPool:
-        for task in list(left.values()):
-            with _pool(1, plugins) as pool:
-                try:
-                    yield pool.submit(_outcome, task).result()
-                except BrokenProcessPool:
-                    yield Outcome(task.id, f"{task.clip.file}: ended the process that read it (a fault, or no memory)")
+def _outcomes(tasks: Sequence[ClipTask], workers: Workers | None) -> Iterator[Outcome]:
+    if workers is None:
+        yield from (task.execute() for task in tasks)
+        return
+    for task in tasks:
+        workers.add(task.id, task)
+    yield from (outcome for _, outcome in workers.outcomes())
 
 
-def _pool(workers: int, plugins: Sequence[str]) -> ProcessPoolExecutor:
-    # processes that begin anew: decoders have threads, which a fork would copy half
-    context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(tuple(plugins),))
-
-
-def _begin(plugins: Sequence[str]) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the command, which ends its workers
-    for plugin in plugins:
-        load_plugin(plugin)
-
-
-def _taken(left: dict[str, _Task], future: Future[Outcome]) -> Outcome:
-    outcome = future.result()
-    del left[outcome.id]
-    return outcome
-
-
-def _outcome(task: _Task) -> Outcome:
-    """Read a clip, or find it finished; errors of the clip become part of the outcome."""
-    try:
-        return _finished(task)
-    except InputError as error:
-        return Outcome(task.id, str(error))
-    except Exception as error:  # noqa: BLE001 - damaged bytes can make decoders and foreign extractors raise any error
-        reason = " ".join(str(error).split())[:160]
-        return Outcome(task.id, f"{task.clip.file}: cannot be read ({type(error).__name__}: {reason})")
-
-
-def _finished(task: _Task) -> Outcome:
+def _finished(task: ClipTask) -> Outcome:
     clip, identity = task.clip, task.choice.identity()
     if not clip.file.is_file():
         raise InputError(f"{clip.file}: no such file")
@@ -177,9 +177,12 @@ def _finished(task: _Task) -> Outcome:
     facts |= {"start": clip.start, "end": clip.end} if clip.start or clip.end is not None else {}
     with np.load(part, allow_pickle=False) as held:
         notes, text = tuple(map(str, held["notes"].tolist())), str(held["text"])
+        frames: dict[str, tuple[int, int]] = {}
         for modality in task.choice.extractors():
             facts[modality] = hashlib.sha256(held[f"{modality}.values"].tobytes()).hexdigest()[:16]
-    return Outcome(task.id, "", notes, part, text, facts)
+            observed = held[f"{modality}.observed"]
+            frames[modality] = len(observed), int((~observed).sum())
+    return Outcome(task.id, "", notes, part, text, facts, frames)
 
 
 @lru_cache(maxsize=8)

@@ -50,9 +50,12 @@ def choice_of(manifest: Mapping[str, Any]) -> Choice:
 
 def differences(manifest: Mapping[str, Any], choice: Choice, outcomes: Sequence[Outcome]) -> list[str]:
     """Return one line for each difference between a manifest and an extraction that repeats it."""
-    lines = []
-    for modality, here in choice.identity().items():
+    found_here = choice.identity()
+    lines = [f"{m}: is in the manifest only" for m in _MODALITIES if m in manifest and m not in found_here]
+    for modality, here in found_here.items():
         there = manifest.get(modality, {})
+        if here.get("revision") and here["revision"] == there.get("revision"):
+            there = {**there, "name": _moved(str(there.get("name")), here["name"])}
         for key in ("name", "version", "revision"):
             if here.get(key) != there.get(key):
                 lines.append(f"{modality}: {key} {here.get(key)}, in the manifest {there.get(key)}")
@@ -67,6 +70,11 @@ def differences(manifest: Mapping[str, Any], choice: Choice, outcomes: Sequence[
         if sample in known and outcome.part is not None:
             lines += _clip_differences(sample, known[sample], outcome.facts)
     return lines
+
+
+def _moved(there: str, here: str) -> str:
+    """Return the name here for the same extractor with the same weights, in whatever folder these are."""
+    return here if there.partition(":")[0] == here.partition(":")[0] else there
 
 
 def _clip_differences(sample: str, known: Mapping[str, Any], facts: Mapping[str, Any]) -> list[str]:

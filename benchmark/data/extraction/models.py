@@ -71,7 +71,7 @@ def _revision(name: str) -> str:
     licence="that of the weights: see their model card", revision=_revision,
 )  # fmt: skip
 def audio_encoder(clip: Clip, name: str) -> Frames:
-    """Last hidden states of a Hugging Face audio encoder such as WavLM, read in blocks of 20 s, at 10 Hz."""
+    """Last hidden states of a Hugging Face encoder of sound waves such as WavLM, read in blocks of 20 s, at 10 Hz."""
     import torch
 
     prepare, model = _encoder(name, "AutoFeatureExtractor")
@@ -79,6 +79,12 @@ def audio_encoder(clip: Clip, name: str) -> Frames:
     def states(sound: FloatArray) -> FloatArray:
         with torch.inference_mode():
             inputs = prepare(sound, sampling_rate=RATE, return_tensors="pt")
+            if "input_values" not in inputs or inputs["input_values"].shape != (1, len(sound)):
+                # a spectrogram of fixed length: its states are not spread over the seconds of the block
+                raise InputError(
+                    f"audio extractor 'hf:{name}': reads spectrograms; give an encoder of sound waves, such as WavLM, "
+                    "HuBERT or wav2vec 2.0"
+                )
             found: FloatArray = model(**inputs).last_hidden_state[0].numpy()
         return found
 
@@ -94,7 +100,6 @@ def image_encoder(clip: Clip, name: str) -> Frames:
     import torch
 
     prepare, model = _encoder(name, "AutoImageProcessor")
-    model = getattr(model, "vision_model", model)
 
     def outputs(pictures: list[Picture]) -> FloatArray:
         with torch.inference_mode():
@@ -119,7 +124,13 @@ def _encoder(name: str, loader: str) -> tuple[Any, Any]:
     transformers = importlib.import_module("transformers")
     source = locate(name)[0]
     prepare = load_pretrained(getattr(transformers, loader), source, True, name)
-    return prepare, load_pretrained(transformers.AutoModel, source, True, name).eval()
+    model = load_pretrained(transformers.AutoModel, source, True, name).eval()
+    model = getattr(model, "vision_model", model)  # of an encoder of pictures and texts
+    if not hasattr(model.config, "hidden_size"):
+        raise InputError(
+            f"extractor 'hf:{name}': is a {type(model).__name__}; give a transformer, such as WavLM or SigLIP"
+        )
+    return prepare, model
 
 
 def _file_revision(file: str) -> str:
@@ -154,7 +165,12 @@ def _landmarker(file: str) -> tuple[Any, Any]:
     options = tasks.vision.FaceLandmarkerOptions(
         base_options=tasks.BaseOptions(model_asset_path=file), output_face_blendshapes=True, num_faces=1
     )
-    return library, tasks.vision.FaceLandmarker.create_from_options(options)
+    try:
+        return library, tasks.vision.FaceLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"extractor 'mediapipe': {file}: is not a face landmarker ({error}); give its .task file"
+        ) from None
 
 
 def _of_rows(clip: Clip, rows: list[FloatArray | None], width: int, rate: float = _PICTURE_STEPS) -> Frames:

@@ -134,7 +134,9 @@ def _recognised(clip: Clip, folder: str) -> Spoken:
     if not clip.has_sound:
         return Spoken()
     sound = np.concatenate([block for block, _ in sound_blocks(clip, _RATE, 30 * _RATE, 0)])
-    segments, _ = _recogniser(folder).transcribe(sound[: round(clip.seconds * _RATE)], word_timestamps=True)
+    sound = sound[: round(clip.seconds * _RATE)]
+    # above temperature 0 words are drawn at random, and no extraction could be repeated
+    segments, _ = _recogniser(folder).transcribe(sound, word_timestamps=True, temperature=0)
     words = tuple(
         Word(word.word.strip(), float(word.start), float(word.end))
         for segment in segments

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -26,11 +27,14 @@ def call(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, s
     return int(ended.value.code or 0), captured.out, captured.err
 
 
+@pytest.mark.parametrize("sound", ["tones", "speech"])
 def test_five_commands(
-    tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny_encoder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, sound: str
 ) -> None:
+    if sound == "speech" and shutil.which("espeak-ng") is None:
+        pytest.skip("espeak-ng, which speaks the clips, is not installed")
     monkeypatch.chdir(tmp_path)
-    table = write_folder(tmp_path)
+    table = write_folder(tmp_path, spoken=sound == "speech")
     code, out, err = call(capsys, "data", "extract", table, "--out", "podcast.npz", "--vision", "motion")
     assert code == 0, out + err
     assert "c3: no audio track: audio is missing" in out
@@ -45,7 +49,13 @@ def test_five_commands(
     assert audio.times is not None
     first = slice(*audio.offsets[:2])
     np.testing.assert_allclose(np.diff(audio.times[first]), 0.05, atol=1e-6)
-    assert audio.observed[first].all()
+    if sound == "tones":
+        assert audio.observed[first].all()
+    else:
+        assert audio.values is not None
+        pitch = audio.values[first, 42]
+        assert 0.2 < (pitch > 0).mean() < 0.95
+        assert 65 <= np.median(pitch[pitch > 0]) <= 300
     assert not audio.observed[audio.offsets[3]]
     assert not text.observed[text.offsets[2]]
     kept = samples.provenance.extraction

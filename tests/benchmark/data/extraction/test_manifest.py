@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmark.cli.main import main
 from benchmark.data.catalog import find_store, import_data
 from benchmark.data.extraction.extract import extract
 from benchmark.data.extraction.features import Choice
@@ -46,6 +48,35 @@ def test_a_repeated_extraction_says_what_differs(tmp_path: Path) -> None:
         "c1: another file",
     ]
     assert lines[0].startswith("audio: numpy ")
+
+
+def test_weights_in_another_folder_are_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = {"name": "hf:here", "version": 1, "revision": "sha256:1", "libraries": {}}
+    monkeypatch.setattr(Choice, "identity", lambda _: {"vision": here})
+    manifest = {"vision": {**here, "name": "hf:theirs"}, "clips": {}}
+    assert differences(manifest, Choice(), []) == []
+    manifest["vision"]["revision"] = "sha256:2"
+    assert differences(manifest, Choice(), []) == [
+        "vision: name hf:here, in the manifest hf:theirs",
+        "vision: revision sha256:1, in the manifest sha256:2",
+    ]
+
+
+def test_an_option_comes_before_the_manifest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_clip(tmp_path / "a.mp4", tone(0.4), pictures=0.4)
+    (tmp_path / "clips.csv").write_text("id,file,label\na,a.mp4,1\n")
+    made = Choice("prosody", "motion", "none")
+    (outcome,) = extract(read_table(tmp_path / "clips.csv"), tmp_path / "one.npz", made)
+    stated = {"sentibench_manifest": 1, **made.identity(), "clips": {"a": outcome.facts}}
+    (tmp_path / "one.json").write_text(json.dumps(stated))
+    verb = ["data", "extract", str(tmp_path / "clips.csv"), "--manifest", str(tmp_path / "one.json")]
+    for options, says in (([], "one.json: 0 differences"), (["--vision", "none"], "vision: is in the manifest only")):
+        with pytest.raises(SystemExit) as ended:
+            main([*verb, "--out", str(tmp_path / "two.npz"), *options])
+        assert not ended.value.code
+        assert says in capsys.readouterr().out
+        with np.load(tmp_path / "two.npz") as arrays:
+            assert ("vision.values" in arrays) == (not options)
 
 
 def test_other_files_and_features_from_elsewhere_have_no_manifest(tmp_path: Path) -> None:

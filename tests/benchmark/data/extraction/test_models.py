@@ -1,4 +1,4 @@
-"""Extractors with a model: small random Hugging Face encoders, and stand-ins for libraries that are not installed."""
+"""Extractors with a model: small random Hugging Face encoders, stand-ins for libraries, and these where installed."""
 
 from __future__ import annotations
 
@@ -28,16 +28,21 @@ def nothing_loaded() -> None:
         cached.cache_clear()
 
 
-def test_an_audio_encoder_gives_ten_frames_a_second(tmp_path: Path) -> None:
-    from transformers import Wav2Vec2Config, Wav2Vec2FeatureExtractor, Wav2Vec2Model
+def save(folder: Path, *parts: Any) -> Path:
+    for part in parts:
+        part.save_pretrained(folder)
+    return folder
 
-    config = Wav2Vec2Config(
+
+def test_an_audio_encoder_gives_ten_frames_a_second(tmp_path: Path) -> None:
+    from transformers import Wav2Vec2FeatureExtractor, WavLMConfig, WavLMModel
+
+    config = WavLMConfig(
         hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, conv_dim=(4, 4),
         conv_stride=(10, 16), conv_kernel=(10, 16), num_feat_extract_layers=2, num_conv_pos_embeddings=2,
         num_conv_pos_embedding_groups=1,
     )  # fmt: skip
-    Wav2Vec2Model(config).save_pretrained(tmp_path / "wav")
-    Wav2Vec2FeatureExtractor().save_pretrained(tmp_path / "wav")
+    save(tmp_path / "wav", WavLMModel(config), Wav2Vec2FeatureExtractor())
     extractor = find_extractor("audio", f"hf:{tmp_path}/wav")
     clip = Clip(write_clip(tmp_path / "late.mkv", tone(1.0), pictures=2.0, sound_from=0.7))
     times, values, observed = extractor.frames(clip)
@@ -50,19 +55,47 @@ def test_an_audio_encoder_gives_ten_frames_a_second(tmp_path: Path) -> None:
     assert set(identity["libraries"]) == {"numpy", "av", "torch", "transformers"}
 
 
-def test_an_image_encoder_gives_two_frames_a_second(tmp_path: Path) -> None:
-    from transformers import ViTConfig, ViTImageProcessor, ViTModel
+SMALL = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
 
-    config = ViTConfig(
-        hidden_size=8, num_hidden_layers=1, num_attention_heads=2, intermediate_size=8, image_size=16, patch_size=8
-    )
-    ViTModel(config).save_pretrained(tmp_path / "vit")
-    ViTImageProcessor(size={"height": 16, "width": 16}).save_pretrained(tmp_path / "vit")
+
+@pytest.mark.parametrize("kind", ["vit", "siglip"])
+def test_an_image_encoder_gives_two_frames_a_second(tmp_path: Path, kind: str) -> None:
+    from transformers import SiglipConfig, SiglipImageProcessor, SiglipModel, ViTConfig, ViTImageProcessor, ViTModel
+
+    picture, size = {**SMALL, "image_size": 16, "patch_size": 8}, {"height": 16, "width": 16}
+    if kind == "vit":
+        save(tmp_path / kind, ViTModel(ViTConfig(**picture)), ViTImageProcessor(size=size))
+    else:
+        config = SiglipConfig(vision_config=picture, text_config={**SMALL, "vocab_size": 20})
+        save(tmp_path / kind, SiglipModel(config), SiglipImageProcessor(size=size))
     clip = Clip(write_clip(tmp_path / "short.mp4", tone(3.0), pictures=2.0))
-    _, values, observed = find_extractor("vision", f"hf:{tmp_path}/vit").frames(clip)
+    _, values, observed = find_extractor("vision", f"hf:{tmp_path}/{kind}").frames(clip)
     assert values.shape == (6, 8)
     assert observed.tolist() == [True] * 4 + [False] * 2
     assert np.ptp(values[:4], axis=0).max() > 0
+
+
+def test_encoders_of_other_kinds_are_refused(tmp_path: Path) -> None:
+    from transformers import (
+        ASTConfig,
+        ASTFeatureExtractor,
+        ASTModel,
+        ConvNextImageProcessor,
+        ResNetConfig,
+        ResNetModel,
+    )  # fmt: skip
+
+    save(tmp_path / "ast", ASTModel(ASTConfig(**SMALL)), ASTFeatureExtractor())
+    save(
+        tmp_path / "resnet",
+        ConvNextImageProcessor(),
+        ResNetModel(ResNetConfig(embedding_size=8, hidden_sizes=[8], depths=[1])),
+    )
+    clip = Clip(write_clip(tmp_path / "a.mp4", tone(0.5), pictures=0.5))
+    with pytest.raises(InputError, match="ast': reads spectrograms; give an encoder of sound waves"):
+        find_extractor("audio", f"hf:{tmp_path}/ast").frames(clip)
+    with pytest.raises(InputError, match="resnet': is a ResNetModel; give a transformer"):
+        find_extractor("vision", f"hf:{tmp_path}/resnet").frames(clip)
 
 
 def test_weights_that_are_not_here_are_not_fetched(tmp_path: Path) -> None:
@@ -124,3 +157,26 @@ def test_opensmile_by_its_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert "not for commercial" in extractor.kind.licence
     with pytest.raises(InputError, match="unknown feature set of openSMILE 'eGeMAPS'"):
         find_extractor("audio", "opensmile:eGeMAPS").frames(clip)
+
+
+def test_opensmile_itself_gives_the_pitch_of_a_tone(tmp_path: Path) -> None:
+    pytest.importorskip("opensmile", reason="opensmile is not installed")
+    sound = np.concatenate([tone(1.0, 150), np.zeros(16_000, np.float32), tone(1.0, 300)])
+    extractor = find_extractor("audio", "opensmile:eGeMAPSv02")
+    _, values, observed = extractor.frames(Clip(write_clip(tmp_path / "a.wav", sound)))
+    assert values.shape == (30, 25)
+    assert not observed[11:19].any()
+    names = models._smile("eGeMAPSv02").feature_names
+    hertz = 27.5 * 2 ** (values[:, names.index("F0semitoneFrom27.5Hz_sma3nz")] / 12)
+    np.testing.assert_allclose(hertz[2:8], 150, rtol=0.01)
+    np.testing.assert_allclose(hertz[22:28], 300, rtol=0.01)
+    assert set(extractor.identity()["libraries"]) == {"numpy", "av", "opensmile"}
+
+
+def test_mediapipe_itself_refuses_another_file(tmp_path: Path) -> None:
+    pytest.importorskip("mediapipe", reason="mediapipe is not installed")
+    (tmp_path / "x.task").write_bytes(b"weights")
+    with pytest.raises(InputError, match=r"x\.task: is not a face landmarker"):
+        find_extractor("vision", f"mediapipe:{tmp_path}/x.task").frames(
+            Clip(write_clip(tmp_path / "a.mp4", pictures=0.5))
+        )
