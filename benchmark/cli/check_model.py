@@ -143,7 +143,8 @@ def _show(console: Console, report: ConformanceReport, *, full: bool, traceback:
             table.add_row(_MARKS[result.status], result.name, _text(result) + _also(report, result))
         console.print(table)
     count = {status: sum(r.status == status for r in report.results) for status in _MARKS}
-    totals = f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"
+    shared = " by one cause" if count["failed"] > 1 == len({_cause(result) for result in report.failed}) else ""
+    totals = f"{count['passed']} passed, {count['failed']} failed{shared}, {count['skipped']} skipped"
     mark = _MARKS["passed" if report.passed else "failed"]
     console.print(f"{mark} [bold]{report.model}[/]: {totals} in {report.seconds:.1f} s")
     if not full:
