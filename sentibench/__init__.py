@@ -203,6 +203,7 @@ def plot(
     metrics: Sequence[str] = (),
     models: Sequence[str] = (),
     formats: Sequence[str] = (),
+    against: str | None = None,
 ) -> Figures:
     """Draw the figures of a study; a notebook shows them.
 
@@ -214,6 +215,7 @@ def plot(
         models: Models shown in full.
         formats: Also write files in these formats (`png`, `pdf`, `svg`) beside the study's file, each figure with the
             CSV that it is drawn from.
+        against: Model to which curves show paired differences, instead of values.
 
     Returns:
         The figures, of matplotlib. The label of each is the name of its files.
@@ -225,8 +227,8 @@ def plot(
 
     found = results(study, out=out)
     if formats:
-        figures.plot(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
-    return figures.draw(found, kinds=kinds, protocol=protocol, metrics=metrics, models=models)
+        figures.plot(found, formats, kinds=kinds, protocol=protocol, metrics=metrics, models=models, against=against)
+    return figures.draw(found, kinds=kinds, protocol=protocol, metrics=metrics, models=models, against=against)
 
 
 def export(

@@ -143,7 +143,8 @@ def _show(console: Console, report: ConformanceReport, *, full: bool, traceback:
             table.add_row(_MARKS[result.status], result.name, _text(result) + _also(report, result))
         console.print(table)
     count = {status: sum(r.status == status for r in report.results) for status in _MARKS}
-    totals = f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped"
+    shared = " by one cause" if count["failed"] > 1 == len({_cause(result) for result in report.failed}) else ""
+    totals = f"{count['passed']} passed, {count['failed']} failed{shared}, {count['skipped']} skipped"
     mark = _MARKS["passed" if report.passed else "failed"]
     console.print(f"{mark} [bold]{report.model}[/]: {totals} in {report.seconds:.1f} s")
     if not full:
@@ -162,14 +163,23 @@ def _causes(report: ConformanceReport) -> list[CheckResult]:
     """Return the results without the failures whose cause an earlier check has."""
     first: dict[str, CheckResult] = {}
     for result in report.failed:
-        first.setdefault(result.detail, result)
-    return [result for result in report.results if result.status != "failed" or first[result.detail] is result]
+        first.setdefault(_cause(result), result)
+    return [result for result in report.results if result.status != "failed" or first[_cause(result)] is result]
+
+
+def _cause(result: CheckResult) -> str:
+    """Return the kind of an error with its place in the file, as its message may name a shape; else the finding."""
+    if not result.traceback:
+        return result.detail
+    return f"{result.detail.partition(':')[0]} {result.detail.rpartition(' (')[2]}"
 
 
 def _also(report: ConformanceReport, result: CheckResult) -> str:
     """Return the names of other checks that failed by the same cause, for the end of a text."""
-    others = [other.name for other in report.failed if other.detail == result.detail and other is not result]
-    return f"\n[red]the same in {', '.join(others)}[/]" if result.status == "failed" and others else ""
+    if result.status != "failed":
+        return ""
+    others = [other.name for other in report.failed if _cause(other) == _cause(result) and other is not result]
+    return f"\n[red]the same in {', '.join(others)}[/]" if others else ""
 
 
 def _text(result: CheckResult) -> str:

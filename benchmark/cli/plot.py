@@ -44,7 +44,8 @@ class _Plot(click.Command):
     "kinds",
     multiple=True,
     metavar="NAME",
-    help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin. Several: repeat. Default: all that apply.",
+    help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin. Several: repeat. Default: all that apply, or curves "
+    "with --against.",
 )
 @click.option("--protocol", help="Draw this protocol only (cost, ranks and calibration are then over it).")
 @click.option(
@@ -58,6 +59,7 @@ class _Plot(click.Command):
     help="Models to emphasise, such as senti-ifusion,lnln; others are grey or left out. Default: all of a few.",
 )
 @click.option("--scenario", help="Scenario of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
+@click.option("--against", metavar="MODEL", help="Draw curves of the paired differences to MODEL instead of values.")
 @click.option(
     "--width", type=click.Choice(("column", "text")), default="text", show_default=True, help="Width: 3.4 or 7 inches."
 )
@@ -76,6 +78,7 @@ def plot(
     models: str | None,
     scenario: str | None,
     width: str,
+    against: str | None,
     no_title: bool,
     height: float | None,
     font_size: float,
@@ -88,17 +91,21 @@ def plot(
     from benchmark.figures.sheet import PrintLayout, print_layout
     from benchmark.publishing.figures import plot as draw
     from benchmark.results.opening import find_results
+    from protocols import InputError
 
+    if against and kinds and "curves" not in kinds:
+        raise InputError("--against: only curves show differences; add --kind curves, or leave out --kind")
     with print_layout(PrintLayout(not no_title, height, font_size)):
         draw(
             find_results(study, out),
             formats or _FORMATS,
-            kinds=kinds or ("all",),
+            kinds=kinds or (("curves",) if against else ("all",)),
             protocol=protocol,
             metrics=metrics,
             models=split_list(models),
             scenario=scenario,
             width=width,
+            against=against,
             on_skip=lambda line: click.echo(line, err=True),
             written=click.echo,
         )

@@ -163,19 +163,13 @@ def show_results(results: StudyResults, console: Console) -> list[Path]:
 
 
 def _with_reported(entries: list[Entry]) -> list[Entry]:
-    from benchmark.data.reference import Reference
-    from benchmark.papers.below_leaderboards import with_reported
-    from benchmark.papers.reported import load
-    from benchmark.papers.reproduce.needs import NEEDS
-
-    rows = load()
+    from benchmark.papers.beside_measured import with_published
 
     def below(entry: Entry) -> Entry:
         if entry.name != "leaderboard":
             return entry
-        need = NEEDS.get(entry.published)
-        warning = need.warning(Reference.parse(entry.dataset).name) if need else ""
-        table = with_reported(entry.table, rows, dataset=entry.published, protocol=entry.protocol, warning=warning)
+        data, protocol = entry.dataset, entry.protocol
+        table = with_published(entry.table, dataset=data, published=entry.published, protocol=protocol)
         return replace(entry, table=table)
 
     return [below(entry) for entry in entries]

@@ -40,6 +40,11 @@ def seed_ranks(table: pd.DataFrame) -> dict[str, float]:
     return {modality: float(means[modality]) for modality in MODALITIES}
 
 
+def recorded(table: pd.DataFrame) -> list[str]:
+    """Return the modalities of which anything was observed under some scenario; the others are not in the data."""
+    return [modality for modality in MODALITIES if not (table[f"observed_{modality}"] == 0).all()]
+
+
 def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     """Compare estimated with true integrity.
 
@@ -49,7 +54,8 @@ def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
         One row per (model, modality, bin of true integrity): `bin` (0: all is missing, 1 to 10: tenths of what lies
         between, 11: nothing is missing; empty bins are left out), `samples` (predictions of all seeds and scenarios),
         `observed` and `estimated` (means), `low`, `high` (10th and 90th percentile of the estimates), and for the
-        modality as a whole `mae`, `spearman` (`seed_ranks`), `scenarios`, `seeds`.
+        modality as a whole `mae`, `spearman` (`seed_ranks`), `scenarios`, `seeds`. A modality that is not in the data
+        has no rows.
 
     Raises:
         InputError: if no model estimates integrity under these scenarios.
@@ -59,11 +65,14 @@ def calibration_data(table: pd.DataFrame, points: pd.DataFrame) -> pd.DataFrame:
     if own.empty:
         raise InputError("no model of the study estimates integrity; only those that do have a calibration")
     rows: list[dict[str, object]] = []
+    there = recorded(table)
     for model, part in own.groupby("model", sort=True):
         truth, guess = part[_OBSERVED].to_numpy(np.float64), part[_ESTIMATED].to_numpy(np.float64)
         errors, ranks = integrity_scores(truth, guess)["mae"].to_numpy(np.float64), seed_ranks(part)
         whole = {"scenarios": part["scenario"].nunique(), "seeds": part["seed"].nunique()}
         for column, modality in enumerate(MODALITIES):
+            if modality not in there:
+                continue
             bins = _bins(truth[:, column])
             quality = {"mae": float(errors[column]), "spearman": ranks[modality]}
             for number in np.unique(bins):
@@ -96,7 +105,8 @@ def decay_data(
     Returns:
         One row per (model, quantity, modality, point): `quantity` is `error` (mean absolute error of the estimate) or
         `dominant` (share of samples that the modality leads), `axis`, `x`, `order`, `scenario`, `mean` (over seeds),
-        `low`, `high` (over videos and seeds), `seeds`, `level`, `flag` (as `confidence_intervals`).
+        `low`, `high` (over videos and seeds), `seeds`, `level`, `flag` (as `confidence_intervals`). A modality that is
+        not in the data has no error.
 
     Raises:
         InputError: if no model provides diagnostics under these scenarios, or a sample is missing under one of them.
@@ -104,12 +114,13 @@ def decay_data(
     known = set(table["scenario"])
     scenarios = [str(s) for s in points["scenario"] if s in known]
     parts = []
+    there = recorded(table)
     for column, modality in enumerate(MODALITIES):
         off = (table[f"integrity_{modality}"] - table[f"observed_{modality}"]).abs()
         leads = (table["dominant"] == column).astype("float64").where(table["dominant"].notna())
         for quantity, values in (("error", off), ("dominant", leads)):
             own = table.assign(value=values)[values.notna() & table["scenario"].isin(scenarios)]
-            if not own.empty:
+            if not own.empty and (quantity != "error" or modality in there):
                 found = _intervals(own, scenarios, draws, level, seed)
                 parts.append(found.assign(quantity=quantity, modality=modality, level=level))
     if not parts:

@@ -17,7 +17,7 @@ from benchmark.evaluation.shape import ProtocolShape
 from benchmark.figures.axes import axis_label, banded_line, finish, legend_line, number_axis
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, Item, register_figure
-from benchmark.figures.sheet import draw_legend, make_sheet
+from benchmark.figures.sheet import draw_legend, fitting, make_sheet, text_size
 from benchmark.figures.style import MODALITY_STYLES
 from benchmark.figures.writing import figure
 from benchmark.results.statements import Diagnostics
@@ -55,7 +55,7 @@ def plot_calibration(data: pd.DataFrame, title: str, width: float, models: Seque
     for i, ax in enumerate(sheet.axes):
         model, modality = order[i // 3], MODALITIES[i % 3]
         own = data[(data["model"] == model) & (data["modality"] == modality)].sort_values("bin")
-        _calibration(ax, own, modality, size=7 if wide else 6)
+        _calibration(ax, own, modality, size=text_size(7 if wide else 6))
         ax.set_title(modality, loc="left", pad=3)
         if i % 3 == 0:
             ax.set_ylabel(f"{model}\nestimated integrity" if wide else f"{model}\nestimated", labelpad=2)
@@ -72,7 +72,9 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     ax.plot(x, y, color=look.colour, linewidth=1.2, zorder=3)
     share = own["samples"].to_numpy(np.float64) / max(float(own["samples"].sum()), 1.0)
     ax.scatter(x, y, s=5 + 60 * share, color=look.colour, edgecolor="white", linewidth=0.4, zorder=4)
-    if len(own):
+    if own.empty:
+        _blank(ax, size)
+    else:
         first = own.iloc[0]
         rho = f"{first['spearman']:.2f}" if np.isfinite(first["spearman"]) else "\N{EN DASH}"
         text = f"MAE {first['mae']:.2f}\nρ {rho}".replace("-", "\N{MINUS SIGN}")
@@ -82,6 +84,11 @@ def _calibration(ax: Axes, own: pd.DataFrame, modality: str, *, size: float) -> 
     ax.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
     ax.tick_params(length=2.5, width=0.7, pad=2)
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def _blank(ax: Axes, size: float) -> None:
+    """Mark a panel, of a modality that is not in the data, as empty."""
+    ax.text(0.5, 0.5, "not recorded", ha="center", va="center", fontsize=size, transform=ax.transAxes, zorder=5)
 
 
 @figure(columns=DECAY_COLUMNS, maker="decay_data")
@@ -99,7 +106,10 @@ def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[st
         "dominant": "samples led by a modality (%)" if wide else "samples led (%)",
     }
     meaning = band_note(data[data["model"].isin(order)]) if "error" in quantities else "Mean over seeds."
-    meaning += " Error: mean absolute difference to the true share observed." if "error" in quantities else ""
+    if "error" in quantities:
+        meaning += " Error: mean absolute difference to the true share observed."
+        without = [m for m in MODALITIES if m not in set(data.loc[data["quantity"] == "error", "modality"])]
+        meaning += f" Not recorded, so without an error: {', '.join(without)}." if without else ""
     sheet = make_sheet(
         width,
         (len(rows), len(quantities)),
@@ -118,7 +128,12 @@ def plot_decay(data: pd.DataFrame, title: str, width: float, models: Sequence[st
         else:
             _areas(ax, own)
         if i < len(quantities):
-            ax.set_title(headings[quantity], loc="left", pad=4, fontsize=8.5 if wide else 7.5)
+            ax.set_title(
+                headings[quantity],
+                loc="left",
+                pad=4,
+                fontsize=fitting(headings[quantity], 8.5 if wide else 7.5, 0.9 * width / len(quantities)),
+            )
         if i % len(quantities) == 0:
             ax.set_ylabel(model)
         if len(axes) > 1 or i // len(quantities) == len(rows) - 1:

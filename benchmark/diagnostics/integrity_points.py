@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from benchmark.diagnostics.integrity_data import seed_ranks
+from benchmark.diagnostics.integrity_data import recorded, seed_ranks
 from benchmark.diagnostics.placing import PLACE, place_of
 from benchmark.evaluation.sample_means import sample_means
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
@@ -33,7 +33,8 @@ def integrity_points(
         point's place; `true` (mean integrity); `mae` of the estimate and `spearman` (see `metrics`; of each seed,
         over samples and, for all points, over these, then averaged; NaN where truth or estimate is constant); `leads`,
         the share of samples that the modality leads; `_low` and `_high` over videos and seeds; `seeds`, `samples`,
-        `videos`, `level`, `flag`. NaN for quantities that the model does not provide.
+        `videos`, `level`, `flag`. NaN for quantities that the model does not provide, and for the integrity of a
+        modality that is not in the data.
 
     Raises:
         InputError: if the model provides neither under these scenarios.
@@ -43,6 +44,7 @@ def integrity_points(
     measured = {f"{kind} {modality}": table for kind, modality, table in _measured(own) if not table.empty}
     if not measured:
         raise InputError("the model neither estimates integrity nor says which modality leads, as senti-ifusion does")
+    there = recorded(own)
     estimates = sample_means(measured, draws=draws, seed=seed)
     rows = []
     for protocol, its_points in points.groupby("protocol", sort=False):
@@ -55,7 +57,8 @@ def integrity_points(
             ranks = seed_ranks(here)
             for modality in MODALITIES:
                 row = {"protocol": str(protocol), "scenario": group, **place_of(its_points, group)}
-                row |= {"modality": modality, "true": float(here[f"observed_{modality}"].mean()), "level": level}
+                row |= {"modality": modality, "level": level}
+                row["true"] = float(here[f"observed_{modality}"].mean()) if modality in there else np.nan
                 row |= {"spearman": ranks[modality], "samples": here["sample_id"].nunique()}
                 for kind in _SCORES:
                     one = found.get((f"{kind} {modality}", group))
@@ -70,8 +73,11 @@ def integrity_points(
 def _measured(own: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
     """Return the quantities that are averaged over samples, by kind and modality."""
     keys = ["seed", "scenario", "sample_id", "video_id"]
+    there = recorded(own)
     for column, modality in enumerate(MODALITIES):
         off = (own[f"integrity_{modality}"] - own[f"observed_{modality}"]).abs()
         leads = (own["dominant"] == column).astype("float64").where(own["dominant"].notna())
         for kind, values in zip(_SCORES, (off, leads), strict=True):
+            if kind == "mae" and modality not in there:
+                continue
             yield kind, modality, own[keys].assign(value=values).dropna(subset=["value"])

@@ -33,7 +33,7 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
         f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
-        "not vary, or there is no estimate."
+        "not vary, there is no estimate, or the modality is not in the data."
     )
     return _by_modality(data, "Calibration of estimated integrity", subject, protocol, columns, cells, caption)
 
@@ -54,7 +54,7 @@ def dominance_table(data: pd.DataFrame, subject: str, protocol: str | None = Non
     columns = {"true": ("integrity", False), "leads": ("leads (%)", True)}
     caption = (
         f"{_seeds(data)} Share of the test samples that a modality leads, with its interval over videos and seeds, and "
-        "its mean true integrity."
+        f"its mean true integrity ({NOTHING}: the modality is not in the data)."
     )
     return _by_modality(data, "Dominant modality", subject, protocol, columns, cells, caption)
 

@@ -91,12 +91,37 @@ class Metric:
         """Title with direction, for the head of a column."""
         return f"{self.title} {self.arrow}"
 
+    @property
+    def decimals(self) -> int:
+        """Usual decimals of a printed value."""
+        return 2 if self.percent else 3
+
+    def decimals_for(self, halves: npt.ArrayLike, significant: int = 2) -> int:
+        """Call `decimals_for` for spreads of this metric, at most its usual decimals."""
+        factor = 100.0 if self.percent else 1.0
+        return decimals_for(factor * np.asarray(halves, np.float64), self.decimals, significant)
+
     def format(self, value: float, decimals: int | None = None) -> str:
         """Return the printed value: per cent with 2 decimals, or 3 decimals; `n/a` for NaN. A rounded 0 has no sign."""
         if not np.isfinite(value):
             return "n/a"
-        digits = (2 if self.percent else 3) if decimals is None else decimals
+        digits = self.decimals if decimals is None else decimals
         return f"{100 * value if self.percent else value:z.{digits}f}"
+
+
+def decimals_for(halves: FloatArray, most: int, significant: int = 2) -> int:
+    """Return the decimals that print the smallest spread with this many significant digits.
+
+    Args:
+        halves: Half widths of intervals, or other spreads, on the printed scale; NaN and what is printed as 0 do not
+            count.
+        most: Maximum, and the result without any spread.
+        significant: Number of significant digits.
+    """
+    known = halves[np.isfinite(halves) & (halves >= 0.5 * 10.0**-most)]
+    if not known.size:
+        return most
+    return int(np.clip(significant - 1 - np.floor(np.log10(known.min())), 0, most))
 
 
 def with_sign(text: str) -> str:

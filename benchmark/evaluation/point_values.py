@@ -57,9 +57,9 @@ def point_values(
 
 
 def best_first(data: pd.DataFrame, metric: str) -> list[str]:
-    """Order the models by their mean over the points, models without values last; ties by name."""
+    """Order the models by their mean over the points, models without a value at some point last; ties by name."""
     own = data[data["metric"] == metric]
-    means = own.groupby(own["model"].astype(str))["mean"].mean()
+    means = own.groupby(own["model"].astype(str))["mean"].agg(lambda values: values.mean(skipna=False))
     return [str(m) for m in means.sort_values(ascending=not METRICS[metric].higher_is_better, kind="stable").index]
 
 
@@ -70,12 +70,22 @@ def labels_of(data: pd.DataFrame) -> dict[str, str]:
     return {name: f"{name} (mask-informed)" if name in informed else name for name in names}
 
 
-def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
+def seeds_text(data: pd.DataFrame) -> str:
+    """Return `3 seeds` or `2 to 3 seeds`: those of the models, or of the oracle if there is no other model."""
+    trained = data[data["model"] != ORACLE]  # the oracle is not trained
+    return counted(sorted({int(n) for n in (trained if len(trained) else data)["seeds"]}), "seed")
+
+
+def unfinished_note(data: pd.DataFrame, mark: str) -> str:
+    """Name the models without a value at some point, in a sentence; empty if there is none."""
+    holed = list(dict.fromkeys(data.loc[np.isnan(data["mean"].to_numpy(np.float64)), "model"].astype(str)))
+    return f"{mark}: not evaluated for every seed ({_some(holed)}), so listed last." if holed else ""
+
+
+def band_note(data: pd.DataFrame, mark: str = "Bands", gaps: str = "Gaps") -> str:
     """Explain the intervals of a table, and what they leave out, in sentences."""
     level = float(data["level"].iloc[0])
-    trained = data[data["model"] != ORACLE]  # the oracle is not trained
-    seeds = sorted({int(n) for n in (trained if len(trained) else data)["seeds"]})
-    text = f"Mean over {counted(seeds, 'seed')}. {mark}: {100 * level:g} % interval over videos and seeds"
+    text = f"Mean over {seeds_text(data)}. {mark}: {100 * level:g} % interval over videos and seeds"
     for flag, words in (
         ("videos only", "over videos only"),
         ("seeds only", "over seeds only"),
@@ -83,8 +93,7 @@ def band_note(data: pd.DataFrame, mark: str = "Bands") -> str:
     ):
         models = list(dict.fromkeys(data.loc[data["flag"] == flag, "model"].astype(str)))
         text += f"; {words} for {_some(models)}" if models else ""
-    holed = list(dict.fromkeys(data.loc[np.isnan(data["mean"].to_numpy(np.float64)), "model"].astype(str)))
-    return text + "." + (f" Gaps: not evaluated for every seed ({_some(holed)})." if holed else "")
+    return " ".join(filter(None, (f"{text}.", unfinished_note(data, gaps))))
 
 
 def _some(names: Sequence[str]) -> str:

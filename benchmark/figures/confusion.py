@@ -12,114 +12,21 @@ from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from benchmark.evaluation.metrics import METRICS, scale_of
+from benchmark.evaluation.confusion import CONFUSION_COLUMNS, class_metrics, confusion_data
+from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, draw_cells, value_bar
 from benchmark.figures.kinds import FigureRequest, Item, register_figure
-from benchmark.figures.sheet import make_sheet
+from benchmark.figures.sheet import fitting, make_sheet
 from benchmark.figures.writing import figure
-from protocols import InputError, leaves_everything, unknown_name
+from protocols import InputError
 
-_COLUMNS = (
-    "model",
-    "metric",
-    "scenario",
-    "true",
-    "predicted",
-    "samples",
-    "share",
-    "accuracy",
-    "seeds",
-    "mask_informed",
-)
-#: Names of classes that are not numbers, by metric.
-_NAMES = {
-    "acc5_sims": ("negative", "weakly negative", "neutral", "weakly positive", "positive"),
-    "acc3_sims": ("negative", "neutral", "positive"),
-}
 _LIMIT = 6
 _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 
 
-def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
-    """Return the metrics that have a confusion matrix of more than two classes, the finest first.
-
-    Raises:
-        InputError: for a label range without classes.
-    """
-    classes = tuple(scale_of(label_range).classes)
-    if not classes:
-        low, high = label_range
-        raise InputError(f"labels from {low:g} to {high:g} have no classes; map them at import with --map-labels -3 3")
-    return classes
-
-
-def confusion_data(
-    panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
-) -> pd.DataFrame:
-    """Compute how the true classes are predicted, seeds pooled.
-
-    Args:
-        panel: Predictions.
-        scenario: As in `Panel.cells`; default: `complete` or the like, else the first one.
-        metric: One of `class_metrics`; default: the finest.
-        models: Names; default: all.
-
-    Returns:
-        One row per (model, true class, predicted class), models with the highest accuracy first: `model`, `metric`,
-        `scenario`, `true`, `predicted` (names of classes, from most negative to most positive), `samples` (all seeds
-        together), `share` (of the true class, NaN where it is empty), `accuracy` (of the model), `seeds`,
-        `mask_informed`.
-
-    Raises:
-        InputError: for a scenario, metric or model without results, or labels without classes.
-    """
-    known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
-    chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
-    if chosen not in known:
-        raise unknown_name("scenario that was evaluated", chosen, known)
-    metrics = class_metrics(panel.label_range)
-    name = metric or metrics[0]
-    if name not in metrics:
-        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
-    bins = scale_of(panel.label_range).classes
-    here = panel.cells[panel.cells["scenario"] == chosen]
-    present = [str(m) for m in dict.fromkeys(here["model"])]
-    for model in models or ():
-        if model not in present:
-            raise unknown_name(f"model that was evaluated under {chosen}", model, present)
-    limit = int(panel.label_range[1])
-    edges = bins[name](np.linspace(-limit, limit, 8 * limit + 401))
-    codes = np.unique(edges)
-    names = _NAMES.get(name) or tuple(f"{code:+g}" if code else "0" for code in codes)
-    truth = np.searchsorted(codes, bins[name](panel.label))
-    rows: list[dict[str, object]] = []
-    for model in models or present:
-        own = here[here["model"] == model]
-        counts = np.zeros((len(codes), len(codes)))
-        for cell in own.index:
-            np.add.at(counts, (truth, np.searchsorted(codes, bins[name](panel.predictions[cell]))), 1)
-        common = {
-            "model": model,
-            "metric": name,
-            "scenario": chosen,
-            "accuracy": float(np.trace(counts) / counts.sum()),
-            "seeds": int(own["seed"].nunique()),
-            "mask_informed": model in panel.mask_informed,
-        }
-        for i, true in enumerate(names):
-            total = counts[i].sum()
-            for j, predicted in enumerate(names):
-                share = counts[i, j] / total if total else np.nan
-                rows.append(
-                    {**common, "true": true, "predicted": predicted, "samples": int(counts[i, j]), "share": share}
-                )
-    table = pd.DataFrame(rows, columns=list(_COLUMNS))
-    return table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
-
-
-@figure(columns=_COLUMNS, maker="confusion_data", grid=False)
+@figure(columns=CONFUSION_COLUMNS, maker="confusion_data", grid=False)
 def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequence[str] | None, note: str) -> Figure:
     """Draw the matrices of the chosen models, best first.
 
@@ -157,7 +64,8 @@ def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequenc
         mesh = _panel(ax, own, names, size=6.5 if wide else 5.6)
         informed = ", mask-informed" if bool(own["mask_informed"].iloc[0]) else ""
         accuracy = kind.format(float(own["accuracy"].iloc[0]), 1)
-        ax.set_title(f"{model}{informed} ({accuracy})", loc="left", pad=3, fontsize=8 if wide else 6.8)
+        heading = f"{model}{informed} ({accuracy})"
+        ax.set_title(heading, loc="left", pad=3, fontsize=fitting(heading, 8 if wide else 6.8, side))
         if i % columns == 0:
             ax.set_ylabel("true class", labelpad=2)
         else:

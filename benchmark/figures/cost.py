@@ -21,7 +21,7 @@ from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.figures.axes import finish, power_of_ten
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, Item, register_figure, suffix_of
-from benchmark.figures.sheet import draw_legend, make_sheet
+from benchmark.figures.sheet import USUAL_SIZE, draw_legend, fitting, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
 from benchmark.figures.writing import figure
 from protocols import InputError, unknown_name
@@ -118,7 +118,7 @@ def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     unknown = [m for m in order if m not in known and m not in _BOUNDS]
     labels = [labels_of(data)[m] for m in listed] + ([f"{len(others)} other models"] if others else [])
     labels.append("Pareto front")
-    meaning = f"{band_note(data, 'Bars')} Costs are means over the runs, as measured on the machine that ran them."
+    meaning = f"{band_note(data, 'Bars', 'Not drawn')} Costs are means over the runs, as measured on their machine."
     meaning += f" Cost not known: {', '.join(unknown)}." if unknown else ""
     wide = width >= 5
     shape = (-(-len(costs) // 3), min(3, len(costs))) if wide else (len(costs), 1)
@@ -135,7 +135,8 @@ def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     looks = styles(order)
     for i, (ax, cost) in enumerate(zip(sheet.axes, costs, strict=True)):
         _panel(ax, data[data["cost"] == cost], metric, listed, others, looks)
-        ax.set_xlabel(f"{COSTS.get(cost, cost)}, log scale")
+        label = f"{COSTS.get(cost, cost)}, log scale"
+        ax.set_xlabel(label, fontsize=fitting(label, USUAL_SIZE, 0.85 * width / shape[1]))
         if i % shape[1] == 0:
             ax.set_ylabel(METRICS[metric].heading + (" (%)" if METRICS[metric].percent else ""))
         else:
@@ -189,7 +190,8 @@ def _panel(
     ax.set_xscale("log")
     known = data.loc[np.isfinite(data["cost_value"]) & ~data["model"].isin(_BOUNDS), "cost_value"].to_numpy(np.float64)
     if len(known):
-        ax.set_xlim(10 ** np.floor(np.log10(known.min() / 1.2)), 10 ** np.ceil(np.log10(known.max() * 1.2)))
+        # with room beside the outermost numbers, so that those of neighbouring panels do not touch
+        ax.set_xlim(10 ** (np.floor(np.log10(known.min())) - 0.25), 10 ** (np.ceil(np.log10(known.max())) + 0.25))
     ax.xaxis.set_major_locator(LogLocator(numticks=6))
     ax.xaxis.set_major_formatter(lambda value, _: power_of_ten(value))
     ax.xaxis.set_minor_formatter(NullFormatter())

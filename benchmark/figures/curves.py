@@ -16,15 +16,15 @@ from matplotlib.lines import Line2D
 from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.point_values import band_note, best_first, labels_of, point_values
-from benchmark.evaluation.protocol_results import shape_of, sizes_of
-from benchmark.evaluation.statistics import DRAWS
+from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, shape_of, sizes_of
+from benchmark.evaluation.statistics import DRAWS, compare
 from benchmark.figures.axes import axis_label, finish, number_axis
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure
 from benchmark.figures.sheet import draw_legend, make_sheet
 from benchmark.figures.style import OTHERS, Style, styles
 from benchmark.figures.writing import figure
-from protocols import InputError
+from protocols import InputError, unknown_name
 
 _COLUMNS = (
     "model", "metric", "axis", "x", "order", "scenario", "mean", "low", "high", "sd", "seeds", "level", "flag",
@@ -81,7 +81,7 @@ def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[s
     shown = emphasised(order, models)
     others = [model for model in order if model not in shown]
     labels = [labels_of(data)[model] for model in shown] + ([f"{len(others)} other models"] if others else [])
-    note = " ".join(filter(None, (note, band_note(data))))
+    note = " ".join(filter(None, (note, band_note(data), _meaning(data))))
     note += " The other models are named in the CSV." if others else ""
     wide = width >= 5
     if wide:  # a row an axis
@@ -118,11 +118,23 @@ def plot_curves(data: pd.DataFrame, title: str, width: float, models: Sequence[s
     return sheet.figure
 
 
+def _meaning(data: pd.DataFrame) -> str:
+    if "against" not in data:
+        return ""
+    return (
+        f"Δ: difference to {data['against'].iloc[0]} (0), of which bands are paired, each point alone: ↓ below 0 and "
+        "↑ above 0 is better."
+    )
+
+
 def _panel(
     ax: Axes, data: pd.DataFrame, metric: str, shown: Sequence[str], others: Sequence[str], looks: dict[str, Style]
 ) -> dict[str, Line2D]:
     """Draw one panel; returns the line of every model."""
     kind = METRICS[metric]
+    against = str(data["against"].iloc[0]) if "against" in data else ""
+    if against:
+        ax.axhline(0, color="black", linewidth=0.8, zorder=2)
     factor = 100.0 if kind.percent else 1.0
     lines = {}
     for depth, model in enumerate([*others, *reversed(shown)]):
@@ -147,10 +159,45 @@ def _panel(
             label=model,
             zorder=3 + depth,
         )
-    ax.set_title(f"{kind.heading}{' (%)' if kind.percent else ''}", loc="left", pad=4)
+    ax.set_title(f"{'Δ ' if against else ''}{kind.heading}{' (%)' if kind.percent else ''}", loc="left", pad=4)
     number_axis(ax, data)
     finish(ax)
     return lines
+
+
+def difference_data(
+    panel: Panel,
+    protocol: str | None,
+    against: str,
+    metrics: Sequence[str] | None = None,
+    *,
+    draws: int = DRAWS,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Compute paired differences of all models to one of them, point by point.
+
+    Returns:
+        The columns of `curve_data`, of which `mean`, `low` and `high` are those of the difference, a model minus
+        `against`, by `statistics.compare`, and `sd` is NaN; then `against`. The oracle and the constant predictor are
+        left out unless they are compared with.
+
+    Raises:
+        InputError: as `curve_data`, and if the model was not evaluated for every seed under some point.
+    """
+    data = curve_data(panel, protocol, metrics, draws=draws, level=level)
+    scenarios = [str(s) for s in dict.fromkeys(data["scenario"])]
+    estimates = panel.estimates(scenarios, list(dict.fromkeys(data["metric"])), draws=draws)
+    if against not in estimates:
+        raise unknown_name("model to compare with", against, estimates)
+    if estimates[against].holes(scenarios):
+        raise InputError(f"model '{against}': not evaluated for every seed; run it, or compare with another")
+    data = data[~data["model"].isin({against, ORACLE, CONSTANT})].assign(against=against, sd=np.nan)
+    data = data.astype({"mean": float, "low": float, "high": float}).reset_index(drop=True)
+    for i in data.index[data["flag"] != "hole"]:
+        metric, scenario = str(data.at[i, "metric"]), str(data.at[i, "scenario"])
+        found = compare(estimates[str(data.at[i, "model"])], estimates[against], metric, [scenario], level=level)
+        data.loc[i, ["mean", "low", "high"]] = found[["difference", "low", "high"]].to_numpy(np.float64)
+    return data
 
 
 @register_figure(
@@ -159,5 +206,10 @@ def _panel(
 def _curves(panel: Panel, request: FigureRequest) -> Iterator[Item]:
     for name in protocols_of(panel, request):
         if shape_of(panel, name).curves:
-            data = curve_data(panel, name, request.known(panel, default_metrics(panel.label_range)))
-            yield Item(plot_curves, data, (name,), name, sizes_of(panel))
+            metrics = request.known(panel, default_metrics(panel.label_range))
+            if request.against:
+                data = difference_data(panel, name, request.against, metrics)
+                title = f"{name}, paired differences to {request.against}"
+                yield Item(plot_curves, data, (name, "against", request.against), title, sizes_of(panel))
+            else:
+                yield Item(plot_curves, curve_data(panel, name, metrics), (name,), name, sizes_of(panel))

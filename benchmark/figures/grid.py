@@ -13,13 +13,13 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import best_first, labels_of, point_values
+from benchmark.evaluation.point_values import best_first, labels_of, point_values, seeds_text, unfinished_note
 from benchmark.evaluation.protocol_results import shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure, suffix_of
-from benchmark.figures.sheet import make_sheet
+from benchmark.figures.sheet import fitting, make_sheet
 from benchmark.figures.writing import figure
 from protocols import InputError
 
@@ -64,7 +64,17 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     rows = -(-len(order) // columns)
     beside = data[~np.isfinite(data["x"]) | ~np.isfinite(data["y"])].drop_duplicates("order").sort_values("order")
     names = [_name(str(tick)) for tick in beside["tick"]]
-    note = " ".join(filter(None, (note, "Mean over seeds; intervals are in the CSV.", _explain(beside, names))))
+    note = " ".join(
+        filter(
+            None,
+            (
+                note,
+                f"Mean over {seeds_text(data)}; intervals are in the CSV.",
+                unfinished_note(data, "–"),
+                _explain(beside, names),
+            ),
+        )
+    )
     levels_y = int(data["x"].nunique())
     first, second = data.loc[np.isfinite(data["x"]) & np.isfinite(data["y"]), ["axis", "axis2"]].astype(str).iloc[0]
     height = levels_y * (0.24 if wide else 0.26) + (0.62 if wide else 0.6)
@@ -74,7 +84,8 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     for i, (ax, model) in enumerate(zip(sheet.axes, order, strict=True)):
         own = data[data["model"] == model]
         mesh = _panel(ax, own, names, metric, factor, colours, scale)
-        ax.set_title(labels[model], loc="left", pad=3, fontsize=7.5 if wide else 7)
+        room = 0.7 * width / columns
+        ax.set_title(labels[model], loc="left", pad=3, fontsize=fitting(labels[model], 7.5 if wide else 7, room))
         if i % columns == 0:
             ax.set_ylabel(first, labelpad=2)
         else:

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from benchmark.evaluation.metrics import METRICS
+from benchmark.figures.sheet import text_size
 
 _EMPTY = "#ececec"
 
@@ -71,7 +72,7 @@ def draw_cells(
                 texts[row][column],
                 ha="center",
                 va="center",
-                fontsize=size,
+                fontsize=min(text_size(size), size),  # cells do not grow with the font
                 color="black" if fill is None or _lightness(fill) > 0.42 else "white",
                 weight="bold" if bold is not None and bold[row, column] else "normal",
                 in_layout=False,
@@ -93,8 +94,8 @@ def value_bar(figure: Figure, mesh: QuadMesh, axes: Sequence[Axes], label: str, 
     bar.outline.set_visible(False)
     bar.locator = MaxNLocator(nbins=5)
     bar.update_ticks()
-    bar.ax.tick_params(length=2, width=0.6, pad=2, labelsize=7)
-    bar.set_label(label, fontsize=7.5)
+    bar.ax.tick_params(length=2, width=0.6, pad=2, labelsize=text_size(7))
+    bar.set_label(label, fontsize=text_size(7.5))
 
 
 def scale_label(metric: str) -> str:

@@ -73,6 +73,7 @@ class FigureRequest:
         models: Models shown in full; empty for the figure's own choice.
         scenario: Scenario of confusion matrices; None for `complete`.
         width: One of `WIDTHS`.
+        against: Model that curves show paired differences to; None for the values.
     """
 
     folder: Path
@@ -82,6 +83,7 @@ class FigureRequest:
     models: Sequence[str] = ()
     scenario: str | None = None
     width: str = "text"
+    against: str | None = None
 
     def chosen(self, names: Sequence[str]) -> list[str]:
         """The protocols to draw, of those with these names."""

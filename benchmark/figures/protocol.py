@@ -15,7 +15,7 @@ from benchmark.figures.writing import FORMATS, TEXT_WIDTH, figure_style, save_fi
 from protocols import MODALITIES, InputError
 from protocols.survey import PointSurvey, Survey
 
-_COLOURS = {"text": "#cc79a7", "audio": "#e69f00", "vision": "#56b4e9"}
+_COLOURS = {"text": "#cc79a7", "audio": "#c48700", "vision": "#4a9bc8"}
 _COLUMNS = 96
 _SAMPLES = 60
 

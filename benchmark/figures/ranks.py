@@ -15,7 +15,7 @@ from benchmark.evaluation.point_values import labels_of
 from benchmark.evaluation.protocol_results import ORACLE, protocol_names, protocol_points
 from benchmark.evaluation.statistics import critical_differences
 from benchmark.figures.kinds import FigureRequest, Item, register_figure, suffix_of
-from benchmark.figures.sheet import make_sheet
+from benchmark.figures.sheet import fitting, make_sheet, text_size
 from benchmark.figures.style import Style, styles
 from benchmark.figures.writing import figure
 from protocols import InputError
@@ -93,20 +93,23 @@ def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[st
     count = len(ranked)
     groups = sorted({int(g) for cell in ranked["groups"] for g in str(cell).split()})
     left = (count + 1) // 2
-    top, bars = 0.55, 0.09 * len(groups) + 0.1
-    height = top + bars + left * _ROW + 0.06
+    unit = text_size(1.0)  # of heights, which grow with the font
+    top, bars, line = 0.55 * unit, 0.09 * len(groups) + 0.1, _ROW * unit
+    height = top + bars + left * line + 0.06
     sheet = make_sheet(width, (1, 1), height, title=title, note=" ".join(filter(None, (note, _meaning(data)))))
     ax = sheet.axes[0]
     ax.set_axis_off()
     ax.set_xlim(0, width)
     ax.set_ylim(height, 0)
     wide = width >= 5
-    size = 7.5 if wide else 6.8
+    size = text_size(7.5 if wide else 6.8)
     names = [labels_of(ranked)[m] for m in ranked["model"]]
     if wide:  # a column is too narrow for names and numbers
         names = [f"{name} ({rank:.2f})" for name, rank in zip(names, ranked["mean_rank"], strict=True)]
-    sides = [max(map(len, part), default=0) * 0.56 * size / 72 + 0.12 for part in (names[:left], names[left:])]
-    start, stop = min(sides[0], 0.4 * width), width - min(sides[1], 0.4 * width)
+    longest = max(names, key=len)
+    size = min(size, fitting(longest, size / unit, 0.36 * width))
+    sides = [max(map(len, part), default=0) * 0.575 * size / 72 + 0.12 for part in (names[:left], names[left:])]
+    start, stop = sides[0], width - sides[1]
 
     def place(rank: float) -> float:
         return start + (stop - start) * (rank - 1) / (count - 1)
@@ -114,14 +117,16 @@ def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[st
     _scale(ax, count, place(1), place(count), top)
     difference = float(data["difference"].iloc[0])
     span = min(difference, count - 1)
-    ax.plot([place(1), place(1 + span)], [0.2, 0.2], color="black", linewidth=1.2)
+    above = 0.2 * unit
+    ax.plot([place(1), place(1 + span)], [above, above], color="black", linewidth=1.2)
     for end in (place(1), place(1 + span)):
-        ax.plot([end, end], [0.16, 0.24], color="black", linewidth=1.0)
-    ax.text(place(1), 0.11, f"critical difference {difference:.2f}", ha="left", va="bottom", fontsize=6.5)
+        ax.plot([end, end], [above - 0.04, above + 0.04], color="black", linewidth=1.0)
+    text = f"critical difference {difference:.2f}"
+    ax.text(place(1), above - 0.09, text, ha="left", va="bottom", fontsize=text_size(6.5))
     looks = styles(ranked["model"])
     for i, row in enumerate(ranked.itertuples()):
         at_left = i < left
-        y = top + bars + _ROW * (i + 0.5 if at_left else count - 1 - i + 0.5)
+        y = top + bars + line * (i + 0.5 if at_left else count - 1 - i + 0.5)
         _branch(ax, place(float(row.mean_rank)), top, y, start if at_left else stop, looks[str(row.model)])
         x = start - 0.05 if at_left else stop + 0.05
         ax.text(x, y, names[i], ha="right" if at_left else "left", va="center", fontsize=size)
@@ -136,13 +141,13 @@ def plot_ranks(data: pd.DataFrame, title: str, width: float, models: Sequence[st
 def _scale(ax: Axes, count: int, left: float, right: float, y: float) -> None:
     """Draw the axis of ranks, with numbers above."""
     ax.plot([left, right], [y, y], color="black", linewidth=0.8, zorder=6)
-    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (count - 1) / s <= (right - left) / 0.22)
+    step = next(s for s in (1, 2, 5, 10, 20, 50, 100) if (count - 1) / s <= (right - left) / (0.22 * text_size(1.0)))
     for rank in range(1, count + 1):
         x = left + (right - left) * (rank - 1) / (count - 1)
         named = (rank - 1) % step == 0
         ax.plot([x, x], [y, y - (0.05 if named else 0.03)], color="black", linewidth=0.7)
         if named:
-            ax.text(x, y - 0.06, str(rank), ha="center", va="bottom", fontsize=7)
+            ax.text(x, y - 0.06, str(rank), ha="center", va="bottom", fontsize=text_size(7))
 
 
 def _branch(ax: Axes, x: float, top: float, y: float, end: float, look: Style) -> None:

@@ -56,6 +56,16 @@ def print_layout(layout: PrintLayout) -> Iterator[None]:
         PRINT_LAYOUT.reset(token)
 
 
+def text_size(size: float) -> float:
+    """Return a size of text in points, in proportion to the font size of the figures in this context."""
+    return PRINT_LAYOUT.get().scale * size
+
+
+def fitting(text: str, size: float, width: float) -> float:
+    """Return `text_size(size)`, or less where the text would be wider than `width` inches."""
+    return min(text_size(size), width / max(_inches(text, 1.0), 1e-9))
+
+
 @dataclass(frozen=True)
 class Sheet:
     """Figure with empty panels.
@@ -99,13 +109,13 @@ def make_sheet(
     caption = "\n".join(filter(None, (title, note)))
     if not chosen.titled:
         title, note = "", ""
-    title_lines = _lines(title, width, scale * _TITLE)
-    note_lines = _lines(note, width, scale * _NOTE)
+    title_lines = _lines(title, width, text_size(_TITLE))
+    note_lines = _lines(note, width, text_size(_NOTE))
     heights = {
-        "title": len(title_lines) * scale * _TITLE * 1.25 / 72 + _EDGE if title else 0.0,
+        "title": len(title_lines) * text_size(_TITLE) * 1.25 / 72 + _EDGE if title else 0.0,
         "panels": shape[0] * (chosen.panel_height or panel_height),
         "legend": scale * (math.ceil(len(legend) / _per_row(legend, width)) * 0.165 + 0.06) if legend else 0.0,
-        "note": len(note_lines) * scale * _NOTE * 1.3 / 72 + _EDGE if note else 0.0,
+        "note": len(note_lines) * text_size(_NOTE) * 1.3 / 72 + _EDGE if note else 0.0,
     }
     heights = {name: height for name, height in heights.items() if height}
     total = sum(heights.values())
@@ -116,8 +126,8 @@ def make_sheet(
     bottom = (tops["panels"] - heights["panels"]) / total
     figure.set_layout_engine("constrained", rect=(0.0, bottom, 1.0, heights["panels"] / total))
     for name, lines, size in (
-        ("title", title_lines, scale * _TITLE),
-        ("note", note_lines, scale * _NOTE),
+        ("title", title_lines, text_size(_TITLE)),
+        ("note", note_lines, text_size(_NOTE)),
     ):
         if name in heights:
             colour = "#000000" if name == "title" else "#444444"
@@ -149,12 +159,12 @@ def draw_legend(sheet: Sheet, handles: Sequence[Any], labels: Sequence[str]) -> 
         labelspacing=0.35,
         borderpad=0.1,
         borderaxespad=0.0,
-        fontsize=PRINT_LAYOUT.get().scale * _LEGEND,
+        fontsize=text_size(_LEGEND),
     )
 
 
 def _per_row(labels: Sequence[str], width: float) -> int:
-    widest = max(_inches(label, PRINT_LAYOUT.get().scale * _LEGEND) for label in labels)
+    widest = max(_inches(label, text_size(_LEGEND)) for label in labels)
     return max(1, min(len(labels), int((width - 0.1) / (_HANDLE + widest))))
 
 

@@ -1,7 +1,8 @@
 """Colours and markers: a model looks the same in every figure.
 
-Colours are those of Okabe and Ito and of Paul Tol's muted scheme, which readers with colour-blindness tell apart; the
-marker repeats the distinction, for print in grey.
+Colours are those of Okabe and Ito and of Paul Tol's muted scheme, which readers with colour-blindness tell apart,
+darkened where their contrast to white is below 3:1 (WCAG 2.2, 1.4.11); the marker repeats the distinction, for print in
+grey.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 #: Colours for models without a fixed one, then markers.
-PALETTE = ("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#882255", "#999933", "#332288", "#44aa99", "#aa4499")
+PALETTE = ("#0072b2", "#c48700", "#009e73", "#cc79a7", "#4a9bc8", "#882255", "#999933", "#332288", "#41a393", "#aa4499")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 
 
@@ -30,21 +31,21 @@ _FIXED = {
     "lnln": Style("#0072b2", "s"),
     "late-fusion-dropout": Style("#009e73", "^"),
     "text-only": Style("#cc79a7", "D"),
-    "audio-only": Style("#e69f00", "v"),
-    "vision-only": Style("#56b4e9", "P"),
+    "audio-only": Style("#c48700", "v"),
+    "vision-only": Style("#4a9bc8", "P"),
     "constant": Style("#777777", "", "--"),
     "oracle": Style("#000000", "", ":"),
     "almt": Style("#882255", "X"),
     "mult": Style("#332288", "<"),
     "tfr-net": Style("#999933", ">"),
-    "misa": Style("#44aa99", "p"),
+    "misa": Style("#41a393", "p"),
     "self-mm": Style("#aa4499", "h"),
     "mmim": Style("#117733", "*"),
     "p-rmf": Style("#661100", "d"),
 }
 
 #: Style of models that are shown but not emphasised.
-OTHERS = Style("#c4c4c4", "")
+OTHERS = Style("#939393", "")
 
 #: Styles of modalities: those of the model that reads only that one.
 MODALITY_STYLES = {name: _FIXED[f"{name}-only"] for name in ("text", "audio", "vision")}

@@ -13,15 +13,14 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.panel import Panel
-from benchmark.evaluation.point_values import best_first, labels_of, point_values
+from benchmark.evaluation.point_values import best_first, labels_of, point_values, seeds_text, unfinished_note
 from benchmark.evaluation.protocol_results import ORACLE, shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure, suffix_of
-from benchmark.figures.sheet import make_sheet
+from benchmark.figures.sheet import make_sheet, text_size
 from benchmark.figures.writing import figure
-from benchmark.words import counted
 from protocols import MODALITIES, InputError
 
 _COLUMNS = (
@@ -96,7 +95,7 @@ def plot_subsets(data: pd.DataFrame, title: str, width: float, models: Sequence[
         ax.set_yticks(rows, names)
         ax.set_xticks(np.arange(len(ticks)) + 0.5, ticks, rotation=90)
         ax.set_xlabel(str(points["axis"].iloc[0]))
-    ax.tick_params(axis="y", labelsize=7.5 if wide else 7)
+    ax.tick_params(axis="y", labelsize=min(text_size(7.5 if wide else 7), 8.5))  # as high as a row
     for label, name in zip(ax.get_yticklabels(), names, strict=False):
         if "\n" in name:
             label.set_fontsize(5.5)
@@ -141,18 +140,15 @@ def _mark_modalities(ax: Axes, parts: Sequence[set[str]], rows: Sequence[float])
                 color="#333333",
                 markerfacecolor="#333333" if there else "white",
                 markeredgewidth=0.6,
-                markeredgecolor="#333333" if there else "#b0b0b0",
+                markeredgecolor="#333333" if there else "#808080",
                 clip_on=False,
             )
 
 
 def _meaning(data: pd.DataFrame, bound: bool) -> str:
-    seeds = sorted({int(n) for n in data["seeds"]})
-    text = (
-        f"Mean over {counted(seeds, 'seed')}; intervals are in the CSV. Bold: best printed value of a column (no test)"
-    )
-    text += " (oracle: the bound, not a contestant)." if bound else "."
-    return text + (" –: not evaluated for every seed." if data["mean"].isna().any() else "")
+    text = f"Mean over {seeds_text(data)}; intervals are in the CSV. Bold: best printed value of a column (no test)"
+    text += "; the oracle is a bound and takes no part." if bound else "."
+    return " ".join(filter(None, (text, unfinished_note(data, "–"))))
 
 
 @register_figure(

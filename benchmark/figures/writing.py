@@ -13,7 +13,7 @@ import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from benchmark.figures.sheet import PRINT_LAYOUT
+from benchmark.figures.sheet import PRINT_LAYOUT, text_size
 from benchmark.files import csv_frame, csv_value, replace_file, replace_text
 from protocols import InputError, unknown_name
 
@@ -42,7 +42,7 @@ def figure_style(*, grid: bool = True) -> Iterator[None]:
     look: dict[Any, Any] = {**_TICKS, "axes.grid": grid}
     sizes = {"font.size": 8, "axes.labelsize": 8, "axes.titlesize": 8.5, "legend.fontsize": 7.5}
     sizes |= {"xtick.labelsize": 7.5, "ytick.labelsize": 7.5}
-    look |= {name: PRINT_LAYOUT.get().scale * size for name, size in sizes.items()}
+    look |= {name: text_size(size) for name, size in sizes.items()}
     look |= {"axes.linewidth": 0.7, "grid.linewidth": 0.5}
     look |= {"hatch.linewidth": 0.5, "font.family": ["sans-serif"], "font.sans-serif": ["DejaVu Sans"]}
     look |= {"pdf.fonttype": 42, "svg.fonttype": "none", "svg.hashsalt": "sentibench"}

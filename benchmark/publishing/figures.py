@@ -32,6 +32,7 @@ def plot(
     models: Sequence[str] = (),
     scenario: str | None = None,
     width: str = "text",
+    against: str | None = None,
     required: bool = True,
     on_skip: Callable[[str], None] | None = None,
     written: Callable[[Path], None] | None = None,
@@ -48,6 +49,7 @@ def plot(
         models: Models shown in full; default: all of a few, else a choice (see `emphasis`).
         scenario: Scenario of the confusion matrices; default: `complete`.
         width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
+        against: Model to which curves show paired differences; None for the values.
         required: True if each kind chosen by name must apply; else those that do not apply are left out.
         on_skip: Function called with a line for every kind that is left out, with the reason.
         written: Function called with each file as it is written.
@@ -61,7 +63,7 @@ def plot(
     """
     check_formats(formats)
     folder = results.folder
-    request = _request(results, folder, formats, protocol, metrics, models, scenario, width)
+    request = _request(results, folder, formats, protocol, metrics, models, scenario, width, against)
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(_collected(results, kinds, request, request.write, required, on_skip, written))
 
@@ -88,9 +90,10 @@ def draw(
     models: Sequence[str] = (),
     scenario: str | None = None,
     width: str = "text",
+    against: str | None = None,
 ) -> Figures:
     """Draw figures of a study without writing them; see `plot` for arguments and errors."""
-    request = _request(results, Path(), (), protocol, metrics, models, scenario, width)
+    request = _request(results, Path(), (), protocol, metrics, models, scenario, width, against)
     return Figures(_collected(results, kinds, request, request.draw))
 
 
@@ -103,11 +106,13 @@ def _request(
     models: Sequence[str],
     scenario: str | None,
     width: str,
+    against: str | None,
 ) -> FigureRequest:
     if width not in WIDTHS:
         raise unknown_name("width", width, WIDTHS)
-    _check_names(results.panels, protocol, metrics, models)
-    return FigureRequest(folder, formats, protocol, metrics, models, str(parse(scenario)) if scenario else None, width)
+    _check_names(results.panels, protocol, metrics, [*models, *([against] if against else [])])
+    chosen = str(parse(scenario)) if scenario else None
+    return FigureRequest(folder, formats, protocol, metrics, models, chosen, width, against)
 
 
 def _collected(

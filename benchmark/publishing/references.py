@@ -21,6 +21,9 @@ _DATASETS = {
     "sims": Citation("CH-SIMS", "ch-sims2020"),
 }
 
+#: Beginnings of addresses of code; other addresses of models are those of papers.
+_CODE_HOSTS = ("https://github.com/", "https://gitlab.com/")
+
 
 @dataclass(frozen=True)
 class References:
@@ -74,6 +77,16 @@ def shipped() -> Mapping[str, str]:
     text = Path(__file__).with_name("references.bib").read_text(encoding="utf-8")
     parts = re.split(r"(?m)^(?=@)", text)
     return {part.partition("{")[2].partition(",")[0]: part.strip() + "\n" for part in parts if part.strip()}
+
+
+def links(model: str) -> dict[str, str]:
+    """Return the addresses of a model's paper (`paper_url`) and of its authors' code (`code_url`), as far as known."""
+    info = model_info(model)
+    entry = shipped().get(f"{info.variant_of or model}{model_info(info.variant_of or model).year}", "")
+    address = re.search(r"(?m)^  url = \{(.+)\}", entry)
+    code = info.url if info.url.startswith(_CODE_HOSTS) else ""
+    paper = address[1] if address else "" if code else info.url
+    return {name: url for name, url in (("paper_url", paper), ("code_url", code)) if url}
 
 
 def _entry(key: str, title: str, year: int, url: str) -> str:

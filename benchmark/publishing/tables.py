@@ -15,7 +15,7 @@ from benchmark.files import csv_cell, replace_text, safe_name
 from benchmark.papers.reported import published_as
 from benchmark.publishing.references import References, references
 from benchmark.results.study_results import StudyResults
-from benchmark.tables.kinds import TABLES, TableSettings
+from benchmark.tables.kinds import TABLES, TableKind, TableSettings
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
 from benchmark.words import plural
@@ -141,8 +141,8 @@ def study_tables(
 ) -> tuple[list[Entry], dict[str, tuple[str, ...]]]:
     """Make every table of a study, with reasons for missing ones; writes nothing.
 
-    See `report` for arguments. Kinds that raise an `InputError` are added to `failed`, and the error is a reason; with
-    None it is raised.
+    See `report` for arguments. Kinds that raise an error are added to `failed`, and the error is a reason; with None
+    it is raised.
     """
     asked = {TABLES.get(name).name for name in names}
     wanted = [kind for kind in TABLES.all().values() if kind.written or kind.name in asked]
@@ -168,11 +168,8 @@ def study_tables(
                 reason = kind.why_not(found, settings)
             try:
                 table = None if reason else kind.make(found, settings)
-            except InputError as error:
-                if failed is None:
-                    raise
-                failed.add(kind.name)
-                table, reason = None, str(error)
+            except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+                table, reason = None, _failure(kind, error, failed)
             if table is None:
                 absent.setdefault(kind.name, []).append(reason)
             else:
@@ -183,12 +180,17 @@ def study_tables(
     for kind in of_all:
         try:
             entries += [Entry("", "", kind.name, kind.of_all(gathered, settings))] if kind.of_all else []
-        except InputError as error:
-            if failed is None:
-                raise
-            failed.add(kind.name)
-            absent[kind.name] = [str(error)]
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            absent[kind.name] = [_failure(kind, error, failed)]
     return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
+
+
+def _failure(kind: TableKind, error: Exception, failed: set[str] | None) -> str:
+    """Note that a kind failed and return the reason; raise the error again if failures are not collected."""
+    if failed is None:
+        raise error
+    failed.add(kind.name)
+    return str(error) if isinstance(error, InputError) else f"{type(error).__name__} in the code of the table: {error}"
 
 
 def write_tables(

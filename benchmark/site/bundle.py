@@ -14,8 +14,10 @@ from benchmark.figures.emphasis import KEPT
 from benchmark.results.candidates import TEST_ORACLE, VALID
 from benchmark.runs.record import RunRecord
 from benchmark.site.colours import model_styles
+from benchmark.site.confusion import confusion_counts
 from benchmark.site.labels import KINDS, kind_of, visible
 from benchmark.site.numbers import costs, protocol_table
+from benchmark.site.published import published_rows
 from benchmark.site.runs import run_ids, run_tables
 from benchmark.tables.remarks import caution_lines, settings_lines
 from benchmark.words import sample_sizes
@@ -160,10 +162,10 @@ def _table(
 ) -> dict[str, Any]:
     """Describe one data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
     every = [own for by in sources.values() for own in by.values()]
+    honest = panel.selection == VALID
     gaps = list(dict.fromkeys(gap for own in every for gap in own.missing))
-    notes = (
-        (*caution_lines(panel), *settings_lines(panel), *panel.notes) if panel.selection == VALID else ()
-    )  # printed once on the page
+    # printed once on the page
+    notes = (*caution_lines(panel), *settings_lines(panel), *panel.notes) if honest else ()
     return {
         "selection": panel.selection,
         "data": _key(panel),
@@ -180,6 +182,8 @@ def _table(
         "missing": [_gap(gap) for gap in gaps],
         "costs": costs(panel, index),
         "runs": {str(index[m]): ids for m, ids in run_ids(panel).items() if m in index},
+        "confusion": confusion_counts(panel, index) if honest else {},
+        "published": {name: found for name in protocols if (found := published_rows(panel, name))} if honest else {},
         "protocols": list(protocols.values()),
     }
 

@@ -8,6 +8,7 @@ from typing import Any
 from baselines import model_class
 from benchmark import words
 from benchmark.evaluation.protocol_results import ORACLE
+from benchmark.publishing.references import links
 from benchmark.study.plan import Plan
 from protocols import InputError
 
@@ -15,7 +16,7 @@ from protocols import InputError
 REFERENCES = frozenset({"constant", "text-only", "audio-only", "vision-only", "late-fusion-dropout", ORACLE})
 
 #: Kinds that readers may filter by, in order.
-KINDS = ("reference", "baseline", "senti-ifusion", "external")
+KINDS = ("reference", "baseline", "senti-ifusion", "external", "published")
 
 
 def visible(value: Any) -> Any:
@@ -34,7 +35,7 @@ def describe_models(plan: Plan) -> dict[str, dict[str, Any]]:
 
     Returns:
         Fields `kind` (one of `KINDS`) and, but for the oracle, `model` (registered name), `title`, `paper`, `year`,
-        `url`, `modalities`, `differences`.
+        `paper_url`, `code_url`, `modalities`, `differences`.
     """
     described: dict[str, dict[str, Any]] = {}
     for run in plan.runs:
@@ -60,7 +61,7 @@ def _describe(name: str) -> dict[str, Any]:
         "title": info.title,
         "paper": info.paper,
         "year": info.year,
-        "url": info.url,
+        **links(name),
         "modalities": list(info.modalities),
         "differences": list(info.differences),
     }

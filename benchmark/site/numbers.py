@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.plausibility import implausible
-from benchmark.evaluation.protocol_results import ORACLE, shape_of
+from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, shape_of
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
+from benchmark.results.candidates import VALID
+from benchmark.site.pairs import pair_values
+from benchmark.site.rounding import number
 from benchmark.tables.remarks import corr_text, failed_seeds, training_texts
 from protocols import InputError, get_protocol
 
 #: Columns of `confidence_intervals` that the page shows.
 _STATISTICS = ("value", "low", "high", "sd")
-_COSTS = ("parameters", "flops", "train_seconds", "inference_ms", "inference_ms_p95", "peak_memory_mb", "epochs")
-
-
-def number(value: object) -> float | None:
-    """Round a number to 6 significant digits; None for a missing or infinite one."""
-    if value is None or not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
-        return None
-    short = float(f"{float(value):.6g}")
-    return int(short) if short.is_integer() and abs(short) < 1e15 else short
+_COSTS = ("parameters", "flops", "train_seconds", "inference_ms", "inference_ms_p95", "peak_memory_mb", "epochs",
+          "other_load")  # fmt: skip
 
 
 def protocol_table(
@@ -46,9 +42,10 @@ def protocol_table(
 
     Returns:
         `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry per model: `seeds`,
-        `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound), `cells`
-        (by metric and statistic, models x points), `means` (by metric: statistics of the mean over the points, `rank`,
-        `p_next`, `best` and `by_seed`).
+        `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound); `digits`
+        (decimals by metric), `cells` (by metric and statistic, models x points), `means` (by metric: statistics of the
+        mean over the points, `rank`, `p_next`, `best`, `by_seed` and, but for epochs chosen on the test set, `pairs`,
+        see `pair_values`).
     """
     groups: dict[int, list[str]] = {}
     for metric, panel in panels.items():
@@ -60,6 +57,7 @@ def protocol_table(
             raise InputError(f"protocol '{name}': panels of different metrics hold different models or seeds")
         first["cells"] |= part["cells"]
         first["means"] |= part["means"]
+        first["digits"] |= part["digits"]
     return first
 
 
@@ -86,6 +84,10 @@ def _part(
     found = panel.estimates(scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
     models = list(found)
     values = _values(found, models, scenarios, metrics, level)
+    if panel.selection == VALID and evaluated:
+        results = ProtocolResults.of(panel, name, draws=draws, level=level, seed=seed)
+        for metric in metrics:
+            values["means"][metric]["pairs"] = pair_values(results, metric, models)
     suspect = implausible(found, ORACLE, panel.bound, scenarios, level=level)
     return {
         "name": str(points[0]["protocol"]),
@@ -117,6 +119,7 @@ def _values(
     contest = {m: own for m, own in found.items() if m != ORACLE}
     cells: dict[str, Any] = {}
     means: dict[str, Any] = {}
+    digits: dict[str, int] = {}
     for metric in metrics:
         for i, statistic in enumerate(_STATISTICS):
             by_point = [[values[m, s, metric][i] for s in scenarios] for m in models]
@@ -124,13 +127,19 @@ def _values(
             means.setdefault(metric, {})[statistic] = [values[m, mean, metric][i] for m in models]
         places = ranks(contest, metric, scenarios, level=level).set_index("model") if contest else pd.DataFrame()
         best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
+        low, high = (_numbers(means[metric][name]) for name in ("low", "high"))
+        digits[metric] = METRICS[metric].decimals_for((high - low) / 2)
         means[metric] |= {
             "rank": [number(places.at[m, "rank"]) if m in contest else None for m in models],
             "p_next": [number(places.at[m, "p_next"]) if m in contest else None for m in models],
             "best": [m in best for m in models],
             "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
         }
-    return {"cells": cells, "means": means}
+    return {"cells": cells, "means": means, "digits": digits}
+
+
+def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
+    return np.array([np.nan if value is None else value for value in values])
 
 
 def _by_seed(own: Estimates, metric: str, scenarios: Sequence[str]) -> list[float | None]:

@@ -18,8 +18,11 @@ from markupsafe import Markup
 from benchmark.site.bundle import Bundle
 
 #: Scripts, in the order in which they are joined.
-SCRIPTS = ("dom.js", "format.js", "state.js", "tooltip.js", "leaderboard.js", "details.js", "curves.js", "maps.js",
-           "overview.js", "scenarios.js", "texts.js", "main.js")  # fmt: skip
+SCRIPTS = (
+    "dom.js", "format.js", "state.js", "tooltip.js", "columns.js", "leaderboard.js", "published.js", "details.js",
+    "curves.js", "maps.js", "overview.js", "scenarios.js", "pairs.js", "costs.js", "confusion.js", "texts.js",
+    "main.js",
+)  # fmt: skip
 
 _ESCAPES = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"}
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
+import numpy as np
+
+from benchmark.evaluation.kinds import decimals_for
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, ProtocolResults
 from benchmark.evaluation.statistics import aggregates
@@ -70,10 +74,16 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
     )
     notes = Notes()
     found: dict[tuple[str, str], Cell] = {}
+    halves = table.assign(half=(table["high"] - table["low"]) / 2).groupby("aggregate")["half"]
+    decimals = {
+        name: METRICS[metric].decimals_for(own) if name in _ON_SCALE else decimals_for(own.to_numpy(np.float64), 3)
+        for name, own in halves
+    }
     for row in table.to_dict("records"):
         model, name, flag = str(row["model"]), str(row["aggregate"]), str(row["flag"])
         value, low, high = (float(row[key]) for key in ("value", "low", "high"))
-        cell = number(metric, value, low, high) if name in _ON_SCALE else ratio(value, low, high)
+        write = partial(number, metric) if name in _ON_SCALE else ratio
+        cell = write(value, low, high, decimals=decimals[name])
         found[model, name] = notes.on(cell, _remark(flag, name))
     names = [name for name in _HEADS if name in set(table["aggregate"])]
 

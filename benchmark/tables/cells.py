@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from benchmark.evaluation.kinds import with_sign
+from benchmark.evaluation.kinds import decimals_for, with_sign
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
@@ -47,14 +47,21 @@ def metric_title(metric: str) -> str:
     return f"{definition.heading} in per cent" if definition.percent else definition.heading
 
 
-def number(metric: str, value: float, low: float = np.nan, high: float = np.nan) -> Cell:
-    """Return the cell of a metric's value, with its interval if there is one; a dash for a missing value."""
-    return _with_interval(METRICS[metric].format, value, low, high)
+def number(
+    metric: str, value: float, low: float = np.nan, high: float = np.nan, *, decimals: int | None = None
+) -> Cell:
+    """Return the cell of a metric's value, with its interval if there is one; a dash for a missing value.
+
+    By default it has as many decimals as its interval bears out, or the metric's usual ones.
+    """
+    digits = METRICS[metric].decimals_for([(high - low) / 2]) if decimals is None else decimals
+    return _with_interval(lambda v: METRICS[metric].format(v, digits), value, low, high)
 
 
-def ratio(value: float, low: float = np.nan, high: float = np.nan) -> Cell:
-    """Return the cell of a quotient or share without a unit."""
-    return _with_interval(lambda v: f"{v:z.3f}", value, low, high)
+def ratio(value: float, low: float = np.nan, high: float = np.nan, *, decimals: int | None = None) -> Cell:
+    """Return the cell of a quotient or share without a unit; decimals as those of `number`, at most three."""
+    digits = decimals_for(np.array([(high - low) / 2]), 3) if decimals is None else decimals
+    return _with_interval(lambda v: f"{v:z.{digits}f}", value, low, high)
 
 
 def signed(cell: Cell) -> Cell:
@@ -101,12 +108,18 @@ def duration_text(seconds: float) -> str:
 def values_of(
     results: ProtocolResults, groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
 ) -> dict[tuple[str, str, str], Cell]:
-    """Return cells with the mean over a group's scenarios and its interval, by (model, group, metric)."""
+    """Return cells with the mean over a group's scenarios and its interval, by (model, group, metric).
+
+    All cells of a metric have the decimals that the narrowest of their intervals bears out.
+    """
     found = {}
     table = confidence_intervals(_only(results.estimates, metrics), groups, level=results.level)
+    halves = table.assign(half=(table["high"] - table["low"]) / 2).groupby("metric")["half"]
+    decimals = {str(metric): METRICS[str(metric)].decimals_for(own) for metric, own in halves}
     for row in table.to_dict("records"):
         key = str(row["model"]), str(row["group"]), str(row["metric"])
-        found[key] = number(key[2], float(row["value"]), float(row["low"]), float(row["high"]))
+        values = (float(row[name]) for name in ("value", "low", "high"))
+        found[key] = number(key[2], *values, decimals=decimals[key[2]])
     return found
 
 

@@ -168,7 +168,8 @@ def _columns(
         for metric in block.metrics:
             cells = {model: found[model, point, metric] for model in results.estimates}
             spreads = {model: _spread(results, model, metric, scenarios, cells[model], settings) for model in cells}
-            digits = _digits(metric, [half for half, _, _ in spreads.values()], 1 if settings.spread == "sd" else 2)
+            halves = [half for half, _, _ in spreads.values()]
+            digits = METRICS[metric].decimals_for(halves, 1 if settings.spread == "sd" else 2)
             for model, cell in cells.items():
                 if metric == "corr":
                     cell = checked_corr(results, model, scenarios, cell, notes)
@@ -195,16 +196,6 @@ def _spread(
     own = results.estimates[model]
     whole = len(own.seeds) > 1 and not own.holes(scenarios)
     return float(own.by_seed(metric, scenarios).std(ddof=1)) if whole else math.nan, low, high
-
-
-def _digits(metric: str, halves: Sequence[float], significant: int) -> int:
-    """Number of decimals of a column: the smallest spread is printed with so many significant digits at most."""
-    usual = len(METRICS[metric].format(0.0).partition(".")[2])
-    factor = 100 if METRICS[metric].percent else 1
-    widths = [half * factor for half in halves if math.isfinite(half) and half * factor >= 0.5 * 10**-usual]
-    if not widths:
-        return usual
-    return min(max(significant - 1 - math.floor(math.log10(min(widths))), 0), usual)
 
 
 def _printed(cell: Cell, metric: str, digits: int, spread: tuple[float, float, float], settings: TableSettings) -> Cell:

@@ -51,23 +51,27 @@ const scaleFor = (protocol, view, rows, width, height) => {
   };
 };
 
-const axes = (view, scale) => {
-  const { box } = scale;
+// grid lines and numbers of the values of the chosen metric
+const valueTicks = (box, least, most, y) => {
   const { percent } = DATA.metrics[state.metric];
-  const ticks = ticksOf(scale.least, scale.most, 6);
+  const ticks = ticksOf(least, most, 6);
   const places = (v) => (String(Number((percent ? 100 * v : v).toPrecision(6))).split(".")[1] || "").length;
   const digits = Math.max(0, ...ticks.map(places)); // the same for all, so that they align
   const label = (v) => fixed(percent ? 100 * v : v, digits);
-  const horizontal = ticks.map((tick) => [
-    svg("line", { class: "grid", x1: box.left, x2: box.right, y1: scale.y(tick), y2: scale.y(tick) }),
-    svg("text", { class: "tick", x: box.left - 8, y: scale.y(tick) + 4, "text-anchor": "end" }, label(tick)),
+  return ticks.map((tick) => [
+    svg("line", { class: "grid", x1: box.left, x2: box.right, y1: y(tick), y2: y(tick) }),
+    svg("text", { class: "tick", x: box.left - 8, y: y(tick) + 4, "text-anchor": "end" }, label(tick)),
   ]);
+};
+
+const axes = (view, scale) => {
+  const { box } = scale;
   const narrow = box.right - box.left < 420 && scale.xs.length > 6;
   const vertical = scale.xs.map((v, i) => [
     svg("line", { class: "axis", x1: scale.x(v), x2: scale.x(v), y1: box.bottom, y2: box.bottom + 4 }),
     (!narrow || i % 2 === 0) && svg("text", { class: "tick", x: scale.x(v), y: box.bottom + 18, "text-anchor": "middle" }, fixedShort(v)),
   ]);
-  return svg("g", { "aria-hidden": "true" }, horizontal, vertical,
+  return svg("g", { "aria-hidden": "true" }, valueTicks(box, scale.least, scale.most, scale.y), vertical,
     svg("line", { class: "axis", x1: box.left, x2: box.right, y1: box.bottom, y2: box.bottom }),
     svg("text", { class: "title", x: (box.left + box.right) / 2, y: box.bottom + 38, "text-anchor": "middle" }, view.axis));
 };
@@ -80,7 +84,7 @@ const curveOf = (protocol, view, row, scale, coloured) => {
   const bands = stretches(view.points, (p) => cells.low[row.at][p] !== null && cells.high[row.at][p] !== null);
   const [colour, edge] = coloured ? [colourOf(style), edgeOf(style)] : ["var(--faint)", "var(--faint)"];
   const marker = coloured ? MARKERS[style.marker] : null;
-  return svg("g", { class: coloured ? "curve" : "curve other", "data-curve": row.model.name },
+  return svg("g", { class: "curve" + (coloured ? "" : " other") + (row.model.bound ? " limit" : ""), "data-curve": row.model.name },
     bands.map((part) => svg("path", { class: "band", fill: colour, d: path([...part.map(at("low")), ...part.map(at("high")).reverse()]) + "Z" })),
     lines.map((part) => svg("path", { class: "line", stroke: colour, "stroke-dasharray": DASHES[style.line], d: path(part.map(at("value"))) })),
     lines.flat().map((p) => {
@@ -183,7 +187,7 @@ const drawCurves = (protocol, view, rows) => {
     draw();
   };
   const legend = h("ul", { class: "legend", "aria-label": "Curves, best first" }, known.map((row) => h("li", null, h("button", {
-    type: "button", "aria-pressed": String(state.pinned.has(row.model.name)), "data-pin": row.model.name, title: "Keep the band of this curve",
+    type: "button", "aria-pressed": String(state.pinned.has(row.model.name)), "data-pin": row.model.name, title: "Keep this curve in front",
     onclick: (event) => pin(row.model.name, event.currentTarget),
     onpointerenter: () => emphasise(row.model.name), onpointerleave: () => emphasise(null),
     onfocus: () => emphasise(row.model.name), onblur: () => emphasise(null),

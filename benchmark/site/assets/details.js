@@ -11,7 +11,7 @@ const plainValue = (value) => (value !== null && typeof value === "object" ? JSO
 const aboutModel = (model) => {
   const source = [model.paper, model.year].filter(Boolean).join(", ");
   return [
-    model.title && h("p", { class: "about" }, model.title, source && [". ", link(source, model.url)], "."),
+    model.title && h("p", { class: "about" }, model.title, source && [". ", link(source, model.paper_url)], ".", model.code_url && [" ", link("Code of the authors", model.code_url), "."]),
     model.model && model.model !== model.name && h("p", null, "Registered as ", code(model.model), "."),
     model.differences && model.differences.length > 0 && h("details", null, h("summary", null, "Differences from the paper"),
       h("ul", null, model.differences.map((line) => h("li", null, line)))),

@@ -8,15 +8,18 @@ const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
 // a place on an axis: 2/3 is 0.667
 const fixedShort = (value) => String(Number(value.toFixed(3))).replace("-", MINUS);
 
-// per cent with two decimals, or three decimals
-const formatMetric = (metric, value) => {
+// with as many decimals as the intervals of the protocol bear out, as in the tables
+const formatMetric = (metric, value, protocol = currentProtocol()) => {
   if (value === null || value === undefined) return NONE;
-  return DATA.metrics[metric].percent ? fixed(100 * value, 2) : fixed(value, 3);
+  const text = fixed(DATA.metrics[metric].percent ? 100 * value : value, protocol.digits[metric]);
+  return /[1-9]/.test(text) ? text : text.replace(MINUS, "");
 };
 
-const formatInterval = (metric, low, high) => {
+const formatSigned = (metric, value) => (/^[^\u2212]*[1-9]/.test(formatMetric(metric, value)) ? "+" : "") + formatMetric(metric, value);
+
+const formatInterval = (metric, low, high, protocol = currentProtocol()) => {
   if (low === null || high === null || low === undefined || high === undefined) return "";
-  return formatMetric(metric, low) + (low < 0 || high < 0 ? " to " : "\u2013") + formatMetric(metric, high);
+  return formatMetric(metric, low, protocol) + (low < 0 || high < 0 ? " to " : "\u2013") + formatMetric(metric, high, protocol);
 };
 
 const unitOf = (metric) => (DATA.metrics[metric].percent ? " (%)" : "");
@@ -48,6 +51,7 @@ const formatMemory = (value) => {
 
 const plural = (count, noun) => count + " " + noun + (count === 1 ? "" : "s");
 
+const levelOfTests = () => Number((100 * (1 - DATA.level)).toPrecision(3)) + " %";
 const levelText = () => Number((100 * DATA.level).toPrecision(4)) + " %";
 
 // round places for the ticks of an axis, about `count` of them

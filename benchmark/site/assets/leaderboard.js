@@ -3,28 +3,27 @@
 const COSTS = [
   { key: "parameters", title: "Parameters", about: "trained parameters", format: formatCount },
   { key: "flops", title: "FLOPs", about: "floating point operations of one prediction", format: formatCount },
-  { key: "train_seconds", title: "Training", about: "wall-clock time of one training", format: formatSeconds },
-  { key: "inference_ms", title: "ms/ sample", about: "median time of a prediction within a batch, in milliseconds", format: formatShort },
-  { key: "inference_ms_p95", title: "p95 ms", about: "95th percentile of the time of a prediction, in milliseconds", format: formatShort },
+  { key: "train_seconds", timed: true, title: "Training", about: "wall-clock time of one training", format: formatSeconds },
+  { key: "inference_ms", timed: true, title: "ms/ sample", about: "median time of a prediction within a batch, in milliseconds", format: formatShort },
+  { key: "inference_ms_p95", timed: true, title: "p95 ms", about: "95th percentile of the time of a prediction, in milliseconds", format: formatShort },
   { key: "peak_memory_mb", title: "Memory", about: "peak memory of the process", format: formatMemory },
 ];
 
 // those that were recorded
 const shownCosts = () => COSTS.filter(({ key }) => Object.values(currentTable().costs).some((own) => (own[key] ?? null) !== null));
 
-// acc3 and what is not usual are shown when they are chosen: a table of all would be too wide
-const shownMetrics = () =>
-  [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric && DATA.metrics[m].usual && !m.startsWith("acc3"))];
+const metricsOf = () => [state.metric, ...currentTable().metrics.filter((m) => m !== state.metric)];
 
-const columnsOf = (protocol) => {
+// acc3 and what is not usual are shown when they are chosen: a table of all would be too wide
+const allColumns = (protocol) => {
   const table = currentTable();
   const means = protocol.means[state.metric];
   const cost = (row, name) => (table.costs[row.number] || {})[name] ?? null;
   return [
-    { key: "rank", title: "Rank", value: (row) => means.rank[row.at], about: "shared by models that do not differ significantly" },
-    { key: "model", title: "Model", value: (row) => row.model.name, text: true },
-    ...shownMetrics().map((metric) => ({
-      key: metric, title: DATA.metrics[metric].title, metric, about: headingOf(metric) + ": " + DATA.metrics[metric].definition + "; " + better(metric),
+    { key: "rank", title: "Rank", fixed: true, value: (row) => means.rank[row.at], about: "shared by models that do not differ significantly" },
+    { key: "model", title: "Model", fixed: true, value: (row) => row.model.name, text: true },
+    ...metricsOf().map((metric) => ({
+      key: metric, fixed: metric === state.metric, usual: DATA.metrics[metric].usual && !metric.startsWith("acc3"), title: DATA.metrics[metric].title, metric, about: headingOf(metric) + ": " + DATA.metrics[metric].definition + "; " + better(metric),
       value: (row) => protocol.means[metric].value[row.at], descending: DATA.metrics[metric].higher_is_better,
     })),
     {
@@ -34,6 +33,8 @@ const columnsOf = (protocol) => {
     ...shownCosts().map((c) => ({ ...c, value: (row) => cost(row, c.key), about: c.about + "; mean over the runs of a model" })),
   ];
 };
+
+const columnsOf = (protocol) => allColumns(protocol).filter(isShown);
 
 // -1, 0, 1; rows without a value last, whichever way
 const comparing = (column, descending) => (a, b) => {
@@ -102,7 +103,7 @@ const metricCell = (protocol, column, row, range) => {
 const tagsOf = (model) => [
   h("span", { class: "tag kind-" + model.kind }, model.kind), " ",
   model.mask_informed && [h("span", { class: "tag" }, "mask-informed"), " "],
-  model.url && [h("span", { class: "tag" }, link("paper", model.url)), " "],
+  ["paper", "code"].map((what) => model[what + "_url"] && [h("span", { class: "tag" }, link(what, model[what + "_url"])), " "]),
 ];
 
 const toggleRow = (name) => {
@@ -147,12 +148,13 @@ const drawBoard = () => {
   const columns = columnsOf(protocol);
   const rows = sortedBoard(protocol);
   const range = rangeOf(protocol, rows);
+  const published = publishedBody(protocol, columns);
   const [contest, bounds] = [rows.filter((r) => !r.model.bound), rows.filter((r) => r.model.bound)];
   const title = `Leaderboard of ${currentTable().title}, ${protocol.name}, by ${DATA.metrics[state.metric].title}`;
   const left = byId("board").scrollLeft;
-  replace(byId("board"), rows.length
+  replace(byId("board"), rows.length || published
     ? h("table", { class: "board" }, h("caption", { class: "unseen" }, title), h("thead", null, h("tr", null, columns.map(headOf))),
-      bodyOf(protocol, columns, contest, range, false), bounds.length > 0 && bodyOf(protocol, columns, bounds, range, true))
+      bodyOf(protocol, columns, contest, range, false), bounds.length > 0 && bodyOf(protocol, columns, bounds, range, true), published)
     : h("p", { class: "nothing" }, protocol.models.length ? "No row matches the filter." : "Nothing has been evaluated under this protocol."));
   byId("board").scrollLeft = left;
   byId("count").textContent = `${rows.length} of ${plural(protocol.models.length, "model")}`;
@@ -167,6 +169,7 @@ const remarksOf = (protocol, row) => {
     ...protocol.remarks[row.at],
     impossible && `impossible ${impossible}: no confusion matrix of these class counts has this accuracy and this F1`,
     model.mask_informed && "is told at test time how much of each modality is missing",
+    (currentTable().costs[row.number] || {}).other_load >= LOADED && `timed while about ${currentTable().costs[row.number].other_load.toFixed(1)} other processes ran: a quiet machine is faster`,
     model.external && "predictions made elsewhere, read from a file",
     protocol.flags[row.at] && !model.bound && "interval: " + protocol.flags[row.at],
   ].filter(Boolean);
@@ -179,9 +182,9 @@ const drawRemarks = (protocol, rows) => {
     for (const remark of remarksOf(protocol, row)) about.set(remark, [...(about.get(remark) || []), row.model.name]);
   }
   const lines = [...about].map(([remark, names]) =>
-    h("li", null, names.map((name, i) => [i ? ", " : "", named(name)]), ": " + remark + "."));
+    h("li", null, names.length > 1 && names.length === rows.length ? "all models" : names.map((name, i) => [i ? ", " : "", named(name)]), ": " + remark + "."));
   const notes = currentTable().notes.map((note) => h("li", null, note));
-  replace(byId("remarks"), lines.length + notes.length > 0 && h("ul", null, lines, notes));
+  replace(byId("remarks"), h("ul", null, lines, notes, publishedNotes(protocol)));
 };
 
 // a shadow at the edge behind which more columns are
@@ -200,5 +203,5 @@ const boardRows = () => {
     ...columns.flatMap((c) => (c.metric ? ["value", "low", "high", "sd"].map((k) => protocol.means[c.metric][k][row.at]) : [c.value(row)])),
     row.model.kind, row.model.mask_informed, protocol.seeds[row.at].length,
   ]);
-  return [[...head, "kind", "mask_informed", "seeds"], ...rows];
+  return [[...head, "kind", "mask_informed", "seeds"], ...rows, ...publishedRecords(protocol, columns)];
 };

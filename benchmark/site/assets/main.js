@@ -8,17 +8,15 @@ const select = (name, title, options) => h("label", null, h("span", null, title)
 
 const drawChoices = () => {
   const table = currentTable();
-  const focused = document.activeElement && document.activeElement.id;
   replace(byId("choices"),
     select("data", "Data set", tablesOf(state.selection).map((t) => [t.data, t.data])),
     select("protocol", "Protocol", table.protocols.map((p) => [p.name, p.name])),
     select("metric", "Metric", table.metrics.map((m) => [m, headingOf(m) + (DATA.metrics[m].higher_is_better ? " \u2191" : " \u2193")])),
     select("selection", "Selection", Object.entries(DATA.selections).map(([key, s]) => [key, s.title])));
-  if (focused && focused.startsWith("choose-")) byId(focused).focus();
 };
 
 const drawToolbar = () => {
-  const there = DATA.kinds.filter((kind) => DATA.models.some((model) => model.kind === kind));
+  const there = DATA.kinds.filter((kind) => DATA.models.some((model) => model.kind === kind) || (kind === "published" && publishedOf(currentProtocol()).rows.length > 0));
   replace(byId("toolbar"),
     h("label", { class: "filter" }, unseen("Filter models by text"), h("input", {
       type: "search", id: "filter", placeholder: "Filter models", value: state.filter, autocomplete: "off", spellcheck: "false",
@@ -34,13 +32,14 @@ const drawToolbar = () => {
       },
     }, kind)),
     h("span", { id: "count", class: "quiet count", role: "status" }),
+    columnChooser(),
     h("button", {
       type: "button", class: "plain", id: "download-csv",
       onclick: () => download(fileName(DATA.study, state.data, state.protocol) + ".csv", "text/csv", csv(boardRows())),
     }, "Download table (CSV)"));
 };
 
-const drawRows = () => { drawBoard(); drawOverview(); drawScenarios(); };
+const drawRows = () => { drawBoard(); drawOverview(); drawScenarios(); drawPairs(); drawCosts(); drawConfusion(); };
 
 const drawTheme = () => {
   if (state.theme) document.documentElement.dataset.theme = state.theme;
@@ -49,6 +48,7 @@ const drawTheme = () => {
 };
 
 const draw = () => {
+  const focused = document.activeElement && document.activeElement.id;
   drawTheme();
   drawFacts();
   drawNotices();
@@ -58,6 +58,7 @@ const draw = () => {
   drawRows();
   drawGaps();
   drawDefinitions();
+  if (focused && focused.startsWith("choose-")) byId(focused)?.focus();
 };
 
 const changed = () => { settle(); writeAddress(); draw(); };

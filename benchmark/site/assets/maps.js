@@ -29,6 +29,16 @@ const grading = (protocol, rows, points) => {
   };
 };
 
+// shows facts about a cell that is pointed at or focused
+const pointable = (cell, title, facts) => {
+  const show = () => {
+    const place = cell.getBoundingClientRect();
+    showTip(title, facts, { x: place.left + place.width / 2, y: place.top + 4 }, false);
+  };
+  for (const [event, does] of [["pointerenter", show], ["pointerleave", hideTip], ["focus", show], ["blur", hideTip]]) cell.addEventListener(event, does);
+  return cell;
+};
+
 const heatCell = (protocol, row, p, grade) => {
   const cells = protocol.cells[state.metric];
   const value = cells.value[row.at][p];
@@ -39,16 +49,7 @@ const heatCell = (protocol, row, p, grade) => {
     cell.style.backgroundColor = ground;
     cell.style.color = ink;
   }
-  const show = (spoken) => {
-    const place = cell.getBoundingClientRect();
-    showTip(row.model.name, [["scenario", protocol.points[p].scenario], ...cellFacts(protocol, state.metric, row.at, p)],
-      { x: place.left + place.width / 2, y: place.top + 4 }, spoken);
-  };
-  cell.addEventListener("pointerenter", () => show(false));
-  cell.addEventListener("pointerleave", hideTip);
-  cell.addEventListener("focus", () => show(false));
-  cell.addEventListener("blur", hideTip);
-  return cell;
+  return pointable(cell, row.model.name, [["scenario", protocol.points[p].scenario], ...cellFacts(protocol, state.metric, row.at, p)]);
 };
 
 // one tab stop a table; arrows, Home and End inside

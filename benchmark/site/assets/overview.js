@@ -4,11 +4,11 @@ const overviewCell = (protocol, row) => {
   const at = protocol.models.indexOf(row.number);
   const means = protocol.means[state.metric];
   if (at < 0 || !means) return h("td", null, NONE);
-  const value = formatMetric(state.metric, means.value[at]);
+  const value = formatMetric(state.metric, means.value[at], protocol);
   return h("td", { class: protocol.name === state.protocol ? "chosen" : null },
     means.best[at] ? h("strong", null, value, unseen(" (best, or not told from it)")) : value,
     means.rank[at] !== null && h("span", { class: "quiet" }, " ", unseen("rank "), "#" + means.rank[at]),
-    h("small", null, formatInterval(state.metric, means.low[at], means.high[at])));
+    h("small", null, formatInterval(state.metric, means.low[at], means.high[at], protocol)));
 };
 
 const chooseProtocol = (name) => {

@@ -4,7 +4,7 @@ const DATA = JSON.parse(byId("data").textContent);
 
 const state = {
   selection: "", data: "", protocol: "", metric: "",
-  filter: "", kinds: new Set(DATA.kinds), sort: "", descending: false,
+  filter: "", kinds: new Set(DATA.kinds), columns: null, sort: "", descending: false, cost: "", scenario: "",
   open: new Set(), pinned: new Set(), theme: "",
 };
 
@@ -52,10 +52,11 @@ const settle = () => {
 
 const readAddress = () => {
   const given = new URLSearchParams(location.hash.slice(1));
-  for (const name of ["selection", "data", "protocol", "metric", "filter", "sort"]) state[name] = given.get(name) || "";
+  for (const name of ["selection", "data", "protocol", "metric", "filter", "sort", "cost", "scenario"]) state[name] = given.get(name) || "";
   state.descending = given.get("order") === "descending";
   const kinds = (given.get("kinds") || "").split(",").filter((kind) => DATA.kinds.includes(kind));
   state.kinds = new Set(given.has("kinds") ? kinds : DATA.kinds);
+  state.columns = given.has("columns") ? new Set(given.get("columns").split(",")) : null;
   const names = new Set(DATA.models.map((model) => model.name));
   state.open = new Set(given.getAll("open").filter((name) => names.has(name)));
   state.pinned = new Set(given.getAll("pinned").filter((name) => names.has(name)));
@@ -68,6 +69,9 @@ const writeAddress = () => {
   for (const name of ["selection", "data", "protocol", "metric"]) kept.set(name, state[name]);
   if (state.filter) kept.set("filter", state.filter);
   if (state.kinds.size < DATA.kinds.length) kept.set("kinds", [...state.kinds].join(","));
+  if (state.columns) kept.set("columns", [...state.columns].join(","));
+  if (state.cost) kept.set("cost", state.cost);
+  if (state.scenario) kept.set("scenario", state.scenario);
   if (state.sort) kept.set("sort", state.sort);
   if (state.sort && state.descending) kept.set("order", "descending");
   for (const name of state.open) kept.append("open", name);

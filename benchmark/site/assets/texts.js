@@ -3,7 +3,7 @@
 const drawFacts = () => {
   const table = currentTable();
   const seeds = currentProtocol().seeds.filter((_, i) => !DATA.models[currentProtocol().models[i]].bound).map((own) => own.length);
-  const spread = seeds.length ? (Math.min(...seeds) === Math.max(...seeds) ? plural(seeds[0], "seed") : `${Math.min(...seeds)} to ${Math.max(...seeds)} seeds`) + " a model" : "";
+  const spread = seeds.length ? (Math.min(...seeds) === Math.max(...seeds) ? plural(seeds[0], "seed") : `${Math.min(...seeds)} to ${Math.max(...seeds)} seeds`) + " per model" : "";
   replace(byId("facts"), named(table.title), [
     `${plural(table.samples, "test sample")} of ${plural(table.videos, "video")}`, `split ${table.split}`,
     `trained under \u201C${table.regime}\u201D`, spread,
@@ -47,9 +47,10 @@ const drawDefinitions = () => {
   const entries = [
     ["Selection of checkpoints", selection.text || selection.title],
     ["Intervals", `${levelText()}: ${DATA.draws.toLocaleString("en")} bootstrap draws over videos, and the spread over seeds, by Student\u2019s t with as many degrees of freedom as there are videos and seeds; utterances of a video are not independent, so videos are drawn whole, the same ones for every model. With one seed an interval is over videos only.`],
-    ["Ranks", `A rank ends before the first model that differs significantly from one of its models (paired bootstrap, corrected for all pairs of models, ${Number((100 * (1 - DATA.level)).toPrecision(3))} %). With fewer than three seeds, or one video, there is no rank.`],
+    ["Ranks", `A rank ends before the first model that differs significantly from one of its models (paired bootstrap, corrected for all pairs of models, ${levelOfTests()}). With fewer than three seeds, or one video, there is no rank.`],
     ["p (next)", "The p of the test behind the ranks for a model and the next one in the order of the chosen metric: small where their order is sure."],
     ["Bold", "The best of a column, and all up to the first that a paired test, corrected for all pairs of models, can tell from one of them. Bounds such as the oracle do not compete."],
+    ["Digits", "As many as the intervals bear out: two significant digits of half their width. The files hold more."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],
     ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits."],
     ["Reference rows", "The constant predictor, each modality alone and the simplest fusion stand in every table, so that a gain can be judged; external rows hold predictions that were made elsewhere."],

@@ -238,7 +238,7 @@ class Broken(SentimentModel):
         self.layer = nn.Linear(3, 1)
 
     def forward(self, batch: Batch) -> Prediction:
-        raise ValueError("no such layer")
+        raise ValueError(f"no such layer for {tuple(batch.text.values.shape)}")
 """
 
 
@@ -247,16 +247,17 @@ def test_one_cause_is_one_line_and_the_hint_works(
 ) -> None:
     path = tmp_path / "broken.py"
     path.write_text(BROKEN_PLUGIN)
-    only = ["--only", "order", "--only", "company", "--only", "padding"]
+    only = ["--only", "order", "--only", "short", "--only", "long", "--only", "repeatable"]
     code, out, _ = call(capsys, "models", "check", str(path), *only)
     assert code == 1
     assert out.count("no such layer") == 1
+    assert "4 failed by one cause" in out
     assert "the same in " in out
     (hint,) = (line for line in out.splitlines() if line.startswith("details: "))
     assert "--traceback" in hint
     code, out, _ = call(capsys, *hint.removeprefix("details: sentibench ").split())
     assert code == 1
-    assert 'raise ValueError("no such layer")' in out
+    assert 'raise ValueError(f"no such layer' in out
 
 
 def test_a_failed_run_of_a_plugin_names_the_check(

@@ -34,6 +34,14 @@ def test_calibration_is_that_of_the_metrics_and_shares_sum_to_one() -> None:
         assert np.isclose(own["leads"].sum(), 1)
     assert len(calibration_table(found, "x", "inter-drop").rows) == len(scenarios) + 1
     assert len(dominance_table(found, "x").rows) == 1
+    blind = said.assign(observed_vision=0.0)
+    found = integrity_points(blind, made_points(), draws=50)
+    vision = found[found["modality"] == "vision"]
+    assert vision[["true", "mae", "mae_low", "spearman"]].isna().all(axis=None)
+    assert vision["leads"].notna().all()
+    assert found.loc[found["modality"] == "audio", "mae"].notna().all()
+    for table in (calibration_table(found, "x"), dominance_table(found, "x")):
+        assert [cell.text for cell in table.rows[0].cells].count("–") == (2 if "Calibration" in table.title else 1)
     silent = said.assign(dominant=np.nan, **{f"integrity_{m}": np.nan for m in MODALITIES})
     with pytest.raises(InputError, match="neither estimates integrity"):
         integrity_points(silent, made_points(), draws=20)

@@ -12,13 +12,16 @@ from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.point_values import best_first, seeds_text, unfinished_note
+from benchmark.evaluation.statistics import compare
 from benchmark.figures import curves
 from benchmark.figures.axes import number_axis
-from benchmark.figures.curves import curve_data, plot_curves
+from benchmark.figures.curves import curve_data, difference_data, plot_curves
 from benchmark.figures.emphasis import KEPT, emphasised
 from benchmark.figures.style import OTHERS, styles
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
 from benchmark.results.from_runs import protocol_table
+from benchmark.site.colours import contrast
 from protocols import InputError, get_protocol
 from tests.benchmark.fake_panel import MODELS, fake_panel, without
 from tests.benchmark.figures.figure_checks import assert_nothing_clipped, texts
@@ -180,6 +183,40 @@ def test_a_hole_is_a_gap_and_told_models_are_named_so(panel: Panel, tmp_path: Pa
     svg = plot_curves(table, tmp_path / "f", formats=("svg",))[1].read_text()
     assert "mult (mask-informed)" in svg
     assert "Gaps: not evaluated for every seed (lnln)" in svg
+
+
+def test_unfinished_models_are_last_and_named(panel: Panel) -> None:
+    holed = without(panel, model="senti-ifusion", seed=1, scenario="random_positions(rate=0.9)")
+    table = curve_data(holed, "intra-random", ["mae"], draws=20)
+    assert best_first(curve_data(panel, "intra-random", ["mae"], draws=20), "mae").index("senti-ifusion") < 3
+    assert best_first(table, "mae")[-1] == "senti-ifusion"
+    assert unfinished_note(table, "–") == "–: not evaluated for every seed (senti-ifusion), so listed last."
+    assert seeds_text(table) == "3 seeds"
+    fewer = without(panel, model="lnln", seed=2)
+    assert seeds_text(curve_data(fewer, "intra-random", ["mae"], draws=5)) == "2 to 3 seeds"
+
+
+def test_differences_are_paired_and_those_of_compare(panel: Panel, tmp_path: Path) -> None:
+    table = difference_data(panel, "intra-random", "lnln", ["mae", "f1_non0"], draws=40)
+    assert not {"lnln", "constant", "oracle"} & set(table["model"])
+    assert list(table.columns) == [*curve_data(panel, "intra-random", ["mae"], draws=5).columns, "against"]
+    row = table.query("model == 'text-only' and metric == 'f1_non0' and x == 0.4").iloc[0]
+    both = panel.estimates([row["scenario"]], ["f1_non0"], draws=40)
+    found = compare(both["text-only"], both["lnln"], "f1_non0", [row["scenario"]])
+    assert row[["mean", "low", "high"]].tolist() == found[["difference", "low", "high"]].tolist()
+    svg = plot_curves(table, tmp_path / "f", formats=("svg",))[1].read_text()
+    assert "Δ MAE ↓" in svg
+    assert "difference to lnln" in svg
+    with pytest.raises(InputError, match="unknown model to compare with 'nobody'"):
+        difference_data(panel, "intra-random", "nobody", draws=5)
+    holed = without(panel, model="lnln", seed=1, scenario="random_positions(rate=0.3)")
+    with pytest.raises(InputError, match="compare with another"):
+        difference_data(holed, "intra-random", "lnln", draws=5)
+
+
+def test_every_colour_stands_out_from_white() -> None:
+    looks = [*styles([*MODELS, *(f"model {i}" for i in range(20))]).values(), OTHERS]
+    assert min(contrast(look.colour, "#ffffff") for look in looks) >= 3
 
 
 def test_bad_input_is_refused_before_anything_is_written(data: pd.DataFrame, tmp_path: Path) -> None:

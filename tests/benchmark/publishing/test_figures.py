@@ -155,6 +155,20 @@ def test_integrity_figures_are_not_clipped(made: tuple[Study, Path], width: floa
         assert "senti-ifusion" in " ".join(texts(figure))
 
 
+def test_a_modality_that_is_not_in_the_data_is_blank_with_a_mark(made: tuple[Study, Path]) -> None:
+    (found,) = open_results(*made).statements
+    points = found.points.query("protocol.str.startswith('intra-random')")
+    blind = found.table.assign(observed_vision=0.0)
+    calibration, decay = calibration_data(blind, points), decay_data(blind, points, draws=5)
+    assert "vision" not in set(calibration["modality"])
+    assert set(decay.loc[decay["quantity"] == "error", "modality"]) == {"text", "audio"}
+    with figure_style():
+        drawn = plot_calibration.draw(calibration, "", TEXT_WIDTH, None, "")
+        assert "not recorded" in texts(drawn)
+        words = " ".join(texts(plot_decay.draw(decay, "", TEXT_WIDTH, None, "")))
+    assert "Not recorded, so without an error: vision." in words
+
+
 def test_everything_that_applies_is_drawn_each_from_its_csv(made: tuple[Study, Path]) -> None:
     study, root = made
     told: list[str] = []
@@ -198,6 +212,16 @@ def test_the_verb_draws_what_was_asked_for(made: tuple[Study, Path]) -> None:
     words = figure.read_text()
     assert "2 other models" in words
     assert 'width="244.8pt"' in words  # 3.4 inches
+    asked = ["made", "--out", str(root), "--against", "text-only", "--metric", "mae", "--format", "svg"]
+    result = CliRunner().invoke(plot_verb, asked)
+    table, figure = (Path(line) for line in result.output.split())
+    assert figure.name.endswith("intra-random-against-text-only.svg")
+    assert "paired differences to text-only" in figure.read_text()
+    assert "text-only" not in set(pd.read_csv(table)["model"])
+    for more, words in ((["--kind", "ranks"], "only curves show differences"), (["--against", "nobody"], "nobody")):
+        refused = CliRunner().invoke(plot_verb, [*asked, *more])
+        assert isinstance(refused.exception, InputError)
+        assert words in str(refused.exception)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 
 from baselines import models
 from benchmark.cli.main import main
-from benchmark.publishing.references import references, shipped
+from benchmark.publishing.references import links, references, shipped
 from benchmark.results import opening
 from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
@@ -118,3 +118,13 @@ def test_bibtex_reads_the_references(tmp_path: Path) -> None:
     done = subprocess.run(["bibtex", "t"], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert "error" not in done.stdout.lower(), done.stdout
     assert (tmp_path / "t.bbl").read_text().count("\\bibitem") == len(shipped())
+
+
+def test_links_tell_papers_from_code() -> None:
+    assert links("lnln") == {
+        "paper_url": "https://arxiv.org/abs/2409.20012",
+        "code_url": "https://github.com/Haoyu-ha/LNLN",
+    }
+    assert links("senti-ifusion") == {"paper_url": "https://arxiv.org/abs/2511.16990"}
+    assert links("cenet") == {"code_url": "https://github.com/Say2L/CENet"}
+    assert links("constant") == {}

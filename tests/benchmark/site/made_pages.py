@@ -30,7 +30,8 @@ HOSTILE = (
 
 DESCRIBED: dict[str, dict[str, Any]] = {
     "lnln": {"kind": "baseline", "model": "lnln", "title": "LNLN", "paper": "a paper", "year": 2024,
-             "url": "https://example.org/lnln", "differences": ["another optimiser"]},
+             "paper_url": "https://example.org/lnln", "code_url": "https://example.org/code",
+             "differences": ["another optimiser"]},
     "senti-ifusion": {"kind": "senti-ifusion", "model": "senti-ifusion", "title": "Senti-iFusion"},
     "constant": {"kind": "reference"},
 }  # fmt: skip
@@ -121,7 +122,8 @@ def hostile_bundle() -> Bundle:
         notes=HOSTILE,
         label=np.asarray(panel.label),
     )
-    about = {text: {"kind": "baseline", "model": text, "title": text, "paper": text, "year": 1, "url": address,
+    about = {text: {"kind": "baseline", "model": text, "title": text, "paper": text, "year": 1, "paper_url": address,
+                    "code_url": address,
                     "differences": [text]}
              for text, address in zip(HOSTILE, ["javascript:window.broken=6", "data:text/html,x", *HOSTILE[:4]],
                                       strict=True)}  # fmt: skip

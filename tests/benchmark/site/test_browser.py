@@ -24,10 +24,10 @@ def test_choosing_protocol_metric_and_selection(visit: Visit) -> None:
     assert page.locator("#choose-protocol").input_value() == "inter-drop"
     first = visit.names()
     page.locator("#choose-protocol").select_option("inter-subsets")
-    assert page.locator(".map thead th").count() == 8
+    assert page.locator("#views .map thead th").count() == 8
     page.locator("#choose-protocol").select_option("uncertain")
-    assert page.locator(".map.small").count() == 6
-    assert page.locator(".map.small").first.locator("td.heat").count() == 16
+    assert page.locator("#views .map.small").count() == 6
+    assert page.locator("#views .map.small").first.locator("td.heat").count() == 16
     page.locator("#choose-protocol").select_option("complete")
     assert "one scenario" in page.locator("#views").inner_text()
     page.locator("#choose-protocol").select_option("inter-drop")
@@ -119,6 +119,7 @@ def test_the_keyboard_alone_reaches_everything(visit: Visit) -> None:
         assert page.evaluate("document.activeElement.matches(':focus-visible')")
     wanted = {"skip", "theme", "download-json", "choose-protocol", "choose-metric", "filter", "reference", "board"}
     wanted |= {"download-csv", "mae", "inference_ms", "lnln", "chart", "SUMMARY", "download-scenarios", "BODY"}
+    wanted |= {"plain", "heat", "download-pairs", "choose-cost", "choose-scenario"}
     assert wanted <= set(reached)
     assert reached[0] == "skip"
 
@@ -133,7 +134,7 @@ def test_the_keyboard_alone_reaches_everything(visit: Visit) -> None:
     assert page.locator("[data-model=lnln]").get_attribute("aria-expanded") == "true"
     assert page.evaluate("document.activeElement.dataset.model") == "lnln"
 
-    page.locator(".chart").focus()
+    page.locator("#views .chart").focus()
     # focus scrolls, which closes the tip with the next frame: nobody is as fast as that
     page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     page.keyboard.press("End")
@@ -149,8 +150,8 @@ def test_the_keyboard_alone_reaches_everything(visit: Visit) -> None:
     assert not page.locator("#tip").is_visible()
 
     page.locator("#choose-protocol").select_option("inter-subsets")
-    heat = page.locator(".map td.heat")
-    assert page.locator(".map td.heat[tabindex='0']").count() == 1
+    heat = page.locator("#views .map td.heat")
+    assert page.locator("#views .map td.heat[tabindex='0']").count() == 1
     heat.first.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
@@ -168,8 +169,9 @@ def test_a_table_holds_what_the_curves_show(visit: Visit) -> None:
     cells = protocol["cells"]["mae"]
     at = [small_bundle()["models"][i]["name"] for i in protocol["models"]].index("lnln")
     shown = row.locator("td").nth(3).inner_text().split("\n")
-    assert shown[0] == f"{cells['value'][at][3]:.3f}"
-    assert shown[1] == f"{cells['low'][at][3]:.3f}–{cells['high'][at][3]:.3f}"
+    digits = protocol["digits"]["mae"]
+    value, low, high = (f"{cells[name][at][3]:.{digits}f}" for name in ("value", "low", "high"))
+    assert shown == [value, f"{low}–{high}"]
 
 
 def test_a_row_opens_its_runs(visit: Visit) -> None:
@@ -204,7 +206,7 @@ def test_the_overview_shows_every_protocol_and_chooses_one(visit: Visit) -> None
     for k, protocol in enumerate(bundle["tables"][0]["protocols"]):
         at = [bundle["models"][i]["name"] for i in protocol["models"]].index("lnln")
         means, cell = protocol["means"]["mae"], row.locator("td").nth(k)
-        assert cell.inner_text().startswith(f"{means['value'][at]:.3f}")
+        assert cell.inner_text().split()[0] == f"{means['value'][at]:.{protocol['digits']['mae']}f}"
         assert f"#{means['rank'][at]}" in cell.inner_text()
         assert cell.locator("strong").count() == means["best"][at]
     table.locator("[data-protocol=uncertain]").focus()
@@ -217,11 +219,16 @@ def test_the_overview_shows_every_protocol_and_chooses_one(visit: Visit) -> None
 
 def test_a_model_names_its_paper_and_is_opened_by_a_finger(visit: Visit) -> None:
     page = visit.page
-    paper = page.locator(".row[data-row=lnln] .under a")
-    assert (paper.inner_text(), paper.get_attribute("href")) == ("paper", "https://example.org/lnln")
-    paper.hover()  # fails if the opener covers it
-    heights = page.locator(".opener, .head").evaluate_all("all => all.map(b => b.getBoundingClientRect().height)")
-    assert min(heights) >= 44
+    links = page.locator(".row[data-row=lnln] .under a")
+    found = [(link.inner_text(), link.get_attribute("href")) for link in links.all()]
+    assert found == [("paper", "https://example.org/lnln"), ("code", "https://example.org/code")]
+    links.first.hover()  # fails if the opener covers it
+    page.locator("[data-model=lnln]").click()
+    page.locator("#columns summary").click()
+    controls = page.locator("button, summary, select, input[type=search], .boxes label")
+    low = "all => all.filter(b => b.getBoundingClientRect().height < 44).map(b => b.outerHTML.slice(0, 80))"
+    assert controls.count() > 40
+    assert controls.evaluate_all(low) == []
 
 
 def test_downloads_hold_what_is_shown(visit: Visit) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 
@@ -11,11 +12,15 @@ import pytest
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.panel import Gap
-from benchmark.evaluation.protocol_results import protocol_points
+from benchmark.evaluation.protocol_results import ProtocolResults, protocol_points
 from benchmark.evaluation.statistics import confidence_intervals, ranks, tied_with_best
 from benchmark.figures.style import styles
+from benchmark.papers.beside_measured import with_published
+from benchmark.papers.reported.checks import TEST_LABELS
 from benchmark.site import make_bundle, render
-from benchmark.site.numbers import number
+from benchmark.site.rounding import number
+from benchmark.tables.leaderboard import leaderboard_table
+from benchmark.tables.pairs import pairs_table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 from tests.benchmark.site.made_pages import MODELS, oracles, record, small_bundle, small_panel
@@ -49,6 +54,69 @@ def test_values_intervals_ranks_and_ties_are_those_of_the_statistics(metric: str
         assert shown["means"][metric]["rank"][at] == (None if model == "oracle" else rank[model])
         by_seed = shown["means"][metric]["by_seed"][at]
         assert np.mean(by_seed) == pytest.approx(shown["means"][metric]["value"][at], rel=1e-5)
+
+
+def test_pairs_are_those_of_the_table() -> None:
+    results = ProtocolResults.of(small_panel(), "inter-drop", draws=60)
+    shown = protocol_of(small_bundle(), "inter-drop")
+    names = [MODELS[i] for i in shown["models"]]
+    for metric in ("mae", "acc7"):
+        places = itertools.combinations(range(len(names)), 2)
+        found = dict(zip(places, shown["means"][metric]["pairs"], strict=True))
+        table = pairs_table(results, metric, "all").records()
+        assert len(table) == 10
+        assert sum(bool(values) for values in found.values()) == 10  # of 15: five with the oracle
+        for row in table:
+            i, j = names.index(str(row["a"])), names.index(str(row["b"]))
+            difference, reach, p, verdict = found[min(i, j), max(i, j)]
+            assert difference * (1 if i < j else -1) == pytest.approx(row["difference"], rel=1e-5)
+            assert 2 * reach == pytest.approx(row["difference_high"] - row["difference_low"], rel=1e-5)  # type: ignore[operator]
+            assert p == pytest.approx(row["p_corrected"], rel=1e-5)
+            assert verdict == {"yes": 1, "no": 0}[str(row["apart"])]
+    assert "pairs" not in protocol_of(small_bundle(), "inter-drop", "test-oracle")["means"]["mae"]
+
+
+def test_digits_are_those_of_the_leaderboard() -> None:
+    shown = protocol_of(small_bundle(), "inter-drop")
+    table = leaderboard_table(ProtocolResults.of(small_panel(), "inter-drop", draws=60))
+    for metric, digits in shown["digits"].items():
+        at = [column.name for column in table.columns].index(metric)
+        assert {len(row.cells[at].text.partition(".")[2]) for row in table.rows} == {digits}
+
+
+def test_classes_are_counted_over_all_seeds() -> None:
+    shown = small_bundle()["tables"][0]["confusion"]
+    assert shown["metric"] == "acc7"
+    assert shown["classes"] == ["-3", "-2", "-1", "0", "+1", "+2", "+3"]
+    counts = np.array(shown["scenarios"]["drop(rate=0.3)"][str(MODELS.index("lnln"))]).reshape(7, 7)
+    panel = small_panel()
+    assert counts.sum() == 3 * len(panel.label)
+    np.testing.assert_array_equal(counts.sum(axis=1), [3 * (np.round(panel.label) == c).sum() for c in range(-3, 4)])
+    assert small_bundle()["tables"][1]["confusion"] == {}
+    assert (
+        make_bundle("demo", [fake_panel(samples=30, videos=5, label_range=(0.0, 1.0))], draws=5)["tables"][0][
+            "confusion"
+        ]
+        == {}
+    )
+
+
+def test_published_numbers_stand_beside_the_labels_they_belong_to() -> None:
+    panel = fake_panel(("constant", "lnln"), 3, ("complete", "intra-random"), samples=686, dataset="mine")
+    label = np.repeat([-1.0, 0.0, 1.0], TEST_LABELS["mosi"])
+    made = make_bundle("demo", [dataclasses.replace(panel, label=label)], draws=5)
+    (table,) = made["tables"]
+    shown = next(own for name, own in table["published"].items() if name.startswith("intra-random"))
+    rows = {row["name"]: row for row in shown["rows"]}
+    assert "LNLN (reported)" in rows
+    marks = dict(note for note in shown["notes"] if note[0])
+    assert "reported by" in marks[rows["LNLN (reported)"]["note"].split(",")[0]]
+    below = with_published(
+        leaderboard_table(ProtocolResults.of(dataclasses.replace(panel, label=label), "intra-random", draws=5)),
+        dataset="mine/official", published="mosi", protocol="intra-random",
+    )  # fmt: skip
+    assert [row.cells[1].text for row in below.rows[2:]] == [row["name"] for row in shown["rows"]]
+    assert make_bundle("demo", [panel], draws=5)["tables"][0]["published"] == {}
 
 
 def test_failed_seeds_and_undefined_correlations_are_said() -> None:

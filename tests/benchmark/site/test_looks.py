@@ -70,10 +70,10 @@ def test_hostile_names_are_shown_as_they_are_and_do_nothing(browser: Any, files:
         summary.click()
     for protocol in page.locator("#choose-protocol option").evaluate_all("all => all.map(o => o.value)"):
         page.locator("#choose-protocol").select_option(protocol)
-        for heat in page.locator("td.heat").all()[:2]:
+        for heat in page.locator("#views td.heat").all()[:2] + page.locator(".pair").all()[:2]:
             heat.hover()
     page.locator("#choose-protocol").select_option(index=1)
-    page.locator(".chart").focus()
+    page.locator("#views .chart").focus()
     page.keyboard.press("ArrowRight")
     assert page.evaluate("window.broken") is None
     assert page.locator("img, iframe, object, embed, form[action], main script, svg[onload]").count() == 0
@@ -101,6 +101,7 @@ def test_four_looks(browser: Any, files: dict[str, Path], tmp_path: Path, size: 
         summary.click()
     for protocol in page.locator("#choose-protocol option").evaluate_all("all => all.map(o => o.value)"):
         page.locator("#choose-protocol").select_option(protocol)
+        page.locator("#columns summary").click()
         wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= inner == viewport["width"], protocol
     picture = tmp_path / f"{size}-{scheme}.png"
@@ -112,8 +113,8 @@ def test_four_looks(browser: Any, files: dict[str, Path], tmp_path: Path, size: 
 def test_the_tip_is_wide_though_it_was_at_the_edge(browser: Any, files: dict[str, Path]) -> None:
     opened = Visit(browser, files["small"], viewport=PHONE)
     page = opened.page
-    place = page.locator(".chart")
-    cell = page.locator(".map.small").first.locator("td.heat").nth(5)
+    place = page.locator("#views .chart")
+    cell = page.locator("#views .map.small").first.locator("td.heat").nth(5)
     # scrolling closes the tip with the next frame
     settled = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
     place.scroll_into_view_if_needed()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+DESKTOP, PHONE = {"width": 1440, "height": 900}, {"width": 375, "height": 812}
 
 
 class Visit:
@@ -36,8 +36,8 @@ class Visit:
         return found
 
     def wait_for_band(self, model: str, shown: bool) -> None:
-        """Until the band of a curve has faded in or out; fails when it never does."""
-        test = "e => Number(getComputedStyle(e).opacity)" + (" > 0.1" if shown else " === 0")
+        """Until the band of a curve has come to the front or gone back; fails when it never does."""
+        test = "e => Number(getComputedStyle(e).opacity)" + (" > 0.2" if shown else " < 0.1")
         script = f"([selector]) => ({test})(document.querySelector(selector))"
         self.page.wait_for_function(script, arg=[f"[data-curve='{model}'] .band"])
 

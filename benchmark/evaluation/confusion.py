@@ -1,0 +1,107 @@
+"""Confusion matrices of a classified sentiment, such as the seven classes of Acc-7."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from benchmark.evaluation.metrics import scale_of
+from benchmark.evaluation.panel import Panel
+from protocols import InputError, leaves_everything, unknown_name
+
+CONFUSION_COLUMNS = (
+    "model",
+    "metric",
+    "scenario",
+    "true",
+    "predicted",
+    "samples",
+    "share",
+    "accuracy",
+    "seeds",
+    "mask_informed",
+)
+#: Names of classes that are not numbers, by metric.
+_NAMES = {
+    "acc5_sims": ("negative", "weakly negative", "neutral", "weakly positive", "positive"),
+    "acc3_sims": ("negative", "neutral", "positive"),
+}
+
+
+def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
+    """Return the metrics that have a confusion matrix of more than two classes, the finest first.
+
+    Raises:
+        InputError: for a label range without classes.
+    """
+    classes = tuple(scale_of(label_range).classes)
+    if not classes:
+        low, high = label_range
+        raise InputError(f"labels from {low:g} to {high:g} have no classes; map them at import with --map-labels -3 3")
+    return classes
+
+
+def confusion_data(
+    panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
+) -> pd.DataFrame:
+    """Compute how the true classes are predicted, seeds pooled.
+
+    Args:
+        panel: Predictions.
+        scenario: As in `Panel.cells`; default: `complete` or the like, else the first one.
+        metric: One of `class_metrics`; default: the finest.
+        models: Names; default: all.
+
+    Returns:
+        One row per (model, true class, predicted class), models with the highest accuracy first: `model`, `metric`,
+        `scenario`, `true`, `predicted` (names of classes, from most negative to most positive), `samples` (all seeds
+        together), `share` (of the true class, NaN where it is empty), `accuracy` (of the model), `seeds`,
+        `mask_informed`.
+
+    Raises:
+        InputError: for a scenario, metric or model without results, or labels without classes.
+    """
+    known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
+    chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
+    if chosen not in known:
+        raise unknown_name("scenario that was evaluated", chosen, known)
+    metrics = class_metrics(panel.label_range)
+    name = metric or metrics[0]
+    if name not in metrics:
+        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
+    bins = scale_of(panel.label_range).classes
+    here = panel.cells[panel.cells["scenario"] == chosen]
+    present = [str(m) for m in dict.fromkeys(here["model"])]
+    for model in models or ():
+        if model not in present:
+            raise unknown_name(f"model that was evaluated under {chosen}", model, present)
+    limit = int(panel.label_range[1])
+    edges = bins[name](np.linspace(-limit, limit, 8 * limit + 401))
+    codes = np.unique(edges)
+    names = _NAMES.get(name) or tuple(f"{code:+g}" if code else "0" for code in codes)
+    truth = np.searchsorted(codes, bins[name](panel.label))
+    rows: list[dict[str, object]] = []
+    for model in models or present:
+        own = here[here["model"] == model]
+        counts = np.zeros((len(codes), len(codes)))
+        for cell in own.index:
+            np.add.at(counts, (truth, np.searchsorted(codes, bins[name](panel.predictions[cell]))), 1)
+        common = {
+            "model": model,
+            "metric": name,
+            "scenario": chosen,
+            "accuracy": float(np.trace(counts) / counts.sum()),
+            "seeds": int(own["seed"].nunique()),
+            "mask_informed": model in panel.mask_informed,
+        }
+        for i, true in enumerate(names):
+            total = counts[i].sum()
+            for j, predicted in enumerate(names):
+                share = counts[i, j] / total if total else np.nan
+                rows.append(
+                    {**common, "true": true, "predicted": predicted, "samples": int(counts[i, j]), "share": share}
+                )
+    table = pd.DataFrame(rows, columns=list(CONFUSION_COLUMNS))
+    return table.sort_values("accuracy", ascending=False, kind="stable").reset_index(drop=True)
