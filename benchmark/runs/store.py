@@ -236,7 +236,7 @@ class RunStore:
         return self._table(self.folder(spec), PREDICTIONS)
 
     def wide_predictions(
-        self, spec: RunSpec, sample_ids: Iterable[str], record: RunRecord | None = None
+        self, spec: RunSpec, sample_ids: Iterable[str], record: RunRecord | None = None, *, told: bool = False
     ) -> pd.DataFrame:
         """Read predictions with a row per scenario and a column per sample, float64.
 
@@ -244,6 +244,7 @@ class RunStore:
             spec: Identity of the run.
             sample_ids: Ids of the columns.
             record: The record of the run, if it has been read.
+            told: Read those of the model that is told where the gaps are: scenarios without them are left out.
 
         Raises:
             InputError: for a file that cannot be read, or in which a prediction is missing or occurs twice.
@@ -251,9 +252,10 @@ class RunStore:
         path = self.folder(spec) / PREDICTIONS
         content = checked_content(path.parent, PREDICTIONS, record)
         try:
-            table = pq.ParquetFile(pa.BufferReader(content)).read(
-                ["scenario", "sample_id", "prediction"], use_threads=False
-            )
+            file, column = pq.ParquetFile(pa.BufferReader(content)), "told" if told else "prediction"
+            if told and column not in file.schema_arrow.names:
+                return pd.DataFrame(columns=list(sample_ids))
+            table = file.read(["scenario", "sample_id", column], use_threads=False)
             rows, scenarios = _coded(table.column("scenario"))
             codes, ids = _coded(table.column("sample_id"))
         except (OSError, ValueError, KeyError) as error:
@@ -267,9 +269,10 @@ class RunStore:
         if (counts[there] != 1).any():
             raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
         wide = np.full(counts.shape, np.nan)
-        wide.ravel()[place] = table.column("prediction").to_numpy()[known]
+        wide.ravel()[place] = table.column(column).to_numpy()[known]
         names = [scenarios[i] for i in there]
-        return pd.DataFrame(wide[there], index=names, columns=wanted)
+        found = pd.DataFrame(wide[there], index=names, columns=wanted)
+        return found.dropna() if told else found
 
     def samples_content(self, spec: RunSpec) -> bytes | None:
         """Return the bytes of the file of test samples, to see that two are equal; None if it cannot be read."""

@@ -101,9 +101,9 @@ def duration_text(seconds: float) -> str:
 def values_of(
     results: ProtocolResults, groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
 ) -> dict[tuple[str, str, str], Cell]:
-    """Return cells with the mean over a group's scenarios and its interval, by (model, group, metric)."""
+    """Return cells with the mean over a group's scenarios and its interval, by (row, group, metric)."""
     found = {}
-    table = confidence_intervals(_only(results.estimates, metrics), groups, level=results.level)
+    table = confidence_intervals(_only(results.rows, metrics), groups, level=results.level)
     for row in table.to_dict("records"):
         key = str(row["model"]), str(row["group"]), str(row["metric"])
         found[key] = number(key[2], float(row["value"]), float(row["low"]), float(row["high"]))
