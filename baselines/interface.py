@@ -284,6 +284,20 @@ class SentimentModel(nn.Module, ABC):
         prediction: Prediction = super().__call__(batch)
         return prediction
 
+    def told(self, batch: Batch) -> Prediction | None:
+        """Predict with `batch.observed` and `batch.integrity` in place of the model's estimates of them.
+
+        None for a model that estimates neither, or cannot be told. One with a boolean config field `true_integrity` is
+        told by setting it; others override this method.
+        """
+        if getattr(self.config, "true_integrity", None) is not False:
+            return None
+        own, self.config = self.config, self.config.model_copy(update={"true_integrity": True})
+        try:
+            return self(batch)
+        finally:
+            self.config = own
+
     def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
         """Return weighted loss terms by name, whose sum is minimised; by default the mean absolute error.
 

@@ -13,6 +13,14 @@ _HIDDEN = re.compile(
 )
 #: Largest number of characters of a name in tables.
 LONGEST_NAME = 80
+#: Sign between the data set that a model is trained on and the one that it is tested on, in `mosi->mmmo`.
+ACROSS = "->"
+
+
+def trained_and_tested(dataset: str) -> tuple[str, str]:
+    """Return the data set that models are trained on, and the one that they are tested on; mostly the same."""
+    trained, _, tested = dataset.rpartition(ACROSS)
+    return trained or tested, tested
 
 
 def visible(text: str) -> str:

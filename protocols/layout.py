@@ -46,6 +46,8 @@ class Layout:
         steps: By modality: padded length in the source file, if known (0 or absent: unknown).
         text_is_framed: True if `[CLS]` and `[SEP]` surround the text's positions; False for word vectors.
         video_ids: Video of each sample; empty where unknown, and every sample is then a separate video.
+        times: Function of a modality, returns the seconds of each position from the start of its sample, `(P,)`, or
+            None if they are unknown; None if those of all modalities are.
         donors: Function that returns the layout of the training part, whose content may fill gaps; None if there is no
             training part.
     """
@@ -59,6 +61,7 @@ class Layout:
     text_is_framed: bool = True
     video_ids: tuple[str, ...] = ()
     donors: Callable[[], Layout] | None = None
+    times: Callable[[Modality], FloatArray | None] | None = None
 
     def __post_init__(self) -> None:
         for modality in MODALITIES:

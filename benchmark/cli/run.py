@@ -33,7 +33,10 @@ from benchmark.cli.options import (
     multiple=True,
     help="Data set: mosi, mosi/official, mmmo/fold*, synthetic. Several: repeat.",
 )
-@click.option("--models", help="Comma-separated names; see 'sentibench models list'.")
+@click.option(
+    "--test-dataset", help="Data set to test on, after training on --dataset; they must have the same features."
+)
+@click.option("--models", help="Comma-separated names, or all; see 'sentibench models list'.")
 @click.option("--protocols", help="Comma-separated names; see 'sentibench protocols list'.")
 @click.option(
     "--scenario", "scenarios", multiple=True, help="Text of a scenario, such as 'drop(rate=0.5)'. Several: repeat."
@@ -86,6 +89,7 @@ from benchmark.cli.options import (
 def run(
     study: str | None,
     datasets: tuple[str, ...],
+    test_dataset: str | None,
     models: str | None,
     protocols: str | None,
     scenarios: tuple[str, ...],
@@ -130,6 +134,7 @@ def run(
 
     fields: dict[str, Any] = {
         "datasets": list(datasets),
+        "test_dataset": test_dataset,
         "models": split_list(models),
         "protocols": split_list(protocols) + list(scenarios),
         "seeds": read_seeds(seeds),

@@ -77,10 +77,13 @@ class MaskedPart:
     def batch(self, rows: Tensor | Rows) -> Batch:
         """Return the samples `rows` `(B,)` as a padded batch."""
         rows = Rows.of(rows, self.device)
-        sequences = self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:])
-        if not self._informed:
-            return Batch(*sequences)
-        return Batch(*sequences, observed=self.observed_positions(rows), integrity=self.integrity[rows.there])
+        batch = Batch(self._text_sequences(rows), *(self._padded(m, rows) for m in MODALITIES[1:]))
+        return self.informed(batch, rows) if self._informed else batch
+
+    def informed(self, batch: Batch, rows: Tensor | Rows) -> Batch:
+        """Return `batch(rows)` with the observed positions and the integrity."""
+        rows = Rows.of(rows, self.device)
+        return replace(batch, observed=self.observed_positions(rows), integrity=self.integrity[rows.there])
 
     def observed_positions(self, rows: Tensor | Rows) -> Mapping[Modality, Tensor]:
         """By modality `(B, T)`: observed positions of `batch(rows)`; `[CLS]` and `[SEP]` always are observed."""

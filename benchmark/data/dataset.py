@@ -214,6 +214,7 @@ class PartMaker:
             steps=self._steps,
             text_is_framed=given.token_ids is not None,
             video_ids=tuple(samples.video_ids[self._rows[part]].tolist()),
+            times=self._times(part).get,
         )
         return replace(layout, donors=lambda: training or layout)
 
@@ -228,6 +229,13 @@ class PartMaker:
             made[part] = Part(part, layout, videos, label, given.values, given.token_ids, given.substitutes)
         widths = {m: samples.streams[m].width for m in MODALITIES}
         return Dataset(samples.name, self._split, self._fingerprint, samples.provenance.label_range, made, widths)
+
+    def _times(self, part: str) -> dict[Modality, npt.NDArray[np.float64]]:
+        return {
+            m: stream.times[_inside(stream.offsets, self._rows[part])[0]].astype(np.float64)
+            for m, stream in self._features.streams.items()
+            if stream.times is not None
+        }
 
     def columns(self, part: str, samples: Samples) -> tuple[StringArray, StringArray, FloatArray]:
         """Return ids, videos and labels `(n,)` of a part."""

@@ -1,6 +1,6 @@
-"""Data sets by name: stores on disk, the generator `synthetic`, or registered code.
+"""Data sets by name: stores on disk, the generator `synthetic`, registered code, or two of these (`cross`).
 
->>> dataset = load("synthetic:size=tiny")        # or "mosi", "mosi/official", "mmmo/fold3"
+>>> dataset = load("synthetic:size=tiny")        # or "mosi", "mosi/official", "mmmo/fold3", "mosi->mmmo"
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info, verify_store
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
 from benchmark.evaluation.panel import Bound
+from benchmark.words import ACROSS, listed, trained_and_tested
 from protocols import InputError
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class DatasetHeader:
         label_range: Lowest and highest possible label.
         bound: Lowest plausible MAE, if the source file is known.
         videos: Origin of the video ids, see `Provenance`.
+        notes: Remarks for every table.
     """
 
     name: str
@@ -49,16 +51,25 @@ class DatasetHeader:
     label_range: tuple[float, float] = (-3.0, 3.0)
     bound: Bound | None = None
     videos: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def filed_name(reference: str) -> str:
     """Return the reference to a data set as in run identities: options of the generator in a fixed order."""
     given = Reference.parse(reference)
+    if ACROSS in given.name:
+        train, test = trained_and_tested(given.name)
+        return str(replace(given, name=f"{filed_name(train)}{ACROSS}{filed_name(test)}"))
     return str(replace(given, name=str(parse_synthetic(given.name)))) if is_synthetic(given.name) else str(given)
 
 
 def load_samples(name: str) -> Samples:
     """Return the samples called `name`; they are cached in this process while the store is unchanged."""
+    if ACROSS in name:
+        if name.count(ACROSS) > 1:
+            raise InputError(f"data set '{name}': name one data set to train on and one to test on, as in mosi->mmmo")
+        train, test = (Reference.parse(part) for part in trained_and_tested(name))
+        return _joined(name, load_samples(train.name), train.split, load_samples(test.name))
     if is_synthetic(name):
         return _generated(parse_synthetic(name))
     if _from_code(name):
@@ -70,7 +81,7 @@ def load_samples(name: str) -> Samples:
 
 def forget_samples() -> None:
     """Clear the cache of samples, before training, which must not hold test labels."""
-    for kept in (_generated, _made, _read):
+    for kept in (_generated, _made, _read, _joined):
         kept.cache_clear()
 
 
@@ -82,6 +93,13 @@ def _generated(config: SyntheticConfig) -> Samples:
 @lru_cache(maxsize=4)
 def _made(name: str) -> Samples:
     return make_samples(name)
+
+
+@lru_cache(maxsize=2)
+def _joined(name: str, train: Samples, split: str, test: Samples) -> Samples:
+    from benchmark.data.cross import join
+
+    return join(name, train, split, test)
 
 
 def _from_code(name: str) -> bool:
@@ -98,6 +116,9 @@ def store_fault(name: str) -> str:
 
     A store is read once in this process while its file is unchanged.
     """
+    if ACROSS in name:
+        parts = (Reference.parse(part).name for part in trained_and_tested(name))
+        return listed([fault for fault in map(store_fault, parts) if fault])
     if is_synthetic(name) or _from_code(name):
         return ""
     path = find_store(name)
@@ -127,7 +148,14 @@ def _read(path: Path, changed: int, size: int) -> Samples:
 
 
 def dataset_header(name: str) -> DatasetHeader:
-    """Return the header of a data set without reading its values; raises InputError for an unknown name."""
+    """Return the header of a data set without reading its values; raises InputError for an unknown name.
+
+    Values of two data sets are read: `name` is then `mosi->mmmo`.
+    """
+    if ACROSS in name:
+        samples, tested = load_samples(name), dataset_header(trained_and_tested(name)[1])
+        notes = samples.provenance.notes
+        return replace(tested, name=filed_name(name), fingerprint=samples.fingerprint(), notes=notes)
     if is_synthetic(name):
         return _generated_header(parse_synthetic(name))
     if _from_code(name):

@@ -17,8 +17,11 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, resample
+from benchmark.words import trained_and_tested
 from protocols import Displayed, InputError, unknown_name
 
+#: After the name of a model in the row of the same trainings that are told where their gaps are.
+TOLD = ", told"
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
 #: Maximum size of the draws that all panels keep: those of the panel used last, and of others while there is room.
@@ -71,7 +74,8 @@ class Panel(Displayed):
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
 
     Attributes:
-        dataset: Name of the data set; `synthetic` is said to be so in every table.
+        dataset: Name of the data set; `synthetic` is said to be so in every table. `mosi->mmmo`: trained on the first,
+            tested on the second.
         split: Named split, or the pattern of a pooled family, such as `fold*`.
         regime: Training regime.
         sample_ids: `(n,)` str.
@@ -91,6 +95,8 @@ class Panel(Displayed):
             separated), `other_load` (processes beside the run when it ended; NaN where unknown).
         mask_informed: Models that read the true integrity at test time; tables mark them.
         external: Models whose predictions were made elsewhere and read from a file; tables mark them.
+        told: Panel of the models that were also told where their gaps are, under scenarios whose gaps do not show:
+            their own predictions, and the others as a model with `TOLD` after its name. None if there are none.
         answered: Share of the predictions that the file of an external model has, by model.
         missing: Gaps of the grid: failed, not run or not evaluated.
         label_range: Lowest and highest label.
@@ -124,6 +130,7 @@ class Panel(Displayed):
     selection: str = "valid"
     split_of: npt.NDArray[np.object_] | None = None
     answered: Mapping[str, float] = field(default_factory=dict)
+    told: Panel | None = None
     _estimates: dict[tuple[int, int, bool, tuple[str, ...]], dict[str, Estimates]] = field(
         default_factory=dict, init=False, repr=False
     )
@@ -141,6 +148,11 @@ class Panel(Displayed):
         return tuple(str(name) for name in self.cells["model"].unique())
 
     @property
+    def generated(self) -> bool:
+        """True if the test samples are generated."""
+        return trained_and_tested(self.dataset)[1].startswith("synthetic")
+
+    @property
     def pooled(self) -> bool:
         """True if the samples are the test parts of a family of splits."""
         return any(sign in self.split for sign in "*?[")
@@ -149,6 +161,7 @@ class Panel(Displayed):
         """Return the panel of some of the samples, `(n,)`."""
         columns = ("sample_ids", "video_ids", "label", *(["split_of"] if self.split_of is not None else []))
         changes: dict[str, Any] = {name: getattr(self, name)[kept] for name in columns}
+        changes["told"] = None if self.told is None else self.told.only(kept)
         return replace(self, predictions=self.predictions[:, kept], **changes)
 
     def check_metrics(self, names: Sequence[str]) -> tuple[str, ...]:

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, constant_predictions
-from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.shape import ProtocolShape
-from benchmark.evaluation.statistics import DRAWS, Estimates
-from benchmark.words import counted, plural, sample_sizes
+from benchmark.evaluation.statistics import DRAWS, Estimates, compare
+from benchmark.words import counted, plural, sample_sizes, trained_and_tested
 from protocols import InputError, get_protocol, unknown_name
 
 #: Model that is computed from the generator of synthetic data: a bound, not ranked.
@@ -141,6 +141,37 @@ class ProtocolResults:
         return {model: own for model, own in self.estimates.items() if model != ORACLE}
 
     @cached_property
+    def told(self) -> dict[str, Estimates]:
+        """Models that were told where their gaps are, by their name with `TOLD`: bounds, not contestants."""
+        return {name: own for name, own in self._with_told.items() if name.endswith(TOLD)}
+
+    @cached_property
+    def _with_told(self) -> dict[str, Estimates]:
+        """Models as they are and as told, with paired seeds: a seed is the same training."""
+        panel = self.panel.told
+        if panel is None or not panel.cells["scenario"].isin(self.scenarios).any():
+            return {}
+        found = panel.estimates(self.scenarios, draws=self.draws, seed=self.seed, paired_seeds=True)
+        return {name: own for name, own in found.items() if name.removesuffix(TOLD) in self.contest}
+
+    def not_knowing(self, model: str, metric: str) -> pd.Series | None:
+        """Compare a model with itself told where its gaps are (`statistics.compare`); None if it was not told."""
+        both = [self._with_told.get(name) for name in (model, f"{model}{TOLD}")]
+        if both[0] is None or both[1] is None or any(own.holes(self.scenarios) for own in both if own):
+            return None
+        return compare(both[0], both[1], metric, self.scenarios, level=self.level)
+
+    @cached_property
+    def rows(self) -> dict[str, Estimates]:
+        """All rows of tables: models, the oracle, and models that were told."""
+        return {**self.estimates, **self.told}
+
+    @cached_property
+    def bounds(self) -> tuple[str, ...]:
+        """Rows that are not ranked: models that were told, and the oracle."""
+        return (*self.told, *((ORACLE,) if ORACLE in self.estimates else ()))
+
+    @cached_property
     def implausible(self) -> dict[str, str]:
         """By model: why its result is too good to be true; without the others."""
         return implausible(self.estimates, ORACLE, self.panel.bound, self.scenarios, level=self.level)
@@ -189,8 +220,16 @@ class ProtocolResults:
 
 
 def dataset_title(dataset: str, split: str) -> str:
-    """Return the name of the data set, with its split unless that is the official one, marked if synthetic."""
-    name = dataset if split == "official" else f"{dataset}/{split}"
+    """Return the name of the data set, with its split unless that is the official one, marked if synthetic.
+
+    Of two data sets, it says which of them models are trained on.
+    """
+    trained, tested = trained_and_tested(dataset)
+    name = _marked(tested, tested if split == "official" else f"{tested}/{split}")
+    return name if trained == tested else f"trained on {_marked(trained, trained)}, tested on {name}"
+
+
+def _marked(dataset: str, name: str) -> str:
     return f"{name} (generated data)" if dataset.startswith("synthetic") else name
 
 
@@ -202,7 +241,7 @@ def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> st
         plural(len(scenarios), "scenario"),
     ]
     sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."
-    return sentence + (" The data are synthetic." if panel.dataset.startswith("synthetic") else "")
+    return sentence + (" The data are synthetic." if panel.generated else "")
 
 
 def sizes_of(panel: Panel) -> str:

@@ -18,7 +18,7 @@ from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableKind, TableSettings
 from benchmark.tables.rendering.html import page
 from benchmark.tables.table import Table, Value
-from benchmark.words import plural
+from benchmark.words import ACROSS, plural
 from protocols import InputError, unknown_name
 from senti_ifusion.ablation import ABLATION
 
@@ -153,7 +153,10 @@ def study_tables(
     known = [name for panel in results.panels for name in metric_names(panel.label_range)]
     if settings.metric not in known:
         results.panels[0].check_metrics([settings.metric])
-    published = {id(panel): published_as(panel.label, panel.label_range) for panel in results.panels}
+    published = {
+        id(panel): "" if ACROSS in panel.dataset else published_as(panel.label, panel.label_range)
+        for panel in results.panels
+    }
     for found in results.by_protocol(draws=settings.draws, level=settings.level):
         if of_all and (not protocols or any(protocols_called(name, [found.protocol]) for name in protocols)):
             gathered.append(found)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from baselines.facts import model_info
 from benchmark.data.reference import Reference
-from benchmark.evaluation.panel import Gap, Panel
+from benchmark.evaluation.panel import TOLD, Gap, Panel
 from benchmark.runs.outdated import outdated
 from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE
@@ -94,6 +94,10 @@ class Source(Protocol):
         """Return the epoch and its predictions: rows are scenarios, columns samples in order."""
         ...
 
+    def told(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> pd.DataFrame:
+        """Return the predictions of the model that is told where its gaps are, like `read`; empty if there are none."""
+        ...
+
 
 class ValidSelection:
     """Source of results: the epoch that validation chose."""
@@ -125,6 +129,12 @@ class ValidSelection:
             self._samples, self._ids = samples, samples["sample_id"].tolist()
         return record.best_epoch, self._store.wide_predictions(run.spec, self._ids, record)
 
+    def told(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> pd.DataFrame:
+        """Return those that are stored."""
+        if not any(s.unmarked for s in self._plan.scenarios):
+            return pd.DataFrame()
+        return self._store.wide_predictions(run.spec, self._ids, record, told=True)
+
 
 def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
     """Make the panel of one data set; None if none of its runs is finished."""
@@ -139,6 +149,8 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
     contents: dict[str, bytes | None] = {}
     cells: list[tuple[str, int, str]] = []
     rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
+    told_cells: list[tuple[str, int, str]] = []
+    told_rows: list[np.ndarray[tuple[int], np.dtype[np.float64]]] = []
     costs: list[dict[str, object]] = []
     missing: list[Gap] = []
     finished: list[RunRecord] = []
@@ -148,7 +160,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         done = [r for r in records if r is not None and r.status == "done"]
         if len(done) < len(members):
             continue
-        tables, epochs = [], []
+        tables, told, epochs = [], [], []
         for run, record in zip(members, done, strict=True):
             split, content = run.spec.split, store.samples_content(run.spec)
             if split not in samples or content is None or content != contents[split]:
@@ -162,6 +174,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
             epoch, table = source.read(run, record, known)
             epochs.append(epoch)
             tables.append(table)
+            told.append(source.told(run, record, known))
         places = [{text: row for row, text in enumerate(table.index)} for table in tables]
         evaluated = [(source.there(record), place) for record, place in zip(done, places, strict=True)]
         shared = [
@@ -176,6 +189,12 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         joined = np.concatenate(chosen, axis=1)
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
+        informed = [text for text in shared if all(text in table.index for table in told)]
+        if informed:
+            both = (tables, label), (told, f"{label}{TOLD}")
+            for parts, name in both:
+                told_cells += [(name, seed, scenario) for scenario in informed]
+                told_rows += list(np.concatenate([part.loc[informed].to_numpy(np.float64) for part in parts], axis=1))
         costs.append({**_cost(label, seed, done), "best_epoch": float(np.mean(epochs))})
         finished += done
     if not cells:
@@ -184,7 +203,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
     pooled = pd.concat([samples[s] for s in there], ignore_index=True)
     first = runs[0].spec
     pattern = Reference.parse(runs[0].dataset).split or first.split
-    return Panel(
+    panel = Panel(
         dataset=first.dataset,
         split=pattern,
         regime=first.regime,
@@ -202,11 +221,15 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         label_range=runs[0].label_range,
         videos=runs[0].videos,
         settings=settings_origins(plan.study, runs),
-        notes=(*source.notes, *_capability_notes(finished)),
+        notes=(*source.notes, *runs[0].notes, *_capability_notes(finished)),
         bound=runs[0].bound,
         selection=source.selection,
         split_of=np.repeat(np.array(there, dtype=object), [len(samples[s]) for s in there]) if there[1:] else None,
     )
+    if not told_cells:
+        return panel
+    cells_of_told = pd.DataFrame(told_cells, columns=["model", "seed", "scenario"])
+    return replace(panel, told=replace(panel, cells=cells_of_told, predictions=np.stack(told_rows)))
 
 
 def _capability_notes(records: Sequence[RunRecord]) -> list[str]:

@@ -153,6 +153,10 @@ class _TestOracle:
             return record.best_epoch, pd.DataFrame(columns=samples["sample_id"], dtype="float64")
         return self._choices.of(run, record, samples)[self._metric]
 
+    def told(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> pd.DataFrame:
+        """Return none: no epoch but the chosen one is told anything."""
+        return pd.DataFrame()
+
 
 def _named(plan: Plan, name: str | None) -> Protocol:
     by_name = {p.name: p for p in plan.protocols}

@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from baselines import SentimentModel
 from benchmark.data.batches import MaskedPart
 from benchmark.data.dataset import Inputs
+from benchmark.data.sources import load_samples
 from benchmark.data.synthetic import oracle, parse_synthetic
 from benchmark.runs.cells import RunCells, write_predictions
 from benchmark.runs.epochs import EpochWeights, predict_epochs
@@ -46,10 +47,12 @@ from benchmark.training.loop import TRAINING_VERSION, TrainingOutcome, forked_rn
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
 from benchmark.training.resuming import Checkpoint
 from benchmark.training.weights import copy_weights, equal_weights, load_weights
+from benchmark.words import trained_and_tested
 from protocols import InputError, Layout, Masks, Scenario, parse
 
-#: Masks -> a table of predictions in the order of the test part, and how many milliseconds each took.
-Predictor = Callable[[Masks], tuple[pd.DataFrame, npt.NDArray[np.float64]]]
+#: Masks, and whether to tell a model where its gaps are -> a table of predictions in the order of the test part, and
+#: how many milliseconds each took.
+Predictor = Callable[[Masks, bool], tuple[pd.DataFrame, npt.NDArray[np.float64]]]
 
 
 class RunWorker:
@@ -188,30 +191,32 @@ class RunWorker:
     ) -> tuple[tuple[Evaluation, ...], pd.DataFrame]:
         """Predict the test part under every scenario; scenarios that leave equal masks are predicted once.
 
+        Where gaps do not show, models that estimate integrity are also told where they are.
+
         Labels are read when nothing is left to predict.
         """
         layout, _ = self.test()
         chosen = self.scenarios if scenarios is None else scenarios
-        tables: dict[str, pd.DataFrame] = {}
+        tables: dict[tuple[str, bool], pd.DataFrame] = {}
         hashes = []
         times: list[npt.NDArray[np.float64]] = []
         for number, scenario in enumerate(chosen):
             masks = scenario.masks(layout)
-            sha = masks.sha256()
-            hashes.append(sha)
-            if sha not in tables:
-                tables[sha], milliseconds = predict(masks)
+            sha, tell = masks.sha256(), scenario.unmarked
+            hashes.append((sha, tell))
+            if (sha, tell) not in tables:
+                tables[sha, tell], milliseconds = predict(masks, tell)
                 times.append(milliseconds)
             self.report(Event("evaluate", number + 1, len(chosen)))
         self.training.check_code()
         label = self.data.test_samples()["label"].to_numpy(np.float64)
         cells, frames = [], []
-        for scenario, sha in zip(chosen, hashes, strict=True):
-            mae = float(np.abs(tables[sha]["prediction"].to_numpy() - label).mean())
+        for scenario, key in zip(chosen, hashes, strict=True):
+            mae = float(np.abs(tables[key]["prediction"].to_numpy() - label).mean())
             cells.append(
-                Evaluation(scenario=str(scenario), fingerprint=scenario.fingerprint, masks_sha256=sha, mae=mae)
+                Evaluation(scenario=str(scenario), fingerprint=scenario.fingerprint, masks_sha256=key[0], mae=mae)
             )
-            frames.append(tables[sha].assign(scenario=str(scenario), sample_id=list(layout.sample_ids)))
+            frames.append(tables[key].assign(scenario=str(scenario), sample_id=list(layout.sample_ids)))
         self.milliseconds = np.concatenate(times)
         self.seconds["evaluate"] = float(self.milliseconds.sum()) / 1000
         return tuple(cells), pd.concat(frames, ignore_index=True)
@@ -221,11 +226,13 @@ class RunWorker:
 
     def _ask(self, model: SentimentModel) -> Predictor:
         """Predict with a model; the times are of the model only, without masks and text encoding."""
-        return lambda masks: predict(model, self._masked(model, masks))
+        return lambda masks, tell: predict(model, self._masked(model, masks), tell=tell)
 
-    def _consult_oracle(self, masks: Masks) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+    def _consult_oracle(self, masks: Masks, tell: bool) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
         started = time.perf_counter()
-        answer = oracle(self.data.samples(), masks, parse_synthetic(self.spec.dataset))
+        tested = trained_and_tested(self.spec.dataset)[1]
+        samples = self.data.samples() if tested == self.spec.dataset else load_samples(tested)
+        answer = oracle(samples, masks, parse_synthetic(tested))
         table = pd.DataFrame({"prediction": answer.median})
         return table, np.full(len(table), 1000 * (time.perf_counter() - started) / len(table))
 

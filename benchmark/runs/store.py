@@ -243,7 +243,7 @@ class RunStore:
         return self._table(self.folder(spec), PREDICTIONS)
 
     def wide_predictions(
-        self, spec: RunSpec, sample_ids: Iterable[str], record: RunRecord | None = None
+        self, spec: RunSpec, sample_ids: Iterable[str], record: RunRecord | None = None, *, told: bool = False
     ) -> pd.DataFrame:
         """Read predictions with a row per scenario and a column per sample, float64.
 
@@ -251,6 +251,7 @@ class RunStore:
             spec: Identity of the run.
             sample_ids: Ids of the columns.
             record: The record of the run, if it has been read.
+            told: Read those of the model that is told where the gaps are: scenarios without them are left out.
 
         Raises:
             InputError: for a file that cannot be read, or in which a prediction is missing or occurs twice.
@@ -258,9 +259,10 @@ class RunStore:
         path = self.folder(spec) / PREDICTIONS
         content = checked_content(path.parent, PREDICTIONS, record)
         try:
-            table = pq.ParquetFile(pa.BufferReader(content)).read(
-                ["scenario", "sample_id", "prediction"], use_threads=False
-            )
+            file, column = pq.ParquetFile(pa.BufferReader(content)), "told" if told else "prediction"
+            if told and column not in file.schema_arrow.names:
+                return pd.DataFrame(columns=list(sample_ids))
+            table = file.read(["scenario", "sample_id", column], use_threads=False)
             wanted, cells = list(sample_ids), table.select(["scenario", "sample_id"])
             if self._grid is None or self._grid.wanted != wanted or not self._grid.cells.equals(cells):
                 self._grid = Grid.of(cells, wanted)
@@ -269,11 +271,9 @@ class RunStore:
         grid = self._grid
         if grid.faulty:
             raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
-        return pd.DataFrame(
-            table.column("prediction").to_numpy()[grid.order].astype(np.float64),
-            index=grid.scenarios,
-            columns=grid.columns,
-        )
+        values = table.column(column).to_numpy()[grid.order].astype(np.float64)
+        found = pd.DataFrame(values, index=grid.scenarios, columns=grid.columns)
+        return found.dropna() if told else found
 
     def samples_content(self, spec: RunSpec) -> bytes | None:
         """Return the bytes of the file of test samples, to see that two are equal; None if it cannot be read."""

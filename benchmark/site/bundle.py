@@ -173,7 +173,7 @@ def _table(
         "dataset": panel.dataset,
         "split": panel.split,
         "regime": panel.regime,
-        "synthetic": panel.dataset.startswith("synthetic"),
+        "synthetic": panel.generated,
         "samples": len(panel.label),
         "videos": len(set(panel.video_ids.tolist())),
         "label_range": list(panel.label_range),

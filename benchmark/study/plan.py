@@ -19,8 +19,11 @@ from benchmark.evaluation.panel import Bound
 from benchmark.evaluation.protocol_results import CONSTANT
 from benchmark.runs.spec import ORACLE, ORACLE_VERSION, RunSpec
 from benchmark.study.study import ModelEntry, Study
-from benchmark.words import shortened
+from benchmark.words import shortened, trained_and_tested
 from protocols import InputError, Protocol, Scenario, get_protocol, get_regime, unknown_name
+
+#: Entry of a study that stands for all models.
+ALL = "all"
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class PlannedRun:
         label_range: Lowest and highest label of the data set, which determine the metrics.
         bound: MAE that no model is believed to reach on the data set; None if none is known.
         videos: Origin of the video ids of the data set, see `Panel.videos`.
+        notes: Remarks on the data set for every table.
     """
 
     spec: RunSpec
@@ -42,6 +46,7 @@ class PlannedRun:
     label_range: tuple[float, float] = (-3.0, 3.0)
     bound: Bound | None = None
     videos: str = ""
+    notes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -93,13 +98,14 @@ def plan(study: Study) -> Plan:
     Raises:
         InputError: for anything unknown or misspelt, before anything runs.
     """
+    study = _with_all_models(study)
     protocols = tuple(get_protocol(name) for name in study.protocols)
     if len({p.name for p in protocols}) < len(protocols):
         raise InputError("protocols: one is listed twice; list each once")
     scenarios = tuple(dict.fromkeys(s for p in protocols for s in p.scenarios))
     regime = get_regime(study.regime)
     entries = _resolve_models(study)
-    runs = []
+    runs: list[PlannedRun] = []
     named: dict[tuple[str, ...], str] = {}
     for reference in study.datasets:
         header, splits = resolve_dataset(reference)
@@ -134,14 +140,27 @@ def plan(study: Study) -> Plan:
                     spec = RunSpec(
                         model=entry.name, model_version=version, config=config, plugin_sha256=source, **shared
                     )
-                    runs.append(
-                        PlannedRun(spec, reference, entry.title, header.label_range, header.bound, header.videos)
-                    )
+                    of = (header.label_range, header.bound, header.videos, header.notes)
+                    runs.append(PlannedRun(spec, reference, entry.title, *of))
                 known = any(s.ignorable for s in scenarios)
-                if is_synthetic(Reference.parse(reference).name) and seed == study.seeds[0] and known:
+                if is_synthetic(trained_and_tested(header.name)[1]) and seed == study.seeds[0] and known:
                     spec = RunSpec(model=ORACLE, model_version=ORACLE_VERSION, config={}, **shared)
-                    runs.append(PlannedRun(spec, reference, ORACLE, header.label_range, videos=header.videos))
+                    runs.append(PlannedRun(spec, reference, ORACLE, *of))
     return Plan(study, tuple(runs), protocols, scenarios)
+
+
+def _with_all_models(study: Study) -> Study:
+    """Replace the entry `all` by every model that is not an ablation, not listed, and can read the text of all data."""
+    if all(entry.name != ALL for entry in study.models):
+        return study
+    words = all(dataset_header(Reference.parse(name).name).text_is_tokens for name in study.datasets)
+    listed = {entry.name for entry in study.models}
+    infos = {name: model_info(name) for name in model_names() if name not in listed}
+    others = [n for n, info in infos.items() if not info.variant_of and (words or not info.needs_encoder)]
+    models: list[ModelEntry] = []
+    for entry in study.models:
+        models += [entry] if entry.name != ALL else [ModelEntry(name=name) for name in others]
+    return study.model_copy(update={"models": models})
 
 
 def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]]:
@@ -166,8 +185,10 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
 
 def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str]) -> None:
     """Refuse settings found on another split of a data set, which have seen labels of the test part."""
+    tested = trained_and_tested(header.name)[1]
     for seen in entry.tuning.seen if entry.tuning else ():
-        other = next((s for s in splits if seen.bars(header.fingerprint, s)), None)
+        found = header if tested == header.name else dataset_header(tested)
+        other = next((s for s in splits if seen.bars(found.fingerprint, s)), None)
         if other:
             raise InputError(
                 f"model '{entry.title}': its settings were found on {seen.dataset}/{seen.split}, whose training and "

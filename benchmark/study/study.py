@@ -23,7 +23,7 @@ from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.samples import Samples
 from benchmark.study.plain_yaml import read_yaml
 from benchmark.study.settings_file import TuningNote, read_tuned
-from benchmark.words import LONGEST_NAME, one_line, shortened
+from benchmark.words import ACROSS, LONGEST_NAME, one_line, shortened
 from protocols import InputError, unknown_name
 
 
@@ -111,9 +111,11 @@ class Study(BaseModel):
         name: Name of the study, and of the folder of its tables and figures.
         datasets: `mosi` (its first split), `mosi/official`, `mmmo/fold*` (a family of splits, pooled), `synthetic`,
             `synthetic:size=tiny,seed=3`; or `Samples`, which are filed in the data folder under their hash.
-        models: Registered names, `name=settings.yaml` (as written by `sentibench tune`), or entries with config and
-            label.
+        models: Registered names, or `all` for every model but the ablations; `name=settings.yaml` (as
+            written by `sentibench tune`), or entries with config and label.
         protocols: Names of protocols, or texts of scenarios.
+        test_dataset: Data set to test on, in place of the test parts of `datasets`: each of these becomes
+            `mosi->mmmo`, trained on the first and tested on the second, which may also be written in `datasets`.
         seeds: Number n, for 0..n-1, or a list.
         regime: Training regime.
         encoder: Text encoder.
@@ -139,6 +141,20 @@ class Study(BaseModel):
     optimisation: dict[str, Any] = {}
     plugins: list[str] = []
     optimism: bool = False
+    test_dataset: str = Field(default="", exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _across(cls, value: Any) -> Any:
+        """Write the data set to test on into the names of the others."""
+        if not isinstance(value, dict) or not (test := value.get("test_dataset")):
+            return value
+        named = _references([*value["datasets"], test]) if isinstance(value.get("datasets"), list) else None
+        if not isinstance(named, list) or not all(isinstance(name, str) for name in named):
+            return value
+        if any(ACROSS in name for name in named):
+            raise InputError(f"test_dataset is {test}, and datasets name one to test on as well; name it in one place")
+        return {**value, "datasets": [f"{name}{ACROSS}{named[-1]}" for name in named[:-1]], "test_dataset": ""}
 
 
 def load_study(path: Path) -> Study:

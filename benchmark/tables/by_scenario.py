@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
+from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables.cells import (
     MODEL,
     SEEDS,
@@ -90,8 +90,8 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
     rows: list[Row] = []
     for x in outer:
         block: dict[str, Cells] = {}
-        for model in (*results.ordered(metric), *((ORACLE,) if ORACLE in results.estimates else ())):
-            cells = identity(results, results.estimates[model], notes)
+        for model in (*results.ordered(metric), *results.bounds):
+            cells = identity(results, results.rows[model], notes)
             cells["x"] = Cell("" if block else f"{x:g}", x)
             for y in inner:
                 scenario = places.get((x, y), "")
@@ -101,7 +101,7 @@ def grid_table(results: ProtocolResults, metric: str = "mae") -> Table:
                 at = {f"{y:g}": [places[x, y]] for y in inner if (x, y) in places} | {"mean": lines[x]}
                 cells |= {name: checked_corr(results, model, own, cells[name], notes) for name, own in at.items()}
             block[model] = cells
-        contest = {model: cells for model, cells in block.items() if model != ORACLE}
+        contest = {model: cells for model, cells in block.items() if model not in results.bounds}
         for y in inner:
             if (x, y) in places:
                 embolden(contest, results, f"{y:g}", metric, [places[x, y]])
@@ -137,7 +137,7 @@ def _table(
     notes = Notes()
 
     def row(model: str) -> Cells:
-        cells = identity(results, results.estimates[model], notes)
+        cells = identity(results, results.rows[model], notes)
         for group, own in groups.items():
             cells[group] = found[model, group, metric]
             if metric == "corr":
@@ -153,7 +153,7 @@ def _table(
     last = [Column(name, head, group=group, interval="csv") for name, (head, _) in means.items()]
     columns = (MODEL, SEEDS, *points, *last)
     rows = [row_of(cells, columns) for cells in contest.values()]
-    rows += [row_of(row(ORACLE), columns, rule=True)] if ORACLE in results.estimates else []
+    rows += [row_of(row(model), columns, rule=not i) for i, model in enumerate(results.bounds)]
     caption = (
         f"{along}Mean over seeds ({METRICS[metric].definition}). {results.sizes} {bold_caption(results)} "
         f"The CSV has an interval for every number. {interval_caption(results)}"

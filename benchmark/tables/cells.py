@@ -108,12 +108,12 @@ def duration_text(seconds: float) -> str:
 def values_of(
     results: ProtocolResults, groups: Mapping[str, Sequence[str]], metrics: Sequence[str]
 ) -> dict[tuple[str, str, str], Cell]:
-    """Return cells with the mean over a group's scenarios and its interval, by (model, group, metric).
+    """Return cells with the mean over a group's scenarios and its interval, by (row, group, metric).
 
     All cells of a metric have the decimals that the narrowest of their intervals bears out.
     """
     found = {}
-    table = confidence_intervals(_only(results.estimates, metrics), groups, level=results.level)
+    table = confidence_intervals(_only(results.rows, metrics), groups, level=results.level)
     halves = table.assign(half=(table["high"] - table["low"]) / 2).groupby("metric")["half"]
     decimals = {str(metric): METRICS[str(metric)].decimals_for(own) for metric, own in halves}
     for row in table.to_dict("records"):

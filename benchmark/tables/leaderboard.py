@@ -13,7 +13,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmark.evaluation.metrics import METRICS, metric_names
-from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults
+from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.scales import without_classes
 from benchmark.evaluation.statistics import ranks
 from benchmark.tables.cells import (
@@ -24,10 +24,12 @@ from benchmark.tables.cells import (
     bold_caption,
     embolden,
     interval_caption,
+    level_text,
     metric_column,
     number,
     probability,
     row_of,
+    signed,
     values_of,
 )
 from benchmark.tables.cost import COST_COLUMNS, cost_cells
@@ -55,7 +57,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     notes = Notes()
 
     def row(model: str) -> Cells:
-        own = results.estimates[model]
+        own = results.rows[model]
         cells = identity(results, own, notes)
         place = places.get(model, {})
         rank, p = float(place.get("rank", np.nan)), float(place.get("p_next", np.nan))
@@ -76,27 +78,44 @@ def leaderboard_table(results: ProtocolResults) -> Table:
         return cells
 
     contest = {model: row(model) for model in places}
-    bound = {ORACLE: row(ORACLE)} if ORACLE in results.estimates else {}
+    bound = {model: row(model) for model in results.bounds}
     for model, cells in (*contest.items(), *bound.items()):  # last, as their marks are rarely shown
         cells.update(cost_cells(results, model, notes))
+        cells["not_knowing"] = _not_knowing(results, model)
     for name in names:
         embolden(contest, results, name, name, scenarios)
     columns = _columns(names, results.level)
+    if results.told:
+        place = 1 + [column.name for column in columns].index("mae")
+        head = Column("not_knowing", f"Not knowing {level_text(results.level)}", interval="shown")
+        columns = (*columns[:place], head, *columns[place:])
     if any(results.panel.answered.get(model, 1.0) < 1 for model in results.estimates):
         columns = (*columns, Column("answered", "Answered"))
     rows = [row_of(cells, columns) for cells in contest.values()]
-    rows += [row_of(cells, columns, rule=True) for cells in bound.values()]
+    rows += [row_of(cells, columns, rule=not i) for i, cells in enumerate(bound.values())]
     caption = (
         f"Mean over the scenarios of '{results.protocol}' for each seed, then over seeds. {results.sizes} "
         f"{interval_caption(results)} {bold_caption(results)} Models of one rank do not differ significantly by "
         "the same test; p (next) is its p for a model and the next. Every F1 was checked against "
         "what its accuracy allows."
     )
+    if results.told:
+        caption += (
+            " Not knowing is the price of gaps that do not show: the MAE with the model's own estimate of integrity, "
+            f"less that of the same trainings told which positions were filled; {NOTHING}: it cannot be told."
+        )
     paper = [column.name for column in columns if column.name in ("model", "answered", *names) and column.by_default]
     paper.append("rank")
     lacking = [Footnote(f"{line[0].upper()}{line[1:]}.") for line in without_classes(results.panel.label_range)]
     footnotes = (*notes.footnotes(), *lacking, *general_footnotes(results))
     return Table(results.title, columns, tuple(rows), footnotes, caption, tuple(paper), bold=bold_caption(results))
+
+
+def _not_knowing(results: ProtocolResults, model: str) -> Cell:
+    found = results.not_knowing(model, "mae")
+    if found is None:
+        return Cell(NOTHING, np.nan)
+    return signed(number("mae", *(float(found[name]) for name in ("difference", "low", "high"))))
 
 
 def _floored(share: float) -> str:

@@ -54,8 +54,11 @@ def identity(results: ProtocolResults, own: Estimates, notes: Notes) -> Cells:
         said.append(f"{name}: {gaps}")
     elif absent:
         said.append(f"without {_seeds(absent)}, which other models have")
-    said += training_texts(panel, name)
-    if name == ORACLE:
+    told_here = name in results.told
+    said += [] if told_here else training_texts(panel, name)
+    if told_here:
+        said.append("told which positions were filled, in place of its own estimate: a bound, not ranked")
+    elif name == ORACLE:
         knows = "; it knows where content was replaced" if any(map(_unmarked, results.scenarios)) else ""
         said.append(f"the best possible prediction, known from the generator: a bound, not ranked{knows}")
     elif len(own.seeds) < SEEDS_FOR_ORDER:
@@ -227,7 +230,7 @@ def _absent_rows(results: ProtocolResults, gaps: Collection[str]) -> list[Footno
     absent = [name for name in ALWAYS if name not in there]
     rows = list(absent)
     notes: list[Footnote] = []
-    if results.panel.dataset.startswith("synthetic") and ORACLE not in there:
+    if results.panel.generated and ORACLE not in there:
         if not any(_ignorable(scenario) for scenario in results.scenarios):
             notes.append(
                 Footnote(

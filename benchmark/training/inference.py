@@ -32,8 +32,15 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+def predict(
+    model: SentimentModel, part: MaskedPart, *, tell: bool = False
+) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
     """Predictions of a masked part in its order, with what the model says besides, and how long each took.
+
+    Args:
+        model: Trained model.
+        part: Samples under masks.
+        tell: Also predict with the true integrity, for a model that estimates it: column `told`. Not timed.
 
     Returns:
         A table with `prediction` and, where the model gives them, `integrity_*`, `observed_*`, `dominant`; and `(n,)`
@@ -54,13 +61,16 @@ def predict(model: SentimentModel, part: MaskedPart) -> tuple[pd.DataFrame, npt.
 
     for rows in batches_by_steps(part.inputs, part.device):
         started = time.perf_counter()
-        prediction = model(part.batch(rows))
+        batch = part.batch(rows)
+        prediction = model(batch)
         fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
         milliseconds[rows] = 1000 * (time.perf_counter() - started) / len(rows)
         if prediction.integrity is not None:
             for i, modality in enumerate(MODALITIES):
                 fill(f"integrity_{modality}", rows, prediction.integrity[:, i].float())
                 fill(f"observed_{modality}", rows, part.integrity[rows, i].float())
+            if tell and (told := model.told(part.informed(batch, rows))) is not None:
+                fill("told", rows, told.sentiment.double() + model.spec.label_centre)
         if prediction.dominant is not None:
             fill("dominant", rows, prediction.dominant.to(torch.int8))
     if not bool(columns["prediction"].isfinite().all()):

@@ -11,6 +11,7 @@ from benchmark.data.synthetic.config import SIZES, SyntheticConfig, parse_synthe
 from benchmark.data.synthetic.evidence import evidence
 from benchmark.data.synthetic.generator import generate
 from benchmark.data.synthetic.oracle import OraclePrediction, oracle
+from benchmark.words import ACROSS
 
 __all__ = [
     "SIZES",
@@ -25,5 +26,5 @@ __all__ = [
 
 
 def is_synthetic(name: str) -> bool:
-    """Return True for the name of generated data: `synthetic`, or `synthetic:` with options."""
-    return name.strip().partition(":")[0].strip() == SyntheticConfig.NAME
+    """Return True for the name of generated data: `synthetic`, or `synthetic:` with options; not for two data sets."""
+    return ACROSS not in name and name.strip().partition(":")[0].strip() == SyntheticConfig.NAME

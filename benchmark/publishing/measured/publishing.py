@@ -38,6 +38,7 @@ from benchmark.results.study_results import StudyResults
 from benchmark.runs.record import RunRecord
 from benchmark.study.plan import Plan
 from benchmark.study.study import Study
+from benchmark.words import trained_and_tested
 from protocols import InputError
 
 #: Parts of a run's provenance that may be published. Commands and platforms name folders and machines.
@@ -154,7 +155,7 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         split=panel.split,
         regime=panel.regime,
         data_sha256=sha,
-        labels_here=is_synthetic(panel.dataset) if labels is None else labels,
+        labels_here=all(map(is_synthetic, trained_and_tested(panel.dataset))) if labels is None else labels,
         label_range=panel.label_range,
         mask_informed=tuple(sorted(panel.mask_informed)),
         external=tuple(sorted(panel.external)),

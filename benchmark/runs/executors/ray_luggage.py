@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from benchmark.data.catalog import find_store
+from benchmark.data.reference import Reference
 from benchmark.data.registered import is_registered
 from benchmark.data.synthetic import is_synthetic
 from benchmark.files import safe_name
@@ -23,6 +24,7 @@ from benchmark.runs.executors.ray_work import Cargo, Plugin
 from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import RunStore
+from benchmark.words import ACROSS, trained_and_tested
 from protocols import InputError
 from protocols.own_modules import identity, own_modules
 
@@ -142,6 +144,12 @@ def _encoder(spec: RunSpec) -> tuple[str, str | None] | None:
 
 
 def _is_store(name: str) -> bool:
+    if ACROSS in name:
+        if any(_is_store(Reference.parse(part).name) for part in trained_and_tested(name)):
+            raise InputError(
+                f"{name}: Ray sends one data store with a run, and this needs two; leave out --executor ray"
+            )
+        return False
     return not is_synthetic(name) and not is_registered(name)
 
 

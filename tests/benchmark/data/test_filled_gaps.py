@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,7 +13,7 @@ from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from benchmark.data.states import StateCache
-from protocols import MODALITIES, parse
+from protocols import MODALITIES, InputError, parse
 from tests.samples import make_samples, save_tiny_encoder
 
 CPU = torch.device("cpu")
@@ -92,6 +94,20 @@ def test_a_shifted_stream_is_the_stream_moved(vectors: Dataset) -> None:
             seen = masks.of_sample(m, i)  # type: ignore[arg-type]
             for t in range(length):
                 assert torch.equal(given[t], clean[t - steps] if seen[t] else torch.zeros_like(given[t]))
+
+
+def test_a_shift_in_seconds_reads_the_times_of_each_part() -> None:
+    samples = make_samples(60, words=False)
+    streams = {
+        m: replace(stream, times=(np.arange(len(stream.observed)) * 0.1).astype(np.float32))
+        for m, stream in samples.streams.items()
+    }
+    data = build_dataset(replace(samples, streams=streams), "official", None)
+    for part in ("train", "valid", "test"):
+        seconds, steps = (parse(f"shift({amount})").masks(data, part) for amount in ("seconds=0.3", "steps=3"))
+        assert seconds.sha256() == steps.sha256()
+    with pytest.raises(InputError, match="no times of audio"):
+        parse("shift(seconds=0.3)").masks(build_dataset(samples, "official", None))
 
 
 def test_layouts_of_training_reach_neither_labels_nor_test_samples(vectors: Dataset) -> None:
