@@ -184,4 +184,5 @@ def batches_by_steps(part: Inputs, device: torch.device) -> Iterator[Tensor]:
 
 def _steps_of(part: Inputs) -> IntArray:
     """Return the steps of all modalities of each sample, `(n,)`."""
-    return np.sum([part.lengths(m) for m in MODALITIES], axis=0)
+    lengths: IntArray = np.sum([part.lengths(m) for m in MODALITIES], axis=0)
+    return lengths

@@ -8,9 +8,9 @@ samples, and samples that are in neither part are left out.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from benchmark.data.description.duplicates import shared_content
 from benchmark.data.description.scan import scan_stream
@@ -150,7 +150,7 @@ def _joined(train: ModalityStream, learnt: IntArray, test: ModalityStream, teste
     lengths = np.concatenate([np.diff(stream.offsets)[rows] for stream, rows in chosen])
     positions = [(stream, _positions(stream, rows)) for stream, rows in chosen]
 
-    def both(title: str) -> npt.NDArray[np.generic] | None:
+    def both(title: str) -> Any:
         columns = [getattr(stream, title) for stream, _ in positions]
         if any(column is None for column in columns):
             return None

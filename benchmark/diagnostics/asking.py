@@ -182,7 +182,7 @@ def _encoding_once(model: Framework) -> Iterator[None]:
     """
     modules = [module for module in (model.encoders, model.estimator) if module is not None]
     for module in modules:
-        module.forward = _remembering(module.forward)  # type: ignore[method-assign]
+        module.forward = _remembering(module.forward)
     try:
         yield
     finally:

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmark.evaluation.panel import Panel
 from benchmark.runs.record import RunRecord
-from benchmark.site.numbers import number
+from benchmark.site.rounding import number
 
 _NUMBERS = ("parameters", "flops", "epochs", "best_epoch", "valid_mae", "inference_ms", "inference_ms_median",
             "inference_ms_p95", "peak_memory_mb")  # fmt: skip

@@ -55,7 +55,7 @@ class TrainingParts:
         complete = self._complete or draw
         shuffle = np.random.Generator(np.random.Philox(key=[self._seed, epoch]).jumped(sweep))
         drawn = list(batches_by_length(draw.inputs, size, shuffle))
-        there = torch.cat(drawn).to(self._device).split([len(rows) for rows in drawn])
+        there = torch.split(torch.cat(drawn).to(self._device), [len(rows) for rows in drawn])
         for known, index in zip(drawn, there, strict=True):
             rows = Rows(known.numpy(), index)
             given = draw.batch(rows)
