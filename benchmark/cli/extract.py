@@ -71,7 +71,7 @@ def extract(
     choice = Choice(None if audio == "none" else audio, None if vision == "none" else vision, text, align)
     repeated = read_manifest(manifest) if manifest is not None else None
     if repeated is not None:
-        given = {name: getattr(choice, name) for name in ("audio", "vision", "text") if _is_given(name)}
+        given = {name: getattr(choice, name) for name in ("audio", "vision", "text", "align") if _is_given(name)}
         choice = replace(choice_of(repeated), **given)
     for modality, extractor in choice.extractors().items():
         licence = f", licence: {extractor.kind.licence}" if extractor.kind.licence else ""

@@ -79,7 +79,11 @@ def encoder_sizes(source: str, local: bool, name: str) -> tuple[int, int]:
 
 
 def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
-    """Load from a folder or from the local hub cache; use the network only if neither has it."""
+    """Load from a folder or from the local hub cache, without a word; use the network only if neither has it."""
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     attempts: tuple[Literal[True, False], ...] = (True,) if local else (True, False)
     error: Exception | None = None
     for local_only in attempts:

@@ -110,10 +110,7 @@ class TextEncoder(nn.Module):
 
     def _loaded(self) -> Any:
         from transformers import AutoModel  # takes two seconds
-        from transformers.utils import logging
 
-        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        logging.set_verbosity_error()  # type: ignore[no-untyped-call]
         with torch.random.fork_rng(devices=[]):  # the caller may be drawing the weights of a model
             loaded = load_pretrained(AutoModel, self._source, self._local, self.config.name)
         with_fast_dropout(loaded)

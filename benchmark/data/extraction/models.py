@@ -17,10 +17,10 @@ import numpy as np
 
 from benchmark.data.encoder_files import encoder_revision, load_pretrained, locate
 from benchmark.data.extraction.clip import Clip, Picture
-from benchmark.data.extraction.pooling import pool_to_grid
+from benchmark.data.extraction.pooling import pool
 from benchmark.data.extraction.registry import Frames, nothing, register_extractor
 from benchmark.data.extraction.sound import sound_blocks
-from benchmark.data.samples import BoolArray, FloatArray
+from benchmark.data.samples import FloatArray
 from benchmark.files import sha256_of
 from protocols import InputError, unknown_name
 
@@ -183,15 +183,18 @@ def _in_blocks(clip: Clip, width: int, features: Any) -> Frames:
     """Return the features of sound at 10 Hz, computed in blocks of 20 s; only recorded samples count."""
     if not clip.has_sound:
         return nothing(width)
-    parts = list(_parts(clip, features))
-    if not parts:
-        parts = [(np.zeros(0, np.float32), np.zeros((0, width), np.float32), np.zeros(0, np.bool_))]
-    times, values, observed = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-    return pool_to_grid(clip, (times, values, observed), _SOUND_STEPS)
+    times, size = clip.times(_SOUND_STEPS), _SECONDS * _SOUND_STEPS
+    values, observed = np.zeros((len(times), width), np.float32), np.zeros(len(times), np.bool_)
+    for i, frames in _parts(clip, features):
+        edges = np.arange(i * size, min((i + 1) * size, len(times)) + 1)
+        if len(edges) > 1:
+            at, seconds = edges[:-1], edges / _SOUND_STEPS
+            _, values[at], observed[at] = pool(frames, seconds[:-1], seconds[1:])
+    return times, values, observed
 
 
-def _parts(clip: Clip, features: Any) -> Iterator[tuple[FloatArray, FloatArray, BoolArray]]:
-    """Yield seconds, values and flags of blocks; the values of a block are spread evenly over it."""
+def _parts(clip: Clip, features: Any) -> Iterator[tuple[int, Frames]]:
+    """Yield numbers and frames of blocks with sound; the frames of a block are spread evenly over it."""
     total, size = round(clip.seconds * RATE), _SECONDS * RATE
     for i, (sound, recorded) in enumerate(sound_blocks(clip, RATE, size, 0)):
         count = min(size, total - i * size)
@@ -201,4 +204,4 @@ def _parts(clip: Clip, features: Any) -> Iterator[tuple[FloatArray, FloatArray, 
             continue
         rows = np.asarray(features(sound[:count]), np.float32)
         middles = (np.arange(len(rows)) + 0.5) * count / max(len(rows), 1)
-        yield ((i * size + middles) / RATE).astype(np.float32), rows, seen[middles.astype(np.int64)]
+        yield i, ((i * size + middles) / RATE, rows, seen[middles.astype(np.int64)])

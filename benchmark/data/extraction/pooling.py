@@ -1,4 +1,4 @@
-"""Frames brought to other steps: to a regular grid, or to words."""
+"""Frames brought to other steps: to intervals, or to words."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from benchmark.data.extraction.clip import Clip
 from benchmark.data.extraction.registry import Frames
 from benchmark.data.extraction.text import Word
 from benchmark.data.importers.words import MAX_TOKENS, token_stream
@@ -32,12 +31,6 @@ def pool(frames: Frames, start: npt.ArrayLike, end: npt.ArrayLike) -> Frames:
     seen = counts[high] - counts[low]
     means = (sums[high] - sums[low]) / np.maximum(seen, 1)[:, None]
     return ((begin + stop) / 2).astype(np.float32), means.astype(np.float32), seen > 0
-
-
-def pool_to_grid(clip: Clip, frames: Frames, rate: float) -> Frames:
-    """Return `rate` frames a second over the whole clip, each the mean of the frames in it."""
-    edges = np.arange(clip.steps(rate) + 1) / rate
-    return pool(frames, edges[:-1], edges[1:])
 
 
 def tokens_of_words(where: str, words: Sequence[Word]) -> tuple[IntArray, IntArray]:

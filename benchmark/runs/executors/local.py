@@ -70,11 +70,18 @@ class LocalExecutor(Executor[K, R]):
             self._hand_out()  # what the caller added meanwhile
 
     def close(self) -> None:
-        """Drop the queue and end the workers at once; the next run removes what they left half-written."""
+        """Drop the queue and end what runs at once; the next run removes what it left half-written.
+
+        Idle workers end by themselves, and what libraries hold in them is released.
+        """
         super().close()
         for worker in self._workers:
-            worker.process.kill()
+            if worker.given is None:
+                worker.pipe.close()
+            else:
+                worker.process.kill()
         for worker in self._workers:
+            worker.process.join(5)
             worker.stop()
         self._workers = []
 

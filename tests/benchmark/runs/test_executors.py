@@ -76,6 +76,14 @@ def test_a_pool_keeps_its_workers_between_rounds_and_ends_them() -> None:
     assert list(executor.outcomes()) == []
 
 
+def test_an_idle_worker_ends_by_itself_so_that_libraries_release_what_they_hold() -> None:
+    with LocalExecutor[int, Outcome](1) as executor:
+        executor.add(0, Stub(stub_tasks.succeed))
+        assert list(executor.outcomes()) == [(0, ("accepted", "done"))]
+        (worker,) = executor._workers
+    assert worker.process.exitcode == 0
+
+
 @pytest.mark.parametrize("make", EXECUTORS, ids=["inline", "local"])
 def test_whatever_is_raised_is_a_loss_of_one_readable_line_with_its_traceback(
     make: Callable[[], Executor[int, Outcome]],

@@ -75,6 +75,7 @@ def test_an_image_encoder_gives_two_frames_a_second(tmp_path: Path, kind: str) -
     assert np.ptp(values[:4], axis=0).max() > 0
 
 
+@pytest.mark.filterwarnings("ignore:At least one mel filter")
 def test_encoders_of_other_kinds_are_refused(tmp_path: Path) -> None:
     from transformers import (
         ASTConfig,
@@ -142,7 +143,8 @@ def test_opensmile_by_its_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             pass
 
         def process_signal(self, sound: Any, rate: int) -> pd.DataFrame:
-            return pd.DataFrame(np.ones((len(sound) * 100 // rate, 3)))
+            loudest = np.abs(sound).reshape(-1, rate // 100).max(axis=1)
+            return pd.DataFrame(np.repeat(loudest[:, None], 3, axis=1))
 
     library = SimpleNamespace(FeatureSet=Sets, FeatureLevel=SimpleNamespace(LowLevelDescriptors=1), Smile=Smile)
     clip = Clip(write_clip(tmp_path / "a.wav", tone(1.0)))
@@ -154,6 +156,9 @@ def test_opensmile_by_its_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     _, values, observed = extractor.frames(clip)
     assert values.shape == (10, 3)
     assert observed.all()
+    loud = 0.2 + 0.1 * (np.arange(41 * 16_000) >= 20.5 * 16_000)  # blocks of 20 s
+    times, values, _ = extractor.frames(Clip(write_clip(tmp_path / "long.wav", loud.astype(np.float32))))
+    np.testing.assert_allclose(values[:, 0], np.where(times > 20.5, 0.3, 0.2), atol=0.01)
     assert "not for commercial" in extractor.kind.licence
     with pytest.raises(InputError, match="unknown feature set of openSMILE 'eGeMAPS'"):
         find_extractor("audio", "opensmile:eGeMAPS").frames(clip)

@@ -102,7 +102,8 @@ def test_recognised_words_have_their_times(tmp_path: Path, monkeypatch: pytest.M
         def __init__(self, folder: str, **_: object) -> None:
             assert folder == str(tmp_path)
 
-        def transcribe(self, sound: np.ndarray, word_timestamps: bool) -> object:
+        def transcribe(self, sound: np.ndarray, word_timestamps: bool, temperature: float) -> object:
+            assert temperature == 0  # above it, words are drawn at random
             heard.append(len(sound))
             words = [SimpleNamespace(word=" So", start=0.1, end=0.3), SimpleNamespace(word=" good", start=0.3, end=0.6)]
             return [SimpleNamespace(words=words if word_timestamps else None)], None
