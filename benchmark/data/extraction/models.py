@@ -204,4 +204,5 @@ def _parts(clip: Clip, features: Any) -> Iterator[tuple[int, Frames]]:
             continue
         rows = np.asarray(features(sound[:count]), np.float32)
         middles = (np.arange(len(rows)) + 0.5) * count / max(len(rows), 1)
-        yield i, ((i * size + middles) / RATE, rows, seen[middles.astype(np.int64)])
+        seconds = ((i * size + middles) / RATE).astype(np.float32)
+        yield i, (seconds, rows, seen[middles.astype(np.int64)])
