@@ -18,11 +18,13 @@ from benchmark.evaluation.panel import Panel
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, draw_cells, value_bar
 from benchmark.figures.kinds import FigureRequest, Item, register_figure
-from benchmark.figures.sheet import fitting, make_sheet
+from benchmark.figures.sheet import USUAL_SIZE, fitting, make_sheet
 from benchmark.figures.writing import figure
 from protocols import InputError
 
 _LIMIT = 6
+#: Size of a heading in points from which on it is broken into two lines.
+_SMALL = 6.0
 _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 
 
@@ -64,14 +66,16 @@ def plot_confusion(data: pd.DataFrame, title: str, width: float, models: Sequenc
         mesh = _panel(ax, own, names, size=6.5 if wide else 5.6)
         informed = ", mask-informed" if bool(own["mask_informed"].iloc[0]) else ""
         accuracy = kind.format(float(own["accuracy"].iloc[0]), 1)
-        heading = f"{model}{informed} ({accuracy})"
-        ax.set_title(heading, loc="left", pad=3, fontsize=fitting(heading, 8 if wide else 6.8, side))
+        name, most, room = f"{model}{informed}", 8 if wide else 6.8, 0.85 * side
+        between = " " if fitting(f"{name} ({accuracy})", most, room) > _SMALL else "\n"
+        size = fitting(name if between == "\n" else f"{name} ({accuracy})", most, room)
+        ax.set_title(f"{name}{between}({accuracy})", loc="left", pad=3, fontsize=size)
         if i % columns == 0:
-            ax.set_ylabel("true class", labelpad=2)
+            ax.set_ylabel("true class", labelpad=2, fontsize=fitting("predicted class", USUAL_SIZE, room))
         else:
             ax.tick_params(labelleft=False)
         if i + columns >= len(order):
-            ax.set_xlabel("predicted class", labelpad=2)
+            ax.set_xlabel("predicted class", labelpad=2, fontsize=fitting("predicted class", USUAL_SIZE, room))
         else:
             ax.tick_params(labelbottom=False)
     if mesh is not None:

@@ -118,7 +118,8 @@ def plot_cost(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     unknown = [m for m in order if m not in known and m not in _BOUNDS]
     labels = [labels_of(data)[m] for m in listed] + ([f"{len(others)} other models"] if others else [])
     labels.append("Pareto front")
-    meaning = f"{band_note(data, 'Bars', 'Not drawn')} Costs are means over the runs, as measured on their machine."
+    meaning = band_note(data, "Bars", "Not drawn")
+    meaning += " Costs are means over the runs, as measured on the machine that ran them."
     meaning += f" Cost not known: {', '.join(unknown)}." if unknown else ""
     wide = width >= 5
     shape = (-(-len(costs) // 3), min(3, len(costs))) if wide else (len(costs), 1)

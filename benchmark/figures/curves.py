@@ -122,8 +122,8 @@ def _meaning(data: pd.DataFrame) -> str:
     if "against" not in data:
         return ""
     return (
-        f"Δ: difference to {data['against'].iloc[0]} (0), of which bands are paired, each point alone: ↓ below 0 and "
-        "↑ above 0 is better."
+        f"Δ: difference to {data['against'].iloc[0]} on the same videos and seeds, each point separately; better is "
+        "below 0 for ↓ and above 0 for ↑."
     )
 
 

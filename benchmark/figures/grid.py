@@ -19,7 +19,7 @@ from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.heatmap import bare, better_is_darker, draw_cells, scale_label, short, value_bar, value_range
 from benchmark.figures.kinds import FigureRequest, Item, protocols_of, register_figure, suffix_of
-from benchmark.figures.sheet import fitting, make_sheet
+from benchmark.figures.sheet import fitting, make_sheet, text_size
 from benchmark.figures.writing import figure
 from protocols import InputError
 
@@ -64,27 +64,20 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
     rows = -(-len(order) // columns)
     beside = data[~np.isfinite(data["x"]) | ~np.isfinite(data["y"])].drop_duplicates("order").sort_values("order")
     names = [_name(str(tick)) for tick in beside["tick"]]
-    note = " ".join(
-        filter(
-            None,
-            (
-                note,
-                f"Mean over {seeds_text(data)}; intervals are in the CSV.",
-                unfinished_note(data, "–"),
-                _explain(beside, names),
-            ),
-        )
-    )
+    means = f"Mean over {seeds_text(data)}; intervals are in the CSV."
+    note = " ".join(filter(None, (note, means, unfinished_note(data, "–"), _explain(beside, names))))
     levels_y = int(data["x"].nunique())
     first, second = data.loc[np.isfinite(data["x"]) & np.isfinite(data["y"]), ["axis", "axis2"]].astype(str).iloc[0]
     height = levels_y * (0.24 if wide else 0.26) + (0.62 if wide else 0.6)
     sheet = make_sheet(width, (rows, columns), height, count=len(order), title=title, note=note)
     labels = labels_of(data)
     mesh: QuadMesh | None = None
+    room = 0.82 * (width - text_size(0.9)) / columns  # inches of a panel beside names of axes and the colour scale
+    across = data["y"].nunique() + (1.35 if names else 0)
+    size = fitting("0.00 ", 6, room / across)
     for i, (ax, model) in enumerate(zip(sheet.axes, order, strict=True)):
         own = data[data["model"] == model]
-        mesh = _panel(ax, own, names, metric, factor, colours, scale)
-        room = 0.7 * width / columns
+        mesh = _panel(ax, own, names, metric, factor, colours, scale, max(size, 4.5))
         ax.set_title(labels[model], loc="left", pad=3, fontsize=fitting(labels[model], 7.5 if wide else 7, room))
         if i % columns == 0:
             ax.set_ylabel(first, labelpad=2)
@@ -98,7 +91,14 @@ def plot_grid(data: pd.DataFrame, title: str, width: float, models: Sequence[str
 
 
 def _panel(
-    ax: Axes, own: pd.DataFrame, names: Sequence[str], metric: str, factor: float, colours: Colormap, scale: Normalize
+    ax: Axes,
+    own: pd.DataFrame,
+    names: Sequence[str],
+    metric: str,
+    factor: float,
+    colours: Colormap,
+    scale: Normalize,
+    size: float,
 ) -> QuadMesh:
     """Draw one model: the first axis upwards, the second to the right, points off the grid at its right."""
     inside = np.isfinite(own["x"]) & np.isfinite(own["y"])
@@ -106,10 +106,10 @@ def _panel(
     values = grid.to_numpy(np.float64)
     extra = own[~inside].sort_values("order")["mean"].to_numpy(np.float64)[:, None]
     texts = [[short(metric, value) for value in row] for row in values]
-    mesh = draw_cells(ax, factor * values, texts, colours, scale, size=6)
+    mesh = draw_cells(ax, factor * values, texts, colours, scale, size=size)
     if len(extra):
         texts = [[short(metric, value) for value in row] for row in extra]
-        draw_cells(ax, factor * extra, texts, colours, scale, size=6, left=values.shape[1] + 0.35)
+        draw_cells(ax, factor * extra, texts, colours, scale, size=size, left=values.shape[1] + 0.35)
     bare(ax)
     ticks = list(np.arange(values.shape[1]) + 0.5)
     shown = [f"{value:g}" for value in grid.columns]
@@ -118,7 +118,7 @@ def _panel(
         shown.append(names[0] if len(set(names)) == 1 else "other")
     ax.set_xticks(ticks, shown)
     ax.set_yticks(np.arange(values.shape[0]) + 0.5, [f"{value:g}" for value in grid.index])
-    ax.tick_params(labelsize=6.5)
+    ax.tick_params(labelsize=size)
     ax.set_xlim(0, values.shape[1] + (1.35 if len(extra) else 0))
     ax.set_ylim(0, max(values.shape[0], len(extra)))
     return mesh

@@ -8,6 +8,8 @@ from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.site.rounding import number
 from benchmark.tables.pairs import compare_pairs, difference_cells, whole_models
 
+#: Significant digits, which keep pages of many models small.
+_DIGITS = 4
 #: Verdicts as numbers: significant, not significant, no claim.
 _VERDICTS = {"yes": 1, "no": 0}
 
@@ -29,6 +31,6 @@ def pair_values(results: ProtocolResults, metric: str, models: Sequence[str]) ->
     found: dict[tuple[str, str], list[float | None]] = {}
     for pair, row in zip(known, table.to_dict("records"), strict=True):
         verdict = _VERDICTS.get(difference_cells(results, metric, row)["apart"].text)
-        reach = number((float(row["high"]) - float(row["low"])) / 2)
-        found[pair] = [number(row["difference"]), reach, number(row["p_corrected"]), verdict]
+        reach = number((float(row["high"]) - float(row["low"])) / 2, _DIGITS)
+        found[pair] = [number(row["difference"], _DIGITS), reach, number(row["p_corrected"], _DIGITS), verdict]
     return [found.get(pair, []) for pair in pairs]

@@ -7,9 +7,9 @@ import math
 import numpy as np
 
 
-def number(value: object) -> float | None:
-    """Round a number to 6 significant digits; None for a missing or infinite one."""
+def number(value: object, digits: int = 6) -> float | None:
+    """Round a number to some significant digits; None for a missing or infinite one."""
     if value is None or not isinstance(value, (int, float, np.integer, np.floating)) or not math.isfinite(value):
         return None
-    short = float(f"{float(value):.6g}")
+    short = float(f"{float(value):.{digits}g}")
     return int(short) if short.is_integer() and abs(short) < 1e15 else short

@@ -52,7 +52,7 @@ const drawDefinitions = () => {
     ["Bold", "The best of a column, and all up to the first that a paired test, corrected for all pairs of models, can tell from one of them. Bounds such as the oracle do not compete."],
     ["Digits", "As many as the intervals bear out: two significant digits of half their width. The files hold more."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],
-    ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits."],
+    ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits, differences between models four."],
     ["Reference rows", "The constant predictor, each modality alone and the simplest fusion stand in every table, so that a gain can be judged; external rows hold predictions that were made elsewhere."],
     ...table.metrics.map((m) => [DATA.metrics[m].title, `${DATA.metrics[m].definition}; ${better(m)}.`]),
   ];

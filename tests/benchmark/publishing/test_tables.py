@@ -282,14 +282,16 @@ def test_a_plugin_adds_a_table(study: Study, capsys: pytest.CaptureFixture[str],
 def test_a_plugin_that_raises_does_not_take_the_others_with_it(
     study: Study, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    (tmp_path / "sizes.py").write_text(PLUGIN.replace("    return Table", "    {}['key']\n    return Table"))
-    save_study(study.model_copy(update={"plugins": [str(tmp_path / "sizes.py")]}), tmp_path)
-    asked = ("--table", "sizes", "--table", "leaderboard", "--protocol", "complete", "--format", "csv")
+    (tmp_path / "broken.py").write_text(
+        PLUGIN.replace("sizes", "broken").replace("    return Table", "    {}['key']\n    return Table")
+    )
+    save_study(study.model_copy(update={"plugins": [str(tmp_path / "broken.py")]}), tmp_path)
+    asked = ("--table", "broken", "--table", "leaderboard", "--protocol", "complete", "--format", "csv")
     try:
         code, out, err = call(capsys, tmp_path, *asked)
     finally:
-        kinds.TABLES._items.pop("sizes", None)
-    assert (code, err) == (1, "sizes left out: KeyError in the code of the table: 'key'\n")
+        kinds.TABLES._items.pop("broken", None)
+    assert (err, code) == ("broken left out: KeyError in the code of the table: 'key'\n", 1)
     assert out.startswith("dataset,protocol,rank,model")
 
 

@@ -69,9 +69,9 @@ def test_pairs_are_those_of_the_table() -> None:
         for row in table:
             i, j = names.index(str(row["a"])), names.index(str(row["b"]))
             difference, reach, p, verdict = found[min(i, j), max(i, j)]
-            assert difference * (1 if i < j else -1) == pytest.approx(row["difference"], rel=1e-5)
-            assert 2 * reach == pytest.approx(row["difference_high"] - row["difference_low"], rel=1e-5)  # type: ignore[operator]
-            assert p == pytest.approx(row["p_corrected"], rel=1e-5)
+            assert difference * (1 if i < j else -1) == pytest.approx(row["difference"], rel=6e-4)
+            assert 2 * reach == pytest.approx(row["difference_high"] - row["difference_low"], rel=6e-4)  # type: ignore[operator]
+            assert p == pytest.approx(row["p_corrected"], rel=6e-4)
             assert verdict == {"yes": 1, "no": 0}[str(row["apart"])]
     assert "pairs" not in protocol_of(small_bundle(), "inter-drop", "test-oracle")["means"]["mae"]
 
@@ -232,6 +232,10 @@ def test_a_large_study_stays_under_3_megabytes() -> None:
             for own in group.values():
                 for statistic in own:
                     own[statistic] = own[statistic] * 20
+        for own in protocol["means"].values():
+            own["pairs"] = [[-0.4573, 0.1698, 0.01639, 1]] * 190
+    counts = table["confusion"]["scenarios"]
+    table["confusion"]["scenarios"] = {s: {str(i): [1234] * 49 for i in range(20)} for s in counts}
     scenarios = [p["scenario"] for protocol in table["protocols"] for p in protocol["points"]]
     assert len(scenarios) == 60
     assert len(table["metrics"]) == len(metric_names())

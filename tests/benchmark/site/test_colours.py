@@ -27,7 +27,7 @@ THEMES = {"light": variables(":root {"), "dark": variables(':root[data-theme="da
 @pytest.mark.parametrize("theme", THEMES)
 def test_texts_and_marks_stand_out(theme: str) -> None:
     colours = THEMES[theme]
-    grounds = ["ground", "surface", "sunken", "wash", "notice", "grave"]
+    grounds = ["ground", "surface", "sunken", "wash", "notice", "grave", "better", "worse"]
     for ground in grounds:
         assert contrast(colours["ink"], colours[ground]) >= 7
     for ground in ("ground", "surface", "sunken"):

@@ -102,6 +102,8 @@ def test_four_looks(browser: Any, files: dict[str, Path], tmp_path: Path, size: 
     for protocol in page.locator("#choose-protocol option").evaluate_all("all => all.map(o => o.value)"):
         page.locator("#choose-protocol").select_option(protocol)
         page.locator("#columns summary").click()
+        box = page.locator("#columns fieldset").bounding_box()
+        assert 0 <= box["x"] <= box["x"] + box["width"] <= viewport["width"]
         wide, inner = page.evaluate("[document.documentElement.scrollWidth, innerWidth]")
         assert wide <= inner == viewport["width"], protocol
     picture = tmp_path / f"{size}-{scheme}.png"
