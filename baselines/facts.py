@@ -9,14 +9,16 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import math
+import operator
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from baselines.declaration import ModelInfo, Optimisation
 from protocols import plugin_sha256
@@ -24,6 +26,16 @@ from protocols import plugin_sha256
 TABLE = Path(__file__).with_name("facts.json")
 #: Packages of this suite that hold models.
 _PACKAGES = ("baselines", "senti_ifusion")
+#: Types of values by type of JSON schema, and its rules; other values are left to the model's own check.
+_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,), "string": (str,)}
+_RULES: dict[str, Callable[[Any, Any], bool]] = {
+    "minimum": operator.ge,
+    "exclusiveMinimum": operator.gt,
+    "maximum": operator.le,
+    "exclusiveMaximum": operator.lt,
+    "multipleOf": lambda value, unit: value % unit == 0,
+    "enum": lambda value, known: value in known,
+}
 
 
 def model_names() -> list[str]:
@@ -75,16 +87,45 @@ def model_settings(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
         InputError: For an unknown name or field, or a bad value.
     """
     values = {"optimisation": {}, **values}
-    if name in _usable() and len(values) == 1:
+    if name in _usable() and (own := _checked(name, values)) is not None:
         default = _usable()[name]["config"]
         try:
             chosen = Optimisation.model_validate({**default["optimisation"], **values["optimisation"]})
-            return {**default, "optimisation": chosen.model_dump(mode="json")}
+            return {**default, **own, "optimisation": chosen.model_dump(mode="json")}
         except ValidationError:
             pass  # the model's own check names the field
     from baselines.registry import resolve_config
 
     return resolve_config(name, values).model_dump(mode="json")
+
+
+def _checked(name: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the given fields beside `optimisation` if the table alone shows that they are right; else None."""
+    fields: dict[str, dict[str, Any]] = _usable()[name]["fields"]
+    checked: dict[str, Any] = {}
+    for field, value in values.items():
+        if field == "optimisation":
+            continue
+        rules = fields.get(field, {})
+        if type(value) not in _TYPES.get(rules.get("type", ""), ()) or value in (math.inf, -math.inf) or value != value:
+            return None
+        if not all(_RULES[rule](value, limit) for rule, limit in rules.items() if rule != "type"):
+            return None
+        checked[field] = float(value) if rules["type"] == "number" else value
+    return checked
+
+
+def _fields(config: type[BaseModel]) -> dict[str, dict[str, Any]]:
+    """Return rules of JSON schema for fields without other checks; nothing for a config that is checked as a whole."""
+    if config.__pydantic_decorators__.model_validators or config.__pydantic_decorators__.field_validators:
+        return {}
+    found = {}
+    for field, schema in config.model_json_schema()["properties"].items():
+        rules = {rule: limit for rule, limit in schema.items() if rule not in ("title", "description", "default")}
+        checks_others = any(hasattr(rule, "func") for rule in config.model_fields[field].metadata)
+        if rules.get("type") in _TYPES and rules.keys() <= {"type", *_RULES} and not checks_others:
+            found[field] = rules
+    return found
 
 
 def _usable() -> dict[str, Any]:
@@ -118,6 +159,7 @@ def table_text() -> str:
             "parameters": parameter_count(name),
             "info": asdict(cls.info),
             "config": resolve_config(name).model_dump(mode="json"),
+            "fields": _fields(cls.config_class),
         }
         for name, cls in own.items()
     }

@@ -76,7 +76,7 @@ def _settle(figure: Figure) -> None:
         return
     figure.set_dpi(_DPI)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")
+    figure.set_layout_engine(None)  # a placeholder would have every file drawn twice
     for ax in figure.axes:
         left, bottom, width, height = (round(float(v), 6) for v in ax.get_position(original=True).bounds)
         ax.set_position((left, bottom, width, height))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -35,8 +36,26 @@ def test_settings_are_those_of_the_model(table: Mapping[str, Any], name: str, gi
     assert facts.model_plugin(name) == ""
 
 
+@pytest.mark.parametrize("name", OWN)
+def test_fields_are_checked_as_the_model_does(table: Mapping[str, Any], name: str) -> None:
+    """Every field with values around its limits: what the table takes, the model takes and files with the same bits."""
+    taken = 0
+    for field, default in table[name]["config"].items():
+        for value in (default, 0, 1, 3, 8, 0.5, 1.0, -1, math.nan, True, "mean", "1", None):
+            own = facts._checked(name, {field: value}) if field != "optimisation" else None
+            if own is not None:
+                expected = resolve_config(name, {field: value}).model_dump(mode="json")
+                assert json.dumps({**table[name]["config"], **own}) == json.dumps(expected)
+                taken += 1
+    assert taken > len(table[name]["config"]) or not table[name]["fields"]
+
+
 def test_other_fields_and_errors_are_left_to_the_model(table: Mapping[str, Any]) -> None:
-    assert facts.model_settings("mult", {"width": 50})["width"] == 50
+    assert facts.model_settings("mult", {"width": 60})["width"] == 60
+    with pytest.raises(InputError, match="width"):
+        facts.model_settings("mult", {"width": "wide"})
+    with pytest.raises(InputError, match="depth"):
+        facts.model_settings("mult", {"depth": 2})
     with pytest.raises(InputError, match="epochs"):
         facts.model_settings("mult", {"optimisation": {"epochs": -1}})
     with pytest.raises(InputError, match="did you mean lnln"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,9 @@ import benchmark.tables.remarks
 from benchmark.cli.main import main
 from benchmark.results.opening import open_results
 from benchmark.runs import record, store
-from benchmark.study.plan import Plan
+from benchmark.runs.grid import Grid
+from benchmark.study.plan import Plan, prepare
+from protocols.mechanisms.base import Mechanism
 from tests.bench.many_runs import many_runs
 
 DATASETS, MODELS, RUNS = 2, 3, 12
@@ -26,7 +29,7 @@ def finished(tmp_path: Path) -> tuple[Plan, Path]:
 
 @pytest.fixture
 def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """Number of calls: `record`, `predictions`, `samples`, `collapse`."""
+    """Number of calls: `record`, `predictions`, `samples`, `collapse`, `grid`, `text` (of a mechanism), `installed`."""
     found: Counter[str] = Counter()
 
     def count(owner: Any, name: str, key: Callable[..., str]) -> None:
@@ -43,6 +46,9 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         count(module, "sha256_of", lambda path: path.stem)
     count(Path, "read_bytes", lambda path: path.stem)
     count(benchmark.tables.remarks, "collapse_text", lambda *_: "collapse")
+    count(Grid, "of", lambda *_: "grid")
+    count(Mechanism, "__str__", lambda _: "text")
+    count(importlib.metadata, "entry_points", lambda *_: "installed")
     return found
 
 
@@ -102,7 +108,10 @@ def test_a_report_reads_every_file_and_examines_every_model_once(
     from benchmark.publishing.tables import report
 
     plan, root = finished
-    results = open_results(plan, root)
+    results = open_results(prepare(plan.study), root)
+    assert counts["grid"] == 1  # the runs have the same samples and scenarios
+    assert counts["text"] < 12 * len(plan.scenarios)
+    assert counts["installed"] <= 3
     report(results)
     assert counts["predictions"] == RUNS
     assert counts["record"] == RUNS + DATASETS  # again for the samples of each data set
