@@ -88,7 +88,7 @@ def _net_ranks(here: pd.DataFrame) -> dict[str, float]:
     """Compute `seed_ranks` of the shares of what each sample has; NaN where that is unknown."""
     if not set(WHOLE) <= set(here):
         return dict.fromkeys(MODALITIES, np.nan)
-    found = {}
+    found: dict[str, float] = {}
     for m in MODALITIES:
         own = here[here[f"whole_{m}"] > 0].copy()
         for kind in ("integrity", "observed"):

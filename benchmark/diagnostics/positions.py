@@ -38,4 +38,6 @@ def auc(counts: Iterable[Counts]) -> npt.NDArray[np.float64]:
     gone, left = np.sum(list(counts), axis=0).transpose(1, 0, 2).astype(np.float64)
     below = np.cumsum(gone, axis=1) - gone / 2
     pairs = gone.sum(axis=1) * left.sum(axis=1)
-    return np.divide((left * below).sum(axis=1), pairs, out=np.full(3, np.nan), where=pairs > 0)
+    area: npt.NDArray[np.float64] = np.full(3, np.nan)
+    np.divide((left * below).sum(axis=1), pairs, out=area, where=pairs > 0)
+    return area
