@@ -33,9 +33,9 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
         f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
-        "not vary, there is no estimate, or the modality is not in the data. Net ρ: of the shares of what the data set has of a sample, so that its own "
-        "gaps, which show, do not count. AUC: how well scores of single positions tell what was erased or filled from "
-        "what was left (0.5 is chance), gaps of the data left out."
+        "not vary, there is no estimate, or the modality is not in the data. Net ρ: of the shares of what the data set "
+        "has of a sample, so that its own gaps, which show, do not count. AUC: how well scores of positions tell "
+        "those erased or filled from those left (0.5 is chance), gaps of the data left out."
     )
     return _by_modality(data, "Calibration of estimated integrity", subject, protocol, columns, cells, caption)
 
