@@ -355,15 +355,19 @@ def reproduce(
     Raises:
         InputError: for an unknown name, or data that are not at hand.
     """
-    from benchmark.papers.reproduce import prepare_item, present
+    from benchmark.papers.reproduce import SERIES, prepare_item, prepare_series, present, present_series
     from benchmark.runs.executors import usual_executor
     from benchmark.study.running import run as run_study
 
     chosen = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
-    setup = prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
-    if train and setup.plan is not None:
-        run_study(setup.plan, Path(out), usual_executor(workers, device), device=device)
-    return present(setup, Path(out))
+    setup = None if name in SERIES else prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
+    if setup is None:
+        plans = prepare_series(name, dataset=dataset, models=list(models), seeds=chosen)
+    else:
+        plans = [setup.plan] if setup.plan else []
+    for plan in plans if train else ():
+        run_study(plan, Path(out), usual_executor(workers, device), device=device)
+    return present(setup, Path(out)) if setup else present_series(name, plans, Path(out))
 
 
 def site(study: StudyLike = None, page: str | Path = "index.html", *, out: str | Path = OUT) -> Path:

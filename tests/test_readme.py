@@ -29,6 +29,7 @@ COMMANDS = (
     "docs/clips.md",
     "docs/index.md",
     "docs/tour.md",
+    "docs/unmarked-gaps.md",
     "docs/add-a-model.md",
     "docs/add-a-table-or-figure.md",
 )

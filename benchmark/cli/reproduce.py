@@ -6,7 +6,7 @@ import contextlib
 from dataclasses import replace
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from benchmark.papers.reproduce import Setup
     from benchmark.runs.executors import Executor
     from benchmark.runs.record import RunRecord
+    from benchmark.study.plan import Plan
 
 _FORMATS = ("markdown", "csv", "latex", "html")
 
@@ -62,7 +63,7 @@ def reproduce(
     """
     from rich.console import Console
 
-    from benchmark.papers.reproduce import prepare_item, present
+    from benchmark.papers.reproduce import SERIES, prepare_item, prepare_series, present, present_series
     from benchmark.tables.rendering.terminal import say, show
 
     load_plugins(plugins)
@@ -71,13 +72,20 @@ def reproduce(
         _list(out, console)
         return 0
     pool = make_pool()
-    with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
-        setup = prepare_item(
-            name, dataset=dataset, models=split_list(models), seeds=read_seeds(seeds), epochs=epochs, plugins=plugins
-        )
-    failed = 0 if no_run or setup.plan is None else _run(setup, out, console, pool, device)
-    with console.status("comparing") if console.is_terminal else contextlib.nullcontext():
-        made = present(setup, out)
+    given: dict[str, Any] = {"dataset": dataset, "models": split_list(models), "seeds": read_seeds(seeds)}
+    given |= {"epochs": epochs, "plugins": plugins}
+    reading = console.status("reading data sets") if console.is_terminal else contextlib.nullcontext()
+    comparing = console.status("comparing") if console.is_terminal else contextlib.nullcontext()
+    setup: Setup | None = None
+    with reading:
+        if name in SERIES:
+            plans = prepare_series(name, **given)
+        else:
+            setup = prepare_item(name, **given)
+            plans = [setup.plan] if setup.plan else []
+    failed = sum(_run(plan, out, console, pool, device) for plan in plans) if not no_run else 0
+    with comparing:
+        made = present(setup, out) if setup else present_series(name, plans, out)
     if form:
         for table in made.tables:
             click.echo(getattr(table, form)())
@@ -86,8 +94,8 @@ def reproduce(
             marked = tuple(note for note in table.footnotes if note.mark)
             show(replace(table, footnotes=marked), console, elsewhere="the files, or a wider terminal")
         console.print()
-        if made.ablation and setup.plan is not None:
-            say(f"paired differences of the variants: `{_ablation_command(setup.plan.study.name, out)}`", console)
+        if made.ablation:
+            say(f"paired differences of the variants: `{_ablation_command(plans[0].study.name, out)}`", console)
         said = dict.fromkeys(
             text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
         )
@@ -105,15 +113,12 @@ def _ablation_command(study: str, out: Path) -> str:
     return f"sentibench report {study} --table ablation{where}"
 
 
-def _run(setup: Setup, out: Path, console: Console, executor: Executor[int, RunRecord], device: str) -> int:
+def _run(plan: Plan, out: Path, console: Console, executor: Executor[int, RunRecord], device: str) -> int:
     """Run the missing runs; returns the number of failed ones."""
     from benchmark.cli.progress import StudyDisplay
     from benchmark.study.running import pending
     from benchmark.study.running import run as run_study
 
-    plan = setup.plan
-    if plan is None:
-        return 0
     todo = pending(plan, out)
     shape = f"{len(plan.runs)} runs x {len(plan.scenarios)} scenarios, {len(todo)} to do"
     console.print(f"study [bold]{plan.study.name}[/]: {shape}", highlight=False, soft_wrap=True)
@@ -127,7 +132,7 @@ def _run(setup: Setup, out: Path, console: Console, executor: Executor[int, RunR
 def _list(out: Path, console: Console) -> None:
     from rich.table import Table as RichTable
 
-    from benchmark.papers.reproduce import ITEMS, NEEDS, prepare_item
+    from benchmark.papers.reproduce import ITEMS, NEEDS, SERIES, prepare_item, prepare_series
     from benchmark.study.running import pending
     from protocols import InputError
 
@@ -148,6 +153,10 @@ def _list(out: Path, console: Console) -> None:
                 plan = prepare_item(item.name).plan
                 missing = "none needed" if plan is None else f"{len(pending(plan, out))} of {len(plan.runs)}"
             table.add_row(item.name, item.shows, item.paper, data, missing)
+        for name, series in SERIES.items():
+            plans = prepare_series(name)
+            missing = f"{sum(len(pending(p, out)) for p in plans)} of {sum(len(p.runs) for p in plans)}"
+            table.add_row(name, series.shows, "this suite", "generated (yes)", missing)
     console.print(table)
     console.print(
         "data: yes = the published file; another file = a store of this name from another source", style="dim"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
@@ -14,8 +14,9 @@ from torch import Tensor
 
 from baselines import Batch
 from benchmark.data.batches import MaskedPart, batches_by_steps
+from benchmark.diagnostics.positions import Counts, count, no_counts
 from benchmark.prediction import TrainedRun
-from protocols import InputError
+from protocols import MODALITIES, InputError, Modality
 from senti_ifusion.framework import Framework
 from senti_ifusion.losses import distance
 
@@ -29,6 +30,7 @@ class ScenarioAnswers:
     Attributes:
         own: `(n,)` predictions with the model's own scores.
         observed: `(n, 3)` true integrity.
+        whole: `(n, 3)` integrity before anything is erased.
         lost: `(n, 3)`: share of the complete sample that the scenario erased; 0 for an absent modality.
         left: `(n, 3)`: distance of H to H* at feature level.
         completed: `(n, 3)`: distance of C to H* at feature level.
@@ -41,10 +43,12 @@ class ScenarioAnswers:
         dominant: `(n,)` dominant modality; None if the model has none.
         shuffled: `(permutations, n)` predictions with shuffled scores; None if the model does not weight by integrity.
         true: `(n,)` predictions with the true scores; None in the same case.
+        positions: Counts of the scores of single positions, see `positions`; None if the model estimates none.
     """
 
     own: FloatArray
     observed: FloatArray
+    whole: FloatArray
     lost: FloatArray
     left: FloatArray
     completed: FloatArray
@@ -56,6 +60,7 @@ class ScenarioAnswers:
     dominant: FloatArray | None
     shuffled: FloatArray | None
     true: FloatArray | None
+    positions: Counts | None = None
 
 
 @torch.inference_mode()
@@ -72,7 +77,13 @@ def complete_view(run: TrainedRun, part: MaskedPart) -> Tensor:
 
 @torch.inference_mode()
 def ask(
-    run: TrainedRun, part: MaskedPart, whole: Tensor, target: Tensor, permutations: int, rng: np.random.Generator
+    run: TrainedRun,
+    part: MaskedPart,
+    whole: Tensor,
+    target: Tensor,
+    permutations: int,
+    rng: np.random.Generator,
+    complete: MaskedPart | None = None,
 ) -> ScenarioAnswers:
     """Compute the answers of a run on its test part under a scenario.
 
@@ -83,13 +94,14 @@ def ask(
         target: Features from `complete_view`.
         permutations: Number of times that scores are shuffled among the samples.
         rng: Generator of the permutations.
+        complete: The test part before anything is erased, where scores of single positions are to be counted.
 
     Raises:
         InputError: if an answer is not finite.
     """
     model = _model(run)
     semantic = model.semantic if model.config.semantic_validation else None
-    n = len(part)
+    n, positions = len(part), no_counts()
     own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
@@ -109,6 +121,10 @@ def ask(
         used[rows] = view.integrity.float().cpu()
         if estimates := prediction.integrity is not None:
             estimated[rows] = prediction.integrity.float().cpu()
+        if view.estimate is not None and complete is not None:
+            seen, recorded = part.observed_positions(rows), _recorded(complete, rows)
+            for i, m in enumerate(MODALITIES):
+                count(positions, i, view.estimate.logits[m], seen[m], recorded[m])
         if chooses := prediction.dominant is not None:
             dominant[rows] = prediction.dominant.float().cpu()
     observed = part.integrity.cpu()
@@ -126,6 +142,7 @@ def ask(
     result = ScenarioAnswers(
         own=_array(own),
         observed=_array(observed),
+        whole=_array(whole),
         lost=_array(lost.clamp(min=0.0)),
         left=_array(left),
         completed=_array(completed),
@@ -137,6 +154,7 @@ def ask(
         dominant=_array(dominant) if chooses else None,
         shuffled=shuffled,
         true=true,
+        positions=positions if estimates and complete is not None else None,
     )
     distances = (result.left, result.completed, result.constant, result.left_meaning, result.completed_meaning)
     for values in (result.own, result.shuffled, result.true, *distances):
@@ -157,9 +175,22 @@ def joined(asked: Sequence[ScenarioAnswers]) -> ScenarioAnswers:
             merged[field.name] = float(np.average(values, weights=sizes))
         elif any(value is None for value in values):
             merged[field.name] = None
+        elif field.name == "positions":
+            merged[field.name] = np.sum(values, axis=0)
         else:
             merged[field.name] = np.concatenate(values, axis=1 if field.name == "shuffled" else 0)
     return ScenarioAnswers(**merged)  # type: ignore[arg-type]
+
+
+def _recorded(complete: MaskedPart, rows: Tensor) -> Mapping[Modality, Tensor]:
+    """By modality `(B, T)`: recorded positions; the frame of the text, which is always there, is left out."""
+    recorded = dict(complete.observed_positions(rows))
+    if complete.inputs.token_ids is not None:
+        text, last = recorded["text"].clone(), torch.from_numpy(complete.inputs.lengths("text"))[rows.cpu()] + 1
+        text[:, 0] = False
+        text[torch.arange(len(rows)), last.to(text.device)] = False
+        recorded["text"] = text
+    return recorded
 
 
 def _with_scores(model: Framework, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]) -> FloatArray:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import numpy as np
@@ -18,7 +18,9 @@ import pandas as pd
 
 from benchmark.data.batches import MaskedPart
 from benchmark.diagnostics.asking import FloatArray, ScenarioAnswers, ask, complete_view, joined
+from benchmark.diagnostics.integrity_points import WHOLE
 from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.diagnostics.positions import Counts
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.files import safe_name
 from benchmark.prediction import TrainedRun
@@ -47,7 +49,10 @@ class Examination:
         points: As in `Panel.points`.
         answers: Predictions with its own integrity scores, shuffled ones and the true ones. None for a model that does
             not weight by integrity.
-        statements: As in `Diagnostics.table`: estimated and true integrity, and the dominant modality.
+        statements: As in `Diagnostics.table`: estimated and true integrity, and the dominant modality; and that of the
+            samples before anything was erased (`whole_text`, ...).
+        positions: By seed and scenario: counts of the scores of single positions, see `diagnostics.positions`; empty
+            for a model that estimates no integrity.
         recovery: One row per (`depth`, `seed`, `scenario`, `sample_id`, `modality`) with a loss: `video_id`,
             `lost` (share of what the complete sample has, above 0), `left` (distance of the incomplete features H to
             H*, those of the complete input), `completed` (of the completed ones C). Depth `feature` is
@@ -65,6 +70,7 @@ class Examination:
     answers: Answers | None
     statements: pd.DataFrame
     recovery: pd.DataFrame
+    positions: Mapping[tuple[int, str], Counts] = field(default_factory=dict)
 
     @property
     def file_name(self) -> str:
@@ -118,8 +124,10 @@ def examine(
             parts = _shown(members, scenario)
             for number, run in members.items():
                 rng = _generator(seed, f"{number} {run.spec.split} {scenario}")
-                whole, target = complete[number].integrity, targets[number]
-                found[number, str(scenario)].append(ask(run, parts[number], whole, target, permutations, rng))
+                part, target, whole = parts[number], targets[number], complete[number]
+                found[number, str(scenario)].append(
+                    ask(run, part, whole.integrity, target, permutations, rng, complete=whole)
+                )
                 if progress is not None:
                     progress(sum(map(len, found.values())), len(runs) * len(scenarios))
     spec, splits = first[0].spec, [run.spec.split for run in first]
@@ -145,6 +153,7 @@ def examine(
         points=protocol_table(plans),
         answers=_answers(asked, samples, first[0].dataset.label_range),
         statements=_statements(asked, samples, name or spec.model),
+        positions={key: one.positions for key, one in asked.items() if one.positions is not None},
         recovery=_recovery(asked, samples),
     )
 
@@ -231,9 +240,10 @@ def _statements(asked: Mapping[tuple[int, str], ScenarioAnswers], samples: pd.Da
         table = samples[["sample_id", "video_id"]].assign(model=model, seed=seed, scenario=scenario)
         table[list(ESTIMATED)] = np.nan if one.estimated is None else one.estimated
         table[list(OBSERVED)] = one.observed
+        table[list(WHOLE)] = one.whole
         table[DOMINANT] = np.nan if one.dominant is None else one.dominant
         tables.append(table)
-    columns = ["model", "seed", "scenario", "sample_id", "video_id", *ESTIMATED, *OBSERVED, DOMINANT]
+    columns = ["model", "seed", "scenario", "sample_id", "video_id", *ESTIMATED, *OBSERVED, *WHOLE, DOMINANT]
     return pd.concat(tables, ignore_index=True)[columns]
 
 

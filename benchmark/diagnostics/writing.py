@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from benchmark.diagnostics.placing import along_axes
 from benchmark.diagnostics.recovery_data import recovery_data
 from benchmark.diagnostics.recovery_figure import plot_recovery
 from benchmark.diagnostics.recovery_table import recovery_table
+from benchmark.evaluation.protocol_results import dataset_title
 from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.writing import FORMATS, check_formats
@@ -69,14 +71,13 @@ def write_diagnostics(
         made["permutation"] = permutation_data(found.answers, found.points, draws=draws, level=level)
     for name, make, source in (
         ("recovery", recovery_data, found.recovery),
-        ("integrity", integrity_points, found.statements),
+        ("integrity", partial(integrity_points, positions=found.positions), found.statements),
     ):
         try:
             made[name] = make(source, found.points, draws=draws, level=level)
         except InputError as error:
             absent.append(f"{name}: {error}")
-    subject = f"{found.model} on {found.dataset}/{found.split}"
-    subject += " (generated data)" if found.dataset.startswith("synthetic") else ""
+    subject = f"{found.model} on {dataset_title(found.dataset, found.split)}"
     makers = _makers(made)
     tables = tuple(make(data, subject, None) for make, data in makers)
     by_point = tuple(

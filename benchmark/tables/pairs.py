@@ -21,7 +21,7 @@ from protocols import InputError, unknown_name
 BEST, ALL = "best", "all"
 
 
-def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BEST) -> Table:
+def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BEST, *, at_once: bool = False) -> Table:
     """Make a table of differences between models in the mean over a protocol's scenarios, by a paired bootstrap.
 
     Args:
@@ -30,6 +30,7 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
         against: `best`: every model against the best of those with three seeds; `all`: every pair; or the name of a
             model that all others are compared with. p is corrected for all pairs of models, since the best is not known
             before; against a named model, for the rows of the table.
+        at_once: Widen the intervals so that those of all rows hold at once (Bonferroni).
 
     Raises:
         InputError: if there are not two models without holes, or no model of that name.
@@ -37,14 +38,17 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
     results.panel.check_metrics([metric])
     pairs = _pairs(results, metric, against)
     chosen = against not in (BEST, ALL)
-    table = compare_pairs(results, metric, pairs, chosen=chosen)
+    level = 1 - (1 - results.level) / len(pairs) if at_once else results.level
+    table = compare_pairs(results, metric, pairs, chosen=chosen, level=level)
     notes = Notes()
     columns = (
         Column("a", "A", "left"),
         Column("b", "B", "left"),
         Column("value_a", "A", group=metric_title(metric)),
         Column("value_b", "B", group=metric_title(metric)),
-        Column("difference", f"A − B {level_text(results.level)}", interval="shown"),
+        Column(
+            "difference", f"A − B {level_text(results.level)}{', all at once' if at_once else ''}", interval="shown"
+        ),
         Column("p", "p"),
         Column("p_corrected", "p (corrected)"),
         Column("apart", "Significant", "left"),
@@ -63,9 +67,10 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
     direction = "higher is better" if METRICS[metric].higher_is_better else "lower is better"
     caption = (
         f"Paired differences A − B of the mean over the scenarios ({direction}). {results.sizes} Intervals and p: "
-        f"paired bootstrap over videos ({results.draws} draws) and spread over seeds, with Student's t, each row "
-        f"alone; p is two-sided. p (corrected) and Significant are corrected for "
-        f"{plural(len(table), 'row') if chosen else 'all pairs of models'}, the intervals are not."
+        f"paired bootstrap over videos ({results.draws} draws) and spread over seeds, with Student's t"
+        f"{'' if at_once else ', each row alone'}; p is two-sided. p (corrected) and Significant are corrected for "
+        f"{plural(len(table), 'row') if chosen else 'all pairs of models'}, the intervals "
+        f"{'for the rows (Bonferroni): all hold at once' if at_once else 'are not'}."
     )
     footnotes = (*notes.footnotes(), *_left_out(results), *general_footnotes(results))
     other = str(table["b"].iloc[0])
@@ -76,7 +81,12 @@ def pairs_table(results: ProtocolResults, metric: str = "mae", against: str = BE
 
 
 def compare_pairs(
-    results: ProtocolResults, metric: str, pairs: Sequence[tuple[str, str]], *, chosen: bool
+    results: ProtocolResults,
+    metric: str,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    chosen: bool,
+    level: float | None = None,
 ) -> pd.DataFrame:
     """Return `statistics.compare` of every pair, with `p_corrected`.
 
@@ -85,10 +95,11 @@ def compare_pairs(
         metric: Name of the metric.
         pairs: Pairs of names of models.
         chosen: True if the pairs were chosen before the results were known, so that p is corrected for these alone.
+        level: Confidence level of the intervals; default: that of the results.
     """
     known = results.contest
     table = pd.DataFrame(
-        [compare(known[a], known[b], metric, results.scenarios, level=results.level) for a, b in pairs]
+        [compare(known[a], known[b], metric, results.scenarios, level=level or results.level) for a, b in pairs]
     )
     p = corrected(known, metric, results.scenarios, pairs if chosen else None)
     table["p_corrected"] = [p.get(pair, np.nan) for pair in pairs]

@@ -22,15 +22,24 @@ def reported_folder() -> Path:
     Raises:
         InputError: if it is in none of these places.
     """
+    return shipped_folder("reported", _SOURCES)
+
+
+def shipped_folder(name: str, file: str) -> Path:
+    """Return the folder `results/NAME` of a source checkout, else where pip installed it, for all or this user.
+
+    Raises:
+        InputError: if none of them has the file.
+    """
     installed = (sysconfig.get_path("data"), sysconfig.get_path("data", sysconfig.get_preferred_scheme("user")))
     places = (
-        Path(__file__).resolve().parents[3] / "results" / "reported",
-        *(Path(folder) / "share" / "sentibench" / "reported" for folder in installed),
+        Path(__file__).resolve().parents[3] / "results" / name,
+        *(Path(folder) / "share" / "sentibench" / name for folder in installed),
     )
     for place in places:
-        if (place / _SOURCES).is_file():
+        if (place / file).is_file():
             return place
-    raise InputError(f"no published numbers under {' or '.join(map(str, places))}; install the package again")
+    raise InputError(f"no {file} under {' or '.join(map(str, places))}; install the package again")
 
 
 def load(folder: Path | None = None) -> pd.DataFrame:

@@ -35,6 +35,7 @@ from benchmark.papers.reproduce.needs import NEEDS, data_facts, same_test_set
 from benchmark.papers.reproduce.setup import Setup
 from benchmark.papers.reproduce.tables import ReportedAndMeasured, TableColumn, stacked
 from benchmark.results.from_runs import panels
+from benchmark.study.plan import Plan
 from benchmark.study.running import pending
 from benchmark.tables.remarks import corr_text, settings_lines, training_texts
 from benchmark.tables.table import Table
@@ -101,7 +102,7 @@ def present(
         replace_text(place / "reproduced.md", "\n".join(t.markdown() for t in tables)),
         replace_text(place / "reproduced.csv", csv_frame(pd.concat(frames, ignore_index=True))),
     ]
-    notes = (*setup.absent, *_missing(setup, root))
+    notes = (*setup.absent, *missing_runs(plan, root))
     begun = (root / "studies" / plan.study.name / "study.yaml").is_file()
     return Reproduction(tuple(tables), tuple(first), (*files, *figures), notes, ablation and begun)
 
@@ -258,16 +259,15 @@ def _notes(setup: Setup, rows: pd.DataFrame, papers: Papers) -> list[str]:
     return [here, f"Conventions differ from the papers' in {'; '.join(differs)}."]
 
 
-def _missing(setup: Setup, root: Path) -> list[str]:
-    if setup.plan is None:
-        return []
-    todo = pending(setup.plan, root)
+def missing_runs(plan: Plan, root: Path) -> list[str]:
+    """State the number of missing runs of a study, and how to run them, in a line; none if there are none."""
+    todo = pending(plan, root)
     if not todo:
         return []
-    study = quote(str(root / "studies" / setup.plan.study.name / "study.yaml"))
+    study = quote(str(root / "studies" / plan.study.name / "study.yaml"))
     where = (
         f"; once it was begun, `sentibench run {study} --out {quote(str(root))}` continues it, too"
-        if Path(root / "studies" / setup.plan.study.name / "study.yaml").is_file()
+        if Path(root / "studies" / plan.study.name / "study.yaml").is_file()
         else ""
     )
-    return [f"{len(todo)} of {len(setup.plan.runs)} runs are missing; leave --no-run out to run them{where}"]
+    return [f"{len(todo)} of {len(plan.runs)} runs are missing; leave --no-run out to run them{where}"]

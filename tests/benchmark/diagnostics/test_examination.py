@@ -16,6 +16,7 @@ from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.diagnostics import Examination, examine, runs_to_examine, write_diagnostics
 from benchmark.diagnostics.asking import ask
+from benchmark.diagnostics.integrity_points import integrity_points
 from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE
 from benchmark.diagnostics.recovery_data import CONSTANT, DEPTHS, FEATURE, SEMANTIC, recovery_data
 from benchmark.prediction import open_run
@@ -92,6 +93,23 @@ def test_own_answers_are_what_the_runs_have_on_file(place: Place) -> None:
             said = found.statements[(found.statements["seed"] == seed) & (found.statements["scenario"] == scenario)]
             names = [f"{kind}_{m}" for kind in ("integrity", "observed") for m in MODALITIES]
             assert np.allclose(said[names], filed[names], atol=1e-6)
+
+
+def test_scores_of_positions_are_those_of_recorded_ones(place: Place) -> None:
+    found = place.examine(protocols=(HALF, "complete"))
+    assert set(found.positions) == {(seed, s) for seed in range(2) for s in (HALF, "complete")}
+    dataset = open_run(runs_to_examine(f"small:{PLAIN}", place.runs)[0][0]).dataset
+    observed = parse(HALF).masks(dataset, "test").observed
+    for i, m in enumerate(MODALITIES):
+        recorded = dataset.layout("test").observed[m]
+        gone, left = found.positions[0, HALF][i].sum(axis=1)
+        assert (gone, left) == ((recorded & ~observed[m]).sum(), observed[m].sum())
+        assert found.positions[0, "complete"][i].sum(axis=1).tolist() == [0, recorded.sum()]
+    table = integrity_points(found.statements, found.points, found.positions, draws=20).set_index("modality")
+    by_point = table[table["scenario"] == HALF]
+    assert by_point["auc"].between(0, 1).all()
+    assert np.isfinite(by_point["net"]).all()
+    assert table.loc[table["scenario"] == "complete", "auc"].isna().all()
 
 
 def test_a_model_that_is_told_the_truth_answers_the_same_when_given_it(place: Place) -> None:
