@@ -19,6 +19,10 @@ from baselines.layers.dropout import factor, kept
 
 #: Number of weights of one head and sample above which they are computed again: 128 steps on 128.
 _LONG = 128 * 128
+#: Number of them up to which rows without padding keep them: sixteen samples of MulT then hold less than 100 MB.
+_KEPT = 64 * 64
+#: Number of them below which samples are attended to together, with padding.
+_SHORT = 24 * 24
 
 
 class Lengths(NamedTuple):
@@ -28,9 +32,9 @@ class Lengths(NamedTuple):
     source: list[int]
 
 
-def runs_packed(values: Tensor) -> bool:
-    """Return True where attention over rows without padding is the faster one: on a processor."""
-    return values.device.type == "cpu"
+def runs_packed(target: Tensor, source: Tensor) -> bool:
+    """Return True where attention over rows without padding is the faster one: on a processor, if it is not short."""
+    return target.device.type == "cpu" and target.shape[1] * source.shape[1] >= _SHORT
 
 
 def pack(values: Tensor, padding: Tensor | None) -> tuple[Tensor, list[int]]:
@@ -103,7 +107,7 @@ class _RowAttention(torch.autograd.Function):
         for (q, k, v), into in zip(_samples(query, key_value, lengths, heads), results, strict=True):
             weights = torch.bmm(q, k.transpose(1, 2)).softmax(dim=-1)
             mask = kept(weights.shape, rate) if rate else None
-            short = weights.shape[1] * weights.shape[2] <= _LONG
+            short = weights.shape[1] * weights.shape[2] <= _KEPT
             ctx.kept.append((weights if short else None, mask))
             if mask is not None:
                 weights = weights * mask.to(weights.dtype).mul_(factor(rate))

@@ -137,7 +137,7 @@ class CrossModalTransformer(nn.Module):
         """
         values = self.embed(target)
         source = None if source is None else self.embed(source)
-        if not runs_packed(values):
+        if not runs_packed(values, values if source is None else source):
             return self._enrich(values, source, padding)
         if source is None:
             rows, length = pack(values, target_padding := padding)

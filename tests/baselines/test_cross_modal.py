@@ -54,7 +54,9 @@ def test_a_convolution_over_three_steps_is_that_of_the_equation() -> None:
     assert layer(Sequences(values, torch.tensor([3]))).flatten().tolist() == [12.0, 123.0, 230.0]
 
 
-def test_padding_of_the_source_changes_nothing() -> None:
+@pytest.mark.parametrize("short", [0, 10**9], ids=["rows", "padded"])
+def test_padding_of_the_source_changes_nothing(short: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attending, "_SHORT", short)
     torch.manual_seed(0)
     model = CrossModalTransformer(12, 2, 3).eval()
     target, source = torch.randn(3, 5, 12), torch.randn(3, 7, 12)
@@ -87,8 +89,8 @@ def test_every_layer_reads_the_low_level_source() -> None:
     seen: list[torch.Tensor] = []
     for layer in model.layers:
         layer.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[1]))
-    source = torch.randn(2, 6, 12)
-    model(torch.randn(2, 4, 12), source)
+    source = torch.randn(2, 30, 12)
+    model(torch.randn(2, 40, 12), source)
     assert len(seen) == 3
     assert all(torch.equal(values, model.embed(source).flatten(0, 1)) for values in seen)
 
@@ -111,16 +113,17 @@ def test_steps_without_padding_give_what_padded_ones_give(
 ) -> None:
     torch.manual_seed(0)
     model = CrossModalTransformer(12, 2, 3)
-    monkeypatch.setattr(attending, "_LONG", 8 if long else 10**9)
+    monkeypatch.setattr(attending, "_KEPT", 8 if long else 10**9)
+    monkeypatch.setattr(attending, "_SHORT", 0)
     found = gradients(model, itself=itself)
-    monkeypatch.setattr(cross_modal, "runs_packed", lambda values: False)
+    monkeypatch.setattr(cross_modal, "runs_packed", lambda *_: False)
     for mine, theirs in zip(found, gradients(model, itself=itself), strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("long", [False, True], ids=["weights kept", "weights computed again"])
 def test_dropout_of_weights_passes_the_gradient_of_what_it_left(long: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attending, "_LONG", 8 if long else 10**9)
+    monkeypatch.setattr(attending, "_KEPT", 8 if long else 10**9)
     attention = torch.nn.MultiheadAttention(4, 2, 0.4, batch_first=True).double()
     lengths = attending.Lengths([3, 5], [4, 1])
 
