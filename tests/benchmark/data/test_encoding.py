@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmark.data import encoder_files
+from benchmark.data import encoder_files, encoding
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
@@ -70,6 +70,34 @@ def test_a_frozen_encoder_is_loaded_when_a_text_is_encoded(tiny_encoder: Path) -
     assert not any(p.requires_grad for p in encoder.parameters())
     assert encoder.transformer.config.hidden_size == encoder.width == 16
     assert torch.equal(torch.get_rng_state(), drawing)  # a model that is being made draws the same weights
+
+
+def test_texts_of_a_batch_are_encoded_in_groups_of_similar_length(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder), mode="finetune")).eval()
+    length = np.array([3, 40, 1, 12, 5, 33, 2, 7])
+    offsets = np.concatenate([[0], np.cumsum(length)])
+    ids = np.arange(2000, 2000 + offsets[-1])
+    texts, rows = encoder.encoded(ids, ids, offsets, torch.device("cpu")), torch.tensor([7, 1, 0, 5, 2])
+    slots: list[int] = []
+    encoder.transformer.register_forward_pre_hook(
+        lambda _, __, given: slots.append(given["input_ids"].numel()), with_kwargs=True
+    )
+
+    def read() -> list[torch.Tensor]:
+        encoder.zero_grad()
+        states = texts.padded(rows).values
+        (states * torch.arange(states.numel()).view_as(states).sin()).sum().backward()
+        return [states.detach(), *(p.grad.clone() for p in encoder.parameters() if p.grad is not None)]
+
+    whole = read()
+    monkeypatch.setattr(encoding, "STEPS", 80)
+    grouped = read()
+    assert slots[0] == 5 * 42
+    assert sum(slots[1:]) < 0.6 * slots[0]
+    for mine, theirs in zip(grouped, whole, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
 def test_a_text_is_encoded_alike_alone_and_among_others(tiny_encoder: Path) -> None:
