@@ -96,16 +96,9 @@ def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int
     def masked(draw: Any) -> Any:
         return MaskedPart(part, draw, text, torch.device("cpu"), model.info)
 
-    try:
-        from benchmark.training.inference import predict_each
-    except ImportError:
-        predict_each = None
     while True:
-        if predict_each is None:
-            for draw in masks:
-                predict(model, masked(draw))
-        else:
-            list(predict_each(model, [lambda draw=draw: masked(draw) for draw in masks]))
+        for draw in masks:
+            predict(model, masked(draw))
         yield scenarios * PARTS[2]
 
 
