@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from scipy.integrate import trapezoid
 
 from benchmark.evaluation.statistics import (
     Estimates,
@@ -73,7 +74,7 @@ def test_values_follow_from_the_printed_means(metric: str) -> None:
         base, start = curve["bad"], curve["constant"]
         expected = {
             "mean": own.mean(),
-            "auilc": np.trapezoid(own, RATES),
+            "auilc": trapezoid(own, RATES),
             "worst": own.max() if metric == "mae" else own.min(),
             "retention": own.mean() / own[0] if own[0] else np.nan,
             "skill": (own.mean() - start.mean()) / (perfect - start.mean()),
