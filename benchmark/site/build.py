@@ -51,7 +51,7 @@ def build(
         results.name,
         results.panels,
         oracles=_oracles(results) if oracles is None else oracles,
-        models=describe_models(results.plan) if results.plan else {},
+        models=describe_models(results),
         records=results.records.values(),
         absent=_absent(results),
         command=results.add_models([], []).strip("`"),

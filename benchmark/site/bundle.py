@@ -24,7 +24,7 @@ from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
 
 #: Version of the bundle; raised when a field changes its meaning.
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 Bundle: TypeAlias = dict[str, Any]
 #: Function of (done, total).

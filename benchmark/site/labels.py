@@ -9,7 +9,7 @@ from baselines import model_class
 from benchmark import words
 from benchmark.evaluation.protocol_results import ORACLE
 from benchmark.publishing.references import links
-from benchmark.study.plan import Plan
+from benchmark.results.study_results import StudyResults
 from protocols import InputError
 
 #: Reference rows of every table: the floor, single modalities, the simplest fusion, and the bound.
@@ -30,18 +30,16 @@ def visible(value: Any) -> Any:
     return value
 
 
-def describe_models(plan: Plan) -> dict[str, dict[str, Any]]:
-    """Describe every model of a study, by its name in tables.
+def describe_models(results: StudyResults) -> dict[str, dict[str, Any]]:
+    """Describe every model of a study, by its name in tables; without a plan, a row is the model of its name.
 
     Returns:
         Fields `kind` (one of `KINDS`) and, but for the oracle, `model` (registered name), `title`, `paper`, `year`,
         `paper_url`, `code_url`, `modalities`, `differences`.
     """
-    described: dict[str, dict[str, Any]] = {}
-    for run in plan.runs:
-        if run.label not in described:
-            described[run.label] = _describe(run.spec.model)
-    return described
+    runs = results.plan.runs if results.plan else ()
+    models = {run.label: run.spec.model for run in runs} or {name: name for name in results.models}
+    return {row: _describe(model) for row, model in models.items()}
 
 
 def _describe(name: str) -> dict[str, Any]:

@@ -12,9 +12,11 @@ import pytest
 from benchmark.cli.main import main
 from benchmark.data.registered import is_registered, register_dataset
 from benchmark.results.opening import open_results
+from benchmark.results.study_results import StudyResults
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.site import build
+from benchmark.site.labels import describe_models
 from benchmark.study.running import run
 from benchmark.study.study import Study, make_study
 from protocols import InputError
@@ -85,6 +87,14 @@ def test_missing_runs_are_listed_with_their_command(root: Path, tmp_path: Path) 
     assert gaps[0]["command"].startswith("sentibench run ")
     assert data["absent"]["datasets"] == ["site-other"]
     assert data["absent"]["command"] == gaps[0]["command"]
+
+
+def test_models_of_a_published_folder_are_described_by_their_names(root: Path) -> None:
+    results = open_results(study(), root)
+    described = describe_models(results)
+    assert set(described) == {"constant", "late-fusion-dropout"}
+    assert described["late-fusion-dropout"]["paper_url"] == "https://arxiv.org/abs/1501.00102"
+    assert describe_models(StudyResults("published", results.panels)) == described
 
 
 def test_a_folder_gets_an_index_and_nothing_is_left_when_it_fails(
