@@ -24,19 +24,25 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
         InputError: for an unknown protocol.
     """
 
+    more = {"net": ("net ρ ↑", False), "auc": ("AUC ↑", False)} if data[["net", "auc"]].notna().to_numpy().any() else {}
+    columns = {"mae": ("MAE ↓", True), "spearman": ("ρ ↑", False), **more}
+
     def cells(row: pd.Series[Any]) -> list[Cell]:
         error = ratio(*(float(row[c]) for c in ("mae", "mae_low", "mae_high")))
-        return [error, *(ratio(float(row[c])) for c in ("spearman", "net", "auc"))]
+        return [error, *(ratio(float(row[c])) for c in ("spearman", *more))]
 
-    columns = {"mae": ("MAE ↓", True), "spearman": ("ρ ↑", False), "net": ("net ρ ↑", False), "auc": ("AUC ↑", False)}
     caption = (
         f"{_seeds(data)} Estimated against true integrity (the share of positions observed): mean absolute error with "
         "its interval over videos and seeds, and Spearman's ρ over samples (of all scenarios of a protocol together "
         f"where a row is over all; mean over seeds). {NOTHING}: the true or the estimated integrity of some seed does "
-        "not vary, there is no estimate, or the modality is not in the data. Net ρ: of the shares of what the data set "
-        "has of a sample, so that its own gaps, which show, do not count. AUC: how well scores of positions tell "
-        "those erased or filled from those left (0.5 is chance), gaps of the data left out."
+        "not vary, there is no estimate, or the modality is not in the data."
     )
+    if more:
+        caption += (
+            " Net ρ: of the shares of what the data set has of a sample, so that its own gaps, which show, do not "
+            "count. AUC: how well scores of positions tell those erased or filled from those left (0.5: chance), gaps "
+            "of the data left out."
+        )
     return _by_modality(data, "Calibration of estimated integrity", subject, protocol, columns, cells, caption)
 
 
