@@ -123,13 +123,12 @@ def read_record(path: Path) -> RunRecord | None:
         content = path.read_bytes()
     except OSError:
         return None
+    record = None
     try:
         record = RunRecord.model_validate_json(content)
-    except ValidationError as error:
-        record = None
-        newer = any(fault["type"] == "extra_forbidden" for fault in error.errors())
-    else:
         newer = record.schema_version > SCHEMA_VERSION
+    except ValidationError as error:
+        newer = any(fault["type"] == "extra_forbidden" for fault in error.errors())
     if newer or (record is None and _schema_of(content) > SCHEMA_VERSION):
         raise InputError(
             f"{path}: written by a newer version of sentibench; install that version, or use another folder of runs"

@@ -324,7 +324,8 @@ def _mean_over_seeds(resampled: FloatArray, groups: _Groups, present: npt.NDArra
     """
     if present.all() and present.shape[1] > 1:  # adds in the same order
         seeds = np.ascontiguousarray(resampled.reshape(-1, *present.shape).swapaxes(0, 1))
-        return np.add.reduce(seeds, axis=0, initial=0.0) / len(present)
+        mean: FloatArray = np.add.reduce(seeds, axis=0, initial=0.0) / len(present)
+        return mean
     result = np.full((len(resampled), present.shape[1]), np.nan)
     for columns, rows in groups:
         if rows:
