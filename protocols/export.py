@@ -62,6 +62,7 @@ def export_masks(
     part: str = "test",
     replicate: int = 0,
     protocols: Iterable[str] = (),
+    beside: Path | None = None,
 ) -> dict[str, str]:
     """Write the masks of scenarios; the file is written completely or not at all.
 
@@ -70,6 +71,7 @@ def export_masks(
         layout: The samples of one part of a data set.
         scenarios: Scenarios to draw.
         dataset, part, replicate, protocols: Stated in the file, for its reader.
+        beside: Path in the same folder that is written first and then renamed to `path`; None: a hidden name.
 
     Returns:
         sha256 of the masks by scenario.
@@ -111,7 +113,7 @@ def export_masks(
         "fingerprint": prints,
     }
     arrays["about"] = np.array(json.dumps(about))
-    beside = path.with_name(f".{path.name}.{os.getpid()}.npz")
+    beside = beside or path.with_name(f".{path.name}.{os.getpid()}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(beside, **arrays)  # type: ignore[arg-type]

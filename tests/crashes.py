@@ -10,15 +10,18 @@ import io
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from benchmark.runs.record import faults
 from tests.killing import KILLED, Commands
+from tests.npz import npz_content
 
 STUDY = ("run", "--name", "s", "--dataset", "toy", "--models", "constant,audio-only", "--seeds", "1", "--epochs", "2",
          "--scenario", "complete", "--executor", "inline", "--checkpoint-seconds", "0", "--out", "runs")  # fmt: skip
@@ -44,6 +47,7 @@ class Case:
 GROWING = {"journal.jsonl", "trials.csv", "best.yaml"}
 
 IMPORT = ("data", "import", "toy", "toy.npz", "--force")
+MASKS = ("protocols", "export", "drop(rate=0.5)", "--dataset", "toy")
 REPORT = ("report", "s", "--out", "runs", "--draws", "20")
 CASES = (
     Case("import", IMPORT, ()),
@@ -56,6 +60,14 @@ CASES = (
     Case("publish", (*REPORT, "--publish", "published"), (IMPORT, STUDY)),
     Case("publish again", (*REPORT, "--publish", "published"), (IMPORT, STUDY, (*REPORT, "--publish", "published"))),
     Case("site", ("site", "s", "page.html", "--out", "runs"), (IMPORT, STUDY)),
+    Case("export", ("export", "s", "--out", "runs", "--to", "hf-card", "--into", "cards", "--draws", "20"),
+         (IMPORT, STUDY)),
+    Case("predict", ("predict", "s:audio-only", "toy.npz", "--output", "new.csv", "--out", "runs"), (IMPORT, STUDY)),
+    Case("masks", (*MASKS, "--out", "masks.npz"), (IMPORT,)),
+    Case("masks again", (*MASKS, "--out", "masks.npz"), (IMPORT, (*MASKS, "--out", "masks.npz"))),
+    Case("plot", ("plot", "s", "--out", "runs", "--kind", "confusion", "--format", "svg"), (IMPORT, STUDY)),
+    Case("remove", ("runs", "remove", "--study", "s", "--yes", "--out", "runs"), (IMPORT, STUDY)),
+    Case("model", ("models", "new", "mine", "--force"), ()),
     Case("merge", ("merge", "runs", "others", "--into", "all"), (IMPORT, STUDY, (*STUDY, *_ADDED, "--out", "others"))),
     Case("tune", ("tune", "audio-only", "--dataset", "toy", "--budget", "2", "--epochs", "2", "--seeds", "1",
                   "--executor", "inline", "--checkpoint-seconds", "0", "--out", "tuning"), (IMPORT,)),
@@ -69,15 +81,9 @@ class Trial:
         changes: The changes of the file system that the command makes when nothing disturbs it.
     """
 
-    def __init__(self, case: Case, commands: Commands, toy: Path, scratch: Path) -> None:
-        self._case, self._commands, self._scratch = case, commands, scratch
-        self._start = scratch / "start"
-        self._start.mkdir(parents=True)
-        shutil.copyfile(toy, self._start / "toy.npz")
-        for command in case.before:
-            ended = commands.run(command, self._start)
-            assert ended.code == 0, ended.output
-        self._before = contents(self._start)
+    def __init__(self, case: Case, commands: Commands, start: Path, scratch: Path) -> None:
+        self._case, self._commands, self._start, self._scratch = case, commands, start, scratch
+        self._before = contents(start)
         undisturbed = self._copy("undisturbed")
         ended = commands.run(case.command, undisturbed)
         assert ended.code == 0, ended.output
@@ -103,12 +109,42 @@ class Trial:
         assert found.keys() == self._expected.keys(), f"{where}: {sorted(found.keys() ^ self._expected.keys())}"
         differ = [name for name in found if found[name] != self._expected[name]]
         assert not differ, f"{where}: {differ}"
-        damaged = [line for record in folder.rglob("run.json") for line in faults(record.parent)]
+        damaged = [line for record in folder.rglob("*-s*/run.json") for line in faults(record.parent)]
         assert not damaged, f"{where}: {damaged}"
         shutil.rmtree(folder)
 
     def _copy(self, name: str) -> Path:
+        self._scratch.mkdir(exist_ok=True)
         return Path(shutil.copytree(self._start, self._scratch / name))
+
+
+def with_toy(folder: Path) -> None:
+    """Make a folder with `toy.npz`, of 60 samples."""
+    folder.mkdir()
+    np.savez(folder / "toy.npz", **npz_content(60))
+
+
+@contextmanager
+def trials(scratch: Path) -> Iterator[Callable[[Case], Trial]]:
+    """Context with a function that prepares a case; cases share the commands that are run before them."""
+    commands = Commands({})
+    starts: dict[tuple[tuple[str, ...], ...], Path] = {}
+
+    def start(before: tuple[tuple[str, ...], ...]) -> Path:
+        if before not in starts:
+            folder = starts[before] = scratch / f"start-{len(starts)}"
+            if not before:
+                with_toy(folder)
+            else:
+                shutil.copytree(start(before[:-1]), folder)
+                ended = commands.run(before[-1], folder)
+                assert ended.code == 0, ended.output
+        return starts[before]
+
+    try:
+        yield lambda case: Trial(case, commands, start(case.before), scratch / case.name)
+    finally:
+        commands.close()
 
 
 def contents(root: Path) -> dict[str, Any]:

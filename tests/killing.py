@@ -7,8 +7,10 @@ removed. The command dies before the change; at an opened file after it, so that
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -34,22 +36,35 @@ class Commands:
 
     Args:
         environment: Beside that of this process.
+        prefix: Command that starts the process, such as `unshare` with its options.
     """
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> None:
         paths = os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path)
         self._server = subprocess.Popen(
-            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*prefix, sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", **environment},
         )  # fmt: skip
 
     def run(self, arguments: Sequence[str], folder: Path, kill_at: int | None = None) -> Ended:
         """Run `sentibench ARGUMENTS` in a folder, with the data in its folder `home`; kill it at a change, from 1."""
+        self.begin(arguments, folder, kill_at)
+        return self.end()
+
+    def begin(
+        self, arguments: Sequence[str], folder: Path, kill_at: int | None = None, *, fork_workers: bool = False
+    ) -> int:
+        """Begin a command and return its process number, also that of its group; its workers may be forks, too."""
         assert self._server.stdin is not None
         assert self._server.stdout is not None
-        wanted = {"arguments": list(arguments), "folder": str(folder), "kill_at": kill_at}
+        wanted = {"arguments": list(arguments), "folder": str(folder), "kill_at": kill_at, "workers": fork_workers}
         self._server.stdin.write(json.dumps(wanted) + "\n")
         self._server.stdin.flush()
+        return int(self._server.stdout.readline())
+
+    def end(self) -> Ended:
+        """Wait for the command that was begun."""
+        assert self._server.stdout is not None
         return Ended(*json.loads(self._server.stdout.readline()))
 
     def close(self) -> None:
@@ -95,11 +110,13 @@ class _Watch:
         return found if found.startswith(self._folder + os.sep) else None
 
 
-def _fork(arguments: list[str], folder: str, kill_at: int | None) -> tuple[Ended, list[str]]:
+def _fork(arguments: list[str], folder: str, kill_at: int | None, workers: bool) -> tuple[Ended, list[str]]:
     output, report = (Path(f"/proc/self/fd/{os.memfd_create(name)}") for name in ("output", "report"))
     with output.open("w+b", buffering=0) as said, report.open("w+b", buffering=0) as reported:
+        gc.freeze()  # otherwise each collection of a child copies all that was imported
         child = os.fork()
         if child == 0:
+            os.setsid()
             os.dup2(said.fileno(), 1)
             os.dup2(said.fileno(), 2)
             os.chdir(folder)
@@ -108,6 +125,9 @@ def _fork(arguments: list[str], folder: str, kill_at: int | None) -> tuple[Ended
             sys.addaudithook(watch)
             code = 0
             try:
+                if workers:
+                    local = importlib.import_module("benchmark.runs.executors.local")
+                    local._SPAWN = multiprocessing.get_context("fork")
                 importlib.import_module("benchmark.cli.main").main(arguments)
             except SystemExit as end:
                 code = end.code if isinstance(end.code, int) else int(end.code is not None)
@@ -119,16 +139,21 @@ def _fork(arguments: list[str], folder: str, kill_at: int | None) -> tuple[Ended
                 sys.stderr.flush()
                 reported.write(json.dumps([watch.changes, list(sys.modules)]).encode())
                 os._exit(code)
+        _say(child)
         _, status = os.waitpid(child, 0)
         changes, modules = json.loads(report.read_text() or "[[], []]")
         return Ended(os.waitstatus_to_exitcode(status), output.read_text(errors="replace"), changes), modules
 
 
+def _say(content: object) -> None:
+    sys.stdout.write(json.dumps(content) + "\n")
+    sys.stdout.flush()
+
+
 def _main() -> None:
     for line in sys.stdin:
         ended, modules = _fork(**json.loads(line))
-        sys.stdout.write(json.dumps(ended) + "\n")
-        sys.stdout.flush()
+        _say(ended)
         for name in modules:  # the next commands find them imported
             if name not in sys.modules and not name.startswith("_"):
                 with contextlib.suppress(Exception):

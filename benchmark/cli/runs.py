@@ -87,11 +87,14 @@ def remove(out: Path, states: bool, dry_run: bool, yes: bool, **options: Any) ->
     Runs and states that a process uses stay. The exit code is 1 if a selected run stays.
     """
     from benchmark.runs.housekeeping import in_use, remove_runs, remove_states
+    from benchmark.runs.store import RunStore
     from benchmark.words import plural
     from protocols import InputError
 
     if not states and not any(options.values()):
         raise InputError("runs remove: select runs with --study, --model, --id or --failed, or states with --states")
+    if not dry_run:
+        RunStore(_folder(out)).sweep()  # of a removal that was killed
     chosen: list[StoredRun] = []
     stay: dict[str, list[str]] = {}
     parts = []

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 
-from tests.crashes import CASES, Case, Trial
-from tests.killing import Commands
-from tests.npz import npz_content
+from tests.crashes import CASES, Case, Trial, trials
 
 #: Places of the two kills of each command, in shares of its changes.
 SHARES = (0.5, 0.95)
 
 
 @pytest.fixture(scope="module")
-def commands() -> Iterator[Commands]:
-    found = Commands({})
-    yield found
-    found.close()
+def trial(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], Trial]]:
+    with trials(tmp_path_factory.mktemp("trials")) as prepare:
+        yield prepare
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_a_killed_command_is_made_good_by_the_next(case: Case, commands: Commands, tmp_path: Path) -> None:
-    np.savez(tmp_path / "toy.npz", **npz_content(60))
-    trial = Trial(case, commands, tmp_path / "toy.npz", tmp_path / "trial")
+def test_a_killed_command_is_made_good_by_the_next(case: Case, trial: Callable[[Case], Trial]) -> None:
+    prepared = trial(case)
     for share in SHARES:
-        trial.kill(round(share * len(trial.changes)))
+        prepared.kill(round(share * len(prepared.changes)))

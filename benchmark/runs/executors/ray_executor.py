@@ -61,6 +61,7 @@ class RayExecutor(Executor[K, R]):
         self._address, self._most, self._timeout = address, workers, timeout
         self._cpus, self._gpus, self._retries = cpus, gpus, retries
         self._cluster: Cluster | None = None
+        self._work: Any = None
         self._luggage: Luggage | None = None
         self._sent: dict[Any, _Sent[K, R]] = {}
         self._attempts: Counter[K] = Counter()
@@ -111,14 +112,14 @@ class RayExecutor(Executor[K, R]):
             return
         if self._cluster is None:
             self._cluster = Cluster(self._address)
+            self._work = self._cluster.ray.remote(ray_work.work).options(
+                num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0, scheduling_strategy="SPREAD"
+            )
         cluster = self._cluster
         self._luggage = luggage = self._luggage or Luggage(cluster)
         most = self._most or 2 * cluster.room(self._cpus, self._gpus)
         luggage.check(self._unchecked)
         self._unchecked = []
-        work = cluster.ray.remote(ray_work.work).options(
-            num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0, scheduling_strategy="SPREAD"
-        )
         while self._queue and len(self._sent) < most:
             key, task = self._queue.popleft()
             self._attempts[key] += 1
@@ -126,7 +127,7 @@ class RayExecutor(Executor[K, R]):
             if isinstance(task, RunTask) and task.filed:
                 task = replace(task, attempt=self._attempts[key])  # type: ignore[type-var]
             cargo = luggage.pack(task, self._count)
-            self._sent[work.remote(cargo, cluster.mailbox)] = _Sent(key, task, self._count)
+            self._sent[self._work.remote(cargo, cluster.mailbox)] = _Sent(key, task, self._count)
 
     def _wait(self, tell: Callable[[K, Event], None]) -> list[tuple[K, R]]:
         """Wait for ends, for a moment at most; return what has ended."""

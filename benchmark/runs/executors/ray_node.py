@@ -35,19 +35,16 @@ class Store(TypedDict):
 
 
 def facts() -> dict[str, str]:
-    """Return what decides the bits of a result on this machine, and its name."""
+    """Return what decides the bits of a result on this machine, and its name, without importing torch."""
     digest = hashlib.sha256()
     for name in _PACKAGES:
         spec = importlib.util.find_spec(name)
         root = Path(spec.origin).parent if spec and spec.origin else None
         for file in sorted(root.rglob("*.py")) if root else []:
             digest.update(f"{name}/{file.relative_to(root or file).as_posix()}\n".encode() + file.read_bytes())
-    try:
-        import torch
-
-        torch_version, capability = str(torch.__version__), torch.backends.cpu.get_cpu_capability()
-    except ImportError:
-        torch_version, capability = "none", ""
+    torch_version = "none"
+    with suppress(importlib.metadata.PackageNotFoundError):
+        torch_version = importlib.metadata.version("torch")
     plugins = {
         f"{entry.value} {entry.dist.version if entry.dist else ''}".strip()
         for group in _ENTRY_POINTS
@@ -57,7 +54,6 @@ def facts() -> dict[str, str]:
         "code of sentibench": digest.hexdigest()[:12],
         "torch": torch_version,
         "installed plugins": ", ".join(sorted(plugins)) or "none",
-        "capability": capability,
         "host": socket.gethostname(),
     }
 
@@ -83,13 +79,15 @@ def inspect(
         `refused` (reason, or empty), `capability`, `host`, and `unseen`, the stores that must be sent there.
     """
     one_thread()
-    said = difference(expected)
-    found = facts()
+    said, capability = difference(expected), ""
     unseen: list[str] = []
     if not said:
+        import torch
+
+        capability = torch.backends.cpu.get_cpu_capability()
         said = next(filter(None, (without_encoder(*encoder) for encoder in encoders)), "")
         unseen = [store["path"] for store in stores if visible(store) is None]
-    return {"refused": said, "unseen": unseen, "capability": found["capability"], "host": found["host"]}
+    return {"refused": said, "unseen": unseen, "capability": capability, "host": socket.gethostname()}
 
 
 def claim(session: str) -> Path:

@@ -12,9 +12,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from benchmark.cli.main import main
-from benchmark.runs.executors import make_executor, ray_node, ray_work
+from benchmark.runs.executors import Executor, make_executor, ray_node, ray_work
 from benchmark.runs.executors.ray_cluster import Cluster
 from protocols import InputError
 
@@ -83,9 +84,16 @@ def test_a_cluster_that_asks_for_a_token_is_said_in_one_line(
 def test_a_node_that_differs_is_refused_by_name(name: str) -> None:
     here = ray_node.facts()
     assert ray_node.difference(here) == ""
-    assert ray_node.difference({**here, "capability": "other", "host": "elsewhere"}) == ""
+    assert ray_node.difference({**here, "host": "elsewhere"}) == ""
     text = ray_node.difference({**here, name: "other"})
     assert text.startswith(f"node {here['host']} has other {name} ({here[name]}; the driver: other)")
+
+
+def test_the_driver_is_described_without_importing_torch() -> None:
+    code = "import sys; from benchmark.runs.executors.ray_executor import RayExecutor, ray_work\n"
+    code += "from benchmark.runs.executors.ray_node import facts; print(facts()['torch'], 'torch' in sys.modules)"
+    said = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert said.stdout.split() == [torch.__version__, "False"]
 
 
 def test_an_encoder_of_another_revision_is_named(tiny_encoder: Path) -> None:
@@ -168,6 +176,24 @@ def test_options_reach_the_executor_and_a_share_of_a_gpu_is_computed_on(
             "gpus_per_run": 0.25, "retries": 3,
         }
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("options", ["--device cuda", "--gpus-per-run 0.25"])
+def test_a_task_computes_on_the_gpu_that_ray_chooses(
+    options: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Any] = []
+
+    class Never(Executor[Any, Any]):
+        def outcomes(self, listener: object = None) -> Any:
+            tasks.extend(task for _, task in self._queue)
+            raise InputError("enough")
+
+    monkeypatch.setattr("benchmark.runs.executors.make_executor", lambda name, **options: Never())
+    study = ["run", "--dataset", "synthetic:size=tiny,max_length=16", "--models", "constant", "--protocols", "complete"]
+    with pytest.raises(SystemExit):
+        main([*study, "--seeds", "2", "--out", str(tmp_path), "--executor", "ray", *options.split()])
+    assert {task.device for task in tasks} == {"cuda"}
 
 
 def test_a_share_of_a_gpu_is_not_an_option_of_worker_processes(capsys: pytest.CaptureFixture[str]) -> None:

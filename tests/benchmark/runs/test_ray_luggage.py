@@ -154,3 +154,14 @@ def test_a_node_that_differs_executes_nothing_and_says_so_again(plan: Plan, node
     luggage._expected["torch"] = "0.1"
     with pytest.raises(InputError, match="has other torch"):
         luggage.check([job(plan, tmp_path / "runs")])
+
+
+def test_nodes_of_other_processor_capabilities_are_warned_of(plan: Plan, node: Path, tmp_path: Path) -> None:
+    class Two(OneNode):
+        def ask(self, function: Any, *arguments: Any) -> list[Any]:
+            (here,) = super().ask(function, *arguments)
+            return [{**here, "capability": "AVX2"}, {**here, "capability": "AVX512", "host": "other"}]
+
+    luggage = Luggage(Two(True))  # type: ignore[arg-type]
+    with pytest.warns(UserWarning, match=r"results are equal to about 3e-6: AVX2: \S+; AVX512: other$"):
+        luggage.check([job(plan, tmp_path / "runs")])
