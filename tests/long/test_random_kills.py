@@ -22,8 +22,8 @@ from tests.long.counts import count
 
 pytestmark = pytest.mark.long
 
-#: Chains of kills of one study; in the last ones, Python starts again for every command and worker.
-CHAINS, FRESH, KILLS = 12, 2, 9
+#: Chains of kills of one study; in the last, Python starts again for every command and worker.
+CHAINS, FRESH, KILLS = 12, 1, 9
 MODELS = "audio-only,ef-lstm,self-mm,senti-ifusion"
 STUDY = ("run", "--name", "s", "--dataset", "toy", "--models", MODELS, "--seeds", "2", "--epochs", "6", "--patience",
          "6", "--protocols", "complete", "--optimism", "--checkpoint-seconds", "0", "--out", "runs")  # fmt: skip

@@ -70,6 +70,13 @@ def raise_surrogates(report: Report) -> None:
     raise ValueError("of file \udcff.csv,\nline 2")
 
 
+def raise_from_the_base(report: Report) -> None:
+    class Odd(BaseException):
+        pass
+
+    raise Odd("neither an Exception nor an exit")
+
+
 def raise_silently(report: Report) -> None:
     class Broken(Exception):
         def __str__(self) -> str:

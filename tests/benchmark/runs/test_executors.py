@@ -90,6 +90,7 @@ def test_whatever_is_raised_is_a_loss_of_one_readable_line_with_its_traceback(
 ) -> None:
     said = {
         stub_tasks.exit_politely: "SystemExit: enough",
+        stub_tasks.raise_from_the_base: "Odd: neither an Exception nor an exit",
         stub_tasks.raise_surrogates: "ValueError: of file \\udcff.csv, line 2",
         stub_tasks.raise_silently: "Broken: (its text cannot be made: UnicodeDecodeError)",
     }
