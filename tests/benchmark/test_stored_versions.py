@@ -58,10 +58,10 @@ def test_scenarios_added_to_an_earlier_run_bring_all_its_cells_to_one_version(st
     before = records()
     study = yaml.safe_load((stored / "runs" / "studies" / "kept" / "study.yaml").read_text())
     added = "random_positions(rate=0.45)"
+    models = [_as_it_was(entry) for entry in study["models"]]
     file = stored / "more.yaml"
-    file.write_text(
-        yaml.safe_dump(study | {"name": "more", "optimism": False, "protocols": [*study["protocols"], added]})
-    )
+    changed = {"name": "more", "optimism": False, "models": models, "protocols": [*study["protocols"], added]}
+    file.write_text(yaml.safe_dump(study | changed))
     sentibench("run", file, "--out", stored / "runs", "--workers", 1)
     assert [record["id"] for record in records()] == [record["id"] for record in before]
     for earlier, now in zip(before, records(), strict=True):
@@ -70,6 +70,14 @@ def test_scenarios_added_to_an_earlier_run_bring_all_its_cells_to_one_version(st
         assert added in maes
         for cell in earlier["evaluations"]:
             assert maes[cell["scenario"]] == pytest.approx(cell["mae"], abs=1e-5)
+
+
+def _as_it_was(entry: dict[str, Any]) -> dict[str, Any]:
+    """A model under its present name, with the settings that it then had by default."""
+    if entry["name"] not in RENAMED:
+        return entry
+    config = {**entry["config"], "optimisation": {"ema_decay": 0.98, "tolerance": 2.0}}
+    return {**entry, "name": RENAMED[entry["name"]], "config": config}
 
 
 @pytest.mark.parametrize("study", STUDIES)
