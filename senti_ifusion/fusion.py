@@ -82,6 +82,8 @@ class Guidance(nn.Module):
         super().__init__()
         self.query = nn.Linear(width, config.asked)
         self.keys = nn.ModuleList(nn.Linear(width, config.asked) for _ in MODALITIES)
+        if config.dominant == "text":  # who always leads is never asked: no weights
+            self.keys[0] = nn.AdaptiveAvgPool1d(config.asked)
         self.unit = config.asked**-0.5
         self.start = config.reliability_power
         self.growth = nn.Parameter(torch.zeros(len(MODALITIES)))

@@ -16,7 +16,7 @@ from tests.senti_ifusion.steps import step_of, update
 SMALL = {"width": 16, "tokens": 3, "heads": 2}
 VARIANTS: dict[str, dict[str, object]] = {
     "main": {},
-    "without integrity": {"use_integrity": False},
+    "without integrity": {"use_integrity": False, "integrity_dropout": 0.5},  # what is dropped trains the completion
     "without completion": {"use_completion": False},
     "uniform fusion": {"adaptive_fusion": False},
     "text dominates": {"dominant": "text"},

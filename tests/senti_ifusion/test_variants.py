@@ -112,6 +112,7 @@ LEFT_OUT = {
     "senti-ifusion-true-integrity": ("estimator.",),
     "senti-ifusion-without-completion": ("completion.",),
     "senti-ifusion-without-fusion": ("fusion.guidance.",),
+    "senti-ifusion-text-dominant": tuple(f"fusion.guidance.{scale}.keys.0." for scale in range(4)),
     "senti-ifusion-without-disentanglement": ("completion.to_private.",),
 }
 
