@@ -59,8 +59,7 @@ def references(results: StudyResults) -> References:
         if name not in known:
             continue
         info = model_info(name)
-        base = info.variant_of or name
-        key = f"{base}{model_info(base).year}"
+        key = citation_key(name)
         if key not in entries and info.url:
             entries[key] = _entry(key, info.paper or info.title, info.year, info.url)
         title = {name: info.title, f"{name}-tuned": f"{info.title} (tuned)"}.get(row, row)
@@ -79,10 +78,18 @@ def shipped() -> Mapping[str, str]:
     return {part.partition("{")[2].partition(",")[0]: part.strip() + "\n" for part in parts if part.strip()}
 
 
+def citation_key(model: str) -> str:
+    """Return the key of a model's entry: its name and year, or those of the shipped model whose paper it shares."""
+    base = model_info(model).variant_of or model
+    info = model_info(base)
+    keys = (f"{name}{info.year}" for name in (base, *model_names()) if model_info(name).paper == info.paper != "")
+    return next((key for key in keys if key in shipped()), f"{base}{info.year}")
+
+
 def links(model: str) -> dict[str, str]:
     """Return the addresses of a model's paper (`paper_url`) and of its authors' code (`code_url`), as far as known."""
     info = model_info(model)
-    entry = shipped().get(f"{info.variant_of or model}{model_info(info.variant_of or model).year}", "")
+    entry = shipped().get(citation_key(model), "")
     address = re.search(r"(?m)^  url = \{(.+)\}", entry)
     code = info.url if info.url.startswith(_CODE_HOSTS) else ""
     paper = address[1] if address else "" if code else info.url

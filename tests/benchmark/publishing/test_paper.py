@@ -12,7 +12,7 @@ import pytest
 
 from baselines import models
 from benchmark.cli.main import main
-from benchmark.publishing.references import links, references, shipped
+from benchmark.publishing.references import citation_key, links, references, shipped
 from benchmark.results import opening
 from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
@@ -103,7 +103,7 @@ def test_every_published_model_has_bibtex_of_its_paper() -> None:
         info = cls.info
         if info.variant_of or "not from a paper" in info.paper or name == "ef-lstm":  # its entry is the cited workshop
             continue
-        entry = entries[f"{name}{info.year}"]
+        entry = entries[citation_key(name)]
         title = re.search(r"title = \{(.*)\},?\n", entry)
         assert title is not None
         assert plain(title[1]) in plain(info.paper), name

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed (extra `ray`)")
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ray")]
+pytestmark = [pytest.mark.slow, pytest.mark.ray]
 _NAMESPACES = ["unshare", "-n", "-m", "-u", "-p", "-f", "--mount-proc", "--kill-child"]
 
 
