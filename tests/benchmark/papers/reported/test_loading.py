@@ -143,5 +143,5 @@ def test_installed_numbers_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert reported_folder() == place
     assert len(load()) > 4000
     shutil.rmtree(place)
-    with pytest.raises(InputError, match="no sources.csv under"):
+    with pytest.raises(InputError, match=r"no sources\.csv under"):
         reported_folder()
