@@ -72,7 +72,7 @@ def cost_cells(results: ProtocolResults, model: str, notes: Notes) -> Cells:
         cells[name] = Cell(write(value) if len(known) else NOTHING, value)
     beside = float(own["other_load"].mean()) if "other_load" in own else np.nan
     if beside >= _LOAD:
-        remark = f"timed while about {beside:.1f} other processes ran: a quiet machine is faster"
+        remark = f"timed while other processes ran (about {int(beside + 0.5)}): a quiet machine is faster"
         cells |= {name: notes.on(cells[name], remark) for name in _TIMES if cells[name].text != NOTHING}
     if cells["inference_ms_p95"].text == NOTHING != cells["inference_ms"].text:
         remark = "a mean, not a median: the run was recorded by a version that kept no more"

@@ -169,7 +169,7 @@ const remarksOf = (protocol, row) => {
     ...protocol.remarks[row.at],
     impossible && `impossible ${impossible}: no confusion matrix of these class counts has this accuracy and this F1`,
     model.mask_informed && "is told at test time how much of each modality is missing",
-    (currentTable().costs[row.number] || {}).other_load >= LOADED && `timed while about ${currentTable().costs[row.number].other_load.toFixed(1)} other processes ran: a quiet machine is faster`,
+    (currentTable().costs[row.number] || {}).other_load >= LOADED && `timed while other processes ran (about ${Math.round(currentTable().costs[row.number].other_load)}): a quiet machine is faster`,
     model.external && "predictions made elsewhere, read from a file",
     protocol.flags[row.at] && !model.bound && "interval: " + protocol.flags[row.at],
   ].filter(Boolean);
