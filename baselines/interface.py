@@ -287,8 +287,8 @@ class SentimentModel(nn.Module, ABC):
     def told(self, batch: Batch) -> Prediction | None:
         """Predict with `batch.observed` and `batch.integrity` in place of the model's estimates of them.
 
-        None for a model that estimates neither, or cannot be told. One with a boolean config field `true_integrity` is
-        told by setting it; others override this method.
+        Returns None for a model that estimates neither or cannot use them. The boolean config field `true_integrity`
+        is set for this prediction; models without that field override this method.
         """
         if getattr(self.config, "true_integrity", None) is not False:
             return None

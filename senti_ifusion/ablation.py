@@ -13,7 +13,7 @@ from collections.abc import Mapping
 VARIANTS: dict[str, tuple[str, Mapping[str, object]]] = {
     "without-integrity": ("without integrity estimation: all counts as present", {"use_integrity": False}),
     "without-completion": ("without completion: gaps are left to the prior", {"use_completion": False}),
-    "without-fusion": ("without adaptive fusion: all modalities are heard as they are", {"adaptive_fusion": False}),
+    "without-fusion": ("without adaptive fusion: all modalities enter unweighted", {"adaptive_fusion": False}),
     "text-dominant": ("language always dominant", {"dominant": "text"}),
     "without-feature-validation": ("without the feature-level loss", {"feature_validation": False}),
     "without-semantic-validation": ("without the semantic-level loss", {"semantic_validation": False}),

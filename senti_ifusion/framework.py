@@ -1,8 +1,8 @@
 """Framework of all versions: encode, estimate integrity, complete, validate, fuse, in two stages of training.
 
 Li et al., "Senti-iFusion: An Integrity-centered Hierarchical Fusion Framework for Multimodal Sentiment Analysis under
-Uncertain Modality Missingness", arXiv 2511.16990, 2025. `README.md` in this folder and the fields of `config.py` tell
-what is known of it from what is our reading. A version adds its estimator and its fusion.
+Uncertain Modality Missingness", arXiv 2511.16990, 2025. `README.md` in this folder and the fields of `config.py`
+separate known parts from our reading. A version adds its estimator and its fusion.
 """
 
 from __future__ import annotations
@@ -77,12 +77,12 @@ class Representation(NamedTuple):
 class Framework(SentimentModel):
     """All parts but the fusion; `predict` also takes an integrity from outside, for ablation and diagnostics.
 
-    A version makes `estimator` and `fusion`, and says what predicts the sentiment.
+    A version defines `estimator`, `fusion` and the prediction of the sentiment.
 
     Attributes:
-        leaves_out_alone: Initial weights of every part are drawn from a seed of its own, and an ablation leaves out its
-            part and nothing else. False for version 11: weights are drawn in one sequence, and without integrity
-            estimation there is no completion either.
+        leaves_out_alone: True if the initial weights of every part are drawn from a seed of its own, and an ablation
+            leaves out its part and nothing else. False for version 11: weights are drawn in one sequence, and without
+            integrity estimation there is no completion either.
         fusion: Makes a `Fused` of the completed tokens and the integrity.
     """
 

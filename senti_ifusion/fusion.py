@@ -76,13 +76,13 @@ def shares_of_lead(reliability: Tensor, config: PartsConfig) -> tuple[Tensor, Te
 
 
 class Guidance(nn.Module):
-    """Attention of the lead at one scale: it asks every modality, whose loudness depends on answer and reliability."""
+    """Attention of the lead at one scale: loudness of every modality by its answer and its reliability."""
 
     def __init__(self, width: int, config: SentiIFusionConfig) -> None:
         super().__init__()
         self.query = nn.Linear(width, config.asked)
         self.keys = nn.ModuleList(nn.Linear(width, config.asked) for _ in MODALITIES)
-        if config.dominant == "text":  # who always leads is never asked: no weights
+        if config.dominant == "text":  # a modality that always leads is never queried: no weights
             self.keys[0] = nn.AdaptiveAvgPool1d(config.asked)
         self.unit = config.asked**-0.5
         self.start = config.reliability_power
@@ -91,8 +91,8 @@ class Guidance(nn.Module):
     def forward(self, tokens: Tensor, lead: Tensor, reliability: Tensor) -> Tensor:
         """Return the loudness of each modality, `(B, 3)`, from its part `(B, 3, w)` and the relative reliability.
 
-        The lead is heard as it is; the others by a sigmoid attention, not a softmax, which would make a modality loud
-        only because the others are quiet, and by the reliability to a learned power.
+        A sole leader has loudness 1. The others have a sigmoid attention times the reliability to a learned power; a
+        softmax would make a modality loud only because the others are quiet.
         """
         query = self.query(torch.einsum("bm,bmw->bw", lead, tokens))
         keys = torch.stack([key(tokens[:, i]) for i, key in enumerate(self.keys)], dim=1)
@@ -105,7 +105,7 @@ class Guidance(nn.Module):
 class LedFusion(nn.Module):
     """Fusion led by the most reliable modalities, at several scales whose mean is the sentiment.
 
-    A scale has its part of the width of all tokens. The modalities stay side by side up to its regression head.
+    A scale has its part of the width of all tokens. The modalities are concatenated for its regression head.
     """
 
     def __init__(self, config: SentiIFusionConfig) -> None:
@@ -125,7 +125,7 @@ class LedFusion(nn.Module):
             cast(RegressionHead, head).start_at(label)
 
     def forward(self, completed: Tensor, integrity: Tensor, *, led: bool = True) -> Fused:
-        """Fuse C `(B, 3, K, d)` by I `(B, 3)`; without a lead all modalities are heard as they are."""
+        """Fuse C `(B, 3, K, d)` by I `(B, 3)`; without a lead all modalities enter unweighted."""
         quality = self.quality(completed)
         reliability = integrity * quality
         lead, dominant = shares_of_lead(reliability, self.config)

@@ -37,12 +37,12 @@ class Estimate(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is told of the positions of a modality.
+    """Features of the positions of a modality.
 
     Attributes:
-        own: By each position itself, `(B, T, h)`.
-        near: By its neighbourhood, `(B, T, h)`.
-        mapped: The map in which positions are multiplied, here and with those of other modalities, `(B, T, fit)`.
+        own: From each position alone, `(B, T, h)`.
+        near: From its neighbourhood, `(B, T, h)`.
+        mapped: Mapped positions, for products with each other and with those of other modalities, `(B, T, fit)`.
     """
 
     own: Tensor
@@ -51,10 +51,10 @@ class Told(NamedTuple):
 
 
 class Surroundings(nn.Module):
-    """What stands around each position of a modality: neighbours, the sample's mean, and how usual the position is.
+    """Comparison of each position of a modality with its neighbours, the sample's mean and all positions of the sample.
 
-    Foreign content is told by its surroundings: it does not fit its neighbours and has few like it in the sample, and a
-    frame that stands still differs too little.
+    Foreign content is recognised by its surroundings: it does not fit its neighbours, and few positions of the sample
+    are similar to it. A frame that stands still differs too little.
     """
 
     #: Width in which a position is multiplied with its neighbours, and how far away these are at most.
@@ -76,7 +76,7 @@ class Surroundings(nn.Module):
         self.near = nn.Conv1d(hidden, hidden, config.window, padding=config.window // 2)
 
     def forward(self, features: Tensor, padding: Tensor, full: Tensor) -> Told:
-        """Return what is told of each position; zeros on padding.
+        """Return the features of each position; zeros on padding.
 
         Args:
             features: `(B, T, D)`.
@@ -100,7 +100,7 @@ class Surroundings(nn.Module):
         return torch.cat([values, before, after, (values - mean).abs() * seen], dim=-1)
 
     def _likeness(self, values: Tensor, full: Tensor) -> Tensor:
-        """Six measures a kernel of how many positions of the sample are like each one, `(B, T, 6 kernels)`."""
+        """Six measures per kernel of the number of similar positions in the sample, `(B, T, 6 kernels)`."""
         points = self.space(values).unflatten(-1, (self._KERNELS, self._SPACE)).transpose(1, 2)
         size = points.square().sum(dim=-1)
         apart = (size.unsqueeze(-1) + size.unsqueeze(-2) - 2 * points @ points.transpose(-1, -2)).clamp(min=0)
@@ -128,13 +128,13 @@ class Surroundings(nn.Module):
 
 
 class IntegrityEstimator(nn.Module):
-    """Estimator of the presence of each position, from what stands around it and in the other modalities.
+    """Estimator of the presence of each position, from its surroundings and the other modalities.
 
     Our reading. A position gets two numbers: the log odds that it was observed, and its weight in the integrity
     (`[CLS]` and `[SEP]` are always present and carry no information about completeness). I is the mean presence by
     these weights. Positions judged absent have almost no weight in the encoders, which mitigates noise. A position of
-    zeros starts with lower odds; how much lower is learned. Of the other modalities it sees the same relative instant
-    and the mean.
+    zeros starts with lower odds; how much lower is learned. It sees the other modalities at the same relative
+    instant, and their mean.
     """
 
     def __init__(self, spec: InputSpec, config: SentiIFusionConfig) -> None:
@@ -160,7 +160,7 @@ class IntegrityEstimator(nn.Module):
 
     @staticmethod
     def _seen(modality: Modality, told: Mapping[Modality, Told], batch: Batch) -> Tensor:
-        """What the judge of a modality sees of each position, `(B, T, read)`: around it and across modalities."""
+        """Input of the judge of a modality, `(B, T, read)`: surroundings of each position, and the other modalities."""
         own, near, mapped = told[modality]
         seen = [own, near, _mean(near, batch[modality]).expand_as(near)]
         for other in MODALITIES:

@@ -1,4 +1,4 @@
-"""Senti-iFusion, version 12: what predicts is the fusion alone, led by the most reliable modalities."""
+"""Senti-iFusion, version 12: the fusion alone predicts, led by the most reliable modalities."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ INFO = ModelInfo(
         "validation and two-stage training are the paper's",
         "every equation, size, weight and setting is our reading, one named config field each",
         "encoders are a mean and events, without attention, since training sets are small",
-        "integrity is estimated position by position, from what stands around it and in the other modalities; "
+        "integrity is estimated position by position, from its surroundings and the other modalities; "
         "positions judged absent have no weight in the encoders",
-        "a scale of the fusion is a part of the width, which predicts separately; the modalities stay side by side",
+        "a scale of the fusion is a part of the width, which predicts separately; the modalities are concatenated",
     ),
 )
 
 
 @register("senti-ifusion", config=SentiIFusionConfig, info=INFO)
 class SentiIFusion(Framework):
-    """The paper's parts; stage 1 trains the regression heads without a leader, stage 2 with."""
+    """The paper's parts; stage 1 trains the regression heads without a leader, stage 2 with one."""
 
     config: SentiIFusionConfig
 
     def make_estimator(self) -> IntegrityEstimator:
-        """Return the estimator that sees around a position and across modalities."""
+        """Return the estimator that sees the surroundings of a position and the other modalities."""
         return IntegrityEstimator(self.spec, self.config)
 
     def make_fusion(self) -> None:

@@ -24,7 +24,7 @@ _CHANGES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.sym
 
 
 class Ended(NamedTuple):
-    """How a command ended, what it wrote, and its changes of the file system, in order."""
+    """End of a command, its output, and its changes of the file system, in order."""
 
     code: int
     output: str

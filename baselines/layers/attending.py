@@ -19,9 +19,9 @@ from baselines.layers.dropout import factor, kept
 
 #: Number of weights of one head and sample above which they are computed again: 128 steps on 128.
 _LONG = 128 * 128
-#: Number of them up to which rows without padding keep them: sixteen samples of MulT then hold less than 100 MB.
+#: Number of weights up to which rows without padding keep them: sixteen samples of MulT then hold less than 100 MB.
 _KEPT = 64 * 64
-#: Number of them below which samples are attended to together, with padding.
+#: Number of weights below which samples are attended to together, with padding.
 _SHORT = 24 * 24
 
 
@@ -33,7 +33,7 @@ class Lengths(NamedTuple):
 
 
 def runs_packed(target: Tensor, source: Tensor) -> bool:
-    """Return True where attention over rows without padding is the faster one: on a processor, if it is not short."""
+    """Return True if attention over rows without padding is faster: on a processor, unless sequences are short."""
     return target.device.type == "cpu" and target.shape[1] * source.shape[1] >= _SHORT
 
 
@@ -92,7 +92,7 @@ def _attend_rows(attention: nn.MultiheadAttention, target: Tensor, source: Tenso
 class _RowAttention(torch.autograd.Function):
     """Attention `(P, d)` of queries `(P, d)` on keys and values `(R, 2 d)`, each sample on its own source.
 
-    Weights of short sequences are kept for the backward pass, others computed again.
+    Weights of short sequences are kept for the backward pass; others are computed again.
     """
 
     @staticmethod

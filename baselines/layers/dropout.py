@@ -36,7 +36,7 @@ def _dropped(rate: float) -> int:
 
 
 class Dropout(nn.Dropout):
-    """`nn.Dropout` by `drop`."""
+    """`nn.Dropout`, computed by `drop`."""
 
     def forward(self, values: Tensor) -> Tensor:
         """Apply dropout in training."""

@@ -1,4 +1,4 @@
-"""Groups of similar length within a batch, for encoders of one modality: a batch is sorted by all three."""
+"""Groups of similar length within a batch, for encoders of one modality; a batch is sorted by all three."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STEPS = 512
 
 
 def groups_of(length: Tensor, steps: int) -> Iterator[Tensor]:
-    """Yield the rows of groups, from short to long: as many as have at most that number of steps when padded, or one.
+    """Yield the rows of groups from short to long; a group has at most `steps` steps when padded, or a single row.
 
     Args:
         length: `(B,)`, on the processor.
@@ -29,7 +29,7 @@ def groups_of(length: Tensor, steps: int) -> Iterator[Tensor]:
 
 
 def runs_in_groups(length: Tensor, device: torch.device, steps: int) -> bool:
-    """Return True where a batch of these lengths `(B,)` is faster in groups: on a processor, if it has many steps."""
+    """Return True if a batch of these lengths `(B,)` is faster in groups: on a processor, with many steps."""
     return device.type == "cpu" and len(length) * int(length.max()) > steps
 
 
@@ -37,7 +37,7 @@ def in_groups(encode: Callable[[Sequences], Tensor], sequences: Sequences, steps
     """Encode samples `(B, T, D)` as `(B, ...)`, on a processor group by group.
 
     Args:
-        encode: Encodes each sample by itself, into a result of one shape.
+        encode: Encodes each sample separately, into a result of one shape.
         sequences: The samples.
         steps: Steps of a group; `STEPS` when None.
     """

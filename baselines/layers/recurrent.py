@@ -117,7 +117,7 @@ class RecurrentEncoder(nn.Module):
 
 
 def reads_padding(cell: nn.LSTM, values: Tensor) -> bool:
-    """Return True where an LSTM over padding is the faster one: on a processor, a narrow one.
+    """Return True if an LSTM is faster over padding: a narrow one on a processor.
 
     It is one kernel for all steps. Wide ones spend their time on products of matrices, which padding makes larger.
     """

@@ -20,7 +20,7 @@ from benchmark.data.samples import PARTS, IntArray, ModalityStream, PartArray, P
 from benchmark.words import listed, plural, trained_and_tested
 from protocols import MODALITIES, InputError
 
-#: Before the ids of training samples and of their videos, which may be those of other samples in the test part.
+#: Prefix of the ids of training samples and their videos, as other samples in the test part may have the same ids.
 _TRAINED = "train:"
 #: Values that are copied at a time.
 _BLOCK = 1 << 20
@@ -82,7 +82,7 @@ def join(name: str, train: Samples, split: str, test: Samples) -> Samples:
 
 
 def _check_fit(train: Samples, test: Samples) -> None:
-    """Raise InputError for the first thing in which the two data sets do not fit each other."""
+    """Raise InputError for the first difference that keeps the two data sets from being joined."""
     if train.fingerprint() == test.fingerprint():
         raise InputError(
             f"'{train.name}' and '{test.name}' are the same data; name one data set, or two different ones"
@@ -122,10 +122,10 @@ def _misfit(what: str, train: Samples, first: str, test: Samples, second: str, r
 
 
 def _shared(joined: Samples, codes: PartArray, generated: bool) -> list[str]:
-    """Find test samples that may have been trained on; `joined` has the ids of videos as both data sets have them.
+    """Find test samples that may have been trained on; `joined` has the original ids of videos.
 
     Returns:
-        Remarks on videos, texts and features that both have. Nothing is said of two generated data sets: their videos
+        Remarks on videos, texts and features that both have. None for two generated data sets: their videos
         are numbers, and their sentences are of one grammar.
 
     Raises:

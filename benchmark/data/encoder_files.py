@@ -79,7 +79,7 @@ def encoder_sizes(source: str, local: bool, name: str) -> tuple[int, int]:
 
 
 def load_pretrained(loader: Any, source: str, local: bool, name: str) -> Any:
-    """Load from a folder or from the local hub cache, without a word; use the network only if neither has it."""
+    """Load from a folder or from the local hub cache, without output; use the network only if neither has it."""
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

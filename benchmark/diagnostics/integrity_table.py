@@ -39,9 +39,9 @@ def calibration_table(data: pd.DataFrame, subject: str, protocol: str | None = N
     )
     if more:
         caption += (
-            " Net ρ: of the shares of what the data set has of a sample, so that its own gaps, which show, do not "
-            "count. AUC: how well scores of positions tell those erased or filled from those left (0.5: chance), gaps "
-            "of the data left out."
+            " Net ρ: ρ of the shares of the positions that the data set has, so that its own gaps, which show, do not "
+            "count. AUC: how well scores separate erased or filled positions from those left (0.5: chance), without "
+            "gaps of the data."
         )
     return _by_modality(data, "Calibration of estimated integrity", subject, protocol, columns, cells, caption)
 

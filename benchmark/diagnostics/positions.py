@@ -16,14 +16,14 @@ _BINS, _EDGE = 2400, 12.0
 
 
 def no_counts() -> Counts:
-    """Return zeros: by modality, filled or erased (0) and left (1), and bin."""
+    """Return counts of zero, by modality, state (0: filled or erased, 1: left) and bin."""
     return np.zeros((3, 2, _BINS), dtype=np.int64)
 
 
 def count(counts: Counts, modality: int, logits: Tensor, left: Tensor, recorded: Tensor) -> None:
-    """Add positions `(B, T)`: log odds that each was left, whether it was, and whether it was ever recorded.
+    """Add positions `(B, T)`: log odds that each was left, and flags of those left and of those ever recorded.
 
-    Gaps of the data themselves are zeros, which anyone can tell; they do not count.
+    Gaps of the data themselves do not count, as they are zeros, which are easy to recognise.
     """
     bins = ((logits + _EDGE) / (2 * _EDGE) * _BINS).long().clamp(0, _BINS - 1)
     for kind, where in enumerate((recorded & ~left, recorded & left)):
@@ -31,7 +31,7 @@ def count(counts: Counts, modality: int, logits: Tensor, left: Tensor, recorded:
 
 
 def auc(counts: Iterable[Counts]) -> npt.NDArray[np.float64]:
-    """Return, by modality, the probability that a position that was left has the higher score than one that was not.
+    """Return, by modality, the probability that a position that was left scores higher than one that was not.
 
     0.5 is chance; NaN where nothing or everything was left.
     """

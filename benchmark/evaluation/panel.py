@@ -20,7 +20,7 @@ from benchmark.evaluation.statistics import DRAWS, Estimates, resample
 from benchmark.words import trained_and_tested
 from protocols import Displayed, InputError, unknown_name
 
-#: After the name of a model in the row of the same trainings that are told where their gaps are.
+#: Suffix of the name of a model in the row of the same trainings when they are told where their gaps are.
 TOLD = ", told"
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
@@ -74,7 +74,7 @@ class Panel(Displayed):
     """Predictions on the n test samples of one data set under one named split (folds are already pooled).
 
     Attributes:
-        dataset: Name of the data set; `synthetic` is said to be so in every table. `mosi->mmmo`: trained on the first,
+        dataset: Name of the data set; every table marks `synthetic` as such. `mosi->mmmo`: trained on the first,
             tested on the second.
         split: Named split, or the pattern of a pooled family, such as `fold*`.
         regime: Training regime.

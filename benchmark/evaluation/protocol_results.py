@@ -142,7 +142,7 @@ class ProtocolResults:
 
     @cached_property
     def told(self) -> dict[str, Estimates]:
-        """Models that were told where their gaps are, by their name with `TOLD`: bounds, not contestants."""
+        """Models that were told where their gaps are, by their name with `TOLD`; they are bounds and not ranked."""
         return {name: own for name, own in self._with_told.items() if name.endswith(TOLD)}
 
     @cached_property

@@ -61,7 +61,7 @@ class RunCells:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What the last bits of a prediction depend on: processor capability, libraries, device, threads, versions."""
+        """Causes of the last bits of a prediction: processor capability, libraries, device, threads, versions."""
         known = (self.record.provenance.get(name) for name in ("cpu_capability", "libraries", "device", "threads"))
         return (*known, self.record.versions)
 

@@ -50,8 +50,8 @@ from benchmark.training.weights import copy_weights, equal_weights, load_weights
 from benchmark.words import trained_and_tested
 from protocols import InputError, Layout, Masks, Scenario, parse
 
-#: Masks, and whether to tell a model where its gaps are -> a table of predictions in the order of the test part, and
-#: how many milliseconds each took.
+#: Masks, and True to tell a model where its gaps are -> a table of predictions in the order of the test part, and the
+#: milliseconds of each.
 Predictor = Callable[[Masks, bool], tuple[pd.DataFrame, npt.NDArray[np.float64]]]
 
 
@@ -160,7 +160,7 @@ class RunWorker:
         return store.add(RunCells(added, store.predictions(self.spec), kept.folder / EPOCHS))
 
     def add_cells(self, store: RunStore, record: RunRecord) -> RunRecord:
-        """Evaluate a trained run under the scenarios that it lacks, and under all if inference has changed since."""
+        """Evaluate a trained run under its missing scenarios, and under all if inference has changed since."""
         there = record.evaluated()
         wanted = [s for s in self.scenarios if s.fingerprint not in there]
         if wanted and record.inference_version != INFERENCE_VERSION:
@@ -191,7 +191,7 @@ class RunWorker:
     ) -> tuple[tuple[Evaluation, ...], pd.DataFrame]:
         """Predict the test part under every scenario; scenarios that leave equal masks are predicted once.
 
-        Where gaps do not show, models that estimate integrity are also told where they are.
+        Under gaps that do not show, models that estimate integrity also predict with the true places of the gaps.
 
         Labels are read when nothing is left to predict.
         """

@@ -45,7 +45,7 @@ class Job:
     filed: ClassVar[bool] = True
 
     def execute(self, report: Report) -> RunRecord:
-        """Train the run if the store lacks it, evaluate the missing scenarios, and file the results."""
+        """Train the run if it is not in the store, evaluate the missing scenarios, and file the results."""
         from benchmark.runs.execution import RunWorker  # imports torch, which the process that plans runs does without
 
         for plugin in self.plugins:

@@ -11,8 +11,8 @@ class Renamed(NamedTuple):
     Attributes:
         name: The present name.
         former: The earlier name, which a later version of the model has now.
-        version: The version under which both names mean one code.
-        optimisation: Settings that the earlier name had by default and the present one has not.
+        version: The version at which both names mean the same code.
+        optimisation: Default settings of the earlier name that the present one does not have.
     """
 
     name: str

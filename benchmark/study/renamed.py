@@ -14,7 +14,7 @@ from benchmark.study.study import ModelEntry, Study
 def as_run(study: Study, root: Path) -> Study:
     """Return the study with the present names of models whose runs have the earlier one.
 
-    A study names a model; which version ran is told by its runs. Where the store has runs of the version that has a
+    A study names a model; its runs show which version ran. Where the store has runs of the version that has a
     new name now, and none of a later one, the study means the former.
 
     Args:

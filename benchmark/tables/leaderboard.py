@@ -102,7 +102,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     if results.told:
         caption += (
             " Not knowing is the price of gaps that do not show: the MAE with the model's own estimate of integrity, "
-            f"less that of the same trainings told which positions were filled; {NOTHING}: it cannot be told."
+            f"less that of the same trainings told which positions were filled; {NOTHING}: the model cannot be told."
         )
     paper = [column.name for column in columns if column.name in ("model", "answered", *names) and column.by_default]
     paper.append("rank")

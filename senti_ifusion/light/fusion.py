@@ -1,4 +1,4 @@
-"""Integrity-guided fusion of version 11: one set of tokens, to which the modalities bring theirs scale by scale."""
+"""Integrity-guided fusion of version 11: one set of tokens, to which those of the modalities are added by scales."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from baselines import create, resolve_config
 from baselines.layers.dropout import Dropout, drop, kept
 from tests.model_batches import SPEC
 
-COUNT = 1_000_003  # no multiple of the four numbers of a draw
+COUNT = 1_000_003  # not a multiple of four, the numbers of a draw
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])
@@ -24,7 +24,7 @@ def test_a_share_is_dropped_and_the_mean_stays(rate: float) -> None:
 
 
 def test_elements_are_dropped_independently_of_their_neighbours() -> None:
-    """Also of those whose bits come from the same number of the generator."""
+    """This holds for neighbours whose bits come from the same number of the generator, too."""
     torch.manual_seed(0)
     mask = kept((COUNT,), 0.5).double() - 0.5
     for distance in (1, 2, 3, 4, 8, 64):
@@ -40,7 +40,7 @@ def test_masks_follow_torchs_generator() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.0, 1e-9, 1.0])
-def test_rates_without_a_choice_are_torchs(rate: float) -> None:
+def test_rates_near_zero_and_of_one_drop_nothing_and_everything(rate: float) -> None:
     values = torch.ones(50)
     assert torch.equal(drop(values, rate), torch.zeros(50) if rate == 1 else values)
 
@@ -53,7 +53,7 @@ def test_the_gradient_passes_where_values_do() -> None:
     assert torch.equal(values.grad, dropped.detach())
 
 
-def test_all_dropout_of_a_model_is_this_one() -> None:
+def test_every_dropout_of_a_model_is_of_this_class() -> None:
     model = create("misa", SPEC, resolve_config("misa", {}))
     found = [module for module in model.modules() if isinstance(module, nn.Dropout)]
     assert found

@@ -50,7 +50,7 @@ def test_dropout_draws_four_elements_a_number() -> None:
 
 @pytest.mark.parametrize(("name", "most"), [("mult", 1.1), ("lnln", 1.25), ("almt", 1.25)])
 def test_a_batch_takes_little_more_than_its_samples_one_by_one(name: str, most: float) -> None:
-    """In products of matrices: padding of one modality to the longest sample would take 1.6 to 1.8 times as much."""
+    """Products of matrices are counted; padding one modality to its longest sample takes 1.6 to 1.8 times as many."""
     torch.manual_seed(0)
     model = create(name, SPEC, resolve_config(name, {})).eval()
     batch = make_batch(24, longest=(50, 150, 200))

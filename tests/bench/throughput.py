@@ -58,7 +58,7 @@ def mosi_shaped(tokens: bool, parts: tuple[int, int, int] = PARTS) -> Any:
 
 
 def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int) -> Iterator[int]:
-    """Do the work bit by bit; yields the number of samples done by each."""
+    """Do the work in pieces; yields the number of samples of each piece."""
     import torch
 
     from baselines import create, resolve_config

@@ -59,7 +59,7 @@ class Cost:
 
 
 def seconds(act: Callable[[], object], device: torch.device) -> float:
-    """Seconds of what a device does."""
+    """Measure the seconds of a piece of work on a device."""
     started = time.perf_counter()
     act()
     if device.type == "cuda":

@@ -1,4 +1,4 @@
-"""The measurement on a device: without one it says so in a line; its program runs on the processor."""
+"""The measurement on a device: one line if there is none; its program also runs on the processor."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from tests.long.counts import count
 pytestmark = pytest.mark.long
 
 ROUNDS = 10
-#: A machine as far as process numbers tell.
+#: Prefix of a command that gives it process numbers of its own, as another machine has.
 MACHINE = ("unshare", "--pid", "--fork", "--mount-proc", "--kill-child")
 COMMON = ("--dataset", "toy", "--executor", "inline", "--checkpoint-seconds", "0", "--out", "runs")
 

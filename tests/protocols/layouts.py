@@ -19,7 +19,7 @@ def with_salience(layout: Layout, seed: int = 0) -> Layout:
 
 @st.composite
 def layouts(draw: st.DrawFn) -> Layout:
-    """A few short samples, some of whose positions the data set lacks."""
+    """A few short samples, some of whose positions are missing in the data set."""
     n = draw(st.integers(1, 12))
     lengths = {m: draw(st.lists(st.integers(1, 15), min_size=n, max_size=n)) for m in MODALITIES}
     layout = Layout.of_lengths(draw(st.text(max_size=5)), [f"s{i}" for i in range(n)], **lengths)

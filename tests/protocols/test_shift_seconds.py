@@ -56,7 +56,7 @@ def test_content_is_of_the_nearest_time_in_the_same_sample(layout: Layout, secon
                 assert masks.observed[m][t] == recorded  # type: ignore[index]
 
 
-def test_one_of_the_two_moves_and_is_written_so() -> None:
+def test_a_shift_of_one_modality_is_written_with_both() -> None:
     masks = parse("shift(seconds={audio: 0.1})").masks(timed(golden_layout()))
     assert set(masks.shifted) == {"audio"}
     assert str(parse("shift(seconds={audio: 0.1})")) == "shift(seconds={audio: 0.1, vision: 0})"
@@ -80,7 +80,7 @@ def test_frames_that_are_not_in_order_of_time_keep_their_places() -> None:
         ("shift(seconds=soon)", "seconds must be a number"),
     ],
 )
-def test_what_cannot_be_moved_is_refused_in_one_line(text: str, said: str) -> None:
+def test_impossible_shifts_are_refused_in_one_line(text: str, said: str) -> None:
     with pytest.raises(InputError, match=said) as error:
         parse(text).masks(golden_layout())
     assert "\n" not in str(error.value)

@@ -1,4 +1,4 @@
-"""The estimator sees what stands around a position and in the other modalities."""
+"""The estimator sees the surroundings of a position and the other modalities."""
 
 from __future__ import annotations
 
@@ -50,13 +50,13 @@ def learned(estimator: torch.nn.Module, *, half: bool) -> float:
         return float(((estimator.eval()(batch, encoders).logits["audio"] < 0) == away).float().mean())
 
 
-def test_a_minority_of_foreign_frames_is_told_by_what_stands_around() -> None:
+def test_a_minority_of_foreign_frames_is_recognised_by_its_surroundings() -> None:
     torch.manual_seed(0)
     assert learned(IntegrityEstimator(SPEC, SentiIFusionConfig()), half=False) > 0.93
     assert learned(PointwiseEstimator(SPEC, LightConfig()), half=False) < 0.85
 
 
-def test_of_two_speakers_the_other_modality_tells_which_one_belongs() -> None:
+def test_the_other_modality_shows_which_of_two_speakers_belongs() -> None:
     torch.manual_seed(0)
     assert learned(IntegrityEstimator(SPEC, SentiIFusionConfig()), half=True) > 0.8
 
@@ -72,7 +72,7 @@ def test_values_of_another_modality_are_taken_at_the_same_relative_time() -> Non
 
 
 def test_a_position_of_zeros_is_compared_with_nothing() -> None:
-    """Marked gaps leave no trace in what is told of the frames around them."""
+    """Marked gaps leave no trace in the features of the frames around them."""
     torch.manual_seed(0)
     estimator = IntegrityEstimator(SPEC, SentiIFusionConfig()).eval()
     batch, _ = foreign(0, half=False)

@@ -14,8 +14,8 @@ from typing import ClassVar
 
 from protocols import InputError, read_whole, unknown_name
 
-#: Versions: 1; in 2, voice and face stress the same words and belong to one person. If equal options would give other
-#: samples, that is a new version.
+#: Versions: 1; in 2, voice and face stress the same words and belong to one person. A change that gives other
+#: samples for equal options is a new version.
 VERSIONS = (1, 2)
 
 #: Samples of train / valid / test by size; `mosi` has those of CMU-MOSI.

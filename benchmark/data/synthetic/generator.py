@@ -100,7 +100,7 @@ def _text_stream(sentences: list[Sentence], words: IntArray) -> ModalityStream:
 
 
 class _Common:
-    """What voice and face have in common in version 2: stressed words, and a part of the speaker's identity."""
+    """Common parts of voice and face in version 2: stressed words, and a part of the speaker's identity."""
 
     def __init__(self, words: IntArray, videos: int, random: np.random.Generator) -> None:
         self._words = words

@@ -2,7 +2,7 @@
 
 Every word has its share of the frames of a stream. A word is stressed with a fixed probability, in voice and face
 alike, and the frames of a stressed word are an event. Of the speaker's coordinates, which carry no information about
-the sentiment, voice and face share a part. So whether a frame belongs to the sample can be told from the other stream.
+the sentiment, voice and face share a part. So each stream shows which frames of the other belong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _CHUNK = 2048  # words or frames at a time: some 20 MB for a table
 
 
 def draw_stressed(words: IntArray, random: np.random.Generator) -> BoolArray:
-    """`(W,)`: True for the stressed ones of all words; `words` `(n,)` are their numbers in the samples."""
+    """`(W,)`: True for stressed words; `words` `(n,)` has the number of words in each sample."""
     return random.random(int(words.sum())) < STRESSED
 
 
@@ -40,7 +40,7 @@ def draw_speakers(videos: int, random: np.random.Generator) -> tuple[FloatArray,
 
 
 def word_of_frame(words: IntArray, lengths: IntArray) -> IntArray:
-    """`(P,)`: number of the word, among all words, of which each frame of the streams is."""
+    """`(P,)`: number, among all words, of the word that each frame of the streams belongs to."""
     step = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     first = np.cumsum(words) - words
     word: IntArray = np.repeat(first, lengths) + step * np.repeat(words, lengths) // np.repeat(lengths, lengths)

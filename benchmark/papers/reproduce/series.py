@@ -1,4 +1,4 @@
-"""Comparisons of the suite's own: committed studies of one question, and paired tests of one model against the others.
+"""Comparisons of models of the suite: committed studies of a question, and paired tests of one model and the others.
 
 >>> plans = prepare_series("gaps", seeds=1, epochs=2)
 >>> tables = present_series("gaps", plans, Path("results/runs"))

@@ -72,7 +72,7 @@ class LocalExecutor(Executor[K, R]):
     def close(self) -> None:
         """Drop the queue and end what runs at once; the next run removes what it left half-written.
 
-        Idle workers end by themselves, and what libraries hold in them is released.
+        Idle workers end by themselves and release the resources of their libraries.
         """
         super().close()
         for worker in self._workers:

@@ -41,7 +41,7 @@ const drawConfusion = () => {
   const rest = maps.slice(SHOWN_AT_ONCE);
   const more = h("div", { class: "grids" });
   replace(byId("confusion-view"),
-    h("p", { class: "lead" }, "Per cent of the samples of a true class, all seeds together. Down: true class, from the most positive to the most negative; across: predicted class. The framed diagonal is right."),
+    h("p", { class: "lead" }, "Per cent of the samples of a true class, all seeds together. Down: true class, from the most positive to the most negative; across: predicted class. Predictions on the framed diagonal are right."),
     h("div", { class: "choices one" }, select("scenario", "Scenario", points.map(({ scenario }) => [scenario, scenario]))),
     h("div", { class: "grids" }, maps.slice(0, SHOWN_AT_ONCE).map((make) => make())),
     rest.length > 0 && h("details", { ontoggle: () => { if (!more.children.length) replace(more, rest.map((make) => make())); } },

@@ -8,7 +8,7 @@ const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
 // a place on an axis: 2/3 is 0.667
 const fixedShort = (value) => String(Number(value.toFixed(3))).replace("-", MINUS);
 
-// with as many decimals as the intervals of the protocol bear out, as in the tables
+// with as many decimals as the intervals of the protocol justify, as in the tables
 const formatMetric = (metric, value, protocol = currentProtocol()) => {
   if (value === null || value === undefined) return NONE;
   const text = fixed(DATA.metrics[metric].percent ? 100 * value : value, protocol.digits[metric]);

@@ -55,7 +55,7 @@ const drawPairs = () => {
   const rows = comparedRows(protocol);
   const known = rows.some((a) => rows.some((b) => pairOf(protocol, a.at, b.at)));
   if (!known) {
-    const why = DATA.selections[state.selection].honest ? "There are not two models to compare." : "Epochs chosen on the test set are not compared.";
+    const why = DATA.selections[state.selection].honest ? "Fewer than two models can be compared." : "Epochs chosen on the test set are not compared.";
     return replace(byId("pairs-table"), h("p", { class: "lead" }, why));
   }
   const table = h("table", { class: "map pairs" },

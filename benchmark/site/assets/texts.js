@@ -50,7 +50,7 @@ const drawDefinitions = () => {
     ["Ranks", `A rank ends before the first model that differs significantly from one of its models (paired bootstrap, corrected for all pairs of models, ${levelOfTests()}). With fewer than three seeds, or one video, there is no rank.`],
     ["p (next)", "The p of the test behind the ranks for a model and the next one in the order of the chosen metric: small where their order is sure."],
     ["Bold", "The best of a column, and all up to the first that a paired test, corrected for all pairs of models, can tell from one of them. Bounds such as the oracle do not compete."],
-    ["Digits", "As many as the intervals bear out: two significant digits of half their width. The files hold more."],
+    ["Digits", "As many as the intervals justify: two significant digits of half their width. The files hold more."],
     ["Struck through", "An F1 that no confusion matrix with these class counts and this accuracy can have."],
     ["Means", "Each metric is computed for one model, seed and scenario at full precision, then averaged over the scenarios, then over the seeds. A row with a hole has no mean. The data in this page have six significant digits, differences between models four."],
     ["Reference rows", "The constant predictor, each modality alone and the simplest fusion stand in every table, so that a gain can be judged; external rows hold predictions that were made elsewhere."],

@@ -117,7 +117,7 @@ def test_features_of_other_extractors_are_refused() -> None:
         join("one->other", one, "", other)
 
 
-def test_videos_in_both_are_said() -> None:
+def test_videos_in_both_are_noted() -> None:
     one, other = (changed(samples, videos="recognised") for samples in two())
     notes = join("one->other", one, "", other).provenance.notes
     assert notes[0] == "Trained and validated on split 'official' of one."

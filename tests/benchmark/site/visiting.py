@@ -36,7 +36,7 @@ class Visit:
         return found
 
     def wait_for_band(self, model: str, shown: bool) -> None:
-        """Until the band of a curve has come to the front or gone back; fails when it never does."""
+        """Wait until the band of a curve is in the front, or back again; fails if this never happens."""
         test = "e => Number(getComputedStyle(e).opacity)" + (" > 0.2" if shown else " < 0.1")
         script = f"([selector]) => ({test})(document.querySelector(selector))"
         self.page.wait_for_function(script, arg=[f"[data-curve='{model}'] .band"])

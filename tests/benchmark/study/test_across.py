@@ -57,7 +57,7 @@ def test_a_study_that_is_trained_on_one_and_tested_on_another_says_so(tmp_path: 
     assert "up to date" in sentibench("run", "--dataset", "one->other", *options)  # another way to write it
 
 
-def test_training_differs_by_neither_name_nor_way_of_writing() -> None:
+def test_all_ways_to_name_the_test_data_give_the_same_run() -> None:
     ids = {
         run.spec.id
         for fields in (

@@ -44,7 +44,7 @@ def test_a_stored_run_has_the_present_name_and_its_old_id_and_folder(root: Path)
     assert (other.model, other.id == spec.id) == ("senti-ifusion", False)
 
 
-def test_its_study_names_it_so_and_its_weights_are_those_of_the_light_model(root: Path) -> None:
+def test_its_study_has_the_present_name_and_its_weights_are_those_of_the_light_model(root: Path) -> None:
     folders = find_runs("kept:senti-ifusion-light", root)
     assert [folder.name.rsplit("-", 1)[0] for folder in folders] == ["senti-ifusion-s0", "senti-ifusion-s1"]
     assert isinstance(open_run(folders[0]).model, SentiIFusionLight)
@@ -53,7 +53,7 @@ def test_its_study_names_it_so_and_its_weights_are_those_of_the_light_model(root
     assert read_study("kept", {}, root) == again
 
 
-def test_a_study_with_runs_of_the_later_version_means_that(root: Path) -> None:
+def test_a_study_with_runs_of_the_later_version_means_the_later_version(root: Path) -> None:
     spec = stored(root)
     later = root / "toy" / "official" / "senti-ifusion-s0-0000000000000000"
     later.mkdir()

@@ -1,4 +1,4 @@
-"""Printed decimals: as many as intervals bear out."""
+"""Printed decimals: as many as intervals justify."""
 
 from __future__ import annotations
 

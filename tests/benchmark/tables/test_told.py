@@ -1,4 +1,4 @@
-"""The row of a model that was told where its gaps are, and the price of not knowing."""
+"""Rows of models that are told where their gaps are, and the price of not knowing."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def results() -> ProtocolResults:
     return ProtocolResults.of(told_panel("intra-random", "intra-unmarked"), "intra-unmarked", draws=200)
 
 
-def test_the_row_is_a_bound_and_no_contestant(results: ProtocolResults) -> None:
+def test_the_row_is_a_bound_and_not_ranked(results: ProtocolResults) -> None:
     assert set(results.contest) == set(MODELS)
     assert results.bounds == (f"{MODEL}{TOLD}",)
     table = leaderboard_table(results)
