@@ -42,7 +42,7 @@ class Rows:
 
     @classmethod
     def of(cls, rows: Tensor | Rows, device: torch.device) -> Rows:
-        """Return rows on both sides; those on a device only are waited for."""
+        """Return rows on both sides; the processor waits for rows that only the device has."""
         if isinstance(rows, Rows):
             return rows
         return cls((rows if rows.device.type == "cpu" else rows.cpu()).numpy(), rows.to(device))

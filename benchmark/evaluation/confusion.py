@@ -46,7 +46,7 @@ def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
 def confusion_data(
     panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
 ) -> pd.DataFrame:
-    """Compute how the true classes are predicted, seeds pooled.
+    """Compute the predicted classes of each true class, seeds pooled.
 
     Args:
         panel: Predictions.

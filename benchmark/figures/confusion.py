@@ -23,7 +23,7 @@ from benchmark.figures.writing import figure
 from protocols import InputError
 
 _LIMIT = 6
-#: Size of a heading in points from which on it is broken into two lines.
+#: Size of a heading in points, up to which it is broken into two lines.
 _SMALL = 6.0
 _KEPT = ("senti-ifusion", "text-only", "late-fusion-dropout")
 

@@ -1,4 +1,4 @@
-"""Filed studies whose models have new names: their rows are those of the runs that they have."""
+"""Filed studies whose models were renamed: their rows are the runs that they have."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from benchmark.study.study import ModelEntry, Study
 def as_run(study: Study, root: Path) -> Study:
     """Return the study with the present names of models whose runs have the earlier one.
 
-    A study names a model; its runs show which version ran. Where the store has runs of the version that has a
-    new name now, and none of a later one, the study means the former.
+    A study names a model; its runs show which version ran. If the store has runs of the renamed version
+    and none of a later one, the study means the renamed version.
 
     Args:
         study: The study as it was filed.

@@ -52,7 +52,7 @@ def number(
 ) -> Cell:
     """Return the cell of a metric's value, with its interval if there is one; a dash for a missing value.
 
-    By default it has as many decimals as its interval bears out, or the metric's usual ones.
+    By default it has as many decimals as its interval justifies, or the metric's usual ones.
     """
     digits = METRICS[metric].decimals_for([(high - low) / 2]) if decimals is None else decimals
     return _with_interval(lambda v: METRICS[metric].format(v, digits), value, low, high)
@@ -110,7 +110,7 @@ def values_of(
 ) -> dict[tuple[str, str, str], Cell]:
     """Return cells with the mean over a group's scenarios and its interval, by (row, group, metric).
 
-    All cells of a metric have the decimals that the narrowest of their intervals bears out.
+    All cells of a metric have the decimals that the narrowest of their intervals justifies.
     """
     found = {}
     table = confidence_intervals(_only(results.rows, metrics), groups, level=results.level)

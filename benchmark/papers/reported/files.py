@@ -26,7 +26,7 @@ def reported_folder() -> Path:
 
 
 def shipped_folder(name: str, file: str) -> Path:
-    """Return the folder `results/NAME` of a source checkout, else where pip installed it, for all or this user.
+    """Return the folder `results/NAME` of a source checkout, or else the one that pip installed.
 
     Raises:
         InputError: if none of them has the file.

@@ -260,7 +260,7 @@ def _notes(setup: Setup, rows: pd.DataFrame, papers: Papers) -> list[str]:
 
 
 def missing_runs(plan: Plan, root: Path) -> list[str]:
-    """State the number of missing runs of a study, and how to run them, in a line; none if there are none."""
+    """Return a line with the number of missing runs and how to run them; no line if no run is missing."""
     todo = pending(plan, root)
     if not todo:
         return []
