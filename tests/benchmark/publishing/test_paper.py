@@ -108,6 +108,7 @@ def test_every_published_model_has_bibtex_of_its_paper() -> None:
         assert title is not None
         assert plain(title[1]) in plain(info.paper), name
         assert f"year = {{{info.year}}}" in entry
+        assert "paper_url" in links(name), name
 
 
 def test_bibtex_reads_the_references(tmp_path: Path) -> None:
@@ -126,5 +127,8 @@ def test_links_tell_papers_from_code() -> None:
         "code_url": "https://github.com/Haoyu-ha/LNLN",
     }
     assert links("senti-ifusion") == {"paper_url": "https://arxiv.org/abs/2511.16990"}
-    assert links("cenet") == {"code_url": "https://github.com/Say2L/CENet"}
+    assert links("cenet") == {
+        "paper_url": "https://doi.org/10.1109/TMM.2022.3183830",
+        "code_url": "https://github.com/Say2L/CENet",
+    }
     assert links("constant") == {}
