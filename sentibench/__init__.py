@@ -246,14 +246,12 @@ def export(
         study, out: See `results`.
         form: `hf-card`, `mteb-json` or `lm-eval-json`.
         folder: Folder to write to; default: `export/FORM` beside the tables of the study.
-        draws: Bootstrap draws.
-        level: Confidence level of intervals.
+        draws, level: Bootstrap draws, and confidence level of intervals.
     """
     from benchmark.publishing.exporting import export as write
 
     found = results(study, out=out)
-    place = Path(folder) if folder is not None else found.folder / "export" / form
-    return write(found, form, place, draws=draws, level=level)
+    return write(found, form, Path(folder or found.folder / "export" / form), draws=draws, level=level)
 
 
 def compare(
@@ -355,19 +353,15 @@ def reproduce(
     Raises:
         InputError: for an unknown name, or data that are not at hand.
     """
-    from benchmark.papers.reproduce import SERIES, prepare_item, prepare_series, present, present_series
+    from benchmark.papers.reproduce import prepare
     from benchmark.runs.executors import usual_executor
     from benchmark.study.running import run as run_study
 
-    chosen = seeds if seeds is None or isinstance(seeds, int) else list(seeds)
-    setup = None if name in SERIES else prepare_item(name, dataset=dataset, models=list(models), seeds=chosen)
-    if setup is None:
-        plans = prepare_series(name, dataset=dataset, models=list(models), seeds=chosen)
-    else:
-        plans = [setup.plan] if setup.plan else []
-    for plan in plans if train else ():
+    chosen = seeds if isinstance(seeds, int | None) else list(seeds)
+    entry = prepare(name, dataset=dataset, models=list(models), seeds=chosen)
+    for plan in entry.plans if train else ():
         run_study(plan, Path(out), usual_executor(workers, device), device=device)
-    return present(setup, Path(out)) if setup else present_series(name, plans, Path(out))
+    return entry.present(Path(out))
 
 
 def site(study: StudyLike = None, page: str | Path = "index.html", *, out: str | Path = OUT) -> Path:

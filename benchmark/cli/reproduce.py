@@ -25,7 +25,6 @@ from benchmark.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from benchmark.papers.reproduce import Setup
     from benchmark.runs.executors import Executor
     from benchmark.runs.record import RunRecord
     from benchmark.study.plan import Plan
@@ -63,7 +62,7 @@ def reproduce(
     """
     from rich.console import Console
 
-    from benchmark.papers.reproduce import SERIES, prepare_item, prepare_series, present, present_series
+    from benchmark.papers.reproduce import prepare
     from benchmark.tables.rendering.terminal import say, show
 
     load_plugins(plugins)
@@ -76,16 +75,11 @@ def reproduce(
     given |= {"epochs": epochs, "plugins": plugins}
     reading = console.status("reading data sets") if console.is_terminal else contextlib.nullcontext()
     comparing = console.status("comparing") if console.is_terminal else contextlib.nullcontext()
-    setup: Setup | None = None
     with reading:
-        if name in SERIES:
-            plans = prepare_series(name, **given)
-        else:
-            setup = prepare_item(name, **given)
-            plans = [setup.plan] if setup.plan else []
-    failed = sum(_run(plan, out, console, pool, device) for plan in plans) if not no_run else 0
+        entry = prepare(name, **given)
+    failed = sum(_run(plan, out, console, pool, device) for plan in entry.plans) if not no_run else 0
     with comparing:
-        made = present(setup, out) if setup else present_series(name, plans, out)
+        made = entry.present(out)
     if form:
         for table in made.tables:
             click.echo(getattr(table, form)())
@@ -95,7 +89,7 @@ def reproduce(
             show(replace(table, footnotes=marked), console, elsewhere="the files, or a wider terminal")
         console.print()
         if made.ablation:
-            say(f"paired differences of the variants: `{_ablation_command(plans[0].study.name, out)}`", console)
+            say(f"paired differences of the variants: `{_ablation_command(entry.plans[0].study.name, out)}`", console)
         said = dict.fromkeys(
             text for t in made.first for text in (t.caption, *(f.text for f in t.footnotes if not f.mark))
         )
