@@ -10,12 +10,13 @@ from benchmark.cli.options import OUT
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[STUDY] PAGE")
+@click.argument("names", nargs=-1, metavar="[STUDY]... PAGE")
 @OUT
 def site(names: tuple[str, ...], out: Path) -> None:
-    """Write the interactive page of STUDY (default: the one run last) to the file PAGE.
+    """Write the interactive page of each STUDY (default: the one run last) to the file PAGE.
 
-    PAGE is one HTML file that contains all data; it opens without a server or network.
+    PAGE is one HTML file that contains all data; it opens without a server or network. STUDY may also be a published
+    folder.
     """
     from rich.console import Console
     from rich.progress import Progress
@@ -24,10 +25,10 @@ def site(names: tuple[str, ...], out: Path) -> None:
     from benchmark.site import build
     from protocols import InputError
 
-    if not 1 <= len(names) <= 2:
-        raise InputError(f"site: expected [STUDY] PAGE, such as 'site demo page.html'; found {len(names)} names")
-    study, page = (names[0] if len(names) == 2 else None), Path(names[-1])
-    results = find_results(study, out)
+    if not names:
+        raise InputError("site: expected [STUDY]... PAGE, such as 'site demo page.html'")
+    page = Path(names[-1])
+    results = [find_results(study, out) for study in names[:-1] or (None,)]
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("intervals and ranks", total=None)

@@ -108,6 +108,13 @@ def is_measured(folder: Path) -> bool:
     return (folder / MANIFEST).is_file()
 
 
+def measured_folders(folder: Path) -> list[Path]:
+    """Return the folders of measured studies that a folder is, or holds."""
+    if is_measured(folder) or not folder.is_dir():
+        return [folder]
+    return sorted(path for path in folder.iterdir() if is_measured(path)) or [folder]
+
+
 def read_manifest(folder: Path) -> Manifest:
     """Read the manifest of a folder.
 
@@ -227,10 +234,10 @@ def _panel(
     )
 
 
-def _from_data(
-    entry: PanelEntry, hidden: npt.NDArray[np.object_]
-) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
-    """Read names, videos and labels of samples from the data set itself."""
+def require_data(entry: PanelEntry) -> None:
+    """Raise InputError if the labels of a panel are not in its folder and its data set is not on this machine."""
+    if entry.labels_here:
+        return
     wanted = f"needs data set '{entry.dataset}' with sha256 {entry.data_sha256}, as its labels are not in the folder"
     try:
         found = dataset_header(entry.dataset).fingerprint
@@ -238,6 +245,13 @@ def _from_data(
         raise InputError(f"{entry.title}: {wanted}; not found: {error}") from None
     if found != entry.data_sha256:
         raise InputError(f"{entry.title}: {wanted}; the one here has {found}: import the other one")
+
+
+def _from_data(
+    entry: PanelEntry, hidden: npt.NDArray[np.object_]
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_], npt.NDArray[np.float64]]:
+    """Read names, videos and labels of samples from the data set itself."""
+    require_data(entry)
     known = evaluation_set(entry.title)
     place = {hidden_name(str(s), entry.data_sha256): i for i, s in enumerate(known.sample_ids)}
     if set(place) != set(hidden.tolist()):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
 from pathlib import Path
@@ -18,7 +19,7 @@ from protocols import InputError
 
 
 def build(
-    results: StudyResults,
+    results: StudyResults | Sequence[StudyResults],
     out: Path,
     *,
     oracles: Oracles | None = None,
@@ -26,10 +27,10 @@ def build(
     draws: int = DRAWS,
     progress: Progress | None = None,
 ) -> Path:
-    """Write the interactive page of a study: one HTML file that needs no network.
+    """Write the interactive page of one or several studies: one HTML file that needs no network.
 
     Args:
-        results: Results of a study in a run store.
+        results: Results of a study, or of several: each data set and training regime once.
         out: File to write; `index.html` in it for a folder.
         oracles: Results of epochs chosen on the test set; default: as recorded by the study.
         level: Confidence level of intervals, ranks and bold.
@@ -40,21 +41,23 @@ def build(
         The file, written whole or not at all.
 
     Raises:
-        InputError: if no run of the study is finished, or the file cannot be written.
+        InputError: if there are no results, two studies share a data set and regime, or the file cannot be written.
     """
+    studies = (results,) if isinstance(results, StudyResults) else tuple(results)
     path = out / "index.html" if out.is_dir() else out
     if path.suffix.lower() not in {".html", ".htm"}:
         raise InputError(f"{out}: expected a file that ends in .html, or a folder that exists; name one")
     if path.is_dir():
         raise InputError(f"{path}: is a folder, expected a file; choose another name")
+    gaps = [(study, absent) for study in studies if (absent := _absent(study))]
     bundle = make_bundle(
-        results.name,
-        results.panels,
-        oracles=_oracles(results) if oracles is None else oracles,
-        models=describe_models(results),
-        records=results.records.values(),
-        absent=_absent(results),
-        command=results.add_models([], []).strip("`"),
+        ", ".join(study.name for study in studies),
+        [panel for study in studies for panel in study.panels],
+        oracles=dict(ChainMap(*map(_oracles, studies))) if oracles is None else oracles,
+        models=dict(ChainMap(*map(describe_models, studies))),
+        records=[record for study in studies for record in study.records.values()],
+        absent=[name for _, absent in gaps for name in absent],
+        command=gaps[0][0].add_models([], []).strip("`") if gaps else "",
         version=_version(),
         level=level,
         draws=draws,

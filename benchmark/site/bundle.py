@@ -70,7 +70,8 @@ def make_bundle(
     out. Other arguments are those of `build`.
 
     Raises:
-        InputError: if there is no panel, two are of one data set and split, or one has another selection than stated.
+        InputError: if there is no panel, two are of one data set, split and regime, or one has another
+            selection than stated.
     """
     chosen = {key: by for key, by in (oracles or {}).items() if any(by.values())}
     compared = [panel for by in chosen.values() for own in by.values() for panel in own.values()]
@@ -116,7 +117,13 @@ def make_bundle(
             for model, style in zip(names, model_styles(names), strict=True)
         ],
         "tables": [
-            _table(panel, {name: table(by, name) for name, by in sources.items() if by}, sources, index)
+            _table(
+                panel,
+                {name: table(by, name) for name, by in sources.items() if by},
+                sources,
+                index,
+                _data_name(panel, panels),
+            )
             for panel, sources in shown
         ],
         **run_tables(records, wanted),
@@ -129,9 +136,10 @@ def _check(name: str, panels: Sequence[Panel], compared: Sequence[Panel], keys: 
     if not panels:
         raise InputError(f"study '{name}': no results to show; run it first")
     titles = [_key(panel) for panel in panels]
-    twice = next((title for title in titles if titles.count(title) > 1), None)
+    trained = [(_key(panel), panel.regime) for panel in panels]
+    twice = next((one for one in trained if trained.count(one) > 1), None)
     if twice:
-        raise InputError(f"study '{name}': data set {twice} has two panels; give one for each")
+        raise InputError(f"study '{name}': data set {twice[0]} has two panels trained under '{twice[1]}'; give one")
     for wanted, own in ((VALID, panels), (TEST_ORACLE, compared)):
         wrong = next((panel for panel in own if panel.selection != wanted), None)
         if wrong:
@@ -143,6 +151,12 @@ def _check(name: str, panels: Sequence[Panel], compared: Sequence[Panel], keys: 
 
 def _key(panel: Panel) -> str:
     return f"{panel.dataset}/{panel.split}"
+
+
+def _data_name(panel: Panel, panels: Sequence[Panel]) -> str:
+    """Return the name of a table: data set and split, with the training regime where that is needed."""
+    alone = sum(_key(other) == _key(panel) for other in panels) == 1
+    return _key(panel) if alone else f"{_key(panel)}, trained under {panel.regime}"
 
 
 def _any(by: Mapping[str, Mapping[str, Panel]]) -> Panel:
@@ -159,6 +173,7 @@ def _table(
     protocols: Mapping[str, dict[str, Any]],
     sources: Mapping[str, Mapping[str, Panel]],
     index: Mapping[str, int],
+    data: str,
 ) -> dict[str, Any]:
     """Describe one data set under one selection; `panel` is any of the sources, which share data, runs and costs."""
     every = [own for by in sources.values() for own in by.values()]
@@ -168,7 +183,7 @@ def _table(
     notes = (*caution_lines(panel), *settings_lines(panel), *panel.notes) if honest else ()
     return {
         "selection": panel.selection,
-        "data": _key(panel),
+        "data": data,
         "title": dataset_title(panel.dataset, panel.split),
         "dataset": panel.dataset,
         "split": panel.split,

@@ -16,8 +16,8 @@ A folder holds, beside its tables,
     runs.json             identity, settings and provenance of every run, hashes of the masks
 """
 
-from benchmark.publishing.measured.checking import check
+from benchmark.publishing.measured.checking import check, lacking_labels
 from benchmark.publishing.measured.publishing import publish, refresh
 from benchmark.results.measured import read_measured
 
-__all__ = ["check", "is_measured", "publish", "read_measured", "refresh", "render"]
+__all__ = ["check", "lacking_labels", "publish", "read_measured", "refresh"]

@@ -14,10 +14,11 @@ from benchmark.data.sources import dataset_header
 from benchmark.data.synthetic import is_synthetic
 from benchmark.evaluation.panel import Panel
 from benchmark.files import sha256_of
+from benchmark.publishing.measured.agreement import disagreements
 from benchmark.publishing.measured.publishing import versions
 from benchmark.publishing.measured.tables import render
 from benchmark.results.external import evaluation_set
-from benchmark.results.measured import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured
+from benchmark.results.measured import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured, require_data
 from benchmark.runs.spec import RunSpec
 from benchmark.words import trained_and_tested
 from protocols import InputError
@@ -33,13 +34,14 @@ def check(folder: Path) -> list[str]:
     """Recompute every table of a measured study from its predictions and compare text for text.
 
     Files are also compared with the sha256 of the manifest, runs with their identity and, if the data is
-    generated, samples and labels with the generator.
+    generated, samples and labels with the generator. Without the labels (see `lacking_labels`), tables are compared
+    with each other instead.
 
     Returns:
         One line per difference; empty if there are none.
 
     Raises:
-        InputError: if the folder is not a measured study, or needs a data set that is not available.
+        InputError: if the folder is not a measured study.
     """
     manifest = read_manifest(folder)
     found = _files(folder, manifest)
@@ -47,11 +49,11 @@ def check(folder: Path) -> list[str]:
     if lacking:
         return found
     found += _identities(folder / "runs.json")
+    if lacking_labels(folder):
+        return found + disagreements(folder)
     try:
         results = read_measured(folder)
     except InputError as error:
-        if "needs data set" in str(error):
-            raise
         return [*found, str(error)]
     for panel, entry in zip(results.panels, manifest.panels, strict=True):
         if all(map(is_synthetic, trained_and_tested(panel.dataset))):
@@ -62,6 +64,16 @@ def check(folder: Path) -> list[str]:
         made, now = (", ".join(f"{k} {v}" for k, v in d.items()) for d in (manifest.made_with, here))
         tables.append(f"the tables were made with {made}; here are {now}")
     return found + tables
+
+
+def lacking_labels(folder: Path) -> str:
+    """Return why tables cannot be recomputed: the labels are neither in the folder nor on this machine; or empty."""
+    try:
+        for entry in read_manifest(folder).panels:
+            require_data(entry)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _files(folder: Path, manifest: Manifest) -> list[str]:

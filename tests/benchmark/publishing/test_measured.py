@@ -12,12 +12,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from click.testing import CliRunner
 
+from benchmark.cli.main import sentibench
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
 from benchmark.evaluation.panel import Panel
 from benchmark.files import sha256_of
-from benchmark.publishing.measured import check, checking, publish, read_measured, refresh
+from benchmark.publishing.measured import check, checking, lacking_labels, publish, read_measured, refresh
 from benchmark.results.from_runs import panels
 from benchmark.results.measured import MANIFEST, TableChoices
 from benchmark.results.opening import open_results
@@ -244,18 +246,40 @@ def test_labels_can_be_given_away_on_purpose(trained: tuple[Study, Path], tmp_pa
     assert check(folder) == []
 
 
-def test_without_the_data_set_the_check_says_which_it_needs(
+def test_without_the_data_set_tables_are_compared_with_each_other(
     trained: tuple[Study, Path], tmp_path: Path, own_home: Path
 ) -> None:
     study, root = trained
     folder = tmp_path / "measured"
     publish(open_results(study, root), folder, choices=CHOICES)
+    assert lacking_labels(folder) == ""
     write_store(make_samples(60, seed=1, words=False), store_path("toy"))
-    with pytest.raises(InputError, match=r"needs data set 'toy' with sha256 .* the one here has"):
-        check(folder)
+    assert re.search(r"needs data set 'toy' with sha256 .* the one here has", lacking_labels(folder))
     shutil.rmtree(own_home)
-    with pytest.raises(InputError, match=r"needs data set 'toy' with sha256 .* not found"):
-        check(folder)
+    assert re.search(r"needs data set 'toy' with sha256 .* not found", lacking_labels(folder))
+    with pytest.raises(InputError, match="needs data set 'toy'"):
+        read_measured(folder)
+    assert check(folder) == []
+
+    for name in ("aggregates.md", "leaderboard.csv", "scenarios.md"):
+        before = (folder / name).read_text()
+        (folder / name).write_text(re.sub(r"(?<=[ ,*])(\d)(?=\.\d\d)", lambda d: str(int(d[1]) + 3), before, count=1))
+        cover_up(folder)
+        (found, *_) = check(folder)
+        assert re.match("leaderboard|aggregates|scenarios", found), name  # two tables differ
+        (folder / name).write_text(before)
+
+
+def test_a_folder_of_measured_studies_is_checked_whole(tmp_path: Path, demo: Path) -> None:
+    shutil.copytree(demo, tmp_path / "all" / "one")
+    shutil.copytree(demo, tmp_path / "all" / "two")
+    change_digit("aggregates.md")(tmp_path / "all" / "two")
+    found = CliRunner().invoke(sentibench, ["report", "--check", str(tmp_path / "all")], standalone_mode=False)
+    assert found.return_value == 1
+    lines = found.output.splitlines()
+    assert lines[0].startswith(f"{tmp_path / 'all' / 'one'}: 5 tables recomputed")
+    assert any("aggregates.md" in line for line in lines)
+    assert lines[-1].endswith("differences")
 
 
 def test_publishing_replaces_a_measured_study_and_nothing_else(trained: tuple[Study, Path], tmp_path: Path) -> None:

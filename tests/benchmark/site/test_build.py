@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from benchmark.cli.main import main
 from benchmark.data.registered import is_registered, register_dataset
+from benchmark.results.measured import read_measured
 from benchmark.results.opening import open_results
 from benchmark.results.study_results import StudyResults
 from benchmark.runs.executors import InlineExecutor
@@ -23,6 +25,7 @@ from protocols import InputError
 from tests.samples import make_samples
 
 DATASET = "site-toy"
+DEMO = Path(__file__).parents[3] / "results" / "measured" / "demo"
 if not is_registered(DATASET):
     register_dataset(DATASET)(lambda: make_samples(words=False))
 
@@ -131,11 +134,29 @@ def test_the_command_line(root: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     code, _, err = call()
     assert code == 2
     assert err.count("\n") == 1
-    assert "[STUDY] PAGE" in err
+    assert "[STUDY]... PAGE" in err
     code, _, err = call("nowhere", str(tmp_path / "other.html"))
     assert code == 2
     assert "nowhere" in err
     assert not (tmp_path / "other.html").exists()
+
+
+def test_a_page_of_several_studies_names_regimes_where_data_are_shared(root: Path, tmp_path: Path) -> None:
+    results = open_results(study(), root)
+    other = replace(
+        results, name="other", panels=tuple(replace(p, regime="complete") for p in results.panels), plan=None
+    )
+    data = data_of(build([results, other, read_measured(DEMO)], tmp_path / "page.html", oracles={}, draws=20))
+    assert data["study"] == "paged, other, demo"
+    (title,) = results.datasets
+    assert [table["data"] for table in data["tables"]] == [
+        f"{title}, trained under uncertain",
+        f"{title}, trained under complete",
+        "synthetic:size=demo,max_length=16/official",
+    ]
+    assert [table["regime"] for table in data["tables"]] == ["uncertain", "complete", "uncertain"]
+    with pytest.raises(InputError, match="has two panels trained under 'uncertain'"):
+        build([results, results], tmp_path / "page.html", oracles={}, draws=20)
 
 
 def test_the_page_of_an_unfinished_study_says_what_is_missing(root: Path, tmp_path: Path) -> None:
