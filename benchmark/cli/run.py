@@ -114,8 +114,9 @@ def run(
 ) -> int:
     """Run STUDY (a YAML file, or a study that ships with the suite: demo) or the study that the options describe.
 
-    Options replace fields of the file. Finished runs are reused: the same command continues after an interruption, and
-    a longer list of seeds, models or protocols adds only the new runs.
+    Options replace fields of the file; models that the file names keep their settings there. Finished runs are reused:
+    the same command continues after an interruption, and a longer list of seeds, models or protocols adds only the new
+    runs.
     """
     from rich.console import Console
 

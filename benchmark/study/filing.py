@@ -60,7 +60,7 @@ def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = 
     Args:
         name: Path of a YAML file, or the name of a study under `root` or of a shipped one such as `demo`; None for
             fields alone.
-        fields: Fields that replace those of the file.
+        fields: Fields that replace those of the file. A model that the file names keeps its settings and label there.
         root: Folder of the run store whose studies are found by name, before the shipped ones.
 
     Raises:
@@ -82,6 +82,9 @@ def read_study(name: str | None, fields: Mapping[str, Any], root: Path | None = 
     if not fields:
         return study
     filed = study.model_dump(mode="json")
+    if isinstance(named := fields.get("models"), list):
+        entries = {entry["label"] or entry["name"]: entry for entry in filed["models"]}
+        fields = {**fields, "models": [entries.get(one, one) if isinstance(one, str) else one for one in named]}
     for key in ("encoder", "optimisation"):  # parts that are not given stay as in the file
         if key in fields:
             fields = {**fields, key: {**filed[key], **fields[key]}}

@@ -158,7 +158,7 @@ class Study(BaseModel):
 
 
 def load_study(path: Path) -> Study:
-    """Read a study file.
+    """Read a study file. Files of settings and plugins that it names are looked for beside it, then as given.
 
     Raises:
         InputError: one line that names the file and the field.
@@ -169,9 +169,18 @@ def load_study(path: Path) -> Study:
         raise InputError(f"{path}: no such study file") from None
     if not isinstance(content, dict):
         raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {type(content).__name__}")
+
+    def beside(name: str) -> str:
+        return str(path.parent / name) if (path.parent / name).is_file() else name
+
+    if isinstance(models := content.get("models"), list):
+        entries = [_entry(item) for item in models]
+        for entry in entries:
+            if isinstance(entry, dict) and isinstance(entry.get("config"), str):
+                entry["config"] = beside(entry["config"])
+        content = {**content, "models": entries}
     study = make_study(content, str(path))
-    beside = [str(path.parent / p) if (path.parent / p).is_file() else p for p in study.plugins]
-    return study.model_copy(update={"plugins": beside})
+    return study.model_copy(update={"plugins": [beside(name) for name in study.plugins]})
 
 
 def make_study(content: dict[str, Any], where: str = "study") -> Study:

@@ -39,6 +39,18 @@ def test_fields_that_the_command_line_leaves_out_stay_as_in_the_file(tiny_encode
     assert read.optimisation == {"epochs": 1, "learning_rate": 0.01}
 
 
+def test_models_named_again_keep_the_settings_of_the_file_which_are_beside_it(toy: str, tmp_path: Path) -> None:
+    (tmp_path / "found.yaml").write_text("model: text-only\nconfig: {width: 16}\n")
+    (tmp_path / "mine.yaml").write_text(f"datasets: [{toy}]\nmodels: [constant, audio-only=found.yaml]\n")
+    with pytest.raises(InputError, match=r"found\.yaml.*text-only"):  # settings of another model
+        read_study(str(tmp_path / "mine.yaml"), {})
+    (tmp_path / "mine.yaml").write_text(
+        f"datasets: [{toy}]\nmodels: [constant, {{name: text-only, label: small, config: found.yaml}}]\n"
+    )
+    read = read_study(str(tmp_path / "mine.yaml"), {"models": ["small", "text-only"]})
+    assert [(entry.title, entry.config) for entry in read.models] == [("small", {"width": 16}), ("text-only", {})]
+
+
 @pytest.mark.usefixtures("toy")
 def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> None:
     with pytest.raises(InputError, match="is in the test part of two of the splits official, fold0, fold1; name one"):
