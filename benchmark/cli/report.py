@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from benchmark.results.study_results import StudyResults
 
 #: Kinds of tables of this project, as in `benchmark.tables.kinds`, which is not imported for `--help`.
-TABLES = ("leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism", "paper")
+TABLES = (
+    "leaderboard", "scenarios", "subsets", "grid", "aggregates", "pairs", "ablation", "cost", "optimism", "paper",
+    "seeds",
+)  # fmt: skip
 _FORMATS = ("markdown", "csv", "latex", "html")
 _FOLDER = click.Path(path_type=Path, file_okay=False)
 
@@ -99,7 +102,8 @@ def report(
     refreshed: Path | None,
     as_json: bool,
 ) -> int:
-    """Write the tables of STUDY (default: the one run last) and print the chosen ones.
+    """Write the tables of STUDY (default: the one run last) and print the chosen ones; those of a published folder are
+    printed only.
 
     Every table is written to OUT/studies/NAME/tables as Markdown, CSV, LaTeX and HTML; the table paper, of all data
     sets and protocols, to OUT/studies/NAME with its notes and references.bib. LaTeX needs the packages booktabs, ulem

@@ -103,14 +103,14 @@ def report(
     names: Sequence[str] = (),
     protocols: Sequence[str] = (),
 ) -> Report:
-    """Make every table of a study and write it beside the study's file.
+    """Make every table of a study and write it beside the study's file; a published folder has its tables already.
 
     `leaderboard.md`, `leaderboard.csv` and `scenarios.md` hold these tables of all data sets and protocols;
     `tables/DATASET/PROTOCOL/NAME.{md,csv,tex,html}` hold one table each, ready for a paper's `\\input`. A table of all
     data sets is beside the study's file, with `NAME-notes.md` and `references.bib`.
 
     Args:
-        results: Results of a study in a run store.
+        results: Results of a study.
         settings: Settings of the tables: metric, draws, level and others.
         names: Further tables to make that are only made on request; of these, tables of all data sets are written.
         protocols: Protocols in tables of all data sets; none: all.
@@ -127,9 +127,8 @@ def report(
     failed: set[str] | None = set() if len(names) > 1 else None
     entries, absent = study_tables(results, chosen, names, protocols, failed)
     written = [entry for entry in entries if TABLES.get(entry.name).written or not entry.dataset]
-    return Report(
-        tuple(entries), write_tables(written, results.folder, chosen.metric, cited), absent, frozenset(failed or ())
-    )
+    files = write_tables(written, results.folder, chosen.metric, cited) if results.plan else ()
+    return Report(tuple(entries), files, absent, frozenset(failed or ()))
 
 
 def study_tables(

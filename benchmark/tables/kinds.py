@@ -100,6 +100,7 @@ TABLES: Registry[TableKind] = Registry(
         "cost": "benchmark.tables.cost",
         "optimism": "benchmark.tables.optimism",
         "paper": "benchmark.tables.paper",
+        "seeds": "benchmark.tables.by_seed",
     },
 )
 

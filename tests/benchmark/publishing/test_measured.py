@@ -152,6 +152,29 @@ def test_a_file_of_predictions_that_does_not_fit_is_a_difference_not_a_crash(dem
     assert "points.csv: missing, though the manifest names it" in check(demo)
 
 
+def test_the_tables_of_a_published_folder_are_printed_and_nothing_is_written(demo: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in demo.iterdir()}
+    arguments = [
+        "report",
+        str(demo),
+        "--table",
+        "seeds",
+        "--protocol",
+        "inter-drop",
+        "--format",
+        "csv",
+        "--draws",
+        "20",
+    ]
+    found = CliRunner().invoke(sentibench, arguments, standalone_mode=False)
+    assert not found.return_value
+    row = next(line for line in found.stdout.splitlines() if ",almt,1," in line)
+    predictions = pd.read_parquet(demo / "predictions.parquet").merge(pd.read_parquet(demo / "samples.parquet"))
+    cell = predictions.query("model == 'almt' and seed == 1 and scenario == 'drop(rate=0.5)'")
+    assert f"{(cell['prediction'] - cell['label']).abs().mean():.12f}"[:12] in row
+    assert {path: path.stat().st_mtime_ns for path in demo.iterdir()} == before
+
+
 def test_tables_are_rebuilt_from_the_predictions_alone(demo: Path) -> None:
     before = {p.name: p.read_bytes() for p in demo.iterdir()}
     change_digit("leaderboard.md")(demo)

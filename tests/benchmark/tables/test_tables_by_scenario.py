@@ -12,6 +12,7 @@ from benchmark.evaluation.metrics import score
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables.by_scenario import grid_table, scenarios_table, subsets_table
+from benchmark.tables.by_seed import seeds_table
 from benchmark.tables.table import Table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
@@ -47,6 +48,20 @@ def test_every_scenario_has_its_mean_over_seeds_and_an_interval(panel: Panel) ->
     assert float(row["mean"]) == pytest.approx(np.mean([float(row[s]) for s in own.scenarios]))
     assert "in per cent" in table.title
     assert {c.group for c in table.columns} == {"", "drop rate"}
+
+
+def test_every_training_has_a_row_with_its_run_and_the_leaderboard_is_their_mean(panel: Panel) -> None:
+    own = results(panel, "inter-drop")
+    table = seeds_table(own)
+    trainings = [row for row in rows(table) if row["model"] == "senti-ifusion"]
+    known = panel.runs[panel.runs["model"] == "senti-ifusion"]
+    assert [(int(r["seed"]), r["runs"]) for r in trainings] == list(zip(known["seed"], known["runs"], strict=True))
+    cell = panel.cells.query("model == 'senti-ifusion' and scenario == @own.scenarios[3] and seed == 1").index[0]
+    error = np.abs(panel.predictions[cell] - panel.label).mean()
+    assert float(trainings[1][own.scenarios[3]]) == pytest.approx(error, abs=1e-12)
+    shown = next(row for row in rows(scenarios_table(own)) if row["model"] == "senti-ifusion")
+    assert np.mean([float(row["mean"]) for row in trainings]) == pytest.approx(float(shown["mean"]), abs=1e-12)
+    assert [row.cells[0].text for row in table.rows if row.rule] == ["oracle"]
 
 
 def test_subsets_are_columns_and_both_means_have_their_own(panel: Panel) -> None:
