@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from benchmark.data.sources import dataset_header
 from benchmark.evaluation.panel import Bound, Gap, Panel
 from benchmark.files import csv_value
+from benchmark.results.candidates import TEST_ORACLE
 from benchmark.results.external import evaluation_set
 from benchmark.results.study_results import StudyResults
 from protocols import InputError
@@ -25,6 +27,9 @@ FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
 #: Source files of tables; every other file but the manifest is made from these.
 DATA_FILES = ("study.yaml", "samples.parquet", "predictions.parquet", "points.csv", "costs.csv", "runs.json")
+#: Further source files, of studies that have such predictions: those of models told where their gaps are, and of epochs
+#: chosen on the test set.
+FURTHER_FILES = ("told.parquet", "test_oracle.parquet")
 
 
 class GapEntry(BaseModel):
@@ -47,6 +52,7 @@ class PanelEntry(BaseModel):
         data_sha256: sha256 of the samples.
         labels_here: True if labels, videos and the names of samples are in the folder; otherwise samples are named by
             a hash, and the data set must be available to recompute anything.
+        test_oracle: Notes on the results of epochs chosen on the test set, by protocol and metric.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +70,7 @@ class PanelEntry(BaseModel):
     notes: tuple[str, ...]
     bound: Bound | None = None
     videos: str = ""
+    test_oracle: dict[str, dict[str, tuple[str, ...]]] = {}
 
     @property
     def title(self) -> str:
@@ -176,8 +183,13 @@ def read_measured(folder: Path) -> StudyResults:
     predictions, samples = (_parquet(folder / f"{name}.parquet") for name in ("predictions", "samples"))
     points = _csv(folder / "points.csv", ("protocol", "scenario", "axis", "axis2", "tick"))
     costs = _csv(folder / "costs.csv", ("dataset", "model", "runs"))
-    panels = (_panel(folder, entry, predictions, samples, points, costs) for entry in manifest.panels)
-    return StudyResults(manifest.study, tuple(panels))
+    told, chosen = (_parquet(folder / name) if name in manifest.files else None for name in FURTHER_FILES)
+    panels = [_panel(folder, entry, predictions, samples, points, costs, told) for entry in manifest.panels]
+    results = StudyResults(manifest.study, tuple(panels))
+    if chosen is not None:
+        for entry, panel in zip(manifest.panels, panels, strict=True):
+            _add_test_oracle(results, panel, entry, chosen, folder / FURTHER_FILES[1])
+    return results
 
 
 def _panel(
@@ -187,39 +199,26 @@ def _panel(
     samples: pd.DataFrame,
     points: pd.DataFrame,
     costs: pd.DataFrame,
+    told: pd.DataFrame | None,
 ) -> Panel:
     own = samples[samples["dataset"] == entry.title]
     ids = own["sample_id"].to_numpy(dtype=object)
-    rows = predictions[predictions["dataset"] == entry.title]
-    n = len(ids)
-    if (
-        n == 0
-        or len(rows) == 0
-        or len(rows) % n
-        or not (rows["sample_id"].to_numpy() == np.tile(ids, len(rows) // n)).all()
-    ):
-        raise InputError(
-            f"{folder / 'predictions.parquet'}: its samples of {entry.title} are not those of samples.parquet in their "
-            "order; restore both from version control"
-        )
-    firsts = rows.iloc[::n][["model", "seed", "scenario"]].reset_index(drop=True)
-    repeated = firsts.loc[firsts.index.repeat(n)].to_numpy()
-    if not (rows[["model", "seed", "scenario"]].to_numpy() == repeated).all():
-        raise InputError(f"{folder / 'predictions.parquet'}: cells are mixed up; restore it from version control")
+    hidden = ids
+    cells, values = _cells(predictions[predictions["dataset"] == entry.title], ids, folder / "predictions.parquet")
     if entry.labels_here:
         videos, label = own["video_id"].to_numpy(dtype=object), own["label"].to_numpy(dtype=np.float64)
     else:
         ids, videos, label = _from_data(entry, ids)
     pooled = "split_of" in own and bool(own["split_of"].ne("").any())  # not kept by folders of one split
-    return Panel(
+    panel = Panel(
         dataset=entry.dataset,
         split=entry.split,
         regime=entry.regime,
         sample_ids=ids,
         video_ids=videos,
         label=label,
-        cells=firsts,
-        predictions=rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, n),
+        cells=cells,
+        predictions=values,
         points=points,
         runs=costs[costs["dataset"] == entry.title].drop(columns="dataset").reset_index(drop=True),
         mask_informed=frozenset(entry.mask_informed),
@@ -232,6 +231,42 @@ def _panel(
         bound=entry.bound,
         videos=entry.videos,
     )
+    rows = None if told is None else told[told["dataset"] == entry.title]
+    if rows is None or rows.empty:
+        return panel
+    cells, values = _cells(rows, hidden, folder / FURTHER_FILES[0])
+    return replace(panel, told=replace(panel, cells=cells, predictions=values))
+
+
+def _add_test_oracle(results: StudyResults, panel: Panel, entry: PanelEntry, chosen: pd.DataFrame, path: Path) -> None:
+    """Add the results of epochs chosen on the test set, see `StudyResults.test_oracle`."""
+    own = chosen[chosen["dataset"] == entry.title]
+    for protocol, notes in entry.test_oracle.items():
+        made = {}
+        for metric, said in notes.items():
+            rows = own[(own["protocol"] == protocol) & (own["metric"] == metric)]
+            cells, values = _cells(rows, rows["sample_id"].to_numpy(dtype=object)[: len(panel.label)], path)
+            points = panel.points[panel.points["protocol"] == protocol].reset_index(drop=True)
+            made[metric] = replace(
+                panel, cells=cells, predictions=values, points=points, notes=said, selection=TEST_ORACLE, told=None
+            )
+        results.add_test_oracle(protocol, panel, made)
+
+
+def _cells(
+    rows: pd.DataFrame, ids: npt.NDArray[np.object_], path: Path
+) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
+    """Return the cells of a file, and their predictions, which are those of the samples in their order."""
+    n = len(ids)
+    if not n or rows.empty or len(rows) % n or not (rows["sample_id"] == np.tile(ids, len(rows) // n)).all():
+        raise InputError(
+            f"{path}: its samples are not those of samples.parquet in their order; restore both from version control"
+        )
+    cells = rows.iloc[::n][["model", "seed", "scenario"]].reset_index(drop=True)
+    repeated = cells.loc[cells.index.repeat(n)].to_numpy()
+    if not (rows[["model", "seed", "scenario"]].to_numpy() == repeated).all():
+        raise InputError(f"{path}: cells are mixed up; restore it from version control")
+    return cells, rows["prediction"].to_numpy(dtype=np.float64).reshape(-1, n)
 
 
 def require_data(entry: PanelEntry) -> None:

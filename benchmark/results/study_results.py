@@ -196,11 +196,15 @@ class StudyResults(Displayed):
             protocol: Name of the protocol.
             at: Choose epochs at this point of the protocol only; see `optimism_panels`.
         """
-        if self.plan is None or self.root is None:
-            return []
         if (protocol, at) not in self._oracles:
+            if self.plan is None or self.root is None:
+                return []
             self._oracles[protocol, at] = optimism_panels(self.plan, self.root, protocol, at=at)
         return self._oracles[protocol, at]
+
+    def add_test_oracle(self, protocol: str, panel: Panel, chosen: dict[str, Panel]) -> None:
+        """Add what `test_oracle` returns for one data set, for results that are not from a run store."""
+        self._oracles.setdefault((protocol, None), []).append((panel, chosen))
 
     def _oracle(self, panel: Panel, protocol: str, at: str | None) -> Mapping[str, Panel]:
         for honest, chosen in self.test_oracle(protocol, at=at):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from importlib.metadata import version as installed
@@ -53,8 +52,8 @@ def build(
     bundle = make_bundle(
         ", ".join(study.name for study in studies),
         [panel for study in studies for panel in study.panels],
-        oracles=dict(ChainMap(*map(_oracles, studies))) if oracles is None else oracles,
-        models=dict(ChainMap(*map(describe_models, studies))),
+        oracles={data: by for study in studies for data, by in _oracles(study).items()} if oracles is None else oracles,
+        models={row: facts for study in studies for row, facts in describe_models(study).items()},
         records=[record for study in studies for record in study.records.values()],
         absent=[name for _, absent in gaps for name in absent],
         command=gaps[0][0].add_models([], []).strip("`") if gaps else "",
@@ -73,7 +72,7 @@ def build(
 
 def _oracles(results: StudyResults) -> Oracles:
     """Return the study's results of epochs chosen on the test set; empty if it was run without."""
-    if not any(record.tested_epochs for record in results.records.values()):
+    if results.plan and not any(record.tested_epochs for record in results.records.values()):
         return {}
     found: dict[str, dict[str, Mapping[str, Panel]]] = {}
     for protocol in results.protocols:

@@ -7,7 +7,7 @@ from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables.cells import MODEL, NOTHING, Cells, metric_title, number, row_of
 from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import general_footnotes, identity
-from benchmark.tables.table import Cell, Column, Notes, Table
+from benchmark.tables.table import Cell, Column, Notes, Row, Table
 
 
 def seeds_table(results: ProtocolResults, metric: str = "mae") -> Table:
@@ -27,7 +27,7 @@ def seeds_table(results: ProtocolResults, metric: str = "mae") -> Table:
         *(Column(scenario, scenario, by_default=False) for scenario in results.scenarios),
     )
     notes = Notes()
-    rows = []
+    rows: list[Row] = []
     for model in (*results.ordered(metric), *results.bounds):
         own = results.rows[model]
         named = identity(results, own, notes)["model"]

@@ -18,7 +18,15 @@ from benchmark.publishing.measured.agreement import disagreements
 from benchmark.publishing.measured.publishing import versions
 from benchmark.publishing.measured.tables import render
 from benchmark.results.external import evaluation_set
-from benchmark.results.measured import DATA_FILES, MANIFEST, Manifest, read_manifest, read_measured, require_data
+from benchmark.results.measured import (
+    DATA_FILES,
+    FURTHER_FILES,
+    MANIFEST,
+    Manifest,
+    read_manifest,
+    read_measured,
+    require_data,
+)
 from benchmark.runs.spec import RunSpec
 from benchmark.words import trained_and_tested
 from protocols import InputError
@@ -118,7 +126,7 @@ def _against_generator(panel: Panel, data_sha256: str) -> list[str]:
 
 def _tables(folder: Path, recomputed: dict[str, str]) -> list[str]:
     found = []
-    present = {p.name for p in folder.iterdir()} - {*DATA_FILES, MANIFEST}
+    present = {p.name for p in folder.iterdir()} - {*DATA_FILES, *FURTHER_FILES, MANIFEST}
     for name in sorted(present | set(recomputed)):
         if name not in recomputed:
             found.append(f"{name}: no table of this name is made of these predictions")

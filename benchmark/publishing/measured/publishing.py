@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import platform
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +22,7 @@ from benchmark.files import csv_frame, replace_folder, replace_text, sha256_of
 from benchmark.publishing.measured.tables import render
 from benchmark.results.measured import (
     DATA_FILES,
+    FURTHER_FILES,
     MANIFEST,
     GapEntry,
     Manifest,
@@ -82,8 +83,9 @@ def publish(
         text = yaml.safe_dump(_portable(study).model_dump(mode="json"), sort_keys=False, allow_unicode=True)
         (beside / "study.yaml").write_text(text, encoding="utf-8")
         (beside / "runs.json").write_text(_runs(list(records.values())), encoding="utf-8")
-        entries = [_entry(panel, plan, labels) for panel in panels]
-        _write_numbers(beside, panels, entries)
+        chosen = _test_oracle(results)
+        entries = [_entry(panel, plan, labels, chosen.get(id(panel), {})) for panel in panels]
+        _write_numbers(beside, panels, entries, chosen)
         _finish(beside, study.name, entries, choices or TableChoices())
         _refuse_private(beside, root)
     return tuple(sorted(folder.iterdir()))
@@ -96,11 +98,12 @@ def refresh(folder: Path) -> tuple[Path, ...]:
         InputError: if a source file of the tables differs from the manifest.
     """
     manifest = read_manifest(folder)
-    for name in DATA_FILES:
+    sources = [*DATA_FILES, *(name for name in FURTHER_FILES if name in manifest.files)]
+    for name in sources:
         if not (folder / name).is_file() or sha256_of(folder / name) != manifest.files.get(name):
             raise InputError(f"{folder / name}: not the file of the manifest; restore it, or publish the study again")
     with _writing(folder) as beside:
-        for name in DATA_FILES:
+        for name in sources:
             shutil.copyfile(folder / name, beside / name)
         _finish(beside, manifest.study, manifest.panels, manifest.tables)
     return tuple(sorted(folder.iterdir()))
@@ -108,7 +111,8 @@ def refresh(folder: Path) -> tuple[Path, ...]:
 
 def _finish(folder: Path, study: str, entries: Sequence[PanelEntry], choices: TableChoices) -> None:
     """Make tables from the folder's content, then the manifest of everything."""
-    manifest = Manifest(study=study, made_with=versions(), tables=choices, panels=tuple(entries), files={})
+    sources = {path.name: sha256_of(path) for path in sorted(folder.iterdir())}
+    manifest = Manifest(study=study, made_with=versions(), tables=choices, panels=tuple(entries), files=sources)
     write_manifest(folder, manifest)
     for name, text in render(read_measured(folder), choices).items():
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
@@ -144,7 +148,18 @@ def _last(name: str) -> str:
     return Path(name).name if Path(name).is_absolute() else name
 
 
-def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
+def _test_oracle(results: StudyResults) -> dict[int, dict[str, dict[str, Panel]]]:
+    """Return the results of epochs chosen on the test set, by id of the panel, protocol and metric."""
+    found: dict[int, dict[str, dict[str, Panel]]] = {}
+    if any(record.tested_epochs for record in results.records.values()):
+        for protocol in results.protocols:
+            for panel, (_, chosen) in zip(results.panels, results.test_oracle(protocol), strict=True):
+                if chosen:
+                    found.setdefault(id(panel), {})[protocol] = chosen
+    return found
+
+
+def _entry(panel: Panel, plan: Plan, labels: bool | None, chosen: Mapping[str, Mapping[str, Panel]]) -> PanelEntry:
     sha = next(run.spec.data_sha256 for run in plan.runs if run.spec.dataset == panel.dataset)
     gaps = [
         GapEntry(**{**asdict(gap), "reason": gap.reason.partition(" (")[0], "command": "sentibench run study.yaml"})
@@ -164,11 +179,19 @@ def _entry(panel: Panel, plan: Plan, labels: bool | None) -> PanelEntry:
         notes=panel.notes,
         bound=panel.bound,
         videos=panel.videos,
+        test_oracle={p: {metric: tuple(own.notes) for metric, own in by.items()} for p, by in chosen.items()},
     )
 
 
-def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[PanelEntry]) -> None:
+def _write_numbers(
+    folder: Path,
+    panels: Sequence[Panel],
+    entries: Sequence[PanelEntry],
+    chosen: Mapping[int, Mapping[str, Mapping[str, Panel]]],
+) -> None:
     samples, rows, costs = [], [], []
+    told: list[pd.DataFrame] = []
+    by_test: list[pd.DataFrame] = []
     for panel, entry in zip(panels, entries, strict=True):
         n = len(panel.sample_ids)
         names = [str(s) for s in panel.sample_ids]
@@ -178,21 +201,31 @@ def _write_numbers(folder: Path, panels: Sequence[Panel], entries: Sequence[Pane
             own = {"video_id": np.full(n, ""), "label": np.full(n, np.nan)}
         own["split_of"] = np.full(n, "") if panel.split_of is None else panel.split_of.astype(str)
         samples.append(pd.DataFrame({"dataset": entry.title, "sample_id": names, **own}))
-        cells = panel.cells[["model", "seed", "scenario"]]
-        rows.append(
-            cells.loc[cells.index.repeat(n)].assign(
-                dataset=entry.title, sample_id=np.tile(names, len(cells)), prediction=panel.predictions.ravel()
-            )
-        )
+        rows.append(_predictions(panel, entry, names))
+        told += [] if panel.told is None else [_predictions(panel.told, entry, names)]
+        for protocol, by in chosen.get(id(panel), {}).items():
+            by_test += [
+                _predictions(own, entry, names).assign(protocol=protocol, metric=metric) for metric, own in by.items()
+            ]
         costs.append(panel.runs.assign(dataset=entry.title))
     pooled = ("split_of",) if any(panel.split_of is not None for panel in panels) else ()
     _write_frame(folder / "samples.parquet", samples, ("dataset", "sample_id", "video_id", "label", *pooled))
     columns = ("dataset", "model", "seed", "scenario", "sample_id", "prediction")
     _write_frame(folder / "predictions.parquet", rows, columns)
+    for name, found, more in zip(FURTHER_FILES, (told, by_test), ((), ("protocol", "metric")), strict=True):
+        if found:
+            _write_frame(folder / name, found, (*columns, *more))
     replace_text(folder / "points.csv", csv_frame(panels[0].points))
     table = pd.concat(costs, ignore_index=True)
     table.insert(0, "dataset", table.pop("dataset"))
     replace_text(folder / "costs.csv", csv_frame(table))
+
+
+def _predictions(panel: Panel, entry: PanelEntry, names: Sequence[str]) -> pd.DataFrame:
+    cells = panel.cells[["model", "seed", "scenario"]]
+    return cells.loc[cells.index.repeat(len(names))].assign(
+        dataset=entry.title, sample_id=np.tile(names, len(cells)), prediction=panel.predictions.ravel()
+    )
 
 
 def _write_frame(path: Path, frames: Sequence[pd.DataFrame], columns: Sequence[str]) -> None:

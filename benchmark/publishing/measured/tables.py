@@ -12,7 +12,7 @@ from senti_ifusion.ablation import ABLATION
 def render(results: StudyResults, choices: TableChoices) -> dict[str, str]:
     """Make every table that `sentibench report` makes of the results, by file name."""
     settings = TableSettings(metric=choices.metric, variants=ABLATION, draws=choices.draws, level=choices.level)
-    entries, _ = study_tables(results, settings)
+    entries, _ = study_tables(results, settings, ["optimism"])
     texts = {}
     for name in TABLES.all():
         own = [entry for entry in entries if entry.name == name]

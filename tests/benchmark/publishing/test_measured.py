@@ -6,7 +6,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +259,48 @@ def test_real_labels_stay_at_home_and_nothing_is_lost(trained: tuple[Study, Path
         content = path.read_bytes() if path.suffix != ".parquet" else pd.read_parquet(path).to_csv().encode()
         for name in panel.sample_ids:
             assert re.search(rf"\b{name}\b".encode(), content) is None, (path.name, name)
+
+
+def test_models_that_are_told_and_epochs_chosen_on_the_test_set_are_published_too(
+    tmp_path: Path, own_home: Path
+) -> None:
+    write_store(make_samples(160, words=False), store_path("toy"))
+    model = {"name": "senti-ifusion", "config": {"width": 16, "tokens": 2, "heads": 2}}
+    filled = "random_positions(rate=0.4) + unmarked(fill=run)"
+    study = make_study(
+        {
+            "datasets": ["toy"],
+            "models": ["constant", model],
+            "protocols": ["complete", filled],
+            "seeds": 2,
+            "optimisation": {"epochs": 2},
+            "optimism": True,
+        }
+    )
+    assert not run(study, tmp_path / "runs", InlineExecutor()).failed
+    results, folder = open_results(study, tmp_path / "runs"), tmp_path / "measured"
+    publish(results, folder, choices=CHOICES)
+    assert check(folder) == []
+    assert "not a result" in (folder / "optimism.md").read_text()
+    assert ", told" in (folder / "leaderboard.md").read_text()
+    again = read_measured(folder)
+    (panel,), (read,) = results.panels, again.panels
+    assert panel.told is not None
+    assert read.told is not None
+    assert_equal(replace(read.told, told=None), replace(panel.told, told=None))
+    for protocol in results.protocols:
+        ((_, chosen),), ((_, found),) = results.test_oracle(protocol), again.test_oracle(protocol)
+        assert list(found) == list(chosen)
+        for metric, own in chosen.items():
+            assert np.array_equal(found[metric].predictions, own.predictions)
+            assert found[metric].notes == own.notes
+            pd.testing.assert_frame_equal(found[metric].cells, own.cells, check_dtype=False)
+
+    frame = pd.read_parquet(folder / "test_oracle.parquet")
+    frame.loc[3, "prediction"] += 0.5
+    frame.to_parquet(folder / "test_oracle.parquet", index=False)
+    cover_up(folder)
+    assert any(line.startswith("optimism") for line in check(folder))
 
 
 def test_labels_can_be_given_away_on_purpose(trained: tuple[Study, Path], tmp_path: Path, own_home: Path) -> None:
