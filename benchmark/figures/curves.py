@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from benchmark.evaluation.metrics import METRICS, metric_names
-from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.point_values import band_note, best_first, labels_of, point_values
 from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, shape_of, sizes_of
 from benchmark.evaluation.statistics import DRAWS, compare
@@ -64,7 +64,11 @@ def curve_data(
     if not shape.curves:
         raise InputError(f"protocol '{name}' has no numeric axis to draw a curve over; use a table or heat map instead")
     chosen = panel.check_metrics(metrics or default_metrics(panel.label_range))
-    return point_values(panel, name, chosen, draws=draws, level=level, seed=seed)[list(_COLUMNS)]
+    values = point_values(panel, name, chosen, draws=draws, level=level, seed=seed)
+    if panel.told is not None and set(panel.told.cells["scenario"]) & set(values["scenario"]):
+        told = point_values(panel.told, name, chosen, draws=draws, level=level, seed=seed)
+        values = pd.concat([values, told[told["model"].str.endswith(TOLD)]], ignore_index=True)
+    return values[list(_COLUMNS)]
 
 
 def _check_models(data: pd.DataFrame, models: Sequence[str] | None) -> None:
@@ -178,8 +182,8 @@ def difference_data(
 
     Returns:
         The columns of `curve_data`, of which `mean`, `low` and `high` are those of the difference, a model minus
-        `against`, by `statistics.compare`, and `sd` is NaN; then `against`. The oracle and the constant predictor are
-        left out unless they are compared with.
+        `against`, by `statistics.compare`, and `sd` is NaN; then `against`. The oracle, models that were told and the
+        constant predictor are left out unless they are compared with.
 
     Raises:
         InputError: as `curve_data`, and if the model was not evaluated for every seed under some point.
@@ -191,7 +195,8 @@ def difference_data(
         raise unknown_name("model to compare with", against, estimates)
     if estimates[against].holes(scenarios):
         raise InputError(f"model '{against}': not evaluated for every seed; run it, or compare with another")
-    data = data[~data["model"].isin({against, ORACLE, CONSTANT})].assign(against=against, sd=np.nan)
+    bounds = {name for name in data["model"] if name.endswith(TOLD)} | {ORACLE, CONSTANT}
+    data = data[~data["model"].isin({against, *bounds})].assign(against=against, sd=np.nan)
     data = data.astype({"mean": float, "low": float, "high": float}).reset_index(drop=True)
     for i in data.index[data["flag"] != "hole"]:
         metric, scenario = str(data.at[i, "metric"]), str(data.at[i, "scenario"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from benchmark.evaluation.panel import TOLD
 from benchmark.evaluation.protocol_results import ORACLE
 from protocols import unknown_name
 
@@ -14,7 +15,7 @@ KEPT = ("senti-ifusion", "constant", "text-only", "audio-only", "vision-only", "
 def emphasised(
     order: Sequence[str], models: Sequence[str] | None = None, *, limit: int = 10, keep: Sequence[str] = KEPT
 ) -> list[str]:
-    """Return the models to show in full, in the given order.
+    """Return the models to show in full, in the given order; one that is told where its gaps are, with those of `keep`.
 
     Args:
         order: All models, best first.
@@ -33,8 +34,9 @@ def emphasised(
         return [name for name in order if name in models]
     if len(order) <= limit:
         return list(order)
+    models_only = [name for name in order if not name.endswith(TOLD)]
     kept = [name for name in keep if name in order]
-    best = [name for name in order if name != ORACLE][:1]  # the best is always included
+    best = [name for name in models_only if name != ORACLE][:1]  # the best is always included
     kept = list(dict.fromkeys([*best, *kept]))[:limit]
-    others = [name for name in order if name not in kept][: limit - len(kept)]
-    return [name for name in order if name in kept or name in others]
+    others = [name for name in models_only if name not in kept][: limit - len(kept)]
+    return [name for name in order if name.removesuffix(TOLD) in kept or name in others]

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from benchmark.evaluation.panel import TOLD
+
 #: Colours for models without a fixed one, then markers.
 PALETTE = ("#0072b2", "#c48700", "#009e73", "#cc79a7", "#4a9bc8", "#882255", "#999933", "#332288", "#41a393", "#aa4499")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
@@ -55,9 +57,11 @@ def styles(models: Iterable[str]) -> dict[str, Style]:
     """Return the style of every model of a figure.
 
     Well-known models have a fixed style. Others get theirs by the hash of their name; where two of one figure would
-    look alike, the one whose name sorts later takes the next free style, so that no two of a figure share one.
+    look alike, the one whose name sorts later takes the next free style, so that no two of a figure share one. A model
+    that is told where its gaps are has the colour of the same model that is not, dashed and without markers.
     """
-    names = list(dict.fromkeys(models))
+    given = list(dict.fromkeys(models))
+    names = list(dict.fromkeys(name.removesuffix(TOLD) for name in given))
     chosen = {name: _FIXED[name] for name in names if name in _FIXED}
     free = [Style(colour, marker) for marker in MARKERS for colour in PALETTE]
     taken = set(chosen.values())
@@ -70,4 +74,5 @@ def styles(models: Iterable[str]) -> dict[str, Style]:
         best = next((s for s in fresh if s.colour not in colours), (fresh or candidates)[0])
         chosen[name] = best
         taken.add(best)
-    return {name: chosen[name] for name in names}
+    told = {name: Style(chosen[name.removesuffix(TOLD)].colour, "", "--") for name in given if name.endswith(TOLD)}
+    return {name: told.get(name) or chosen[name] for name in given}

@@ -11,6 +11,9 @@ import pytest
 from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import compare
+from benchmark.figures.curves import curve_data, difference_data
+from benchmark.figures.emphasis import emphasised
+from benchmark.figures.style import styles
 from benchmark.tables.by_scenario import grid_table, scenarios_table
 from benchmark.tables.leaderboard import leaderboard_table
 from tests.benchmark.fake_panel import fake_panel
@@ -86,3 +89,20 @@ def test_a_model_that_is_not_chosen_has_no_row() -> None:
 def test_a_grid_has_the_row_in_every_block() -> None:
     table = grid_table(ProtocolResults.of(told_panel("uncertain-unmarked"), draws=20))
     assert sum(row.cells[1].text == f"{MODEL}{TOLD}" for row in table.rows) == 4
+
+
+def test_curves_show_the_told_row_in_the_colour_of_its_model() -> None:
+    panel = told_panel("intra-random", "intra-unmarked")
+    data = curve_data(panel, "intra-unmarked", ["mae"], draws=20)
+    told, own = (data[data["model"] == name].set_index("order")["mean"] for name in (f"{MODEL}{TOLD}", MODEL))
+    assert (told < own).all()
+    assert f"{MODEL}{TOLD}" not in set(curve_data(panel, "intra-random", ["mae"], draws=20)["model"])
+    assert f"{MODEL}{TOLD}" not in set(
+        difference_data(panel, "intra-unmarked", "text-only", ["mae"], draws=20)["model"]
+    )
+    found = styles([f"{MODEL}{TOLD}", MODEL])
+    assert found[f"{MODEL}{TOLD}"].colour == found[MODEL].colour
+    assert found[f"{MODEL}{TOLD}"].line != found[MODEL].line
+    many = [f"m{i}" for i in range(12)]
+    assert emphasised([MODEL, f"{MODEL}{TOLD}", "m0, told", *many])[:2] == [MODEL, f"{MODEL}{TOLD}"]
+    assert "m0, told" not in emphasised([MODEL, f"{MODEL}{TOLD}", "m0, told", *many])
