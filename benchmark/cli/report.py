@@ -208,11 +208,16 @@ def _formatted(entries: list[Entry], form: str, metric: str, all_columns: bool) 
 
 
 def _print(entries: list[Entry], console: Console, *, all_columns: bool = False, caption: bool = False) -> None:
-    from benchmark.tables.rendering.terminal import show, show_remedies
+    from benchmark.tables.rendering.terminal import common_footnotes, show, show_remedies
 
+    common = common_footnotes([entry.table for entry in entries])
     for entry in entries:
         elsewhere = "" if all_columns or entry.name != "leaderboard" else "--columns, or the files"
-        show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption)
+        show(entry.table, console, elsewhere=elsewhere, all_columns=all_columns, caption=caption, said=common)
+    if common:
+        console.print()
+    for text in common:
+        console.print(text, style="dim", markup=False, highlight=False)
     if not caption:
         bold = dict.fromkeys(entry.table.bold for entry in entries if entry.table.bold)
         console.print(f"\n{' '.join([*bold, 'The files explain every number.'])}", style="dim")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from itertools import groupby
 from textwrap import wrap
 
@@ -22,7 +22,13 @@ _FIRST = ("rank", "model")
 
 
 def show(
-    table: Table, console: Console, *, elsewhere: str = "", all_columns: bool = False, caption: bool = False
+    table: Table,
+    console: Console,
+    *,
+    elsewhere: str = "",
+    all_columns: bool = False,
+    caption: bool = False,
+    said: Container[str] = (),
 ) -> None:
     """Print a table, without the footnotes that have a remedy: `show_remedies` prints them below all tables.
 
@@ -33,6 +39,7 @@ def show(
             same names.
         all_columns: Show every column.
         caption: Also print the caption.
+        said: Footnotes that are printed elsewhere, see `common_footnotes`.
     """
     if all_columns:
         table = table.only([column.name for column in table.columns])
@@ -59,10 +66,18 @@ def show(
     if caption and table.caption:
         console.print(Text(table.caption, style="dim"))
     for note in table.footnotes:
-        if note.remedy:
+        if note.remedy or note.text in said:
             continue  # see `show_remedies`
         text = Text(f"({note.mark}) {note.text}" if note.mark else note.text, style="dim")
         console.print(text, soft_wrap="`" in note.text)  # a wrapped command cannot be copied
+
+
+def common_footnotes(tables: Sequence[Table]) -> list[str]:
+    """Return the footnotes without a mark that several tables share, to be printed once below all of them."""
+    if len(tables) < 2:
+        return []
+    notes = [[note.text for note in table.footnotes if not note.mark and not note.remedy] for table in tables]
+    return [text for text in dict.fromkeys(notes[0]) if all(text in own for own in notes)]
 
 
 def show_remedies(tables: Iterable[Table], console: Console) -> None:

@@ -25,8 +25,8 @@ from benchmark.study.study import Study, make_study
 from benchmark.tables import kinds
 from benchmark.tables.kinds import TABLES, TableSettings
 from benchmark.tables.leaderboard import leaderboard_table
-from benchmark.tables.rendering.terminal import show, show_remedies
-from benchmark.tables.table import Cell, Column, Row, Table
+from benchmark.tables.rendering.terminal import common_footnotes, show, show_remedies
+from benchmark.tables.table import Cell, Column, Footnote, Row, Table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel
 
@@ -196,6 +196,20 @@ def test_the_command_that_adds_a_row_is_printed_once_and_in_no_file(panel: Panel
     command = "\n".join(lines[start:]).split("`")[1]
     (remedy,) = {note.remedy for table in tables for note in table.footnotes if note.remedy}
     assert shlex.split(command.replace("\\\n", "")) == shlex.split(remedy.split("`")[1])  # as a shell reads it
+
+
+def test_footnotes_of_all_tables_are_printed_once_below_them() -> None:
+    def table(title: str, *notes: str) -> Table:
+        footnotes = (Footnote("marked", "a"), *(Footnote(note) for note in notes))
+        return Table(title, (Column("model", "Model", "left"),), (Row((Cell("x"),)),), footnotes)
+
+    tables = [table("T", "settings", "own"), table("U", "settings")]
+    assert common_footnotes(tables) == ["settings"]
+    assert common_footnotes(tables[:1]) == []
+    out = io.StringIO()
+    show(tables[0], Console(file=out, width=80), said=["settings"])
+    assert "settings" not in out.getvalue()
+    assert "own" in out.getvalue()
 
 
 def test_struck_cells_and_markup_in_names_are_shown_as_they_stand() -> None:
