@@ -11,6 +11,7 @@ import pytest
 from benchmark.data.catalog import find_store, import_data
 from benchmark.data.store import read_store
 from benchmark.evaluation.metrics import score_cells
+from benchmark.publishing.measured import check, lacking_labels
 from benchmark.results.opening import open_results
 from benchmark.runs.executors import LocalExecutor
 from benchmark.study.running import run
@@ -45,6 +46,12 @@ def test_facts_of_mosi(mosi: str) -> None:
     assert sum(map(len, videos)) == len(set.union(*videos)) == 93
     assert not samples.streams["vision"].observed.any()
     assert samples.streams["audio"].observed.all()
+
+
+def test_published_numbers_on_mosi_are_those_of_their_predictions(mosi: str) -> None:
+    folder = Path(__file__).parents[2] / "results" / "measured" / mosi
+    assert lacking_labels(folder) == ""
+    assert check(folder) == []
 
 
 def test_facts_of_mmmo(mmmo: str) -> None:
