@@ -41,7 +41,7 @@ def test_a_training_made_again_has_the_published_predictions(tmp_path: Path) -> 
 
 
 def _same_machine() -> bool:
-    """Whether the published runs were made on a processor of this capability with this torch."""
+    """Return True if this processor and torch are those of the published runs."""
     made = json.loads((PUBLISHED / "runs.json").read_text(encoding="utf-8"))["provenance"][0]
     return (made["cpu_capability"], made["libraries"]["torch"]) == (
         torch.backends.cpu.get_cpu_capability(), torch.__version__,

@@ -1,8 +1,9 @@
-"""Every training by itself: its run, and one metric under every scenario; traces a number to its predictions."""
+"""One row per training: its run, and one metric under every scenario, so that a number leads to its predictions."""
 
 from __future__ import annotations
 
 from benchmark.evaluation.metrics import METRICS
+from benchmark.evaluation.panel import TOLD
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.tables.cells import MODEL, NOTHING, Cells, metric_title, number, row_of
 from benchmark.tables.kinds import TableSettings, register_table
@@ -49,7 +50,7 @@ def _runs(results: ProtocolResults, model: str, seed: int) -> str:
     runs = results.panel.runs
     if not {"model", "seed", "runs"} <= set(runs.columns):
         return NOTHING
-    own = runs[(runs["model"] == model) & (runs["seed"] == seed)]["runs"]
+    own = runs[(runs["model"] == model.removesuffix(TOLD)) & (runs["seed"] == seed)]["runs"]
     return ", ".join(i for text in own for i in str(text or "").split(",") if i) or NOTHING
 
 

@@ -12,12 +12,13 @@ import numpy as np
 
 Row: TypeAlias = dict[str, str]
 
-#: Columns that show the same number, the mean of a model over the scenarios of a protocol: by table, model and number.
+#: Columns that show the same number, the mean of a model over the scenarios of a protocol: by table, model and number;
+#: an empty name is that of the metric.
 _MEANS = {
-    "leaderboard": (("model", "mae"),),
+    "leaderboard": (("model", ""),),
     "aggregates": (("model", "mean"),),
     "scenarios": (("model", "mean"),),
-    "cost": (("model", "mae"),),
+    "cost": (("model", ""),),
     "pairs": (("a", "value_a"), ("b", "value_b")),
 }
 #: A number that fills a cell, with or without the bounds of an interval.
@@ -27,15 +28,22 @@ _UNITS = (1.0, 100.0, 1e-3, 1e-6, 1e-9)
 _EQUAL = 1e-9
 
 
-def disagreements(folder: Path) -> list[str]:
+def disagreements(folder: Path, metric: str) -> list[str]:
     """Compare tables that show the same numbers: the means in all CSV files, and every Markdown table with its CSV.
 
+    Args:
+        folder: Folder of a measured study.
+        metric: Metric of its tables.
+
     Returns:
-        One line per number that two tables show differently.
+        One line per number that two tables show differently, and per CSV that cannot be read.
     """
     names = [path.stem for path in sorted(folder.glob("*.md")) if path.with_suffix(".csv").is_file()]
-    tables = {name: _rows(folder / f"{name}.csv") for name in names}
-    found = list(_means(tables))
+    try:
+        tables = {name: _rows(folder / f"{name}.csv") for name in names}
+        found = list(_means(tables, metric))
+    except (ValueError, KeyError) as error:
+        return [f"{folder.name}: a CSV of its tables is damaged ({error}); restore it from version control"]
     for name, table in tables.items():
         found += _printed(f"{name}.md", (folder / f"{name}.md").read_text(encoding="utf-8"), table)
     return found
@@ -52,16 +60,16 @@ def _rows(path: Path) -> list[Row]:
     return rows
 
 
-def _means(tables: Mapping[str, Sequence[Row]]) -> Iterator[str]:
+def _means(tables: Mapping[str, Sequence[Row]], metric: str) -> Iterator[str]:
     known: dict[tuple[str, str, str], tuple[float, str]] = {}
     for name, columns in _MEANS.items():
         for model, value in columns if name in tables else ():
             for row in tables[name]:
                 cell = (row["dataset"], row["protocol"], row[model])
-                number = float(row[value] or "nan")
+                number = float(row[value or metric] or "nan")
                 first, where = known.setdefault(cell, (number, f"{name}.csv"))
                 if not np.isclose(first, number, rtol=_EQUAL, atol=0, equal_nan=True):
-                    yield f"{name}.csv: {value} of {cell[2]} under {cell[1]} is {row[value]}, {where} has {first}"
+                    yield f"{name}.csv: {value or metric} of {cell[2]} under {cell[1]} is {number}, {where} has {first}"
 
 
 def _printed(name: str, text: str, table: Sequence[Row]) -> Iterator[str]:
@@ -88,4 +96,4 @@ def _head(row: list[str], following: list[str]) -> bool:
 def _rounds_to(values: np.ndarray, part: str) -> bool:
     decimals = len(part.partition(".")[2])
     distance = np.abs(np.multiply.outer(_UNITS, values) - float(part))
-    return bool(np.nanmin(distance) <= 0.5000001 * 10.0**-decimals)
+    return bool((distance <= 0.5000001 * 10.0**-decimals).any())

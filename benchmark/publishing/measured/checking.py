@@ -58,7 +58,7 @@ def check(folder: Path) -> list[str]:
         return found
     found += _identities(folder / "runs.json")
     if lacking_labels(folder):
-        return found + disagreements(folder)
+        return found + disagreements(folder, manifest.tables.metric)
     try:
         results = read_measured(folder)
     except InputError as error:

@@ -333,6 +333,9 @@ def test_without_the_data_set_tables_are_compared_with_each_other(
         (found, *_) = check(folder)
         assert re.match("leaderboard|aggregates|scenarios", found), name  # two tables differ
         (folder / name).write_text(before)
+    (folder / "aggregates.csv").write_text((folder / "aggregates.csv").read_text()[:-60])
+    cover_up(folder)
+    assert re.search("damaged", check(folder)[0])
 
 
 def test_a_folder_of_measured_studies_is_checked_whole(tmp_path: Path, demo: Path) -> None:

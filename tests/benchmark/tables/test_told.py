@@ -15,6 +15,7 @@ from benchmark.figures.curves import curve_data, difference_data
 from benchmark.figures.emphasis import emphasised
 from benchmark.figures.style import styles
 from benchmark.tables.by_scenario import grid_table, scenarios_table
+from benchmark.tables.by_seed import seeds_table
 from benchmark.tables.leaderboard import leaderboard_table
 from tests.benchmark.fake_panel import fake_panel
 
@@ -89,6 +90,12 @@ def test_a_model_that_is_not_chosen_has_no_row() -> None:
 def test_a_grid_has_the_row_in_every_block() -> None:
     table = grid_table(ProtocolResults.of(told_panel("uncertain-unmarked"), draws=20))
     assert sum(row.cells[1].text == f"{MODEL}{TOLD}" for row in table.rows) == 4
+
+
+def test_a_told_row_has_the_runs_of_its_model(results: ProtocolResults) -> None:
+    rows = [[cell.text for cell in row.cells[1:3]] for row in seeds_table(results).rows if TOLD in row.cells[0].text]
+    own = results.panel.runs.query("model == @MODEL")
+    assert rows == [[str(seed), runs] for seed, runs in zip(own["seed"], own["runs"], strict=True)]
 
 
 def test_curves_show_the_told_row_in_the_colour_of_its_model() -> None:
