@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
@@ -247,12 +246,22 @@ def _remove_tables(place: Path) -> None:
 
 
 def csv_text(entries: Iterable[Entry]) -> str:
-    """Format tables as CSV with columns `dataset` and `protocol` first; neighbours of equal columns share one head."""
+    """Format tables as CSV with columns `dataset` and `protocol` first.
+
+    Neighbours share one head if one has all columns of the other; a table's cells in columns that it lacks are empty.
+    """
+    blocks: list[tuple[list[str], list[Entry]]] = []
+    for entry in entries:
+        names = next(csv.reader([entry.table.csv().partition("\n")[0]]))
+        head = blocks[-1][0] if blocks else []
+        if blocks and (set(names) <= set(head) or set(head) <= set(names)):
+            blocks[-1] = max(head, names, key=len), [*blocks[-1][1], entry]
+        else:
+            blocks.append((names, [entry]))
     parts = []
-    for head, members in groupby(entries, key=lambda entry: entry.table.csv().partition("\n")[0]):
-        names = ["dataset", "protocol", *next(csv.reader([head]))]
+    for names, members in blocks:
         out = io.StringIO()
-        writer = csv.DictWriter(out, names, lineterminator="\n")
+        writer = csv.DictWriter(out, ["dataset", "protocol", *names], lineterminator="\n")
         writer.writeheader()
         for entry in members:
             for row in entry.table.records():

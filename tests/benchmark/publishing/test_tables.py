@@ -9,6 +9,7 @@ import json
 import shlex
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
@@ -18,6 +19,7 @@ from benchmark.evaluation import kinds as metric_kinds
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.publishing import tables as publish
+from benchmark.publishing.tables import Entry, csv_text
 from benchmark.results import opening
 from benchmark.results.opening import open_results
 from benchmark.study.filing import save_study
@@ -196,6 +198,18 @@ def test_the_command_that_adds_a_row_is_printed_once_and_in_no_file(panel: Panel
     command = "\n".join(lines[start:]).split("`")[1]
     (remedy,) = {note.remedy for table in tables for note in table.footnotes if note.remedy}
     assert shlex.split(command.replace("\\\n", "")) == shlex.split(remedy.split("`")[1])  # as a shell reads it
+
+
+def test_tables_share_a_head_where_one_only_lacks_columns() -> None:
+    def entry(protocol: str, *names: str) -> Entry:
+        columns = (Column("model", "Model", "left"), *(Column(name, name) for name in names))
+        cells = (Cell("x"), *(Cell("1.0", 1.0) for _ in names))
+        return Entry("d", protocol, "leaderboard", Table("T", columns, (Row(cells),)))
+
+    table = pd.read_csv(io.StringIO(csv_text([entry("p", "mae"), entry("q", "mae", "told"), entry("r", "mae")])))
+    assert list(table) == ["dataset", "protocol", "model", "mae", "told"]
+    assert table["told"].isna().tolist() == [True, False, True]
+    assert csv_text([entry("p", "a"), entry("q", "b")]).splitlines()[3] == "dataset,protocol,model,b"
 
 
 def test_footnotes_of_all_tables_are_printed_once_below_them() -> None:
