@@ -54,7 +54,8 @@ def curve_data(
         (of the protocol, from easy to hard), `scenario`, `mean` (over seeds; shares, not per cent), `low`, `high` (of
         the interval, over videos and seeds), `sd` (over seeds), `seeds`, `level` (of the interval), `flag` (limits of
         the interval; `hole`: a seed is missing here, so there is no value), `mask_informed` (the model reads the
-        masks at test time; marked in the legend).
+        masks at test time; marked in the legend). Where gaps do not show, a model that was told where they are has rows
+        of its own, `MODEL, told`.
 
     Raises:
         InputError: if the protocol has no numeric axis, or a metric is unknown.

@@ -154,9 +154,9 @@ def _key(panel: Panel) -> str:
 
 
 def _data_name(panel: Panel, panels: Sequence[Panel]) -> str:
-    """Return the name of a table: data set and split, with the training regime where that is needed."""
+    """Return the name of a table: data set and split, after the training regime where that is needed."""
     alone = sum(_key(other) == _key(panel) for other in panels) == 1
-    return _key(panel) if alone else f"{_key(panel)}, trained under {panel.regime}"
+    return _key(panel) if alone else f"{panel.regime}: {_key(panel)}"
 
 
 def _any(by: Mapping[str, Mapping[str, Panel]]) -> Panel:

@@ -150,8 +150,8 @@ def test_a_page_of_several_studies_names_regimes_where_data_are_shared(root: Pat
     assert data["study"] == "paged, other, demo"
     (title,) = results.datasets
     assert [table["data"] for table in data["tables"]] == [
-        f"{title}, trained under uncertain",
-        f"{title}, trained under complete",
+        f"uncertain: {title}",
+        f"complete: {title}",
         "synthetic:size=demo,max_length=16/official",
     ]
     assert [table["regime"] for table in data["tables"]] == ["uncertain", "complete", "uncertain"]
