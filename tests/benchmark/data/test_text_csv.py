@@ -34,7 +34,10 @@ def table(rows: list[list[str]], separator: str = ",") -> str:
     return out.getvalue()
 
 
-CELLS = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from(',;"\n\t '), max_size=30)
+#: Categories of characters that the tokenizer drops: see `test_texts_that_the_tokenizer_drops_are_refused_in_one_line`.
+CELLS = st.text(
+    st.characters(exclude_categories=("Cs", "Cc", "Cf", "Cn", "Co")) | st.sampled_from(',;"\n\t '), max_size=30
+)
 
 
 @settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -53,6 +56,13 @@ def test_texts_and_labels_come_through(tmp_path: Path, rows: Any, separator: str
     assert (np.diff(stream.offsets) <= 48).all()
     for i, (text, _) in enumerate(rows):
         assert stream.observed[stream.offsets[i]] == (text.strip() != "") or not any(c.isalnum() for c in text)
+
+
+def test_texts_that_the_tokenizer_drops_are_refused_in_one_line(tmp_path: Path) -> None:
+    rows = [["label", "text"], *(["1.0", text] for text in ("", "", "\U000f0000"))]
+    with pytest.raises(InputError, match="no text has a token") as raised:
+        load(tmp_path, table(rows), (-3.0, 3.0))
+    assert "\n" not in str(raised.value)
 
 
 def test_mmsa_label_files_are_read_whole(tmp_path: Path) -> None:
