@@ -14,7 +14,7 @@ _DIAGNOSTICS = "diagnostics"
 _EXAMINED = ("uncertain", "inter-drop", "intra-random")
 _FORMATS = ("png", "pdf", "svg")
 #: Kinds of figures of this project, as in `benchmark.figures.kinds`, which is not imported for `--help`.
-KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "integrity")
+KINDS = ("curves", "heatmap", "subsets", "confusion", "cost", "ranks", "overview", "integrity")
 
 _format_option = click.option(
     "--format",
@@ -40,6 +40,11 @@ class _Plot(click.Command):
 @click.argument("study", required=False)
 @OUT
 @click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the figures; required for a published folder. Default: that of the study.",
+)
+@click.option(
     "--kind",
     "kinds",
     multiple=True,
@@ -59,7 +64,11 @@ class _Plot(click.Command):
     help="Models to emphasise, such as senti-ifusion,lnln; others are grey or left out. Default: all of a few.",
 )
 @click.option("--scenario", help="Scenario of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
-@click.option("--against", metavar="MODEL", help="Draw curves of the paired differences to MODEL instead of values.")
+@click.option(
+    "--against",
+    metavar="MODEL",
+    help="Draw paired differences to MODEL instead of values: curves, or an overview with --kind overview.",
+)
 @click.option(
     "--width", type=click.Choice(("column", "text")), default="text", show_default=True, help="Width: 3.4 or 7 inches."
 )
@@ -72,6 +81,7 @@ class _Plot(click.Command):
 def plot(
     study: str | None,
     out: Path,
+    into: Path | None,
     kinds: tuple[str, ...],
     protocol: str | None,
     metrics: tuple[str, ...],
@@ -86,6 +96,8 @@ def plot(
 ) -> None:
     """Draw the figures of STUDY (default: the one run last), each with the CSV it is drawn from.
 
+    STUDY is a name, a study file or a published folder.
+
     'sentibench plot diagnostics RUN' examines a trained Senti-iFusion; see 'sentibench plot diagnostics --help'.
     """
     from benchmark.figures.sheet import PrintLayout, print_layout
@@ -93,8 +105,8 @@ def plot(
     from benchmark.results.opening import find_results
     from protocols import InputError
 
-    if against and kinds and "curves" not in kinds:
-        raise InputError("--against: only curves show differences; add --kind curves, or leave out --kind")
+    if against and kinds and not {"curves", "overview"} & set(kinds):
+        raise InputError("--against: only curves and overviews show differences; add --kind curves or --kind overview")
     with print_layout(PrintLayout(not no_title, height, font_size)):
         draw(
             find_results(study, out),
@@ -106,6 +118,7 @@ def plot(
             scenario=scenario,
             width=width,
             against=against,
+            folder=into,
             on_skip=lambda line: click.echo(line, err=True),
             written=click.echo,
         )

@@ -73,7 +73,7 @@ class FigureRequest:
         models: Models shown in full; empty for the figure's own choice.
         scenario: Scenario of confusion matrices; None for `complete`.
         width: One of `WIDTHS`.
-        against: Model that curves show paired differences to; None for the values.
+        against: Model that curves and overviews show paired differences to; None for the values.
     """
 
     folder: Path
@@ -177,6 +177,7 @@ FIGURES: Registry[FigureKind] = Registry(
         "confusion": "benchmark.figures.confusion",
         "cost": "benchmark.figures.cost",
         "ranks": "benchmark.figures.ranks",
+        "overview": "benchmark.figures.overview",
         "integrity": "benchmark.diagnostics.integrity_figure",
     },
 )

@@ -33,6 +33,7 @@ def plot(
     scenario: str | None = None,
     width: str = "text",
     against: str | None = None,
+    folder: Path | None = None,
     required: bool = True,
     on_skip: Callable[[str], None] | None = None,
     written: Callable[[Path], None] | None = None,
@@ -40,7 +41,7 @@ def plot(
     """Draw figures of a study; each with the CSV it is drawn from.
 
     Args:
-        results: Results of a study in a run store.
+        results: Results of a study in a run store, or of a published folder.
         formats: Formats, of `png`, `pdf`, `svg`.
         kinds: Names of kinds; `all` is every one that applies to the study.
         protocol: Draw this protocol only; calibration, cost and ranks are over it, instead of the preferred one or all.
@@ -49,7 +50,8 @@ def plot(
         models: Models shown in full; default: all of a few, else a choice (see `emphasis`).
         scenario: Scenario of the confusion matrices; default: `complete`.
         width: `column` (3.4 inches) or `text` (7 inches); files of the first end in `-column`.
-        against: Model to which curves show paired differences; None for the values.
+        against: Model to which curves and overviews show paired differences; None for the values.
+        folder: Folder of the files; default: that of the study, which results of a published folder lack.
         required: True if each kind chosen by name must apply; else those that do not apply are left out.
         on_skip: Function called with a line for every kind that is left out, with the reason.
         written: Function called with each file as it is written.
@@ -62,7 +64,7 @@ def plot(
             apply (unless it is one of `all`, or not required).
     """
     check_formats(formats)
-    folder = results.folder
+    folder = folder or results.folder
     request = _request(results, folder, formats, protocol, metrics, models, scenario, width, against)
     folder.mkdir(parents=True, exist_ok=True)
     return tuple(_collected(results, kinds, request, request.write, required, on_skip, written))

@@ -20,6 +20,7 @@ from benchmark.figures.confusion import confusion_data, plot_confusion
 from benchmark.figures.cost import cost_data, pareto_front, plot_cost
 from benchmark.figures.grid import grid_data, plot_grid
 from benchmark.figures.heatmap import better_is_darker
+from benchmark.figures.overview import overview_data, plot_overview
 from benchmark.figures.ranks import plot_ranks, rank_data
 from benchmark.figures.subsets import plot_subsets, subset_data
 from benchmark.figures.writing import COLUMN_WIDTH, TEXT_WIDTH, figure_style, read_table
@@ -79,6 +80,11 @@ FIGURES: dict[str, tuple[Make, Draw, Callable[..., list[Path]]]] = {
         lambda p: rank_data(p, "uncertain"),
         lambda d, w: plot_ranks.draw(d, "Title", w, None, "A note."),
         plot_ranks,
+    ),
+    "overview": (
+        lambda p: overview_data(p, ("complete", "uncertain", "intra-random"), draws=10),
+        lambda d, w: plot_overview.draw(d, "Title", w, None, "A note."),
+        plot_overview,
     ),
 }
 
@@ -278,3 +284,21 @@ def test_a_model_with_a_hole_has_no_rank_and_is_named(panel: Panel, tmp_path: Pa
     assert np.isnan(data["mean_rank"].iloc[-1])
     svg = plot_ranks(data, tmp_path / "f", formats=("svg",))[1].read_text()
     assert "Without lnln" in svg
+
+
+def test_overview_shows_means_over_protocols_and_differences_to_a_model(panel: Panel) -> None:
+    scenarios = [str(s) for s in panel.points.query("protocol.str.startswith('intra-random')")["scenario"]]
+    means = {m: float(np.mean([_mean(panel, m, s, "mae") for s in scenarios])) for m in ("lnln", "text-only")}
+    data = overview_data(panel, ("complete", "intra-random"), draws=10).set_index(["model", "protocol"])
+    for model, mean in means.items():
+        assert data.loc[(model, "intra-random"), "mean"] == pytest.approx(mean)
+    apart = overview_data(panel, ("intra-random",), against="text-only", draws=10).set_index("model")
+    assert apart.loc["lnln", "mean"] == pytest.approx(means["lnln"] - means["text-only"])
+    assert apart.loc["lnln", "low"] < apart.loc["lnln", "mean"] < apart.loc["lnln", "high"]
+    assert not {"text-only", "constant"} & set(apart.index)
+    with figure_style():
+        words = texts(plot_overview.draw(apart.reset_index(), "", TEXT_WIDTH, ["lnln"], ""))
+    assert "lnln" in words
+    assert "misa" not in words
+    with pytest.raises(InputError, match="lnnl"):
+        overview_data(panel, ("complete",), against="lnnl", draws=10)

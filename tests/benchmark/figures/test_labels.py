@@ -26,7 +26,7 @@ def panel() -> Panel:
 
 @pytest.mark.parametrize("width", ["text", "column"])
 @pytest.mark.parametrize("size", [8.0, 11.0])
-@pytest.mark.parametrize("kind", ["curves", "heatmap", "subsets", "confusion", "cost", "ranks"])
+@pytest.mark.parametrize("kind", ["curves", "heatmap", "subsets", "confusion", "cost", "ranks", "overview"])
 def test_labels_do_not_touch(panel: Panel, kind: str, size: float, width: str) -> None:
     request = FigureRequest(Path(), (), width=width)
     with print_layout(PrintLayout(font_size=size)), figure_style():

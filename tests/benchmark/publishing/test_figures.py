@@ -181,6 +181,7 @@ def test_everything_that_applies_is_drawn_each_from_its_csv(made: tuple[Study, P
         "confusion.svg",
         "uncertain-cost.svg",
         "ranks.svg",
+        "overview.svg",
         "uncertain-calibration.svg",
         "intra-random-integrity.svg",
     ]
@@ -218,10 +219,26 @@ def test_the_verb_draws_what_was_asked_for(made: tuple[Study, Path]) -> None:
     assert figure.name.endswith("intra-random-against-text-only.svg")
     assert "paired differences to text-only" in figure.read_text()
     assert "text-only" not in set(pd.read_csv(table)["model"])
-    for more, words in ((["--kind", "ranks"], "only curves show differences"), (["--against", "nobody"], "nobody")):
+    for more, words in (
+        (["--kind", "ranks"], "only curves and overviews show differences"),
+        (["--against", "nobody"], "nobody"),
+    ):
         refused = CliRunner().invoke(plot_verb, [*asked, *more])
         assert isinstance(refused.exception, InputError)
         assert words in str(refused.exception)
+
+
+def test_a_published_folder_is_drawn_into_a_named_one(tmp_path: Path) -> None:
+    demo = str(Path(__file__).parents[3] / "results/measured/demo")
+    asked = [demo, "--kind", "overview", "--protocol", "inter-drop", "--against", "text-only", "--format", "svg"]
+    refused = CliRunner().invoke(plot_verb, asked)
+    assert isinstance(refused.exception, InputError)
+    assert "--into" in str(refused.exception)
+    result = CliRunner().invoke(plot_verb, [*asked, "--into", str(tmp_path / "figures")])
+    assert result.exit_code == 0, result.output
+    table, figure = (Path(line) for line in result.output.split())
+    assert figure.parent == tmp_path / "figures"
+    assert set(pd.read_csv(table)["protocol"]) == {"inter-drop"}
 
 
 @pytest.mark.parametrize(
