@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.point_values import band_note, best_first, labels_of
 from benchmark.evaluation.protocol_results import CONSTANT, ORACLE, protocol_names, protocol_points, sizes_of
 from benchmark.evaluation.statistics import DRAWS, compare, confidence_intervals
@@ -47,8 +47,9 @@ def overview_data(
     Returns:
         One row per (protocol, model): `model`, `protocol`, `metric`, `mean` over the protocol's scenarios, then seeds,
         with `low` and `high` of its interval, or all three of the paired difference to `against`; `seeds`, `level`,
-        `flag` (as `confidence_intervals`), `mask_informed`, and `against` where there is one. The oracle and the
-        constant predictor are left out of differences.
+        `flag` (as `confidence_intervals`), `mask_informed`, and `against` where there is one. Where gaps do not show, a
+        model that was told where they are has rows of its own, `MODEL, told`. These, the oracle and the constant
+        predictor are left out of differences.
 
     Raises:
         InputError: for an unknown protocol, metric or model, or if `against` was not evaluated for every seed.
@@ -57,7 +58,14 @@ def overview_data(
     found = {name: [str(s) for s in protocol_points(panel, name)["scenario"]] for name in protocols}
     every = list(dict.fromkeys(s for scenarios in found.values() for s in scenarios))
     estimates = panel.estimates(every, [metric], draws=draws)
-    data = confidence_intervals(estimates, found, level=level).rename(columns={"value": "mean", "group": "protocol"})
+    tables = [confidence_intervals(estimates, found, level=level)]
+    if panel.told is not None and against is None:
+        told = panel.told.estimates([s for s in every if s in set(panel.told.cells["scenario"])], [metric], draws=draws)
+        own = {
+            name: scenarios for name, scenarios in found.items() if set(scenarios) <= set(panel.told.cells["scenario"])
+        }
+        tables.append(confidence_intervals({n: e for n, e in told.items() if n.endswith(TOLD)}, own, level=level))
+    data = pd.concat(tables, ignore_index=True).rename(columns={"value": "mean", "group": "protocol"})
     data["level"] = level
     data["mask_informed"] = data["model"].isin(panel.mask_informed)
     data = data[list(_COLUMNS)]

@@ -93,9 +93,7 @@ class StudyResults(Displayed):
             InputError: if only panels are known.
         """
         if self.plan is None or self.root is None:
-            raise InputError(
-                f"study '{self.name}': its results are not from a run store; name a folder for the files (`plot --into`)"
-            )
+            raise InputError(f"study '{self.name}': not from a run store; name a folder for the files (`plot --into`)")
         return study_folder(self.plan.study, self.root)
 
     def select(
