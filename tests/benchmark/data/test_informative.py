@@ -15,7 +15,6 @@ from protocols.layout import FloatArray
 from tests.samples import save_tiny_encoder
 
 NAME = "synthetic:size=tiny"
-pytestmark = pytest.mark.xdist_group("informative")
 
 
 @pytest.fixture(scope="module")

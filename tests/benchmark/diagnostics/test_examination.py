@@ -27,7 +27,6 @@ from protocols import MODALITIES, InputError, parse
 from senti_ifusion.model import SentiIFusion
 from tests.samples import make_samples
 
-pytestmark = pytest.mark.xdist_group("examination")
 PLAIN, TOLD, WHOLE = "senti-ifusion", "senti-ifusion-true-integrity", "senti-ifusion-without-integrity"
 UNREAD = "senti-ifusion-without-semantic-validation"
 #: Studies of these models: two seeds, or one.
