@@ -1,11 +1,13 @@
 """Python commands, each in a process of its own, that share the import of foreign libraries.
 
-A fresh process imports the libraries and forks for every command. No module of the suite is imported before the fork,
-so that a command finds what it would find if it were alone.
+One process beside that of the tests imports the libraries and forks for every command. No module of the suite is
+imported before the fork, so that a command finds what it would find if it were alone.
 """
 
 from __future__ import annotations
 
+import functools
+import gc
 import importlib
 import json
 import os
@@ -39,13 +41,31 @@ def run_all(
         folder: Where they run.
         environment: Beside that of this process.
     """
+    server, ended = _server(), []
+    assert server.stdin is not None
+    assert server.stdout is not None
+    for words in commands:
+        own = _environment() | (environment or {})
+        wanted = {"words": list(words), "folder": str(folder), "environment": own}
+        server.stdin.write(json.dumps(wanted) + "\n")
+        server.stdin.flush()
+        ended.append(Ended(*json.loads(server.stdout.readline())))
+        if ended[-1].code:
+            break
+    return ended
+
+
+@functools.cache
+def _server() -> subprocess.Popen[str]:
+    """Start the process that forks; it ends with this one."""
+    command = [sys.executable, __file__]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=_environment())
+
+
+def _environment() -> dict[str, str]:
+    """Return that of this process, in which Python finds the suite."""
     paths = os.pathsep.join(path for path in (str(ROOT), os.environ.get("PYTHONPATH", "")) if path)
-    found = subprocess.run(
-        [sys.executable, __file__], input=json.dumps(commands), cwd=folder, capture_output=True, text=True,
-        env={**os.environ, "PYTHONPATH": paths, **(environment or {})},
-    )  # fmt: skip
-    assert found.returncode == 0, found.stderr
-    return [Ended(*json.loads(line)) for line in found.stdout.splitlines()]
+    return {**os.environ, "PYTHONPATH": paths}
 
 
 def _execute(words: Sequence[str]) -> None:
@@ -61,13 +81,17 @@ def _execute(words: Sequence[str]) -> None:
         exec(what, main.__dict__)
 
 
-def _fork(words: Sequence[str]) -> Ended:
+def _fork(words: Sequence[str], folder: str, environment: Mapping[str, str]) -> Ended:
     written = Path(f"/proc/self/fd/{os.memfd_create('output')}")
-    with written.open("w+b", buffering=0) as output:
+    with written.open("w+b", buffering=0) as output, Path(os.devnull).open() as nothing:
         child = os.fork()
         if child == 0:
+            os.dup2(nothing.fileno(), 0)
             os.dup2(output.fileno(), 1)
             os.dup2(output.fileno(), 2)
+            os.chdir(folder)
+            os.environ.clear()
+            os.environ.update(environment)
             code = 1
             try:
                 _execute(words)
@@ -87,12 +111,10 @@ def _fork(words: Sequence[str]) -> Ended:
 def _main() -> None:
     for name in LIBRARIES:
         importlib.import_module(name)
-    for words in json.load(sys.stdin):
-        ended = _fork(words)
-        sys.stdout.write(json.dumps(ended) + "\n")
+    gc.freeze()  # otherwise each collection of a child copies all that was imported
+    for line in sys.stdin:
+        sys.stdout.write(json.dumps(_fork(**json.loads(line))) + "\n")
         sys.stdout.flush()
-        if ended.code:
-            break
 
 
 if __name__ == "__main__":

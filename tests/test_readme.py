@@ -21,6 +21,7 @@ from tests.misa import misa_content, write_misa_folder
 from tests.mmsa import write_mmsa_pickle
 
 ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.slow
 #: What a user reads that has commands, and what has code.
 COMMANDS = (
     "README.md",

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,6 +27,7 @@ from benchmark.results.from_runs import protocol_table
 from benchmark.results.statements import DOMINANT, ESTIMATED, OBSERVED
 from benchmark.training.threads import on_threads
 from protocols import MODALITIES, InputError, Protocol, Scenario, get_protocol
+from protocols.counter import hash_key
 from senti_ifusion.framework import Framework
 
 #: Number of times that the integrity scores are shuffled.
@@ -206,8 +206,7 @@ def _pattern(splits: Sequence[str]) -> str:
 
 
 def _generator(seed: int, purpose: str) -> np.random.Generator:
-    key = int.from_bytes(hashlib.blake2b(purpose.encode(), digest_size=8).digest(), "little")
-    return np.random.default_rng([seed, key])
+    return np.random.default_rng([seed, int(hash_key(purpose))])
 
 
 def _answers(

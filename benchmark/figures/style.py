@@ -7,12 +7,12 @@ grey.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from benchmark.evaluation.panel import TOLD
+from protocols.counter import hash_key
 
 #: Colours for models without a fixed one, then markers.
 PALETTE = ("#0072b2", "#c48700", "#009e73", "#cc79a7", "#4a9bc8", "#882255", "#999933", "#332288", "#41a393", "#aa4499")
@@ -66,7 +66,7 @@ def styles(models: Iterable[str]) -> dict[str, Style]:
     free = [Style(colour, marker) for marker in MARKERS for colour in PALETTE]
     taken = set(chosen.values())
     for name in sorted(set(names) - set(chosen)):
-        start = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") % len(free)
+        start = int(hash_key(name)) % len(free)
         candidates = [free[(start + step) % len(free)] for step in range(len(free))]
         colours = {style.colour for style in taken}
         fresh = [style for style in candidates if style not in taken]

@@ -111,6 +111,7 @@ encoder(torch.full((32, 50), 2000), torch.full((32,), 50))
 """
 
 
+@pytest.mark.slow
 def test_a_study_of_mosei_fits_in_two_gigabytes(tmp_path: Path, own_home: Path) -> None:
     encoder = save_encoder(tmp_path / "encoder")
     samples = mosei_shaped(tmp_path)

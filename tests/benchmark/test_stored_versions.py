@@ -47,7 +47,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 def test_nothing_is_run_again(stored: Path, study: str) -> None:
     runs = stored / "runs"
     before = {k: v for k, v in tree(runs).items() if not k.startswith("studies")}
-    sentibench("run", runs / "studies" / study / "study.yaml", "--out", runs, "--workers", 1)
+    sentibench("run", runs / "studies" / study / "study.yaml", "--out", runs, "--executor", "inline")
     assert {k: v for k, v in tree(runs).items() if not k.startswith("studies")} == before
 
 
@@ -62,7 +62,7 @@ def test_scenarios_added_to_an_earlier_run_bring_all_its_cells_to_one_version(st
     file = stored / "more.yaml"
     changed = {"name": "more", "optimism": False, "models": models, "protocols": [*study["protocols"], added]}
     file.write_text(yaml.safe_dump(study | changed))
-    sentibench("run", file, "--out", stored / "runs", "--workers", 1)
+    sentibench("run", file, "--out", stored / "runs", "--executor", "inline")
     assert [record["id"] for record in records()] == [record["id"] for record in before]
     for earlier, now in zip(before, records(), strict=True):
         assert (now["training_version"], now["inference_version"]) == (1, INFERENCE_VERSION)
@@ -123,7 +123,7 @@ def test_settings_of_a_search_are_used(stored: Path) -> None:
     width = yaml.safe_load(best.read_text())["config"]["width"]
     sentibench(
         "run", "--dataset", "toy", "--models", f"late-fusion-dropout={best}", "--protocols", "complete",
-        "--seeds", 1, "--epochs", 1, "--name", "tuned", "--workers", 1, "--out", stored / "runs",
+        "--seeds", 1, "--epochs", 1, "--name", "tuned", "--executor", "inline", "--out", stored / "runs",
     )  # fmt: skip
     runs = [json.loads(p.read_text()) for p in (stored / "runs" / "toy").rglob("run.json")]
     assert [r["status"] for r in runs if r["spec"]["config"].get("width") == width] == ["done"]

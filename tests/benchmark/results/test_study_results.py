@@ -116,7 +116,7 @@ def test_a_run_plans_reads_and_resamples_once(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(RunStore, "wide_predictions", lambda self, spec, *a: counted(spec.id, read)(self, spec, *a))
     arguments = "run --dataset synthetic:size=tiny,max_length=12 --models constant --protocols complete,inter-drop"
     with pytest.raises(SystemExit) as ended:
-        main([*arguments.split(), "--seeds", "2", "--workers", "1", "--out", str(tmp_path)])
+        main([*arguments.split(), "--seeds", "2", "--executor", "inline", "--out", str(tmp_path)])
     assert not ended.value.code
     assert counts.pop("planned") == 1
     assert counts.pop("resampled") == 1

@@ -7,12 +7,8 @@ import io
 import json
 from pathlib import Path
 
-import pytest
-
 from tests.benchmark.site.made_pages import small_bundle
 from tests.benchmark.site.visiting import Visit
-
-pytestmark = pytest.mark.xdist_group("chromium")
 
 #: What an element is called in these tests.
 NAME = """e => e.id || e.dataset.column || e.dataset.model || e.dataset.kind || e.dataset.pin

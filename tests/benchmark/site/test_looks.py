@@ -11,8 +11,6 @@ from benchmark.site.labels import visible
 from tests.benchmark.site.made_pages import COMMAND, HOSTILE
 from tests.benchmark.site.visiting import DESKTOP, PHONE, Visit
 
-pytestmark = pytest.mark.xdist_group("chromium")
-
 
 def test_the_theme_follows_the_system_until_the_button_overrides(browser: Any, files: dict[str, Path]) -> None:
     grounds = {}

@@ -7,13 +7,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 from benchmark.site import render
 from tests.benchmark.site.made_pages import MODELS, small_bundle
 from tests.benchmark.site.visiting import PHONE, Visit
-
-pytestmark = pytest.mark.xdist_group("chromium")
 
 #: Scrolling closes the tip with the next frame.
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"

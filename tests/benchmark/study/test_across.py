@@ -14,9 +14,11 @@ from benchmark.cli.main import sentibench as group
 from benchmark.data.catalog import store_path
 from benchmark.data.sources import load_samples
 from benchmark.data.store import write_store
+from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
 from benchmark.study.filing import read_study
 from benchmark.study.plan import prepare
+from benchmark.study.running import run
 from benchmark.study.study import make_study
 from protocols import InputError
 from tests.samples import make_samples
@@ -83,12 +85,9 @@ def test_the_oracle_is_that_of_the_data_tested_on(tmp_path: Path) -> None:
     data = "synthetic:samples=30-10-20,seed={}"
     across = make_study({**fields, "datasets": [data.format(0)], "test_dataset": data.format(1)})
     alone = make_study({**fields, "datasets": [data.format(1)]})
-    from benchmark.runs.executors import usual_executor
-    from benchmark.study.running import run
-
     errors = []
     for study in (across, alone):
-        records = run(prepare(study), tmp_path, usual_executor(1, "cpu")).records
+        records = run(prepare(study), tmp_path, InlineExecutor()).records
         errors.append(next(r.evaluations[0].mae for r in records if r.spec.model == "oracle"))
     assert errors[0] == errors[1]
     assert "oracle" not in {r.label for r in prepare(make_study({**fields, "datasets": ["one->other"]})).runs}

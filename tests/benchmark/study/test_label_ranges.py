@@ -44,7 +44,7 @@ def one_study(tmp_path: Path) -> Path:
         assert (SAYS in sentibench("data", "import", name, path, "--label-range", low, high)) == (name in RANGES)
     chosen = [word for name in (*RANGES, "signed") for word in ("--dataset", name)]
     options = ["--models", "constant,late-fusion-dropout", "--protocols", "complete", "--seeds", 1, "--epochs", 1]
-    options += ["--out", tmp_path / "runs", "--name", "ranges", "--workers", 1]
+    options += ["--out", tmp_path / "runs", "--name", "ranges", "--executor", "inline"]
     planned = sentibench("run", *chosen, *options, "--dry-run")
     assert [line.partition(":")[0] for line in planned.splitlines() if SAYS in line] == list(RANGES)
     sentibench("run", *chosen, *options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import shutil
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -22,9 +23,23 @@ from tests.bench.many_runs import many_runs
 DATASETS, MODELS, RUNS = 2, 3, 12
 
 
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Path, Path]:
+    """The plan, the folder of runs with tables and figures, and the data folder."""
+    runs, home = tmp_path_factory.mktemp("many") / "runs", tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SENTIBENCH_HOME", str(home))
+        plan = many_runs(runs, RUNS, DATASETS, MODELS)
+        again(runs)
+    return plan, runs, home
+
+
 @pytest.fixture
-def finished(tmp_path: Path) -> tuple[Plan, Path]:
-    return many_runs(tmp_path / "runs", RUNS, DATASETS, MODELS), tmp_path / "runs"
+def finished(reported: tuple[Plan, Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Plan, Path]:
+    plan, runs, home = reported
+    monkeypatch.setenv("SENTIBENCH_HOME", str(home))
+    shutil.copytree(runs, tmp_path / "runs")
+    return plan, tmp_path / "runs"
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ study("mine")
 """
 
 
+@pytest.mark.slow
 def test_a_kernel_runs_studies_and_knows_the_models_of_its_cells(tmp_path: Path) -> None:
     nbformat = pytest.importorskip("nbformat", reason="needs nbclient and ipykernel, of the extra 'dev'")
     nbclient = pytest.importorskip("nbclient", reason="needs nbclient and ipykernel, of the extra 'dev'")

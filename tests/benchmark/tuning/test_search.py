@@ -101,6 +101,7 @@ def test_an_interrupted_search_comes_to_the_same(tmp_path: Path, stop: int) -> N
     assert facts(resumed.trials) == facts(tune(tuning(tmp_path), tmp_path / "b", 6, Counting()).trials)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy")
 def test_a_killed_search_goes_on_and_worker_processes_come_to_the_same(tmp_path: Path, own_home: Path) -> None:
     arguments = [

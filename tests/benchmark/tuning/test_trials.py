@@ -41,6 +41,7 @@ def test_trials_that_fail_are_recorded_and_the_search_goes_on(tmp_path: Path) ->
     assert sorted(t.trial for t in workers.trained) == accidents
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("toy")
 def test_a_worker_that_dies_fails_its_own_training_only(tmp_path: Path) -> None:
     search = '{"way": Choice("train", "die")}'
