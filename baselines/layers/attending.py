@@ -138,9 +138,9 @@ class _RowAttention(torch.autograd.Function):
         return of_query.mul_(ctx.scale), of_key_value, None, None, None
 
 
-def _split(rows: Tensor, lengths: list[int], heads: int) -> list[Tensor]:
+def _split(rows: Tensor, lengths: list[int], heads: int) -> tuple[Tensor, ...]:
     """Return views `(heads, T, d / heads)` of the rows of each sample."""
-    return [part.view(len(part), heads, -1).transpose(0, 1) for part in rows.split_with_sizes(lengths)]
+    return rows.view(len(rows), heads, -1).transpose(0, 1).split_with_sizes(lengths, dim=1)
 
 
 def _samples(query: Tensor, key_value: Tensor, lengths: Lengths, heads: int) -> list[tuple[Tensor, Tensor, Tensor]]:

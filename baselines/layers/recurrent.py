@@ -13,7 +13,7 @@ from baselines.interface import Sequences
 from baselines.layers.cross_modal import last_step
 from baselines.layers.dropout import drop
 from baselines.layers.groups import in_groups
-from baselines.layers.recurrence import LstmDirection, runs_as_packed
+from baselines.layers.recurrence import GruDirection, LstmDirection, runs_as_packed
 
 #: Width from which an LSTM reads packed sequences.
 _WIDE = 128
@@ -70,7 +70,7 @@ class RecurrentEncoder(nn.Module):
             return both[:, :-1], both[:, -1]
         length = sequences.length.cpu() if sequences.known is None else sequences.known
         packed = pack_padded_sequence(sequences.values, length, batch_first=True, enforce_sorted=False)
-        if isinstance(cell, nn.LSTM) and torch.is_grad_enabled() and runs_as_packed(packed):
+        if torch.is_grad_enabled() and runs_as_packed(packed):
             output, last = self._train(cell, packed)
         else:
             output, hidden = cell(packed)
@@ -81,14 +81,15 @@ class RecurrentEncoder(nn.Module):
         unsorted: Tensor = states if order is None else states.index_select(0, order)
         return unsorted, torch.cat(last[-self.directions :], dim=-1)
 
-    def _train(self, cell: nn.LSTM, packed: PackedSequence) -> tuple[PackedSequence, list[Tensor]]:
-        """Run an LSTM with a fast backward pass: states of the last layer, and the last ones of its directions."""
+    def _train(self, cell: nn.LSTM | nn.GRU, packed: PackedSequence) -> tuple[PackedSequence, list[Tensor]]:
+        """Run with a fast backward pass: states of the last layer, and the last ones of its directions."""
         data, sizes, last = packed.data, packed.batch_sizes.tolist(), []
+        direction = LstmDirection if isinstance(cell, nn.LSTM) else GruDirection
         for layer in range(cell.num_layers):
             if layer and self.training:
                 data = drop(data, cell.dropout)
             directions = cell.all_weights[layer * self.directions : (layer + 1) * self.directions]
-            read = [LstmDirection.apply(data, sizes, turn == 1, *w) for turn, w in enumerate(directions)]  # type: ignore[no-untyped-call]
+            read = [direction.apply(data, sizes, turn == 1, *w) for turn, w in enumerate(directions)]  # type: ignore[no-untyped-call]
             data = torch.cat([states for states, _ in read], dim=-1)
             last = [ended[packed.unsorted_indices] for _, ended in read]
         return packed._replace(data=data), last

@@ -163,9 +163,9 @@ def diagnostics(
     RUN is a run's folder, its id or the first four or more digits of it, or STUDY:MODEL, whose seeds are averaged.
 
     Integrity permutation: loss when the estimated integrity is shuffled among the samples (no loss means that the model
-    does not use the estimates), and gain with the true integrity. Recovery: distance of completed features from those
-    of the complete input, relative to leaving the gap, token by token and in the output of the shared sentiment head.
-    Calibration of the estimates. Share of samples that each modality leads.
+    does not use the estimates), and gain with the true integrity; shuffled text is the positive control. Recovery:
+    distance of completed features from those of the complete input, relative to leaving the gap, token by token and in
+    the output of the shared sentiment head. Calibration of the estimates. Share of samples that each modality leads.
 
     Tables and figures go into diagnostics/ in the folder of the run or, for STUDY:MODEL, of the study.
     """

@@ -1,9 +1,9 @@
-"""Predictions of a trained Senti-iFusion under one scenario, with other integrity scores, and distances of features."""
+"""Predictions of a trained Senti-iFusion under one scenario, also with other scores or text; distances of features."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -21,6 +21,7 @@ from senti_ifusion.framework import Framework
 from senti_ifusion.losses import distance
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
+_TEXT = MODALITIES.index("text")
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,6 +44,8 @@ class ScenarioAnswers:
         dominant: `(n,)` dominant modality; None if the model has none.
         shuffled: `(permutations, n)` predictions with shuffled scores; None if the model does not weight by integrity.
         true: `(n,)` predictions with the true scores; None in the same case.
+        control: `(permutations, n)` predictions with the own scores and the encoded text of other samples; None in the
+            same case.
         positions: Counts of the scores of single positions, see `positions`; None if the model estimates none.
     """
 
@@ -60,6 +63,7 @@ class ScenarioAnswers:
     dominant: FloatArray | None
     shuffled: FloatArray | None
     true: FloatArray | None
+    control: FloatArray | None
     positions: Counts | None = None
 
 
@@ -92,7 +96,7 @@ def ask(
         part: The test part under the masks of the scenario.
         whole: `(n, 3)`: integrity of the samples before anything is erased.
         target: Features from `complete_view`.
-        permutations: Number of times that scores are shuffled among the samples.
+        permutations: Number of times that scores, and in the same orders encoded texts, are shuffled among the samples.
         rng: Generator of the permutations.
         complete: The test part before anything is erased, where scores of single positions are to be counted.
 
@@ -104,6 +108,7 @@ def ask(
     n, positions = len(part), no_counts()
     own, left, completed = torch.zeros(n), torch.zeros(n, 3), torch.zeros(n, 3)
     left_meaning, completed_meaning = torch.zeros(n, 3), torch.zeros(n, 3)
+    text: list[Tensor] = []
     used, estimated, dominant = torch.zeros(n, 3), torch.zeros(n, 3), torch.zeros(n)
     estimates = chooses = True
     batches = list(batches_by_steps(part.inputs, part.device))
@@ -119,6 +124,7 @@ def ask(
             left_meaning[rows] = (semantic.score(view.tokens) - meant).abs().float().cpu()
             completed_meaning[rows] = (semantic.score(view.completed) - meant).abs().float().cpu()
         used[rows] = view.integrity.float().cpu()
+        text.append(view.tokens[:, _TEXT])
         if estimates := prediction.integrity is not None:
             estimated[rows] = prediction.integrity.float().cpu()
         if view.estimate is not None and complete is not None:
@@ -130,13 +136,15 @@ def ask(
     observed = part.integrity.cpu()
     there = (whole > 0).to(target.device, target.dtype)[..., None, None]
     mean = (there * target).sum(dim=0) / there.sum(dim=0).clamp(min=1.0)
-    shuffled = true = None
+    shuffled = true = control = None
     change = 0.0
     if model.config.use_integrity:
         orders = torch.from_numpy(np.stack([rng.permutation(n) for _ in range(permutations)]))
         change = float((used[orders] - used).abs().mean())
         exchanged = _with_scores(model, part, batches, [*used[orders], observed])
         shuffled, true = exchanged[:-1], exchanged[-1]
+        encoded = torch.cat(text)[torch.argsort(torch.cat(batches)).to(part.device)]
+        control = _with_scores(model, part, batches, [used] * permutations, (encoded, orders))
     whole = whole.cpu()
     lost = torch.where(whole > 0, 1 - observed / whole.clamp(min=1e-9), 0.0)
     result = ScenarioAnswers(
@@ -154,10 +162,11 @@ def ask(
         dominant=_array(dominant) if chooses else None,
         shuffled=shuffled,
         true=true,
+        control=control,
         positions=positions if estimates and complete is not None else None,
     )
     distances = (result.left, result.completed, result.constant, result.left_meaning, result.completed_meaning)
-    for values in (result.own, result.shuffled, result.true, *distances):
+    for values in (result.own, result.shuffled, result.true, result.control, *distances):
         if values is not None and not np.isfinite(values).all():
             raise InputError(f"{run.folder}: an answer is not finite; its weights may be damaged: train it again")
     return result
@@ -178,7 +187,7 @@ def joined(asked: Sequence[ScenarioAnswers]) -> ScenarioAnswers:
         elif field.name == "positions":
             merged[field.name] = np.sum(values, axis=0)
         else:
-            merged[field.name] = np.concatenate(values, axis=1 if field.name == "shuffled" else 0)
+            merged[field.name] = np.concatenate(values, axis=1 if field.name in ("shuffled", "control") else 0)
     return ScenarioAnswers(**merged)  # type: ignore[arg-type]
 
 
@@ -193,14 +202,26 @@ def _recorded(complete: MaskedPart, rows: Tensor) -> Mapping[Modality, Tensor]:
     return recorded
 
 
-def _with_scores(model: Framework, part: MaskedPart, batches: Sequence[Tensor], scores: Sequence[Tensor]) -> FloatArray:
-    """Predict with integrity `(n, 3)` from outside as weights; `(len(scores), n)`."""
+def _with_scores(
+    model: Framework,
+    part: MaskedPart,
+    batches: Sequence[Tensor],
+    scores: Sequence[Tensor],
+    text: tuple[Tensor, Tensor] | None = None,
+) -> FloatArray:
+    """Predict with integrity `(n, 3)` from outside as weights; `(len(scores), n)`.
+
+    `text` are the encoded texts of the samples, `(n, K, d)`, and by score the number of the one that each sample
+    gets, `(len(scores), n)`.
+    """
     result = torch.zeros(len(scores), len(part))
     with _encoding_once(model):
         for rows in batches:
             batch = part.batch(rows)
             for i, given in enumerate(scores):
-                result[i, rows] = model.predict(batch, given[rows].to(part.device)).sentiment.float().cpu()
+                other = None if text is None else text[0][text[1][i][rows].to(part.device)]
+                with nullcontext() if other is None else _reading(model, other):
+                    result[i, rows] = model.predict(batch, given[rows].to(part.device)).sentiment.float().cpu()
     result += model.spec.label_centre
     return _array(result)
 
@@ -219,6 +240,20 @@ def _encoding_once(model: Framework) -> Iterator[None]:
     finally:
         for module in modules:
             del module.forward
+
+
+@contextmanager
+def _reading(model: Framework, text: Tensor) -> Iterator[None]:
+    """Context in which the encoders give `text` `(B, K, d)` as the tokens of the text."""
+
+    def exchange(_: object, __: object, tokens: Tensor) -> Tensor:
+        return tokens.index_copy(1, torch.tensor([_TEXT], device=tokens.device), text[:, None])
+
+    hook = model.encoders.register_forward_hook(exchange)
+    try:
+        yield
+    finally:
+        hook.remove()
 
 
 def _remembering(forward: Callable[..., Any]) -> Callable[..., Any]:

@@ -18,7 +18,7 @@ import pandas as pd
 from benchmark.data.batches import MaskedPart
 from benchmark.diagnostics.asking import FloatArray, ScenarioAnswers, ask, complete_view, joined
 from benchmark.diagnostics.integrity_points import WHOLE
-from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.diagnostics.permutation_data import CONTROL, OWN, SHUFFLED, TRUE, Answers
 from benchmark.diagnostics.positions import Counts
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.files import safe_name
@@ -47,8 +47,8 @@ class Examination:
         regime: Training regime.
         seeds: Seeds of the runs.
         points: As in `Panel.points`.
-        answers: Predictions with its own integrity scores, shuffled ones and the true ones. None for a model that does
-            not weight by integrity.
+        answers: Predictions with its own integrity scores, shuffled ones and the true ones, and with shuffled text.
+            None for a model that does not weight by integrity.
         statements: As in `Diagnostics.table`: estimated and true integrity, and the dominant modality; and that of the
             samples before anything was erased (`whole_text`, ...).
         positions: By seed and scenario: counts of the scores of single positions, see `diagnostics.positions`; empty
@@ -92,8 +92,10 @@ def examine(
 
     Under every scenario the model predicts with its own integrity scores, with those scores shuffled among the test
     samples (the three of a sample stay together), and with the true ones. Only the scores are exchanged
-    (`Framework.predict`); weights and inputs stay as they are. The completion is compared with the
-    features of the complete input, H*, which the same encoders give, at the two depths at which training validates it.
+    (`Framework.predict`); weights and inputs stay as they are. As the positive control, it predicts with its own scores
+    and the encoded text of other samples, in the orders in which the scores were shuffled. The completion is compared
+    with the features of the complete input, H*, which the same encoders give, at the two depths at which training
+    validates it.
 
     Args:
         runs: Opened runs of one model: its seeds or, for a family of folds, every fold of every seed.
@@ -216,11 +218,11 @@ def _answers(
     predictions: list[FloatArray] = []
     changes = []
     for (seed, scenario), one in asked.items():
-        if one.shuffled is None or one.true is None:
+        if one.shuffled is None or one.true is None or one.control is None:
             return None
         cells += [(OWN, 0, seed, scenario), (TRUE, 0, seed, scenario)]
-        cells += [(SHUFFLED, k, seed, scenario) for k in range(len(one.shuffled))]
-        predictions += [one.own, one.true, *one.shuffled]
+        cells += [(given, k, seed, scenario) for given in (SHUFFLED, CONTROL) for k in range(len(one.shuffled))]
+        predictions += [one.own, one.true, *one.shuffled, *one.control]
         changes.append((seed, scenario, one.change))
     return Answers(
         sample_ids=samples["sample_id"].to_numpy(dtype=object),

@@ -1,7 +1,8 @@
 """Integrity permutation as a table: change of the metrics with other samples' integrity, or the true one.
 
 Predictions are those of one trained model whose integrity scores were exchanged at test time; nothing is trained again.
-If no metric gets worse when the scores of the test samples are shuffled, the model does not use them.
+If no metric gets worse when the scores of the test samples are shuffled, the model does not use them, provided that
+the same test finds a use that is certain, that of the text: the positive control (arXiv 2606.26473 has another one).
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.statistics import DRAWS, Estimates, compare, confidence_intervals, holm, resample
 from protocols import InputError, unknown_name
 
-#: Integrity given to the model: its own estimate, those of other samples, the true one.
-OWN, SHUFFLED, TRUE = "own", "shuffled", "true"
-GIVEN = (OWN, SHUFFLED, TRUE)
+#: Integrity given to the model: its own estimate, those of other samples, the true one. In the positive control it is
+#: the own one, and the encoded text is that of other samples.
+OWN, SHUFFLED, TRUE, CONTROL = "own", "shuffled", "true", "control"
+GIVEN = (OWN, SHUFFLED, TRUE, CONTROL)
 PERMUTATION_COLUMNS = (
     "protocol", "scenario", *PLACE, "metric", "given", "value", "low", "high",
     "difference", "difference_low", "difference_high", "p", "p_holm", "change", "as_good", "permutations", "seeds",
@@ -37,8 +39,8 @@ class Answers:
         video_ids: `(n,)` str: clusters of the bootstrap.
         label: `(n,)` labels.
         label_range: Lowest and highest label.
-        cells: One row per cell: `given` (`own`, `true`, `shuffled`), `permutation` (its number; 0 for the others),
-            `seed`, `scenario`; row i belongs to `predictions[i]`.
+        cells: One row per cell: `given` (`own`, `true`, `shuffled`, `control`), `permutation` (its number; 0 for `own`
+            and `true`), `seed`, `scenario`; row i belongs to `predictions[i]`.
         predictions: `(cells, n)` predictions.
         changes: One row per (`seed`, `scenario`): `change`, the change of a score by shuffling, as a mean absolute
             difference over samples, modalities and permutations.
@@ -68,9 +70,10 @@ def permutation_data(
     level: float = 0.95,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compute the effect of shuffled and of true integrity on the metrics.
+    """Compute the effect of shuffled and of true integrity, and of shuffled text, on the metrics.
 
-    A metric of `shuffled` is the mean of the metric over the permutations (not the metric of a mean prediction).
+    A metric of `shuffled` and of `control` is the mean of the metric over the permutations (not the metric of a mean
+    prediction).
     Differences are paired: the same samples, videos and seeds in every draw (`evaluation.statistics.compare`).
 
     By default the metrics are those of `permutation_metrics`; `points` are as in `Panel.points`.
@@ -84,29 +87,18 @@ def permutation_data(
         `samples`, `videos`, `level`, `flag` (see `compare`).
 
     Raises:
-        InputError: for an unknown metric, or answers in which one of the three or a scenario is missing.
+        InputError: for an unknown metric, or answers in which one of the four or a scenario is missing.
     """
     names = tuple(metrics or permutation_metrics(answers.label_range))
     for name in names:
         if name not in metric_names(answers.label_range):
             raise unknown_name(f"metric of label range {answers.label_range}", name, metric_names(answers.label_range))
     single = _resampled(answers, names, draws, seed)
-    shuffles = [own for key, own in single.items() if key.startswith(SHUFFLED)]
-    lacking = [given for given in (OWN, TRUE) if given not in single] + ([] if shuffles else [SHUFFLED])
+    shuffles = {given: [own for key, own in single.items() if key.startswith(given)] for given in (SHUFFLED, CONTROL)}
+    lacking = [given for given in GIVEN if given not in single and not shuffles.get(given)]
     if lacking:
-        raise InputError(f"answers hold none with {lacking[0]} integrity; examine the runs again")
-    # every draw of a mean over permutations is the mean of their draws: videos and seeds are the same for all
-    together = {
-        OWN: single[OWN],
-        SHUFFLED: replace(
-            shuffles[0],
-            model=SHUFFLED,
-            values=np.mean([own.values for own in shuffles], axis=0),
-            draws=np.mean([own.draws for own in shuffles], axis=0),
-            seed_draws=np.mean([own.seed_draws for own in shuffles], axis=0),
-        ),
-        TRUE: single[TRUE],
-    }
+        raise InputError(f"answers hold none of kind '{lacking[0]}'; examine the runs again")
+    together = {given: _mean(given, shuffles[given]) if given in shuffles else single[given] for given in GIVEN}
     rows: list[dict[str, object]] = []
     for protocol, own_points in points.groupby("protocol", sort=False):
         scenarios = [str(s) for s in own_points["scenario"]]
@@ -117,26 +109,28 @@ def permutation_data(
             changes = answers.changes[answers.changes["scenario"].isin(list(members))]
             common = {"protocol": str(protocol), "scenario": group, "change": float(changes["change"].mean())}
             common |= place_of(own_points, group)
-            common |= {"permutations": len(shuffles), "samples": len(answers.label), "level": level}
+            common |= {"permutations": len(shuffles[SHUFFLED]), "samples": len(answers.label), "level": level}
             for metric in names:
-                count = _as_good(single[OWN], shuffles, metric, members)
+                counts = {given: _as_good(single[OWN], own, metric, members) for given, own in shuffles.items()}
                 for given in GIVEN:
                     one = found[given, group, metric]
-                    row = common | {"metric": metric, "given": given, "as_good": count if given == SHUFFLED else np.nan}
+                    row = common | {"metric": metric, "given": given, "as_good": counts.get(given, np.nan)}
                     row |= {name: one[name] for name in ("value", "low", "high", "seeds", "videos", "flag")}
                     rows.append(row | _difference(together, given, metric, members, level))
     table = pd.DataFrame(rows)
     table["p_holm"] = np.nan
-    for given in (SHUFFLED, TRUE):
+    for given in (SHUFFLED, TRUE, CONTROL):
         whole = (table["scenario"] == "") & (table["given"] == given)
         table.loc[whole, "p_holm"] = holm(table.loc[whole, "p"].to_numpy(np.float64))
     return table[list(PERMUTATION_COLUMNS)]
 
 
 def _resampled(answers: Answers, metrics: Sequence[str], draws: int, seed: int) -> dict[str, Estimates]:
-    """Return the estimates of `own`, `true`, `shuffled 0`, `shuffled 1` ..."""
+    """Return the estimates of `own`, `true`, `shuffled 0`, `shuffled 1` ..., `control 0` ..."""
     cells = answers.cells
-    names = cells["given"].where(cells["given"] != SHUFFLED, SHUFFLED + " " + cells["permutation"].astype(str))
+    names = cells["given"].where(
+        ~cells["given"].isin((SHUFFLED, CONTROL)), cells["given"] + " " + cells["permutation"].astype(str)
+    )
     return resample(
         answers.label,
         answers.video_ids,
@@ -147,6 +141,17 @@ def _resampled(answers: Answers, metrics: Sequence[str], draws: int, seed: int) 
         draws=draws,
         seed=seed,
         paired_seeds=True,
+    )
+
+
+def _mean(given: str, shuffles: Sequence[Estimates]) -> Estimates:
+    """Every draw of a mean over permutations is the mean of their draws: videos and seeds are the same for all."""
+    return replace(
+        shuffles[0],
+        model=given,
+        values=np.mean([own.values for own in shuffles], axis=0),
+        draws=np.mean([own.draws for own in shuffles], axis=0),
+        seed_draws=np.mean([own.seed_draws for own in shuffles], axis=0),
     )
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from benchmark.diagnostics.permutation_data import GIVEN, OWN, PERMUTATION_COLUMNS, SHUFFLED, TRUE
+from benchmark.diagnostics.permutation_data import OWN, PERMUTATION_COLUMNS, SHUFFLED, TRUE
 from benchmark.diagnostics.placing import along_axes, skipped
 from benchmark.evaluation.metrics import METRICS
 from benchmark.figures.axes import banded_line, finish, legend_line, number_axis
@@ -21,6 +21,8 @@ from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 _STYLES = {OWN: Style("#d55e00", "o"), SHUFFLED: Style("#0072b2", "s", "--"), TRUE: Style("#000000", "^", ":")}
+#: What is drawn: all but the control, whose differences are too large for the scale of the others.
+_DRAWN = tuple(_STYLES)
 _LABELS = {OWN: "own estimates", SHUFFLED: "shuffled estimates", TRUE: "true integrity"}
 
 
@@ -73,7 +75,7 @@ def _draw(data: pd.DataFrame, metric: str, title: str, width: float, note: str) 
         f"{plural(seeds, 'seed')}; mean over {plural(int(lines['permutations'].max()), 'shuffling')} among the "
         f"test samples. Bands: {100 * level:g} % bootstrap interval over videos and seeds; of differences, paired."
     )
-    labels = [_LABELS[given] for given in GIVEN]
+    labels = [_LABELS[given] for given in _DRAWN]
     sheet = make_sheet(
         width,
         shape,
@@ -100,7 +102,7 @@ def _draw(data: pd.DataFrame, metric: str, title: str, width: float, note: str) 
         limits = np.array([ax.get_ylim() for ax in group])
         for ax in group:
             ax.set_ylim(limits[:, 0].min(), limits[:, 1].max())
-    draw_legend(sheet, [legend_line(_STYLES[given]) for given in GIVEN], labels)
+    draw_legend(sheet, [legend_line(_STYLES[given]) for given in _DRAWN], labels)
     return sheet.figure
 
 
@@ -108,7 +110,7 @@ def _panel(ax: Axes, own: pd.DataFrame, side: str, factor: float) -> None:
     if side == "difference":
         ax.axhline(0.0, color=_STYLES[OWN].colour, linewidth=0.8, zorder=2)
     ends = ("low", "high") if side == "value" else ("difference_low", "difference_high")
-    for given in GIVEN if side == "value" else (SHUFFLED, TRUE):
+    for given in _DRAWN if side == "value" else (SHUFFLED, TRUE):
         part = own[own["given"] == given].sort_values("order")
         look = _STYLES[given]
         x = part["at"].to_numpy(np.float64)

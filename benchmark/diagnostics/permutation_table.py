@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE
+from benchmark.diagnostics.permutation_data import CONTROL, OWN, SHUFFLED, TRUE
 from benchmark.diagnostics.placing import table_rows
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER
@@ -37,11 +37,14 @@ def verdicts(data: pd.DataFrame) -> list[str]:
     """State for every protocol, in a sentence, which metrics get worse when the scores are shuffled.
 
     Significantly worse is a result of the paired test after Holm's correction, for another draw of videos and seeds. A
-    metric worse in every single shuffling shows that these runs use the scores on these samples, even if little.
+    metric worse in every single shuffling shows that these runs use the scores on these samples, even if little. Scores
+    are called decoration only if some metric is significantly worse in the positive control, with shuffled text.
     """
     lines = []
-    means = data[(data["scenario"] == "") & (data["given"] == SHUFFLED)]
-    for protocol, own in means.groupby("protocol", sort=False):
+    means = data[data["scenario"] == ""]
+    detected = means[(means["given"] == CONTROL) & (means["p_holm"] < 1 - means["level"])].to_dict("records")
+    for protocol, own in means[means["given"] == SHUFFLED].groupby("protocol", sort=False):
+        control = [str(row["metric"]) for row in detected if row["protocol"] == protocol and _is_worse(row)]
         rows = own.to_dict("records")
         level, count, change = (rows[0][name] for name in ("level", "permutations", "change"))
         apart = [row for row in rows if row["p_holm"] < 1 - level]
@@ -58,9 +61,12 @@ def verdicts(data: pd.DataFrame) -> list[str]:
                 f"{_titles(always)} worse in {shufflings}, but not beyond chance (videos and seeds, Holm-corrected): "
                 "no proof that the scores are of use"
             )
-        else:
+        elif control:
             says = "nothing gets worse when the scores are shuffled: as far as these runs can tell, they are decoration"
+        else:
+            says = "nothing gets worse when the scores are shuffled, nor when the text is: too few data to tell"
         says += f"; {_titles(better)} better with shuffled scores" if better else ""
+        says += f" (control: shuffled text makes {_titles(control)} worse)" if control else ""
         lines.append(f"{protocol}: {says}.")
     return lines
 
@@ -89,11 +95,13 @@ def _summary(data: pd.DataFrame, subject: str) -> Table:
         Column("true", "value", group="true"),
         Column("true_difference", f"− own {level_text(level)}", group="true", interval="shown"),
         Column("true_p", "p (Holm)", group="true"),
+        Column("control_difference", f"− own {level_text(level)}", group="control: text", interval="shown"),
+        Column("control_p", "p (Holm)", group="control: text"),
     )
     made: list[Row] = []
     for name, part, _ in rows:
         for i, metric in enumerate(dict.fromkeys(part["metric"])):
-            own, shuffled, true = (_row(part, str(metric), given) for given in (OWN, SHUFFLED, TRUE))
+            own, shuffled, true, control = (_row(part, str(metric), given) for given in (OWN, SHUFFLED, TRUE, CONTROL))
             cells = (
                 Cell("" if i else name, name),
                 Cell(METRICS[str(metric)].heading + (" (%)" if METRICS[str(metric)].percent else ""), str(metric)),
@@ -106,11 +114,14 @@ def _summary(data: pd.DataFrame, subject: str) -> Table:
                 number(str(metric), float(true["value"])),
                 replace(_difference(true), bold=bool(true["p_holm"] < 1 - level)),
                 probability(float(true["p_holm"])),
+                replace(_difference(control), bold=bool(control["p_holm"] < 1 - level)),
+                probability(float(control["p_holm"])),
             )
             made.append(Row(cells, space=not i and bool(made)))
     caption = (
         f"{_sizes(data)} Means over the scenarios of a protocol with the model's own estimates of integrity, with "
         f"these shuffled among the test samples (mean over {plural(count, 'shuffling')}) and with the true integrity; "
+        "control: with the own estimates and the encoded text of other samples, shuffled as the estimates were; "
         "|ΔI|: by how much shuffling changes a score; as good: shufflings that are at least as good as the own "
         "estimates. Differences are paired, over videos and seeds; p is Holm-corrected over the rows, intervals are "
         f"not. Bold: p below {1 - level:.3g}."

@@ -15,6 +15,7 @@ import numpy as np
 from benchmark.data.catalog import find_store
 from benchmark.data.reference import Reference
 from benchmark.data.registered import is_registered
+from benchmark.data.store import store_info
 from benchmark.data.synthetic import is_synthetic
 from benchmark.files import safe_name
 from benchmark.runs.executors import ray_node
@@ -39,7 +40,8 @@ class Luggage:
     def __init__(self, cluster: Cluster) -> None:
         self._cluster, self._expected = cluster, ray_node.facts()
         self._checked = False
-        self._stores: dict[tuple[str, str], ray_node.Store] = {}
+        self._needs: dict[tuple[str, str], list[tuple[str, str]]] = {}  # of name and sha256 of a data set
+        self._stores: dict[tuple[str, str], ray_node.Store] = {}  # by path and sha256
         self._encoders: set[tuple[str, str | None]] = set()
         self._plugins: dict[str, Plugin] = {}
         self._inboxes: dict[Path, tuple[Path, str]] = {}
@@ -53,16 +55,16 @@ class Luggage:
         """
         runs = [task for task in tasks if isinstance(task, RunTask)]
         encoders = {e for task in runs if (e := _encoder(task.spec))} - self._encoders
-        stores = {
-            (task.spec.dataset, task.spec.data_sha256): task.spec
-            for task in runs
-            if (task.spec.dataset, task.spec.data_sha256) not in self._stores and _is_store(task.spec.dataset)
-        }
-        if self._checked and not encoders and not stores:
-            return
+        data = {(task.spec.dataset, task.spec.data_sha256) for task in runs} - set(self._needs)
+        self._needs |= {key: _stores(*key) for key in data}
         packed = {
-            key: ray_node.Store(path=str(find_store(key[0]).resolve()), sha256=key[1], content=None) for key in stores
+            (path, sha256): ray_node.Store(path=path, sha256=sha256, content=None)
+            for files in self._needs.values()
+            for path, sha256 in files
+            if (path, sha256) not in self._stores
         }
+        if self._checked and not encoders and not packed:
+            return
         answers = self._cluster.ask(ray_node.inspect, self._expected, sorted(encoders, key=str), list(packed.values()))
         if not answers:
             raise InputError("no node of the cluster answers; look at it with `ray status`")
@@ -81,13 +83,14 @@ class Luggage:
         """Return a task with all that it needs on a node."""
         cargo = Cargo(
             session=self._cluster.session, expected=self._expected, task=b"", moves=isinstance(task, RunTask),
-            number=number, root="", store=None, plugins=(), encoder=None, inbox=None, token="", run=None,
+            number=number, root="", stores=(), plugins=(), encoder=None, inbox=None, token="", run=None,
         )  # fmt: skip
         if not isinstance(task, RunTask):
             cargo["task"] = pickle.dumps(task)
             return cargo
         cargo["root"] = safe_name(str(task.root))
-        cargo["store"] = self._stores.get((task.spec.dataset, task.spec.data_sha256))
+        files = self._needs.get((task.spec.dataset, task.spec.data_sha256), [])
+        cargo["stores"] = [self._stores[file] for file in files]
         cargo["plugins"] = [self._plugin(path) for path in task.plugins]
         cargo["encoder"] = _encoder(task.spec)
         if task.filed:
@@ -143,14 +146,14 @@ def _encoder(spec: RunSpec) -> tuple[str, str | None] | None:
     return (spec.encoder.name, spec.encoder_revision) if spec.encoder else None
 
 
-def _is_store(name: str) -> bool:
-    if ACROSS in name:
-        if any(_is_store(Reference.parse(part).name) for part in trained_and_tested(name)):
-            raise InputError(
-                f"{name}: Ray sends one data store with a run, and this needs two; leave out --executor ray"
-            )
-        return False
-    return not is_synthetic(name) and not is_registered(name)
+def _stores(dataset: str, sha256: str) -> list[tuple[str, str]]:
+    """Return path and sha256 of the data stores of a data set: two, one or none where one is tested on another."""
+    if ACROSS in dataset:
+        names = (Reference.parse(part).name for part in trained_and_tested(dataset))
+        return [(path, store_info(Path(path)).fingerprint) for name in names for path, _ in _stores(name, "")]
+    if is_synthetic(dataset) or is_registered(dataset):
+        return []
+    return [(str(find_store(dataset).resolve()), sha256)]
 
 
 def _content(folder: Path) -> dict[str, bytes]:

@@ -45,7 +45,7 @@ class Cargo(TypedDict):
         moves: True for the task of a run, which computes in scratch; others are executed as they are.
         number: Number of the task and attempt, for its events.
         root: Name of its folder of runs in scratch.
-        store, plugins: Data and code that it needs.
+        stores, plugins: Data and code that it needs.
         encoder: Name and revision of its text encoder.
         inbox, token: Folder of the driver for finished runs, and the content of the file `token` in it.
         run: Folder of the finished run that cells are added to, and its files in Ray; None without one.
@@ -57,7 +57,7 @@ class Cargo(TypedDict):
     moves: bool
     number: int
     root: str
-    store: Store | None
+    stores: Sequence[Store]
     plugins: Sequence[Plugin]
     encoder: tuple[str, str | None] | None
     inbox: str | None
@@ -132,8 +132,8 @@ def _moved(cargo: Cargo, base: Path, begin: Callable[[], None], report: Callable
     from benchmark.runs.failures import Loss
     from benchmark.runs.store import RunStore
 
-    if cargo["store"]:
-        _bring_store(base, cargo["store"])
+    if cargo["stores"]:
+        _bring_stores(base, cargo["stores"])
     plugins = tuple(_bring_plugin(base, plugin) for plugin in cargo["plugins"])
     task = pickle.loads(cargo["task"])
     task = replace(task, root=base / "runs" / cargo["root"], plugins=plugins)
@@ -162,14 +162,19 @@ def _moved(cargo: Cargo, base: Path, begin: Callable[[], None], report: Callable
         shutil.rmtree(made, ignore_errors=True)
 
 
-def _bring_store(base: Path, store: Store) -> None:
-    """Put a data store into a data folder in scratch, once a node, and use this folder."""
+def _bring_stores(base: Path, stores: Sequence[Store]) -> None:
+    """Put the data stores of a run into a data folder in scratch, once a node, and use this folder."""
+    home = base / "data" / "-".join(store["sha256"][:16] for store in stores)
+    for store in stores:
+        _bring_store(home / "data" / Path(store["path"]).name, store)
+    os.environ["SENTIBENCH_HOME"] = str(home)
+
+
+def _bring_store(target: Path, store: Store) -> None:
     import ray
 
     from protocols import InputError
 
-    home = base / "data" / store["sha256"][:16]
-    target = home / "data" / Path(store["path"]).name
     with _first(target) as part:
         if part:
             seen = visible(store)
@@ -182,7 +187,6 @@ def _bring_store(base: Path, store: Store) -> None:
                 )
             else:
                 ray.get(store["content"]).tofile(part)
-    os.environ["SENTIBENCH_HOME"] = str(home)
 
 
 def _bring_plugin(base: Path, plugin: Plugin) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE, Answers
+from benchmark.diagnostics.permutation_data import CONTROL, OWN, SHUFFLED, TRUE, Answers
 from benchmark.diagnostics.recovery_data import CONSTANT, FEATURE, SEMANTIC
 from benchmark.results.from_runs import protocol_table
 from protocols import MODALITIES, get_protocol
@@ -15,8 +15,10 @@ def made_points(*names: str) -> pd.DataFrame:
     return protocol_table([get_protocol(name) for name in names or ("inter-drop",)])
 
 
-def made_answers(shuffled_error: float, seeds: int = 3, n: int = 200, change: float = 0.2) -> Answers:
-    """Answers whose shuffled predictions are off by so much more than the own ones; the true ones are the own ones."""
+def made_answers(
+    shuffled_error: float, seeds: int = 3, n: int = 200, change: float = 0.2, control_error: float = 1.0
+) -> Answers:
+    """Answers whose shuffled predictions and control are off by so much more; the true ones are the own ones."""
     rng = np.random.default_rng(3)
     label = rng.integers(-15, 16, n) / 5
     scenarios = made_points()["scenario"].tolist()
@@ -27,8 +29,8 @@ def made_answers(shuffled_error: float, seeds: int = 3, n: int = 200, change: fl
             cells += [(OWN, 0, seed, scenario), (TRUE, 0, seed, scenario)]
             rows += [own, own]
             for k in range(4):
-                cells.append((SHUFFLED, k, seed, scenario))
-                rows.append(own + shuffled_error * rng.normal(size=n))
+                cells += [(SHUFFLED, k, seed, scenario), (CONTROL, k, seed, scenario)]
+                rows += [own + error * rng.normal(size=n) for error in (shuffled_error, control_error)]
             changes.append((seed, scenario, change))
     return Answers(
         sample_ids=np.array([f"s{i}" for i in range(n)], dtype=object),

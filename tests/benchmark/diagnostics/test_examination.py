@@ -17,7 +17,7 @@ from benchmark.data.store import write_store
 from benchmark.diagnostics import Examination, examine, runs_to_examine, write_diagnostics
 from benchmark.diagnostics.asking import ask
 from benchmark.diagnostics.integrity_points import integrity_points
-from benchmark.diagnostics.permutation_data import OWN, SHUFFLED, TRUE
+from benchmark.diagnostics.permutation_data import CONTROL, OWN, SHUFFLED, TRUE, permutation_data
 from benchmark.diagnostics.recovery_data import CONSTANT, DEPTHS, FEATURE, SEMANTIC, recovery_data
 from benchmark.prediction import open_run
 from benchmark.runs.executors import InlineExecutor
@@ -33,6 +33,10 @@ UNREAD = "senti-ifusion-without-semantic-validation"
 STUDIES = {PLAIN: "small", "text-only": "small", TOLD: "variants", WHOLE: "variants", UNREAD: "variants"}
 SMALL = {"width": 16, "tokens": 2, "heads": 2}
 COLUMN = {modality: i for i, modality in enumerate(MODALITIES)}
+LONGER: dict[str, Any] = {
+    "protocols": ["complete"],
+    "optimisation": {"epochs": 30, "batch_size": 16, "learning_rate": 3e-3},
+}
 HALF, GONE = "random_positions(rate=0.5)", "drop(rate=0.5)"
 
 
@@ -67,9 +71,11 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny_encoder: Path) -> Pla
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SENTIBENCH_HOME", str(home))
         write_store(make_samples(), store_path("toy"))
+        write_store(make_samples(240, name="long", words=False), store_path("long"))
         for study in (
             {"name": "small", "datasets": ["toy"], "models": [small[0], "text-only"], "seeds": 2},
             {"name": "variants", **variants},
+            {"name": "control", "datasets": ["long"], "models": small[:1], "seeds": 1, **LONGER},
             {"name": "folds", "datasets": ["toy/fold*"], "models": small[:1], "seeds": 1, "protocols": ["complete"]},
         ):
             outcome = run(make_study({**common, **study}), runs, InlineExecutor())
@@ -151,6 +157,24 @@ def test_true_integrity_is_given_as_it_is(place: Place) -> None:
     with torch.inference_mode():
         whole = opened.model.predict(part.batch(torch.arange(len(part))), part.integrity)
     assert np.allclose(predictions(found, TRUE, 0, HALF), whole.sentiment, atol=1e-5)
+
+
+def test_the_control_reads_the_text_of_others_and_is_found_significant(place: Place) -> None:
+    (folder, *_), _, _ = runs_to_examine(f"control:{PLAIN}", place.runs)
+    opened = open_run(folder)
+    assert isinstance(opened.model, SentiIFusion)
+    found = examine([opened], ["complete"], permutations=3)
+    assert found.answers is not None
+    table = permutation_data(found.answers, found.points, ["mae"], draws=500).set_index("given")
+    assert table.loc[CONTROL, "difference_low"].min() > 0
+    assert table.loc[CONTROL, "p_holm"].min() < 0.05
+    # without words the encoded text of all samples is one, and the control changes nothing
+    part = opened.masked_part(parse("subset(available=(audio, vision))").masks(opened.dataset, "test"))
+    whole = opened.model.represent(part.batch(torch.arange(len(part))))
+    asked = ask(opened, part, part.integrity, whole.tokens, 2, np.random.default_rng(0))
+    assert asked.control is not None
+    assert np.allclose(asked.control, asked.own, atol=1e-5)
+    assert not opened.model.encoders._forward_hooks
 
 
 def test_answers_do_not_depend_on_what_else_is_examined(place: Place) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmark.diagnostics.permutation_data import GIVEN, OWN, SHUFFLED, TRUE, permutation_data
+from benchmark.diagnostics.permutation_data import CONTROL, GIVEN, OWN, SHUFFLED, TRUE, permutation_data
 from benchmark.diagnostics.permutation_table import permutation_table, verdicts
 from protocols import InputError
 from tests.benchmark.diagnostics.made_examination import made_answers, made_points
@@ -26,6 +26,21 @@ def test_the_verdict_says_whether_the_scores_are_decoration(error: float, change
     (line,) = verdicts(found)
     assert says in line
     assert line in [note.text for note in permutation_table(found, "x").footnotes]
+
+
+def test_the_control_says_whether_a_use_would_be_seen() -> None:
+    found = permutation_data(made_answers(0.0), made_points(), draws=300)
+    seen = found[(found["scenario"] == "") & (found["given"] == CONTROL)]
+    assert (seen["p_holm"] < 0.05).all()
+    assert (seen["as_good"] == 0).all()
+    (line,) = verdicts(found)
+    assert "decoration (control: shuffled text makes MAE, Acc-5 and Acc-7 worse)" in line
+    (row, *_) = permutation_table(found, "x").rows
+    mae = seen.set_index("metric").loc["mae"]
+    assert [cell.value for cell in row.cells[-2:]] == [mae["difference"], mae["p_holm"]]
+    (line,) = verdicts(permutation_data(made_answers(0.0, control_error=0.0), made_points(), draws=300))
+    assert "nor when the text is: too few data to tell" in line
+    assert "decoration" not in line
 
 
 def test_worse_in_every_shuffling_but_not_beyond_chance_is_no_proof() -> None:

@@ -119,7 +119,7 @@ def test_a_run_travels_and_comes_back_with_the_bits_of_this_process(
         task = job(plan, root, scenarios, attempt=2)
         luggage.check([task])
         cargo = luggage.pack(task, number)
-        assert (cargo["store"] or {})["content"] is None if sees else cargo["store"]
+        assert [store["content"] is None for store in cargo["stores"]] == [sees]
         if not sees:
             cargo["token"] = "of another disk"
             monkeypatch.setattr(ray_work, "visible", lambda store: None)
@@ -140,6 +140,36 @@ def test_a_run_travels_and_comes_back_with_the_bits_of_this_process(
     assert sorted(path.name for path in (scratch / "data").glob("*/data/*.h5")) == ["toy.h5"]
     ray_node.sweep(OneNode.session)
     assert not list(node.iterdir())
+
+
+def test_a_run_on_two_data_sets_takes_both_stores_and_each_is_sent_once(
+    plan: Plan, node: Path, tmp_path: Path, tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_store(make_samples(seed=1, name="other"), store_path("other"))
+    fields = plan.study.model_dump() | {"datasets": ["toy", "toy/fold1->other"]}
+    fields |= {"plugins": [], "models": ["text-only"], "protocols": ["complete"]}
+    both = prepare(make_study(fields))
+    here = RunStore(tmp_path / "here")
+    run(both, here.root, InlineExecutor())
+    sent: list[int] = []
+    cluster = OneNode(False)
+    cluster.ray.put = lambda content: sent.append(len(content)) or content
+    luggage = Luggage(cluster)  # type: ignore[arg-type]
+    tasks = [Job(planned.spec, ("complete",), tmp_path / "runs") for planned in both.runs]
+    (tmp_path / "runs").mkdir()
+    luggage.check(tasks)
+    assert sent == [store_path(name).stat().st_size for name in ("toy", "other")]
+    monkeypatch.setattr(ray_work, "visible", lambda store: None)
+    for number, task in enumerate(tasks):
+        cargo = luggage.pack(task, number)
+        cargo["token"] = "of another disk"
+        assert [Path(store["path"]).stem for store in cargo["stores"]] == [["toy"], ["toy", "other"]][number]
+        kind, parcel, files = executed(cargo)
+        assert (kind, type(files)) == ("done", dict), pickle.loads(parcel)
+        task.accept(luggage.file(task, number, files))
+        there = RunStore(tmp_path / "runs").predictions(task.spec)["prediction"]
+        assert there.tolist() == here.predictions(task.spec)["prediction"].tolist()
+    luggage.close()
 
 
 def test_a_node_that_differs_executes_nothing_and_says_so_again(plan: Plan, node: Path, tmp_path: Path) -> None:

@@ -61,6 +61,14 @@ def test_two_nodes_give_the_bits_of_this_process_with_a_plugin_and_without_a_sha
     assert found["left"] == []
 
 
+def test_a_run_on_two_data_sets_finds_both_on_every_node(lab: dict[str, Any]) -> None:
+    found = lab["across ray"]
+    assert found["failed"] == 0
+    assert bits(found) == bits(lab["across inline"]) != bits(lab["inline"])
+    assert all(bits(found).values())
+    assert {run["host"] for run in found["runs"].values()} == {"near", "far"}
+
+
 def test_cells_are_added_without_training_on_a_node_that_never_saw_the_run(lab: dict[str, Any]) -> None:
     found = lab["more ray"]
     assert found["failed"] == 0
