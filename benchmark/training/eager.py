@@ -11,7 +11,6 @@ import inspect
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 
 import torch
 
@@ -21,7 +20,11 @@ _METHODS = ("add_param_group", "zero_grad", "state_dict", "load_state_dict")
 
 def eager_optimiser(algorithm: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
     """Return `Adam` or `AdamW` of torch without the compiler; the algorithm itself if the compiler is imported."""
-    return algorithm if _compiler_is_imported() else _eager(algorithm)
+    if _compiler_is_imported():
+        return algorithm
+    methods = {name: inspect.unwrap(getattr(algorithm, name)) for name in _METHODS}
+    methods["step"] = torch.no_grad()(inspect.unwrap(algorithm.step))
+    return type(algorithm.__name__, (algorithm,), methods)
 
 
 @contextmanager
@@ -34,13 +37,6 @@ def eager_method(owner: type, name: str) -> Iterator[None]:
         yield
     finally:
         setattr(owner, name, wrapped)
-
-
-@lru_cache
-def _eager(algorithm: type[torch.optim.Adam]) -> type[torch.optim.Adam]:
-    methods = {name: inspect.unwrap(getattr(algorithm, name)) for name in _METHODS}
-    methods["step"] = torch.no_grad()(inspect.unwrap(algorithm.step))
-    return type(algorithm.__name__, (algorithm,), methods)
 
 
 def _compiler_is_imported() -> bool:

@@ -100,7 +100,7 @@ def test_the_estimate_leaves_the_encoders_alone() -> None:
 def test_the_loss_of_presence_is_that_of_the_valid_positions(known: bool) -> None:
     batch = make_train_batch(6)
     parts = {m: replace(batch.input[m], known=batch.input[m].length if known else None) for m in MODALITIES}
-    batch = replace(batch, input=Batch(**parts))
+    batch = replace(batch, input=Batch(parts["text"], parts["audio"], parts["vision"]))
     logits = {m: parts[m].values[..., 0].clone().requires_grad_() for m in MODALITIES}
     wanted = []
     for m, valid in ((m, ~parts[m].padding) for m in MODALITIES):
