@@ -61,6 +61,16 @@ class Sequences:
         steps = torch.arange(self.values.shape[1], device=self.values.device)
         return steps[None, :] >= self.length[:, None]
 
+    def places(self) -> tuple[Tensor, Tensor]:
+        """Sample and step of each valid position, `(P,)` int64 each, in order: an index of `(B, T)`.
+
+        Unlike `~padding` as an index, it does not wait for the device where the lengths are `known`.
+        """
+        total = None if self.known is None else int(self.known.numpy().sum())
+        sample = torch.repeat_interleave(self.length, output_size=total)
+        first = self.length.cumsum(0) - self.length
+        return sample, torch.arange(len(sample), device=sample.device) - first[sample]
+
     def to(self, device: torch.device) -> Sequences:
         """Copy the sequences to a device."""
         return Sequences(self.values.to(device), self.length.to(device), self.known)

@@ -33,7 +33,7 @@ def presence_loss(logits: Mapping[Modality, Tensor], batch: TrainBatch) -> Tenso
     """Cross-entropy of each position's log odds `(B, T)` against its observed flag, mean over modalities."""
     terms = []
     for modality, odds in logits.items():
-        valid = ~batch.input[modality].padding
+        valid = batch.input[modality].places()
         terms.append(F.binary_cross_entropy_with_logits(odds[valid], batch.observed[modality][valid].to(odds.dtype)))
     return torch.stack(terms).mean()
 

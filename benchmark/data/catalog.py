@@ -6,12 +6,15 @@ import re
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmark.data.home import data_home
-from benchmark.data.importers import ImportOptions, import_file
 from benchmark.data.samples import Samples
 from benchmark.data.store import SUFFIX, StoreInfo, store_info, write_store
 from protocols import InputError, unknown_name
+
+if TYPE_CHECKING:
+    from benchmark.data.importers import ImportOptions
 
 __all__ = [
     "RESERVED",
@@ -88,6 +91,8 @@ def import_data(
         InputError: For a bad name, a name that is taken, a data folder that cannot be written, or a file that cannot
             be imported; then nothing is written.
     """
+    from benchmark.data.importers import import_file  # a study needs no importer
+
     path = _free_path(name, force=force)
     samples = import_file(source, name, label_range, options)
     write_store(samples, path)

@@ -20,13 +20,13 @@ from benchmark.data.registered import is_registered, make_samples
 from benchmark.data.samples import Samples
 from benchmark.data.store import read_store, store_info, verify_store
 from benchmark.data.synthetic import SyntheticConfig, generate, is_synthetic, parse_synthetic
-from benchmark.evaluation.panel import Bound
 from benchmark.words import ACROSS, listed, trained_and_tested
 from protocols import InputError
 
 if TYPE_CHECKING:
     from benchmark.data.dataset import Dataset
     from benchmark.data.encoding import TextEncoder
+    from benchmark.evaluation.panel import Bound
 
 
 @dataclass(frozen=True)

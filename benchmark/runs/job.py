@@ -15,6 +15,7 @@ from benchmark.runs.record import RECORD, RunRecord, write_record
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import RunStore
 from benchmark.training import CHECKPOINT_SECONDS
+from benchmark.training.memory import importing_torch
 from protocols import InputError, parse
 
 
@@ -46,7 +47,8 @@ class Job:
 
     def execute(self, report: Report) -> RunRecord:
         """Train the run if it is not in the store, evaluate the missing scenarios, and file the results."""
-        from benchmark.runs.execution import RunWorker  # imports torch, which the process that plans runs does without
+        with importing_torch():  # which the process that plans runs does without
+            from benchmark.runs.execution import RunWorker
 
         for plugin in self.plugins:
             load_plugin(plugin)

@@ -9,6 +9,8 @@ import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmark.training.eager import eager_method
+
 
 def count_flops(act: Callable[[], object]) -> int:
     """Floating point operations of one call: a multiplication and an addition are two.
@@ -23,6 +25,7 @@ def count_flops(act: Callable[[], object]) -> int:
             torch.backends.cudnn.flags(enabled=False),
             sdpa_kernel(SDPBackend.MATH),
             FlopCounterMode(display=False) as counter,
+            eager_method(type(counter.mode), "__torch_dispatch__"),
         ):
             act()
     found: int = counter.get_total_flops()

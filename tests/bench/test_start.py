@@ -44,3 +44,19 @@ def test_nothing_that_only_training_needs_is_imported(folder: Path, verb: str, m
     heavy, _, count = ended.stderr.strip().splitlines()[-1].rpartition(" ")
     assert heavy == "[]"
     assert int(count) < modules
+
+
+def test_a_worker_imports_no_compiler_no_statistics_and_no_importer(tmp_path: Path) -> None:
+    names = ("scipy", "matplotlib", "benchmark.evaluation.panel", "benchmark.data.importers", "benchmark.study")
+    code = f"import sys, benchmark.runs.execution as e; print([n for n in {names} if n in sys.modules])"
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.strip() == "[]"
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom benchmark.runs.job import Job\n"
+        "from benchmark.study.plan import prepare\nfrom benchmark.study.study import make_study\n"
+        f"for run in prepare(make_study({FIELDS})).runs:\n"
+        f"    print(Job(run.spec, ('drop(rate=0.5)',), Path({str(tmp_path)!r})).execute(lambda _: None).status)\n"
+        "print('torch' in sys.modules, sorted({'torch._dynamo', 'sympy', 'transformers'} & set(sys.modules)))"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ended.stdout.split("\n")[:-1] == ["done"] * 3 + ["True []"]

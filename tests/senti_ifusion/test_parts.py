@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -92,6 +94,24 @@ def test_the_estimate_leaves_the_encoders_alone() -> None:
     loss.backward()  # type: ignore[no-untyped-call]
     assert all(p.grad is None for p in encoders.parameters())
     assert all(p.grad is not None and p.grad.any() for p in estimator.parameters())
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_loss_of_presence_is_that_of_the_valid_positions(known: bool) -> None:
+    batch = make_train_batch(6)
+    parts = {m: replace(batch.input[m], known=batch.input[m].length if known else None) for m in MODALITIES}
+    batch = replace(batch, input=Batch(parts["text"], parts["audio"], parts["vision"]))
+    logits = {m: parts[m].values[..., 0].clone().requires_grad_() for m in MODALITIES}
+    wanted = []
+    for m, valid in ((m, ~parts[m].padding) for m in MODALITIES):
+        flags = batch.observed[m][valid].float()
+        wanted.append(F.binary_cross_entropy_with_logits(logits[m][valid], flags))
+    grads = torch.autograd.grad(torch.stack(wanted).mean(), list(logits.values()))
+    loss = presence_loss(logits, batch)
+    assert torch.equal(loss, torch.stack(wanted).mean())
+    for found, right in zip(torch.autograd.grad(loss, list(logits.values())), grads, strict=True):
+        assert torch.equal(found, right)
+    assert any(parts[m].padding.any() for m in MODALITIES)
 
 
 def trusting(*growth: float) -> Trust:

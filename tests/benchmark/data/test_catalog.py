@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmark.data import bounds, catalog
+from benchmark.data import bounds, catalog, importers
 from benchmark.data.bounds import mae_bound
 from benchmark.data.catalog import find_store, import_data, list_stores, store_files, store_path
 from benchmark.data.importers.meaning import OFFICIAL
@@ -23,7 +23,7 @@ def test_a_data_folder_that_cannot_be_written_is_said_before_the_file_is_read(
     tmp_path: Path, own_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = write_mmsa_pickle(tmp_path / "unaligned_50.pkl")
-    monkeypatch.setattr(catalog, "import_file", lambda *_: pytest.fail("the file was read"))
+    monkeypatch.setattr(importers, "import_file", lambda *_: pytest.fail("the file was read"))
     own_home.touch()  # a file where the folder should be
     with pytest.raises(InputError, match=r"data: the data folder cannot be written .*SENTIBENCH_HOME"):
         import_data("mosi", source)

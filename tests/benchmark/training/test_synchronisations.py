@@ -23,7 +23,7 @@ def data() -> Dataset:
     return build_dataset(make_samples(words=False), "official", None)
 
 
-@pytest.mark.parametrize("name", ["mult", "lnln", "lf-dnn", "misa", "self-mm"])
+@pytest.mark.parametrize("name", ["mult", "lnln", "lf-dnn", "misa", "self-mm", "senti-ifusion", "senti-ifusion-light"])
 def test_losses_are_read_and_rows_are_copied_once_an_epoch(data: Dataset, name: str) -> None:
     config = resolve_config(name, {})
     optimisation = config.optimisation.model_copy(update={"batch_size": 8, "epochs": 1})
