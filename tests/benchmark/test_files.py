@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from benchmark import files
-from benchmark.files import replace_file, replace_folder, replace_text, sweep, temporary
+from benchmark.files import replace_file, replace_folder, replace_text
 from protocols import InputError
+from protocols.temporaries import sweep, temporary
 
 
 def left_by_a_dead_process(path: Path) -> Path:
     """A temporary of a process that has ended."""
     code = (
-        "import sys; from pathlib import Path; from benchmark.files import temporary; "
+        "import sys; from pathlib import Path; from protocols.temporaries import temporary; "
         "print(temporary(Path(sys.argv[1])))"
     )
     root = Path(files.__file__).parents[1]
