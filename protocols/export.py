@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +33,7 @@ from protocols.errors import InputError
 from protocols.layout import MODALITIES, Layout
 from protocols.masks import Masks
 from protocols.scenario import Scenario, parse
+from protocols.temporaries import temporary
 
 FORMAT_VERSION = 1
 
@@ -62,7 +62,6 @@ def export_masks(
     part: str = "test",
     replicate: int = 0,
     protocols: Iterable[str] = (),
-    beside: Path | None = None,
 ) -> dict[str, str]:
     """Write the masks of scenarios; the file is written completely or not at all.
 
@@ -71,7 +70,6 @@ def export_masks(
         layout: The samples of one part of a data set.
         scenarios: Scenarios to draw.
         dataset, part, replicate, protocols: Stated in the file, for its reader.
-        beside: Path in the same folder that is written first and then renamed to `path`; None: a hidden name.
 
     Returns:
         sha256 of the masks by scenario.
@@ -113,16 +111,18 @@ def export_masks(
         "fingerprint": prints,
     }
     arrays["about"] = np.array(json.dumps(about))
-    beside = beside or path.with_name(f".{path.name}.{os.getpid()}.npz")
+    beside = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        beside = temporary(path)
         np.savez_compressed(beside, **arrays)  # type: ignore[arg-type]
         beside.replace(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from error
     finally:
         with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
+            if beside is not None:
+                beside.unlink(missing_ok=True)
     return hashes
 
 

@@ -10,6 +10,7 @@ import io
 import json
 import re
 import shutil
+import wave
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,8 +19,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from benchmark.runs.record import faults
+from tests.clips import RATE, tone
 from tests.killing import KILLED, Commands
 from tests.npz import npz_content
 
@@ -36,17 +39,24 @@ class Case:
         name: Name of the case.
         command: Arguments of `sentibench`.
         before: Commands that are run before it.
+        needs: Module without which the case is skipped.
     """
 
     name: str
     command: tuple[str, ...]
     before: tuple[tuple[str, ...], ...] = (STUDY,)
+    needs: str = ""
 
 
 #: Files that grow while a command runs.
 GROWING = {"journal.jsonl", "trials.csv", "best.yaml"}
+#: Folder of the features of clips that were read before the kill; each file is whole.
+CLIPS = "features.npz.clips"
 
 IMPORT = ("data", "import", "toy", "toy.npz", "--force")
+EXTRACT = ("data", "extract", "clips.csv", "--out", "features.npz", "--text", "none", "--workers", "1")
+SAID = ("data", "import", "said", "said.csv")
+PROMPTS = ("protocols", "export", "drop(rate=0.5)", "--dataset", "said", "--as", "prompts", "--out", "said.jsonl")
 MASKS = ("protocols", "export", "drop(rate=0.5)", "--dataset", "toy")
 REPORT = ("report", "s", "--out", "runs", "--draws", "20")
 CASES = (
@@ -65,6 +75,10 @@ CASES = (
     Case("predict", ("predict", "s:audio-only", "toy.npz", "--output", "new.csv", "--out", "runs"), (IMPORT, STUDY)),
     Case("masks", (*MASKS, "--out", "masks.npz"), (IMPORT,)),
     Case("masks again", (*MASKS, "--out", "masks.npz"), (IMPORT, (*MASKS, "--out", "masks.npz"))),
+    Case("prompts", PROMPTS, (SAID,)),
+    Case("prompts again", PROMPTS, (SAID, PROMPTS)),
+    Case("extract", EXTRACT, (), "av"),
+    Case("extract again", EXTRACT, (EXTRACT,), "av"),
     Case("plot", ("plot", "s", "--out", "runs", "--kind", "confusion", "--format", "svg"), (IMPORT, STUDY)),
     Case("remove", ("runs", "remove", "--study", "s", "--yes", "--out", "runs"), (IMPORT, STUDY)),
     Case("model", ("models", "new", "mine", "--force"), ()),
@@ -82,6 +96,8 @@ class Trial:
     """
 
     def __init__(self, case: Case, commands: Commands, start: Path, scratch: Path) -> None:
+        if case.needs:
+            pytest.importorskip(case.needs, reason=f"{case.needs} is not installed")
         self._case, self._commands, self._start, self._scratch = case, commands, start, scratch
         self._before = contents(start)
         undisturbed = self._copy("undisturbed")
@@ -98,7 +114,9 @@ class Trial:
         assert ended.code == KILLED, f"{ended.code}: {ended.output}"
         where = f"{self._case.name}, killed at change {at} ({self.changes[at - 1]})"
         for name, content in contents(folder).items():
-            if not hidden([name]) and Path(name).name not in GROWING:
+            if name.startswith(f"{CLIPS}/") and not hidden([name]):
+                assert np.load(folder / name).files, f"{where}: {name} is damaged"
+            elif not hidden([name]) and Path(name).name not in GROWING:
                 tail = name.partition("/")[2]  # merge goes by way of what it copies
                 copied = [c for n, c in self._before.items() if tail and n.partition("/")[2] == tail]
                 whole = [self._before.get(name), self._expected.get(name), *copied]
@@ -119,9 +137,16 @@ class Trial:
 
 
 def with_toy(folder: Path) -> None:
-    """Make a folder with `toy.npz`, of 60 samples."""
+    """Make a folder with data to import: `toy.npz` of 60 samples, `said.csv` of 9, and `clips.csv` of three clips."""
     folder.mkdir()
     np.savez(folder / "toy.npz", **npz_content(60))
+    said = [f"s{i},word {i},{i % 5 - 2},{('train', 'valid', 'test')[i % 3]}" for i in range(9)]
+    (folder / "said.csv").write_text("\n".join(["id,text,label,split", *said]))
+    (folder / "clips.csv").write_text("\n".join(["id,file", *(f"c{i},c{i}.wav" for i in range(3))]))
+    for i in range(3):
+        with wave.open(str(folder / f"c{i}.wav"), "wb") as file:
+            file.setparams((1, 2, RATE, 0, "NONE", ""))
+            file.writeframes((tone(0.5, 150.0 + 40 * i) * 32767).astype("<i2").tobytes())
 
 
 @contextmanager

@@ -125,6 +125,9 @@ def _fork(arguments: list[str], folder: str, kill_at: int | None, workers: bool)
             sys.addaudithook(watch)
             code = 0
             try:
+                if arguments[:2] == ["data", "extract"]:  # clips are read in this process, whose changes are watched
+                    executors = importlib.import_module("benchmark.runs.executors")
+                    executors.LocalExecutor = executors.InlineExecutor
                 if workers:
                     local = importlib.import_module("benchmark.runs.executors.local")
                     local._SPAWN = multiprocessing.get_context("fork")

@@ -160,8 +160,6 @@ def export_protocol(
         count = write_prompts(out, dataset, scenarios, part=part, replicate=replicate, mark=mark)
         click.echo(f"{out}: {count} prompts, for {len(scenarios)} scenarios of {part} samples of {dataset}")
         return
-    from benchmark.files import temporary
-
     layout = _layout(dataset, part)
     hashes = export_masks(
         out,
@@ -171,7 +169,6 @@ def export_protocol(
         part=part,
         replicate=replicate,
         protocols=[str(protocol) for protocol in chosen],
-        beside=temporary(out),  # if this is killed, the next command removes it
     )
     if as_json:
         click.echo(json.dumps(hashes, indent=2))

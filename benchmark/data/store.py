@@ -28,8 +28,8 @@ import numpy as np
 from benchmark.data.guarded_file import GuardedFile
 from benchmark.data.samples import Provenance, Samples
 from benchmark.data.store_columns import ColumnReader, read_attribute, write_stream, write_strings
-from benchmark.files import temporary
 from protocols import MODALITIES, InputError, Modality
+from protocols.temporaries import temporary
 
 SCHEMA_VERSION = 1
 SUFFIX = ".h5"

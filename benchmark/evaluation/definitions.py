@@ -47,12 +47,16 @@ def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatA
 
 
 def _correlation(sums: Parts) -> FloatArray:
-    x, xx, xy, y, yy = (sums[name] / sums["n"] for name in ("x", "xx", "xy", "y", "yy"))
-    variance = (xx - x * x) * (yy - y * y)
+    n, x, xx, xy, y, yy = (sums[name] for name in ("n", "x", "xx", "xy", "y", "yy"))
+    covariance, variance = n * xy, n * xx
+    covariance -= x * y
+    variance -= x * x
+    variance *= n * yy - y * y
     # a resample in which one side hardly varies has no correlation to speak of; rows are standardised, so 1 is usual
-    defined = variance > 1e-20
-    quotient = (xy - x * y) / np.sqrt(np.where(defined, variance, 1.0))
-    return np.where(defined, np.clip(quotient, -1.0, 1.0), 0.0)
+    defined = variance > 1e-20 * n**4
+    if not defined.all():
+        covariance, variance = np.where(defined, covariance, 0.0), np.where(defined, variance, 1.0)
+    return np.clip(covariance / np.sqrt(variance), -1.0, 1.0)
 
 
 def _equal(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.generic]]) -> Values:
@@ -77,7 +81,8 @@ def _accuracy(sums: Parts) -> FloatArray:
 
 def _f1(sums: Parts) -> FloatArray:
     kept = sums["kept"]
-    return ratio(weighted_f1(kept, sums["true"], sums["said"], sums["both"]) * kept, kept, np.nan)
+    found = weighted_f1(kept, sums["true"], sums["said"], sums["both"])
+    return found if kept.all() else np.where(kept > 0, found, np.nan)
 
 
 def _classes(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.generic]], codes: Sequence[int]) -> Values:
@@ -92,9 +97,12 @@ def _classes(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.gen
 def _macro_f1(sums: Parts, codes: Sequence[int]) -> FloatArray:
     """The mean F1 of classes; one that is neither true nor said anywhere has none."""
     classes = [(sums[f"true {code}"], sums[f"said {code}"], sums[f"both {code}"]) for code in codes]
-    total = sum(ratio(2 * both, true + said, 0.0) for true, said, both in classes)
-    present = sum((true + said > 0).astype(np.float64) for true, said, _ in classes)
-    return ratio(np.asarray(total), np.asarray(present), np.nan)
+    total, present = np.zeros(np.shape(classes[0][2])), np.zeros(())
+    for true, said, both in classes:
+        total += ratio(both, true + said, 0.0)
+        present = present + (1.0 if true.all() else true + said > 0)
+    total *= 2
+    return ratio(total, present, np.nan)
 
 
 def _share(
@@ -107,8 +115,8 @@ def _share(
     usual: bool = True,
     accuracy: str = "",
 ) -> Metric:
-    ranges = (scale.label_range,)
-    return Metric(name, title, True, 1.0, True, definition, per_sample, value, usual, ranges, accuracy=accuracy)
+    ranges, pooled = (scale.label_range,), value in (_share_equal, _accuracy)
+    return Metric(name, title, True, 1.0, True, definition, per_sample, value, usual, ranges, None, accuracy, pooled)
 
 
 def _classes_equal(scale: Scale, name: str, title: str, definition: str) -> Metric:
@@ -134,7 +142,8 @@ def _macro(scale: Scale, name: str, title: str, of: str) -> Metric:
 def _error(name: str, title: str, definition: str, bounds: Bounds | None = None) -> Metric:
     ranges = None if bounds is None else (bounds,)
     per_sample = partial(_errors, bounds=bounds)
-    return Metric(name, title, False, 0.0, False, definition, per_sample, _mean_error, bounds is None, ranges)
+    usual = bounds is None
+    return Metric(name, title, False, 0.0, False, definition, per_sample, _mean_error, usual, ranges, pooled=True)
 
 
 def _corr(name: str, title: str, definition: str, bounds: Bounds | None = None) -> Metric:

@@ -66,6 +66,8 @@ class Metric:
         label_ranges: Label ranges for which it is defined; None for all.
         limits: Lowest and highest value it can have; None for 0 to 1 of a share, else from the perfect value on.
         accuracy: Of an F1, the accuracy of the same classes, by which it is checked; else empty.
+        pooled: True for a mean over the samples that the labels choose: the mean over seeds is then the metric of the
+            samples of all seeds together, which takes a fraction of the time.
     """
 
     name: str
@@ -80,6 +82,7 @@ class Metric:
     label_ranges: tuple[tuple[float, float], ...] | None = None
     limits: tuple[float, float] | None = None
     accuracy: str = ""
+    pooled: bool = False
 
     @property
     def arrow(self) -> str:

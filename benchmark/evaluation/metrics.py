@@ -286,20 +286,25 @@ def integrity_scores(true: npt.ArrayLike, predicted: npt.ArrayLike) -> pd.DataFr
 
 
 def ratio(above: FloatArray, below: FloatArray, otherwise: float) -> FloatArray:
-    """A quotient; `otherwise` where the denominator is 0."""
-    if np.min(below, initial=1.0) > 0:  # divides faster than with a condition
+    """A quotient in a new array; `otherwise` where the denominator is 0."""
+    if np.min(below, initial=1.0) > 0:
         return np.divide(above, below)
-    result: FloatArray = np.full(np.broadcast_shapes(np.shape(above), np.shape(below)), otherwise)
-    np.divide(above, below, out=result, where=below > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        result: FloatArray = np.asarray(np.divide(above, below))
+    np.copyto(result, otherwise, where=below <= 0)
     return result
 
 
 def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatArray) -> FloatArray:
     """F1 of both classes weighted by the true class counts; an F1 of 0 / 0 is 0, as in scikit-learn."""
-    neither = n - true - said + both
-    f1_positive = ratio(2 * both, true + said, 0.0)
-    f1_negative = ratio(2 * neither, 2 * n - true - said, 0.0)
-    return ratio(true * f1_positive + (n - true) * f1_negative, n, 0.0)
+    positive = true + said
+    neither = both - positive
+    neither += n
+    f1, negative = ratio(both, positive, 0.0), ratio(neither, 2 * n - positive, 0.0)
+    f1 *= 2 * true
+    negative *= 2 * (n - true)
+    f1 += negative
+    return ratio(f1, n, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

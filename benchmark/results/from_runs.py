@@ -9,6 +9,7 @@ import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
 from typing import Protocol
@@ -111,6 +112,11 @@ class ValidSelection:
         self._plan, self._store = plan, store
         self._texts: dict[bool, dict[str, str]] = {}
         self._samples, self._ids = pd.DataFrame(), list[str]()
+        self._nothing = pd.DataFrame()
+
+    @cached_property
+    def _unmarked(self) -> bool:
+        return any(scenario.unmarked for scenario in self._plan.scenarios)
 
     def scenarios(self, run: PlannedRun) -> dict[str, str]:
         """Return all scenarios of the study."""
@@ -131,8 +137,8 @@ class ValidSelection:
 
     def told(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> pd.DataFrame:
         """Return those that are stored."""
-        if not any(s.unmarked for s in self._plan.scenarios):
-            return pd.DataFrame()
+        if not self._unmarked:
+            return self._nothing
         return self._store.wide_predictions(run.spec, self._ids, record, told=True)
 
 
@@ -189,7 +195,7 @@ def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Sourc
         joined = np.concatenate(chosen, axis=1)
         cells += [(label, seed, scenario) for scenario in shared]
         rows += list(joined)
-        informed = [text for text in shared if all(text in table.index for table in told)]
+        informed = [t for t in shared if all(t in table.index for table in told)] if all(map(len, told)) else []
         if informed:
             both = (tables, label), (told, f"{label}{TOLD}")
             for parts, name in both:

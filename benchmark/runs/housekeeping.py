@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from benchmark.files import abandoned, disk_time, owned_name
 from benchmark.runs.record import EPOCHS, PREDICTIONS, RECORD, WEIGHTS, read_record
 from benchmark.runs.resuming import SUFFIX, in_training, remove_training_folder
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import free_states, states_folder
 from protocols import InputError, unknown_name
+from protocols.temporaries import abandoned, disk_time, owned_name
 
 _FAILED = ("failed", "damaged")
 _NAME = re.compile(r"(?P<model>.*)-s(?P<seed>\d+)-(?P<id>[0-9a-f]{16})")

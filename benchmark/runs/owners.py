@@ -1,6 +1,6 @@
 """Temporary folders that are kept by renewing their time, and locks, on a disk that several machines share.
 
-`benchmark.files` says who owns a temporary folder, and when it is abandoned.
+`protocols.temporaries` says who owns a temporary folder, and when it is abandoned.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from benchmark.files import abandoned, disk_time, owned_name
+from protocols.temporaries import abandoned, disk_time, owned_name
 
 #: Seconds between two renewals of a temporary folder.
 RENEWED = 60.0

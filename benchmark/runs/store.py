@@ -27,9 +27,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from benchmark.files import abandoned, disk_time, owned_name, replace_file, safe_name, sha256_of
+from benchmark.files import replace_file, safe_name, sha256_of
 from benchmark.runs.cells import RunCells, unite, write_epochs, write_predictions
-from benchmark.runs.grid import Grid
+from benchmark.runs.grid import Grid, stored_cells
 from benchmark.runs.owners import locked, renewed
 from benchmark.runs.record import (
     EPOCHS,
@@ -50,6 +50,7 @@ from benchmark.runs.renamed import filed_name
 from benchmark.runs.resuming import SUFFIX
 from benchmark.runs.spec import RunSpec
 from protocols import InputError
+from protocols.temporaries import abandoned, disk_time, owned_name
 
 #: Name of a run's folder in that of a temporary one.
 _RUN = re.compile(r"\.(.*-s\d+-[0-9a-f]{16})\..*")
@@ -68,14 +69,19 @@ class RunStore:
         self.root = root
         self._grid: Grid | None = None
         self._parents: dict[tuple[str, str], Path] = {}
+        self._folders: dict[tuple[str, str], Path] = {}
 
     def folder(self, spec: RunSpec) -> Path:
         """Return the folder of a run, which need not exist."""
         dataset, split = spec.dataset, spec.split
+        if (known := self._folders.get((dataset, spec.id))) is not None:
+            return known
         if (dataset, split) not in self._parents:  # thousands of runs share a few
             self._parents[dataset, split] = self.root / safe_name(dataset) / safe_name(split)
         names = dict.fromkeys((spec.model, filed_name(spec.model, spec.model_version)))
         folders = [self._parents[dataset, split] / f"{safe_name(name)}-s{spec.seed}-{spec.id}" for name in names]
+        if not folders[1:]:
+            self._folders[dataset, spec.id] = folders[0]
         return next((folder for folder in folders[1:] if folder.is_dir()), folders[0])
 
     def find(self, spec: RunSpec) -> RunRecord | None:
@@ -262,16 +268,16 @@ class RunStore:
             file, column = pq.ParquetFile(pa.BufferReader(content)), "told" if told else "prediction"
             if told and column not in file.schema_arrow.names:
                 return pd.DataFrame(columns=list(sample_ids))
-            table = file.read(["scenario", "sample_id", column], use_threads=False)
-            wanted, cells = list(sample_ids), table.select(["scenario", "sample_id"])
-            if self._grid is None or self._grid.wanted != wanted or not self._grid.cells.equals(cells):
-                self._grid = Grid.of(cells, wanted)
+            wanted, stored = list(sample_ids), stored_cells(file, content)
+            if self._grid is None or self._grid.wanted != wanted or self._grid.stored != stored:
+                self._grid = Grid.of(file, stored, wanted)
+            predictions = file.read([column], use_threads=False).column(column)
         except (OSError, ValueError, KeyError) as error:
             raise InputError(f"{path}: cannot be read ({error}); remove its folder and run the study again") from error
         grid = self._grid
         if grid.faulty:
             raise InputError(f"{path}: a prediction is missing or occurs twice; remove it and run the study again")
-        values = table.column(column).to_numpy()[grid.order].astype(np.float64)
+        values = predictions.to_numpy()[grid.order].astype(np.float64)
         found = pd.DataFrame(values, index=grid.scenarios, columns=grid.columns)
         return found.dropna() if told else found
 

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from benchmark.files import abandoned, disk_time, owned_name
 from benchmark.runs.owners import locked, renewed
 from protocols import InputError
+from protocols.temporaries import abandoned, disk_time, owned_name
 
 _PROCESS = ".process"
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import pytest
 
 from benchmark import files
-from benchmark.files import replace_file, replace_folder, replace_text, sweep, temporary
+from benchmark.files import replace_file, replace_folder, replace_text
 from protocols import InputError
+from protocols.temporaries import ABANDONED, sweep, temporary
 
 
 def left_by_a_dead_process(path: Path) -> Path:
     """A temporary of a process that has ended."""
     code = (
-        "import sys; from pathlib import Path; from benchmark.files import temporary; "
+        "import sys; from pathlib import Path; from protocols.temporaries import temporary; "
         "print(temporary(Path(sys.argv[1])))"
     )
     root = Path(files.__file__).parents[1]
@@ -70,7 +71,7 @@ def test_what_another_machine_left_is_removed_when_it_is_old(tmp_path: Path) -> 
     left.write_text("half")
     sweep(tmp_path)
     assert left.exists()
-    os.utime(left, (time.time() - 2 * files.ABANDONED,) * 2)
+    os.utime(left, (time.time() - 2 * ABANDONED,) * 2)
     sweep(tmp_path)
     assert not left.exists()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -87,3 +89,17 @@ def test_an_export_is_small(tmp_path: Path) -> None:
     export_masks(path, layout, get_protocol("intra-random").scenarios, dataset="large")
     positions = sum(len(layout.observed[m]) for m in MODALITIES)
     assert path.stat().st_size < 10 * positions / 4  # a quarter of a byte a position and scenario
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_call(tmp_path: Path) -> None:
+    killed = (
+        "import os, pathlib, sys; from protocols import export_masks, parse; "
+        "from tests.protocols.layouts import golden_layout; pathlib.Path.replace = lambda *_: os._exit(9); "
+        "export_masks(pathlib.Path(sys.argv[1]), golden_layout(), [parse('drop(rate=0.5)')], dataset='golden')"
+    )
+    assert subprocess.run([sys.executable, "-c", killed, str(tmp_path / "masks.npz")], check=False).returncode == 9
+    left = list(tmp_path.iterdir())
+    assert len(left) == 1
+    assert left[0].name.startswith(".masks.")
+    export_masks(tmp_path / "other.npz", golden_layout(), [parse("drop(rate=0.5)")], dataset="golden")
+    assert [path.name for path in tmp_path.iterdir()] == ["other.npz"]

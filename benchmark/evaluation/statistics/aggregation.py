@@ -11,7 +11,7 @@ import pandas as pd
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.statistics.formulas import auilc, relative_error, retention, skill, worst
 from benchmark.evaluation.statistics.intervals import at_boundary, on_scale, t_interval
-from benchmark.evaluation.statistics.precision import Formula, check_level, quantity
+from benchmark.evaluation.statistics.precision import Formula, check_level, mean_of_curve, quantity
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 from protocols import InputError, unknown_name
 
@@ -105,7 +105,7 @@ def _recipes(
 ) -> dict[str, tuple[Formula, tuple[tuple[str | None, Sequence[str]], ...]]]:
     """Return by aggregate a formula of the model's curve and its other inputs: (model, None for itself; scenarios)."""
     recipes: dict[str, tuple[Formula, tuple[tuple[str | None, Sequence[str]], ...]]] = {}
-    recipes["mean"] = (lambda own: own.mean(axis=-1), ())
+    recipes["mean"] = (mean_of_curve, ())
     if x is not None:
         recipes["auilc"] = (lambda own: auilc(x, own), ())
     recipes["worst"] = (lambda own: worst(own, metric), ())

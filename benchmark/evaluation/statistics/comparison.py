@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pandas as pd
 from benchmark.evaluation.statistics.precision import (
     check_level,
     corrected_for_videos,
+    degrees_of_freedom,
     degrees_of_videos,
     share_seeds,
     summed_variance,
@@ -139,7 +141,7 @@ class _Differences:
         pairs: `(m, 2)` indices into `models`.
         values: `(k,)`: means over the scenarios.
         difference, error, df, p: `(m,)`; error and p are NaN if undefined.
-        drawn: `(B, k)`: means on drawn videos, times a constant; only where all models have one.
+        drawn: `(k, B)`: means on drawn videos less their mean, times a constant; only where all models have one.
         by_videos: `(m,)`: part of the videos in the variance.
         raw, kept, freedom: `(parts, m)`: variances by seeds, the same corrected, their degrees of freedom.
     """
@@ -159,41 +161,55 @@ class _Differences:
 
     def corrected_p(self) -> FloatArray:
         """Correct p of the pairs, `(m,)`: see `corrected`."""
-        draws = len(self.drawn)
         known = np.isfinite(self.p)
         if known.sum() < 2:
             return self.p
-        rng = np.random.default_rng(_KEY)
         paired = len(self.raw) == 1  # a part for each model of a pair, or one for both
         counts = np.array([len(own.seeds) - 1 for own in self.models])
-        units = self.pairs if not paired else np.arange(len(self.pairs))[:, None]
+        units = (self.pairs if not paired else np.arange(len(self.pairs))[:, None]).T
         sizes = counts if not paired else self.freedom[0]
-        normals = rng.standard_normal((len(sizes), draws))
-        spreads = np.stack([_chi_square(rng, size, draws) for size in sizes])
-        of_videos = degrees_of_videos(self.models[0])
-        of_pairs = np.stack([_chi_square(rng, of_videos, draws) for _ in range(_PAIRS)])
-        centred = (self.drawn - self.drawn.mean(axis=0)).T
+        of_videos, draws = degrees_of_videos(self.models[0]), self.drawn.shape[1]
+        normals, spreads, of_pairs = _random(tuple(sizes.tolist()), of_videos, draws)
+        raw, kept, freedom = (_by_unit(values, units) for values in (self.raw, self.kept, self.freedom))
+        errors, by_seeds = normals * np.sqrt(kept), raw * spreads
+        squares = by_seeds**2 / freedom
+        by_seeds = np.maximum(by_seeds - (raw - kept), 0.0)
         most = np.zeros(draws)
         for start in range(0, len(self.pairs), _PAIRS):
             block = slice(start, start + _PAIRS)
             i, j = self.pairs[block].T
-            number = centred[i] - centred[j]
-            by_videos = self.by_videos[block, None] * of_pairs[: len(i)]
-            raw, kept = [], []
-            for part, unit in enumerate(units[block].T):
-                number += (1 - 2 * part) * normals[unit] * np.sqrt(self.kept[part, block, None])
-                raw.append(self.raw[part, block, None] * spreads[unit])
-                taken = self.raw[part, block, None] - self.kept[part, block, None]
-                kept.append(np.maximum(raw[-1] - taken, 0.0))
-            variance, df = summed_variance(
-                by_videos, np.stack(raw), np.stack(kept), self.freedom[:, block, None], self.models[0]
-            )
-            far = _conspicuous(number * number, variance, df)
+            number = self.drawn[i]
+            number -= self.drawn[j]
+            variance = self.by_videos[block, None] * of_pairs[: len(i)]
+            square = variance**2
+            square /= of_videos
+            for sign, unit in zip((1, -1), units[:, block], strict=False):
+                number += sign * errors[unit]
+                variance += by_seeds[unit]
+                square += squares[unit]
+            number *= number
+            far = _conspicuous(number, variance, degrees_of_freedom(variance, square, of_videos))
             most = np.maximum(most, far[known[block]].max(axis=0, initial=0.0))
         seen = _conspicuous(self.difference**2, self.error**2, self.df)
         beaten = len(most) - np.searchsorted(np.sort(most), np.where(known, seen, 0.0) * (1 - _SAME))
         result: FloatArray = np.where(known, np.maximum((1 + beaten) / (1 + draws), self.p), np.nan)
         return np.minimum(result, 1.0)
+
+
+@lru_cache(maxsize=4)
+def _random(sizes: tuple[float, ...], of_videos: float, draws: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Draw what a correction draws: a normal deviate and a spread for each of some seeds, and spreads of the videos."""
+    rng = np.random.default_rng(_KEY)
+    normals = rng.standard_normal((len(sizes), draws))
+    spreads = np.stack([_chi_square(rng, size, draws) for size in sizes])
+    return normals, spreads, np.stack([_chi_square(rng, of_videos, draws) for _ in range(_PAIRS)])
+
+
+def _by_unit(values: FloatArray, units: npt.NDArray[np.int64]) -> FloatArray:
+    """Turn the values of the parts of pairs into those of the models or pairs that they are of, `(units, 1)`."""
+    found = np.zeros((units.max() + 1, 1))
+    found[units, 0] = values
+    return found
 
 
 def _chi_square(rng: np.random.Generator, df: float, draws: int) -> FloatArray:
@@ -204,8 +220,13 @@ def _chi_square(rng: np.random.Generator, df: float, draws: int) -> FloatArray:
 def _conspicuous(square: FloatArray, variance: FloatArray, df: FloatArray) -> FloatArray:
     """Approximate the square of the normal deviate that is as improbable as t; 0 for no difference."""
     with np.errstate(divide="ignore", invalid="ignore"):
-        far = np.where(square > 0, square / variance, 0.0)
-        return df * np.log1p(far / df) * ((8 * df + 1) / (8 * df + 3)) ** 2
+        far = np.asarray(square / variance)
+        far[~(square > 0)] = 0.0
+        far /= df
+        result: FloatArray = np.log1p(far, out=far)
+        result *= df
+        result *= (1 - 2 / (8 * df + 3)) ** 2
+        return result
 
 
 def _differences(
@@ -220,8 +241,8 @@ def _differences(
     chosen = np.asarray(pairs, dtype=np.int64).reshape(-1, 2)
     i, j = chosen.T
     values = np.array([float(own.curve(metric, scenarios).mean()) for own in models])
-    drawn = np.stack([own.drawn_curve(metric, scenarios).mean(axis=1) for own in models], axis=1)
-    drawn = drawn[np.isfinite(drawn).all(axis=1)] * np.sqrt(first.stretch)
+    drawn = np.stack([own.drawn_curve(metric, scenarios).mean(axis=1) for own in models])
+    drawn = drawn[:, np.isfinite(drawn).all(axis=0)] * np.sqrt(first.stretch)
     if share_seeds(models) and len(first.seeds) > 1:
         seeds = np.stack([own.by_seed(metric, scenarios) for own in models])
         in_draws = np.stack([own.drawn_seed_curves(metric, scenarios).mean(axis=2) for own in models])
@@ -234,8 +255,11 @@ def _differences(
         ]
         raw, kept = (np.array([part[n] for part in both])[chosen].T for n in (0, 1))
         freedom = np.maximum([len(own.seeds) - 1.0 for own in models], 1.0)[chosen].T
-    curves = np.ascontiguousarray(drawn.T)
-    by_videos = np.array([(curves[a] - curves[b]).var() for a, b in chosen]) if len(drawn) else np.nan * values[i]
+    by_videos = np.nan * values[i]
+    if drawn.size:
+        drawn -= drawn.mean(axis=1, keepdims=True)
+        blocks = [slice(start, start + _PAIRS) for start in range(0, len(chosen), _PAIRS)]
+        by_videos = np.concatenate([((drawn[i[b]] - drawn[j[b]]) ** 2).mean(axis=1) for b in blocks])
     difference = values[i] - values[j]
     difference[np.abs(difference) <= _SAME * (np.abs(values[i]) + np.abs(values[j]))] = 0.0
     variance, df = summed_variance(by_videos, raw, kept, freedom, first)

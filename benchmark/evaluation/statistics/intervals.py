@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.statistics.precision import Quantity, check_level, quantity, t_quantile
+from benchmark.evaluation.statistics.precision import Quantity, check_level, mean_of_curve, quantity, t_quantile
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 
 #: Maximum standard error or distance that is due to rounding.
@@ -66,7 +66,7 @@ def confidence_intervals(
                     row["value"] = float(by_seed.mean())
                     row["sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
                     if own.flag != "no interval":
-                        found = quantity(_mean, [(own, scenarios)], metric)
+                        found = quantity(mean_of_curve, [(own, scenarios)], metric)
                         row["low"], row["high"] = on_scale(found, metric, level)
                         row["flag"] = "; ".join(filter(None, (own.flag, "boundary" * at_boundary(found, metric))))
                 rows.append(row)
@@ -131,8 +131,3 @@ def metric_limits(metric: str) -> tuple[float, float]:
 
 
 _COLUMNS = ["model", "group", "metric", "value", "low", "high", "sd", "seeds", "videos", "flag"]
-
-
-def _mean(curve: FloatArray) -> FloatArray:
-    result: FloatArray = curve.mean(axis=-1)
-    return result

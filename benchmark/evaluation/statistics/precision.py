@@ -83,6 +83,12 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
     return Quantity(value, len(draws) - len(kept), float(variance.item()), float(df.item()), first.effective_videos)
 
 
+def mean_of_curve(curve: FloatArray) -> FloatArray:
+    """Formula of the mean over the scenarios."""
+    result: FloatArray = curve.mean(axis=-1)
+    return result
+
+
 def degrees_of_videos(own: Estimates) -> float:
     """Degrees of freedom of the variation between videos: at least 1, and 0 for one video."""
     return max(own.effective_videos - 1, 1.0) if own.videos > 1 else 0.0
@@ -103,10 +109,17 @@ def summed_variance(
     of_videos = degrees_of_videos(own)
     variance = by_videos + corrected.sum(axis=0)
     squares = (raw**2 / freedom).sum(axis=0) + (by_videos**2 / of_videos if of_videos else 0.0)
+    return variance, degrees_of_freedom(variance, squares, of_videos)
+
+
+def degrees_of_freedom(variance: FloatArray, squares: FloatArray, of_videos: float) -> FloatArray:
+    """Degrees of freedom of a sum of variances whose squares over their degrees of freedom add up to `squares`."""
     most = of_videos or np.inf
     with np.errstate(divide="ignore", invalid="ignore"):
-        df = np.where(squares > 0, variance**2 / squares, most)
-    return variance, np.clip(df, 1.0, most)
+        df = np.asarray(variance**2 / squares)
+    df[~(squares > 0)] = most
+    result: FloatArray = np.clip(df, 1.0, most, out=df)
+    return result
 
 
 def corrected_for_videos(raw: FloatArray, in_draws: FloatArray) -> FloatArray:
@@ -138,6 +151,8 @@ def _seed_variances(
             curves = []
             for own, wanted in parts:
                 by_seed = own.drawn_seed_curves(metric, wanted) if drawn else own.seed_curves(metric, wanted)
+                if formula is mean_of_curve:  # the same before and after leaving out a seed
+                    by_seed = by_seed.mean(axis=-1, keepdims=True)
                 if id(own) in together:  # leave out every seed in turn
                     curves.append((by_seed.sum(axis=-2, keepdims=True) - by_seed) / (count - 1))
                 else:

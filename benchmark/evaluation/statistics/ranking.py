@@ -20,9 +20,8 @@ def ranks(
 
     A rank ends before the first model that differs significantly from one of its models, by p `corrected` for all
     pairs: no two models of a rank differ significantly. Comparing with all models of the rank, not only with its best,
-        finds
-    differences that an imprecise best model would hide; and comparing with more than the neighbour keeps a chain of
-    small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
+    finds differences that an imprecise best model would hide; and comparing with more than the neighbour keeps a chain
+    of small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
     (NaN), nor does any model with a single video; models with a hole come last and have no value.
 
     Returns:

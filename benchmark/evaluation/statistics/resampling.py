@@ -12,15 +12,23 @@ counted once (Owen, Annals of Applied Statistics 2007). For that, some draws are
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmark.evaluation.metrics import Sums, check_predictions, metric_names, sums_by_cluster, values_from_sums
+from benchmark.evaluation.metrics import (
+    METRICS,
+    Sums,
+    check_predictions,
+    metric_names,
+    sums_by_cluster,
+    values_from_sums,
+)
 from protocols import InputError, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
@@ -33,8 +41,8 @@ SEEDS_FOR_ORDER = 3
 FEW_VIDEOS = 10
 #: Number of draws that are kept of every seed.
 SEED_DRAWS = 200
-#: Maximum number of draws x cells that are held at once for each named sum: 8 MB.
-_BLOCK = 1_000_000
+#: Maximum number of cells whose sums are made at once.
+_CELLS = 500
 #: Maximum number of draws x cells whose metrics are computed at once: they stay in the cache of a processor.
 _CACHED = 1 << 15
 
@@ -91,11 +99,11 @@ class Estimates:
 
     def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
         """Missing (seed, scenario) pairs."""
+        if self._whole and all(name in self._places for name in scenarios):
+            return []
         there = {name: self.present[:, j] for j, name in enumerate(self.scenarios)}
         nowhere = np.zeros(len(self.seeds), dtype=np.bool_)
         columns = [(name, there.get(name, nowhere)) for name in scenarios]
-        if all(column.all() for _, column in columns):
-            return []
         return [(s, name) for i, s in enumerate(self.seeds) for name, column in columns if not column[i]]
 
     def only(self, scenarios: Sequence[str], metrics: Sequence[str] | None = None) -> Estimates | None:
@@ -139,17 +147,31 @@ class Estimates:
 
     def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return each draw under each scenario, `(B, J)`."""
-        return self.draws[:, self._columns(scenarios), self._metric(metric)]
+        return self.draws[:, self._neighbours(scenarios), self._metric(metric)]
 
     def drawn_seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return every seed under each scenario in the first draws, `(b, S, J)`."""
-        return self.seed_draws[:, :, self._columns(scenarios), self._metric(metric)]
+        return self.seed_draws[:, :, self._neighbours(scenarios), self._metric(metric)]
+
+    @cached_property
+    def _whole(self) -> bool:
+        return bool(self.present.all())
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: j for j, name in enumerate(self.scenarios)}
 
     def _columns(self, scenarios: Sequence[str]) -> list[int]:
         for name in scenarios:
-            if name not in self.scenarios:
+            if name not in self._places:
                 raise unknown_name(f"scenario of model '{self.model}'", name, self.scenarios)
-        return [self.scenarios.index(name) for name in scenarios]
+        return [self._places[name] for name in scenarios]
+
+    def _neighbours(self, scenarios: Sequence[str]) -> list[int] | slice:
+        """Return the columns of scenarios, as a slice if they are neighbours: it copies nothing."""
+        found = self._columns(scenarios)
+        first, end = (found[0], found[0] + len(found)) if found else (0, 0)
+        return slice(first, end) if found == list(range(first, end)) else found
 
     def _metric(self, name: str) -> int:
         if name not in self.metrics:
@@ -202,7 +224,7 @@ def resample(
     starts = np.flatnonzero(np.r_[True, videos[order][1:] != videos[order][:-1]]).astype(np.int64)
     sizes = np.diff(np.r_[starts, len(truth)])
     effective = float(sizes.sum() ** 2 / (sizes**2).sum())
-    drawn_sums = _DrawnSums(draw_weights(draws, len(starts), seed, "videos"))
+    weights = np.ascontiguousarray(draw_weights(draws, len(starts), seed, "videos").T)
 
     results = {}
     seed_of, scenario_of = cells["seed"].to_numpy(np.int64), cells["scenario"].to_numpy(np.object_)
@@ -214,29 +236,20 @@ def resample(
         for row in rows:
             grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
         values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
-        drawn = np.full((len(scenarios), len(names), draws), np.nan).transpose(2, 0, 1)  # draws of a value are adjacent
-        by_seed = np.full((len(names), min(draws, SEED_DRAWS), len(seeds), len(scenarios)), np.nan)
-        step = max(1, _BLOCK // (draws * len(seeds)))
+        drawn = np.empty((len(names), len(scenarios), draws))
+        by_seed = np.full((len(names), len(seeds), len(scenarios), min(draws, SEED_DRAWS)), np.nan)
+        step = max(1, _CELLS // len(seeds))
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]
             present = block >= 0
             sums = sums_by_cluster(truth[order], matrix[block[present]][:, order], starts, names, owner)
             whole = values_from_sums({k: v.sum(axis=1) for k, v in sums.items()}, names)
-            drawn_sums.read(sums)
-            groups = _seeds_of_scenarios(present)
             for m, name in enumerate(names):
                 values[:, j : j + step, m][present] = whole[name]
-            rows_at_once = max(1, _CACHED // int(np.count_nonzero(present)))
-            for b in range(0, draws, rows_at_once):
-                resampled = values_from_sums(drawn_sums.rows(slice(b, b + rows_at_once)), names)
-                for m, name in enumerate(names):
-                    drawn[b : b + rows_at_once, j : j + step, m] = _mean_over_seeds(resampled[name], groups, present)
-                    first = resampled[name][: max(0, by_seed.shape[1] - b)]
-                    if len(first):
-                        by_seed[m, b : b + len(first), :, j : j + step][:, present] = first
+            _draw(sums, names, present, weights, drawn[:, j : j + step], by_seed[:, :, j : j + step])
         results[str(model)] = Estimates(
-            str(model), seeds, scenarios, names, values, drawn, np.moveaxis(by_seed, 0, -1), len(starts), effective,
-            grid >= 0, paired_seeds,
+            str(model), seeds, scenarios, names, values, drawn.transpose(2, 1, 0), by_seed.transpose(3, 1, 2, 0),
+            len(starts), effective, grid >= 0, paired_seeds,
         )  # fmt: skip
     return results
 
@@ -254,83 +267,84 @@ def _generator(seed: int, purpose: str) -> np.random.Generator:
     return np.random.default_rng([seed, key])
 
 
-class _DrawnSums:
-    """Sums on drawn videos.
-
-    Sums of whole numbers, such as counts, are exact in any order: they are made as they are needed, so that they stay
-    in the cache. Others are rounded, and are made in one product, so that their bits do not depend on the blocks.
-    Models of one shape share the memory of their sums.
-
-    Args:
-        weights: `(B, V)`.
-    """
-
-    def __init__(self, weights: FloatArray) -> None:
-        self._weights = weights
-        self._memory: dict[tuple[object, ...], FloatArray] = {}
-
-    def read(self, sums: Sums) -> None:
-        """Take the sums of a model, `(C, V)` or `(1, V)` by name."""
-        cells = max(len(v) for v in sums.values())
-        self._names = [k for k, v in sums.items() if len(v) == cells > 1 and (v == np.rint(v)).all()]
-        self._whole = np.stack([sums[k].T for k in self._names]) if self._names else np.empty((0, 1, cells))
-        self._rounded = {
-            k: np.matmul(self._weights, v.T, out=self._room(k, (len(self._weights), len(v))))
-            for k, v in sums.items()
-            if k not in self._names
-        }
-
-    def rows(self, chosen: slice) -> Sums:
-        """Return the sums of some draws, valid until the next call."""
-        found = {k: v[chosen] for k, v in self._rounded.items()}
-        if self._names:
-            own, shape = self._weights[chosen], self._whole.shape
-            whole = np.matmul(own, self._whole, out=self._room("whole", (shape[0], len(own), shape[2])))
-            found |= dict(zip(self._names, whole, strict=True))
-        return found
-
-    def _room(self, name: object, shape: tuple[int, ...]) -> FloatArray:
-        if (name, shape) not in self._memory:
-            self._memory = {key: array for key, array in self._memory.items() if key[0] != name}
-            self._memory[name, shape] = np.empty(shape)
-        return self._memory[name, shape]
-
-
-#: Scenarios that the same seeds have, with the cells of each of these seeds.
-_Groups: TypeAlias = list[tuple[npt.NDArray[np.int64], list[slice | npt.NDArray[np.int64]]]]
-
-
-def _seeds_of_scenarios(present: npt.NDArray[np.bool_]) -> _Groups:
-    """Group scenarios by the seeds that they have; cells are numbered in the order of `present`, `(S, J)`."""
-    cells = np.full(present.shape, -1, dtype=np.int64)
-    cells[present] = np.arange(np.count_nonzero(present))
-    patterns, which = np.unique(present, axis=1, return_inverse=True)
-    groups: _Groups = []
-    for k, pattern in enumerate(patterns.T):
-        columns = np.flatnonzero(which == k)
-        rows = cells[np.ix_(pattern, columns)]
-        neighbours = (np.diff(rows, axis=1) == 1).all()
-        groups.append((columns, [slice(row[0], row[-1] + 1) if neighbours else row for row in rows]))
-    return groups
-
-
-def _mean_over_seeds(resampled: FloatArray, groups: _Groups, present: npt.NDArray[np.bool_]) -> FloatArray:
-    """Average over the seeds that a scenario has, on drawn videos; `(B, J)`.
+def _draw(
+    sums: Sums,
+    names: Sequence[str],
+    present: npt.NDArray[np.bool_],
+    weights: FloatArray,
+    drawn: FloatArray,
+    by_seed: FloatArray,
+) -> None:
+    """Fill in the metrics of one model on drawn videos.
 
     Args:
-        resampled: `(B, cells)` on drawn videos, with a cell for each true entry of `present`, in its order.
-        groups: Value of `_seeds_of_scenarios`.
+        sums: `(C, V)` by name, with a cell for each true entry of `present`, in its order; `(1, V)` of labels.
+        names: M metrics.
         present: `(S, J)`.
+        weights: `(V, B)`.
+        drawn: `(M, J, B)`: mean over the seeds that a scenario has.
+        by_seed: `(M, S, J, b)`: every seed in the first draws.
     """
-    if present.all() and present.shape[1] > 1:  # adds in the same order
-        seeds = np.ascontiguousarray(resampled.reshape(-1, *present.shape).swapaxes(0, 1))
-        mean: FloatArray = np.add.reduce(seeds, axis=0, initial=0.0) / len(present)
-        return mean
-    result = np.full((len(resampled), present.shape[1]), np.nan)
-    for columns, rows in groups:
-        if rows:
-            result[:, columns] = sum(resampled[:, row] for row in rows) / len(rows)
-    return result
+    counts = present.sum(axis=0)[:, None].astype(np.float64)
+    kept = by_seed.shape[-1]
+    for per_sample in dict.fromkeys(METRICS[name].per_sample for name in names):
+        own = {key: value for key, value in sums.items() if key[0] in (per_sample, None)}
+        places = {name: m for m, name in enumerate(names) if METRICS[name].per_sample == per_sample}
+        pooled = [name for name in places if METRICS[name].pooled]
+        if pooled:
+            together = {k: _over_seeds(v, present, counts) @ weights for k, v in own.items()}
+            for name, value in values_from_sums(together, pooled).items():
+                drawn[places[name]] = value
+            first = {k: v @ weights[:, :kept] for k, v in own.items()}
+            for name, value in values_from_sums(first, pooled).items():
+                by_seed[places[name]][present] = value
+        others = [name for name in places if name not in pooled]
+        for name in others:
+            drawn[places[name]] = 0.0
+        for seed, chosen, resampled in _cells_on_draws(own, present, weights) if others else ():
+            for name, value in values_from_sums(resampled, others).items():
+                drawn[places[name], chosen] += value
+                by_seed[places[name], seed, chosen] = value[:, :kept]
+        for name in others:
+            drawn[places[name]] /= counts
+
+
+def _over_seeds(sums: FloatArray, present: npt.NDArray[np.bool_], counts: FloatArray) -> FloatArray:
+    """Add the sums of all seeds of a scenario, `(J, V)`, as if their samples were those of one test set."""
+    cells = np.count_nonzero(present)
+    if len(sums) < cells:  # of labels
+        return counts * sums
+    if present.all():
+        total: FloatArray = sums.reshape(*present.shape, -1).sum(axis=0)
+        return total
+    members = np.arange(present.shape[1])[:, None] == np.nonzero(present)[1]
+    joined: FloatArray = members.astype(np.float64) @ sums
+    return joined
+
+
+def _cells_on_draws(
+    sums: Sums, present: npt.NDArray[np.bool_], weights: FloatArray
+) -> Iterator[tuple[int, slice | npt.NDArray[np.int64], Sums]]:
+    """Yield a seed, some of its scenarios, and their sums on drawn videos, `(cells, B)`, valid until the next ones."""
+    cells, draws = np.count_nonzero(present), weights.shape[1]
+    names = [key for key, value in sums.items() if len(value) == cells]
+    stacked = np.stack([sums[key] for key in names])
+    of_labels = {key: value @ weights for key, value in sums.items() if len(value) < cells}
+    most = max(1, _CACHED // draws)
+    room = np.empty((len(names), most, draws))
+    row = 0
+    for seed, there in enumerate(present):
+        scenarios = np.flatnonzero(there)
+        for first in range(0, len(scenarios), most):
+            own = scenarios[first : first + most]
+            neighbours = own[-1] - own[0] == len(own) - 1
+            resampled = np.matmul(stacked[:, row : row + len(own)], weights, out=room[:, : len(own)])
+            row += len(own)
+            yield (
+                seed,
+                slice(own[0], own[-1] + 1) if neighbours else own,
+                of_labels | dict(zip(names, resampled, strict=True)),
+            )
 
 
 def _check(

@@ -92,7 +92,7 @@ class Call:
         (exec, ("open('ran', 'w')",), "builtins.exec"),
         (getattr, ("", "join"), "builtins.getattr"),
         (__import__, ("os",), "builtins.__import__"),
-        (open, ("ran", "w"), "io.open"),
+        (open, ("ran", "w"), f"{open.__module__}.open"),  # _io from Python 3.12 on
         (np.load, ("ran",), "numpy.load"),
         (np.fromfile, ("ran",), "numpy.fromfile"),
     ],

@@ -12,7 +12,6 @@ from click.testing import CliRunner, Result
 from benchmark.cli.main import sentibench
 from benchmark.data.catalog import store_path
 from benchmark.data.store import write_store
-from benchmark.files import owned_name
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.housekeeping import remove_runs, stored_runs
 from benchmark.runs.resuming import training_folder
@@ -21,6 +20,7 @@ from benchmark.study.plan import Plan, prepare
 from benchmark.study.running import pending, run
 from benchmark.study.study import make_study
 from protocols import InputError
+from protocols.temporaries import owned_name
 from tests.samples import make_samples
 
 

@@ -13,13 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from benchmark import files
-from benchmark.files import ABANDONED, abandoned, owned_name
 from benchmark.runs import owners
 from benchmark.runs.owners import locked, renewed
 from benchmark.runs.store import RunStore
 from benchmark.runs.text_states import states_folder, text_states
-from protocols import InputError
+from protocols import InputError, temporaries
+from protocols.temporaries import ABANDONED, abandoned, owned_name
 from tests.benchmark.runs.test_store import make_spec, write
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -54,7 +53,7 @@ def age(path: Path, seconds: float) -> None:
 def of_elsewhere(path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Make a folder with a name that another machine gives it."""
     with monkeypatch.context() as patch:
-        patch.setattr(files, "_machine", lambda: "0" * 8)
+        patch.setattr(temporaries, "_machine", lambda: "0" * 8)
         folder = path.with_name(owned_name(path.name))
     folder.mkdir(parents=True)
     return folder
@@ -79,8 +78,8 @@ def test_a_new_process_with_the_number_of_a_dead_one_does_not_own_its_folder(
     folder = tmp_path / owned_name("x")
     folder.mkdir()
     assert not abandoned(folder, time.time())
-    start = files._start
-    monkeypatch.setattr(files, "_start", lambda pid: start(pid) + 1)
+    start = temporaries._start
+    monkeypatch.setattr(temporaries, "_start", lambda pid: start(pid) + 1)
     assert abandoned(folder, time.time())
 
 
