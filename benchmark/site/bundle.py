@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from benchmark.evaluation.metrics import METRICS, metric_names
-from benchmark.evaluation.panel import Gap, Panel
-from benchmark.evaluation.protocol_results import ORACLE, dataset_title, protocol_names
+from benchmark.evaluation.panel import TOLD, Gap, Panel
+from benchmark.evaluation.protocol_results import dataset_title, protocol_names
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import KEPT
 from benchmark.results.candidates import TEST_ORACLE, VALID
@@ -16,7 +16,7 @@ from benchmark.runs.record import RunRecord
 from benchmark.site.colours import model_styles
 from benchmark.site.confusion import confusion_counts
 from benchmark.site.labels import KINDS, kind_of, visible
-from benchmark.site.numbers import costs, protocol_table
+from benchmark.site.numbers import costs, is_bound, protocol_table
 from benchmark.site.published import published_rows
 from benchmark.site.runs import run_ids, run_tables
 from benchmark.tables.remarks import caution_lines, settings_lines
@@ -77,7 +77,8 @@ def make_bundle(
     compared = [panel for by in chosen.values() for own in by.values() for panel in own.values()]
     _check(name, panels, compared, chosen)
     everything = [*panels, *compared]
-    names = list(dict.fromkeys(m for panel in everything for m in panel.models))
+    told = [m for panel in panels if panel.told is not None for m in panel.told.models if m.endswith(TOLD)]
+    names = list(dict.fromkeys([*(m for panel in everything for m in panel.models), *told]))
     index = {model: i for i, model in enumerate(names)}
     described = models or {}
     used = list(dict.fromkeys(m for panel in everything for m in metric_names(panel.label_range)))
@@ -105,10 +106,10 @@ def make_bundle(
         "selections": {s: dict(_SELECTIONS[s]) for s in (VALID, *([TEST_ORACLE] if chosen else []))},
         "models": [
             {
-                **described.get(model, {}),
+                **described.get(model.removesuffix(TOLD), {}),
                 "name": model,
-                "kind": kind_of(model, described, external),
-                "bound": model == ORACLE,
+                "kind": kind_of(model.removesuffix(TOLD), described, external),
+                "bound": is_bound(model),
                 "kept": model in KEPT,
                 "external": model in external,
                 "mask_informed": model in informed,

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, class_counts, constant_predictions, f1_is_possible
-from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, shape_of
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
@@ -82,13 +82,18 @@ def _part(
     scenarios = [str(p["scenario"]) for p in points]
     evaluated = panel.cells["scenario"].isin(scenarios).any()
     found = panel.estimates(scenarios, metrics, draws=draws, seed=seed) if evaluated else {}
-    models = list(found)
-    values = _values(found, models, scenarios, metrics, level)
+    results = None
     if panel.selection == VALID and evaluated:
         results = ProtocolResults.of(panel, name, draws=draws, level=level, seed=seed)
+        found = found | results.told
+    models = list(found)
+    values = _values(found, models, scenarios, metrics, level)
+    if results:
         for metric in metrics:
             values["means"][metric]["pairs"] = pair_values(results, metric, models)
-    suspect = implausible(found, ORACLE, panel.bound, scenarios, level=level)
+    suspect = implausible(
+        {m: own for m, own in found.items() if not m.endswith(TOLD)}, ORACLE, panel.bound, scenarios, level=level
+    )
     return {
         "name": str(points[0]["protocol"]),
         "title": _title(str(points[0]["protocol"])),
@@ -116,7 +121,7 @@ def _values(
     table = confidence_intervals(found, groups, level=level)
     rows = zip(table["model"], table["group"], table["metric"], table[list(_STATISTICS)].to_numpy(), strict=True)
     values = {(m, group, metric): [number(v) for v in own] for m, group, metric, own in rows}
-    contest = {m: own for m, own in found.items() if m != ORACLE}
+    contest = {m: own for m, own in found.items() if not is_bound(m)}
     cells: dict[str, Any] = {}
     means: dict[str, Any] = {}
     digits: dict[str, int] = {}
@@ -136,6 +141,11 @@ def _values(
             "by_seed": [_by_seed(found[m], metric, scenarios) for m in models],
         }
     return {"cells": cells, "means": means, "digits": digits}
+
+
+def is_bound(model: str) -> bool:
+    """Return True for a row that is not ranked: the oracle, or a model that was told where its gaps are."""
+    return model == ORACLE or model.endswith(TOLD)
 
 
 def _numbers(values: Sequence[float | None]) -> npt.NDArray[np.float64]:
@@ -170,6 +180,8 @@ def _remarks(panel: Panel, own: Estimates, scenarios: Sequence[str]) -> list[str
         remarks.append(f"no mean: {len(holes)} of {whole} cells are missing, such as {scenario} for seed {seed}")
     if own.model == ORACLE:
         return [*remarks, "the best possible prediction, known from the generator: a bound, not ranked"]
+    if own.model.endswith(TOLD):
+        return [*remarks, "told which positions were filled, in place of its own estimate: a bound, not ranked"]
     if len(own.seeds) < SEEDS_FOR_ORDER:
         remarks.append(f"fewer than {SEEDS_FOR_ORDER} seeds: no claim of order")
     everyone = {int(s) for s in panel.cells.loc[panel.cells["model"] != ORACLE, "seed"]}

@@ -24,6 +24,7 @@ from benchmark.tables.pairs import pairs_table
 from protocols import InputError
 from tests.benchmark.fake_panel import fake_panel, without
 from tests.benchmark.site.made_pages import MODELS, oracles, record, small_bundle, small_panel
+from tests.benchmark.tables.test_told import told_panel
 
 
 def protocol_of(bundle: dict, name: str, selection: str = "valid") -> dict:  # type: ignore[type-arg]
@@ -251,3 +252,21 @@ def test_records_of_other_studies_are_left_out() -> None:
     bundle = make_bundle("demo", [small_panel(("complete",))], records=[record("unheard-of", "lnln", 0)], draws=20)
     assert bundle["runs"] == {}
     json.dumps(bundle, allow_nan=False)
+
+
+def test_a_model_that_is_told_is_a_bound_where_gaps_do_not_show() -> None:
+    panel = told_panel("intra-random", "intra-unmarked")
+    bundle = make_bundle("told", [panel], draws=60)
+    names = [model["name"] for model in bundle["models"]]
+    told = names.index("senti-ifusion, told")
+    assert [model["name"] for model in bundle["models"] if model["bound"]] == [names[told]]
+    assert told not in protocol_of(bundle, "intra-random")["models"]
+    shown = protocol_of(bundle, "intra-unmarked")
+    row, own = (shown["models"].index(names.index(name)) for name in ("senti-ifusion, told", "senti-ifusion"))
+    assert shown["means"]["mae"]["rank"][row] is None
+    assert not shown["means"]["mae"]["best"][row]
+    assert shown["means"]["mae"]["value"][row] < shown["means"]["mae"]["value"][own]
+    assert any("a bound, not ranked" in remark for remark in shown["remarks"][row])
+    alone = make_bundle("plain", [dataclasses.replace(panel, told=None)], draws=60)
+    ranked = protocol_of(alone, "intra-unmarked")["means"]["mae"]["rank"]
+    assert [rank for rank in shown["means"]["mae"]["rank"] if rank is not None] == ranked
