@@ -97,7 +97,9 @@ def test_a_plugin_is_trained_again_when_its_helper_changes(tiny_encoder: Path, t
     old = prepare(chosen)
     run(old, tmp_path / "runs", InlineExecutor())
     assert np.allclose(store.predictions(old.runs[0].spec)["prediction"], 1.0)
-    (tmp_path / "bias_help.py").write_text("BIAS = 2.0\n")
+    (tmp_path / "bias_help.py").write_text(
+        "BIAS = 2.0  # of another size, so that no bytecode of the same second is used\n"
+    )
     new = prepare(chosen)
     assert pending(new, tmp_path / "runs") == [0]
     run(new, tmp_path / "runs", InlineExecutor())
