@@ -14,18 +14,23 @@ from benchmark.tables.table import Cell, Column, Notes, Row, Table
 def seeds_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """Make a table of one metric with a row per training: model, seed, ids of its runs, mean over the scenarios.
 
-    The scenarios themselves are columns of the CSV. Folds are pooled: a row of a family of splits has several runs.
+    The scenarios themselves are columns of the CSV, and printed where they have names, as in `inter-subsets`. Folds are pooled: a row of a family of splits has several runs.
 
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
     """
     results.panel.check_metrics([metric])
+    ticks = [str(tick) for tick in results.points["tick"]]
+    named_points = bool(results.points["x"].isna().all())
     columns = (
         MODEL,
         Column("seed", "Seed"),
         Column("runs", "Run", "left"),
         Column("mean", f"Mean {METRICS[metric].heading}"),
-        *(Column(scenario, scenario, by_default=False) for scenario in results.scenarios),
+        *(
+            Column(scenario, tick or scenario, by_default=named_points)
+            for scenario, tick in zip(results.scenarios, ticks, strict=True)
+        ),
     )
     notes = Notes()
     rows: list[Row] = []

@@ -62,6 +62,15 @@ def test_every_training_has_a_row_with_its_run_and_the_leaderboard_is_their_mean
     shown = next(row for row in rows(scenarios_table(own)) if row["model"] == "senti-ifusion")
     assert np.mean([float(row["mean"]) for row in trainings]) == pytest.approx(float(shown["mean"]), abs=1e-12)
     assert [row.cells[0].text for row in table.rows if row.rule] == ["oracle"]
+    assert not {c.name for c in table.columns if c.by_default} & set(own.scenarios)
+
+
+def test_points_with_names_are_printed_training_by_training(panel: Panel) -> None:
+    own = results(panel, "inter-subsets")
+    table = seeds_table(own)
+    titles = {c.name: c.title for c in table.columns if c.by_default}
+    assert titles["subset(available=(text, vision))"] == "text+vision"
+    assert set(own.scenarios) <= set(titles)
 
 
 def test_subsets_are_columns_and_both_means_have_their_own(panel: Panel) -> None:
