@@ -14,7 +14,8 @@ from benchmark.tables.table import Cell, Column, Notes, Row, Table
 def seeds_table(results: ProtocolResults, metric: str = "mae") -> Table:
     """Make a table of one metric with a row per training: model, seed, ids of its runs, mean over the scenarios.
 
-    The scenarios themselves are columns of the CSV, and printed where they have names, as in `inter-subsets`. Folds are pooled: a row of a family of splits has several runs.
+    The scenarios themselves are columns of the CSV, and printed where they have names, as in `inter-subsets`. Folds are
+    pooled: a row of a family of splits has several runs.
 
     Raises:
         InputError: if nothing was evaluated under the protocol, or labels of this range have no such metric.
