@@ -21,7 +21,7 @@ from benchmark.words import plural
 from protocols import InputError, unknown_name
 
 _STYLES = {OWN: Style("#d55e00", "o"), SHUFFLED: Style("#0072b2", "s", "--"), TRUE: Style("#000000", "^", ":")}
-#: What is drawn: all but the control, whose differences are too large for the scale of the others.
+#: Scores in the figure. The control is left out, as its differences are too large for the scale of the others.
 _DRAWN = tuple(_STYLES)
 _LABELS = {OWN: "own estimates", SHUFFLED: "shuffled estimates", TRUE: "true integrity"}
 

@@ -16,7 +16,7 @@ from benchmark.study.plan import prepare
 from benchmark.study.running import pending, run
 from benchmark.study.study import make_study
 
-#: What grows with the size makes at most 2.07 times the calls at twice the size.
+#: Largest exponent of the number of calls by the size: at twice the size, at most 2.07 times the calls.
 EXPONENT = 1.05
 
 
