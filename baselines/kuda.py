@@ -40,6 +40,7 @@ from baselines.interface import (
     TrainBatch,
 )
 from baselines.layers.alignment import resample
+from baselines.layers.attending import Lengths, encode, pack, runs_packed, unpack
 from baselines.layers.contrastive import info_nce
 from baselines.layers.cross_modal import fitting_heads
 from baselines.layers.pooling import masked_mean
@@ -95,11 +96,11 @@ class Adapter(nn.Module):
         self.down, self.up = nn.Linear(width, inner), nn.Linear(inner, width)
         self.layers = nn.ModuleList(_layer(inner, 4, dropout) for _ in range(2))
 
-    def forward(self, values: Tensor, padding: Tensor) -> Tensor:
-        """Map `(B, T, d)` to `(B, T, d)`; `padding` is `(B, T)`."""
+    def forward(self, values: Tensor, hidden: Tensor | Lengths) -> Tensor:
+        """Map `(B, T, d)`, or rows `(P, d)`, to the same shape; `hidden` is that of `encode`."""
         inner = self.down(values)
         for layer in self.layers:
-            inner = layer(inner, src_key_padding_mask=padding)
+            inner = encode(cast(nn.TransformerEncoderLayer, layer), inner, hidden)
         adapted: Tensor = values + self.up(inner)
         return adapted
 
@@ -130,19 +131,26 @@ class KnowledgeEncoder(nn.Module):
 
     def forward(self, sequences: Sequences) -> Sequences:
         """Return states and knowledge, `(B, T, 2 d)`, zeros on padding."""
-        padding = sequences.padding
-        states = [sequences.values]
+        padding, values = sequences.padding, sequences.values
         if self.enter is not None:
-            entered = self.enter(sequences.values)
-            states = [entered + sinusoidal_positions(entered.shape[1], entered.shape[2], entered)]
+            values = self.enter(values)
+            values = values + sinusoidal_positions(values.shape[1], values.shape[2], values)
+        if not runs_packed(values, values):
+            both = self._encode(values, padding).masked_fill(padding.unsqueeze(-1), 0.0)
+        else:
+            rows, lengths = pack(values, padding)
+            both = unpack(self._encode(rows, Lengths(lengths, lengths)), padding, values)
+        return Sequences(both, sequences.length)
+
+    def _encode(self, values: Tensor, hidden: Tensor | Lengths) -> Tensor:
+        states = [values]
         for layer in self.layers:
-            states.append(layer(states[-1], src_key_padding_mask=padding))
+            states.append(encode(cast(nn.TransformerEncoderLayer, layer), states[-1], hidden))
         knowledge, last = states[0], len(states) - 1
         for number, adapter in enumerate(self.adapters, start=1):
-            knowledge = adapter(self.norm(knowledge + states[min(number, last)]), padding)
+            knowledge = adapter(self.norm(knowledge + states[min(number, last)]), hidden)
         own = self.norm(states[-1]) if self.layers else states[-1]
-        both = torch.cat([own, knowledge], dim=-1)
-        return Sequences(both.masked_fill(padding.unsqueeze(-1), 0.0), sequences.length)
+        return torch.cat([own, knowledge], dim=-1)
 
     def predict(self, both: Sequences) -> Tensor:
         """Predict the sentiment `(B,)` from the mean of the result of `forward`."""

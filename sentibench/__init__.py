@@ -103,7 +103,7 @@ def run(
         study: Fields as in a study file (`datasets`, `models`, `protocols`, `seeds`, ...), a name, or a file. Among
             `datasets` may be samples, as `from_frame` returns them.
         out: Folder of runs, tables and figures.
-        workers: Worker processes; by default one a core (one for a device).
+        workers: Worker processes; by default one a core, on a GPU at most one per 12 GiB of its free memory.
         device: `cpu`, `cuda` or `cuda:1`.
         callbacks: Objects of subclasses of `Callback`, or names of registered ones.
         progress: Show progress in a notebook; None: where there is one.

@@ -45,10 +45,11 @@ def pack(values: Tensor, padding: Tensor | None) -> tuple[Tensor, list[int]]:
 
 
 def unpack(rows: Tensor, padding: Tensor | None, like: Tensor) -> Tensor:
-    """Return rows `(P, d)` as `(B, T, d)`, zeros on padding."""
+    """Return rows `(P, d)` as `(B, T, d)`, zeros on padding; `like` is `(B, T, any)`."""
+    shape = (*like.shape[:2], rows.shape[1])
     if padding is None:
-        return rows.view(like.shape)
-    values = rows.new_zeros(like.shape)
+        return rows.view(shape)
+    values = rows.new_zeros(shape)
     values[~padding] = rows
     return values
 
@@ -74,6 +75,23 @@ def attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, hid
 def _attend(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, padding: Tensor | None) -> Tensor:
     attended: Tensor = attention(target, source, source, key_padding_mask=padding, need_weights=False)[0]
     return attended
+
+
+def encode(layer: nn.TransformerEncoderLayer, values: Tensor, hidden: Tensor | Lengths) -> Tensor:
+    """Apply an encoder layer that normalises behind its residuals to `(B, T, d)`, or to rows without padding.
+
+    Args:
+        layer: Layer with `batch_first`.
+        values: `(B, T, d)`, or rows `(P, d)`.
+        hidden: `(B, T)` bool, True at steps to ignore; lengths of the rows.
+    """
+    if not isinstance(hidden, Lengths):
+        padded: Tensor = layer(values, src_key_padding_mask=hidden)
+        return padded
+    values = layer.norm1(values + layer.dropout1(attend(layer.self_attn, values, values, hidden)))
+    fed = layer.linear2(layer.dropout(layer.activation(layer.linear1(values))))
+    encoded: Tensor = layer.norm2(values + layer.dropout2(fed))
+    return encoded
 
 
 def _attend_rows(attention: nn.MultiheadAttention, target: Tensor, source: Tensor, lengths: Lengths) -> Tensor:

@@ -7,13 +7,15 @@ in the number of steps; the tokens promoted by the modalities are then pooled.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from baselines.interface import MODALITIES
-from baselines.layers.attending import attend
+from baselines.layers.attending import Lengths, attend, pack, runs_packed, unpack
 from baselines.layers.positions import sinusoidal_positions
 
 
@@ -46,15 +48,67 @@ class PromotionUnit(nn.Module):
         self.feed = GatedFeedForward(width, 4 * width, dropout)
 
     def forward(
-        self, target: Tensor, context: Tensor, padding: Tensor | None = None, context_padding: Tensor | None = None
+        self,
+        target: Tensor,
+        context: Tensor,
+        padding: Tensor | Lengths | None = None,
+        context_padding: Tensor | Lengths | None = None,
     ) -> Tensor:
-        """Promote `target` `(B, T, d)` by `context` `(B, S, d)`; paddings are `(B, T)` and `(B, S)`."""
+        """Promote `target` `(B, T, d)` by `context` `(B, S, d)`; paddings are as in `attend`."""
         source = self.norm_context(context)
         target = target + attend(self.cross, self.norm_target(target), source, context_padding)
         normed = self.norm_self(target)
         target = target + attend(self.itself, normed, normed, padding)
         result: Tensor = target + self.feed(self.norm_feed(target))
         return result
+
+
+@dataclass(frozen=True)
+class _Side:
+    """Steps of a modality, on a processor as rows without padding, unless they are few.
+
+    Attributes:
+        values: `(B, T, d)`, or rows `(P, d)`.
+        padding: `(B, T)`.
+        like: `(B, T, d)`.
+        own, context: Lengths of the rows, and with the tokens as sources; None without rows.
+        asking: Lengths with the tokens as targets, of the steps and of themselves; None without rows.
+    """
+
+    values: Tensor
+    padding: Tensor
+    like: Tensor
+    own: Lengths | None = None
+    context: Lengths | None = None
+    asking: tuple[Lengths, Lengths] | None = None
+
+    @classmethod
+    def of(cls, steps: Tensor, padding: Tensor, tokens: int) -> _Side:
+        """Add positions to steps `(B, T, d)`, which attend to this number of tokens."""
+        steps = steps + sinusoidal_positions(steps.shape[1], steps.shape[2], steps)
+        if not runs_packed(steps, steps):
+            return cls(steps, padding, steps)
+        rows, lengths = pack(steps, padding)
+        few = [tokens] * len(lengths)
+        asking = Lengths(few, lengths), Lengths(few, few)
+        return cls(rows, padding, steps, Lengths(lengths, lengths), Lengths(lengths, few), asking)
+
+    def promote_tokens(self, unit: PromotionUnit, tokens: Tensor) -> Tensor:
+        """Return the tokens `(B, 3, d)` promoted by these steps."""
+        if self.asking is None:
+            return cast(Tensor, unit(tokens, self.values, context_padding=self.padding))
+        steps, itself = self.asking
+        return cast(Tensor, unit(tokens.flatten(0, 1), self.values, itself, steps)).view_as(tokens)
+
+    def promoted(self, unit: PromotionUnit, tokens: Tensor) -> _Side:
+        """Return these steps promoted by tokens `(B, 3, d)`."""
+        if self.own is None:
+            return replace(self, values=unit(self.values, tokens, padding=self.padding))
+        return replace(self, values=unit(self.values, tokens.flatten(0, 1), self.own, self.context))
+
+    def steps(self) -> Tensor:
+        """Return the steps `(B, T, d)`."""
+        return self.values if self.own is None else unpack(self.values, self.padding, self.like)
 
 
 class MultimodalPromotion(nn.Module):
@@ -82,15 +136,15 @@ class MultimodalPromotion(nn.Module):
                 same result for them.
 
         Returns:
-            The promoted tokens `(B, 3, d)` and, with `read_steps`, steps.
+            The promoted tokens `(B, 3, d)` and, with `read_steps`, steps. Values on padding have no meaning.
         """
-        steps = {m: steps[m] + sinusoidal_positions(steps[m].shape[1], steps[m].shape[2], steps[m]) for m in MODALITIES}
+        sides = [_Side.of(steps[m], padding[m], tokens.shape[1]) for m in MODALITIES]
         for layer in range(self.depth):
-            proposed = [self.unit(tokens, steps[m], context_padding=padding[m]).flatten(1) for m in MODALITIES]
+            proposed = [side.promote_tokens(self.unit, tokens).flatten(1) for side in sides]
             if read_steps or layer < self.depth - 1:
-                steps = {m: self.unit(steps[m], tokens, padding=padding[m]) for m in MODALITIES}
+                sides = [side.promoted(self.unit, tokens) for side in sides]
             tokens = self._pool(torch.stack(proposed, dim=1)).view_as(tokens)
-        return tokens, dict(steps) if read_steps else {}
+        return tokens, {m: side.steps() for m, side in zip(MODALITIES, sides, strict=True)} if read_steps else {}
 
     def _pool(self, proposed: Tensor) -> Tensor:
         """Attention pooling of the modalities' `(B, 3, 3 d)` to `(B, 3 d)`."""

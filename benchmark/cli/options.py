@@ -111,8 +111,8 @@ def executor_options(command: F) -> F:
                      "filed as failed. Default: no limit."),
         click.option("--device", help="Device: cpu, cuda or cuda:1. Default: cpu; cuda with --gpus-per-run."),
         click.option("--workers", type=click.IntRange(min=1),
-                     help="Number of runs at a time. Default: one per core, or one with an accelerator; with Ray, as "
-                     "many as the cluster has room for."),
+                     help="Number of runs at a time. Default: one per core, on a GPU at most one per 12 GiB of its "
+                     "free memory; with Ray, as many as the cluster has room for."),
     ):  # fmt: skip
         bundled = option(bundled)
     return cast(F, bundled)
@@ -122,14 +122,13 @@ def chosen_executor(
     executor: str, workers: int | None, device: str, timeout: float | None, **options: Any
 ) -> Executor[Any, Any]:
     """Make the executor that the options of `executor_options` ask for; raises InputError."""
-    from benchmark.runs.executors import make_executor, options_of
+    from benchmark.runs.executors import make_executor, options_of, runs_at_once
 
     taken = options_of(executor)
     if "device" in taken:  # it knows the devices of other machines
         options["device"] = device
     elif device != "cpu" and options.keys() <= taken:
-        check_device(device)
-        workers = workers or 1
+        workers = runs_at_once(device, workers)
     return make_executor(executor, workers=workers, timeout=timeout, **options)
 
 
@@ -180,20 +179,6 @@ def read_seeds(text: str | None) -> int | list[int] | None:
             raise InputError("--seeds: expected at least 1 seed; write '0,' for the one seed 0")
         return numbers[0]
     return numbers
-
-
-def check_device(device: str) -> None:
-    """Raise InputError for an unknown or unavailable device."""
-    import torch
-
-    from protocols import InputError
-
-    try:
-        found = torch.device(device)
-    except RuntimeError:
-        raise InputError(f"--device: unknown device '{device}'; expected cpu, cuda or cuda:1") from None
-    if found.type == "cuda" and not torch.cuda.is_available():
-        raise InputError("--device: no CUDA device is available; leave the option out to run on the processor")
 
 
 OUT_DEFAULT = Path("results/runs")

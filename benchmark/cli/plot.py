@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from benchmark.cli.options import OUT, NumberRange, Whole, check_device, load_plugins, plugin_option, split_list
+from benchmark.cli.options import OUT, NumberRange, Whole, load_plugins, plugin_option, split_list
 
 _DIAGNOSTICS = "diagnostics"
 #: Default protocols of the diagnostics: everything at once, whole modalities, positions.
@@ -169,7 +169,6 @@ def diagnostics(
 
     Tables and figures go into diagnostics/ in the folder of the run or, for STUDY:MODEL, of the study.
     """
-    check_device(device)
     from rich.console import Console
 
     from benchmark.cli.progress import counting

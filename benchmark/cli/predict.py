@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmark.cli.options import OUT, Whole, check_device, load_plugins, plugin_option
+from benchmark.cli.options import OUT, Whole, load_plugins, plugin_option
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +58,6 @@ def predict(
 
     Predictions are on the scale of the labels and are not clipped.
     """
-    check_device(device)
     from benchmark.cli.progress import counting
     from benchmark.files import csv_frame, replace_text
     from benchmark.prediction.predict import find_runs, open_run, read_samples

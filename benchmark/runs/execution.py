@@ -42,6 +42,7 @@ from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import ORACLE
 from benchmark.runs.store import RunStore
 from benchmark.runs.training import RunTraining
+from benchmark.training.devices import open_device
 from benchmark.training.inference import INFERENCE_VERSION, flops_per_sample, predict
 from benchmark.training.loop import TRAINING_VERSION, TrainingOutcome, forked_rng
 from benchmark.training.memory import peak_memory_mb, reset_peak_memory
@@ -60,7 +61,7 @@ class RunWorker:
 
     def __init__(self, job: Job, report: Report) -> None:
         self.job, self.spec, self.report = job, job.spec, report
-        self.device = torch.device(job.device)
+        self.device = open_device(job.device)
         self.training = RunTraining(job.spec, job.root, self.device)
         self.data, self.text = self.training.data, self.training.text
         self._test: tuple[Layout, Inputs] | None = None

@@ -30,6 +30,7 @@ from benchmark.data.sources import load_samples
 from benchmark.runs.data import frozen_text, model_sizes, text_side
 from benchmark.runs.record import SCHEMA_VERSION, WEIGHTS, RunRecord, check_file
 from benchmark.runs.spec import ORACLE, RunSpec
+from benchmark.training.devices import open_device
 from benchmark.training.inference import predict
 from benchmark.training.loop import forked_rng
 from benchmark.training.weights import load_weights, trained_modules
@@ -140,7 +141,7 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
             set, encoder, model version, plugin) is not available or has changed.
     """
     record = read_record(folder)
-    spec, place = record.spec, torch.device(device)
+    spec, place = record.spec, open_device(device)
     _check_code(folder, spec)
     samples = _training_samples(folder, spec)
     text = _text(folder, spec, place)

@@ -97,7 +97,7 @@ def run(
     Args:
         study: The study, or its plan.
         root: Folder of the run store.
-        executor: Executor of the runs; default: worker processes, one per core, or one with an accelerator.
+        executor: Executor of the runs; default: worker processes, see `runs_at_once`.
         listener: Function of (position in the plan, event), called for every event of a run.
         device: `cpu`, `cuda` or `cuda:1`.
         on_record: Function of (position in the plan, record), called as each record is filed.

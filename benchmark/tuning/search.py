@@ -87,7 +87,7 @@ def tune(
         tuning: The search, or its plan.
         root: Folder of searches.
         budget: Total number of trials, including the first settings and those of earlier commands.
-        executor: Executor of the trainings; default: worker processes, one per core, or one with an accelerator.
+        executor: Executor of the trainings; default: worker processes, see `runs_at_once`.
         device: `cpu`, `cuda` or `cuda:1`.
         listener: Function called for every event of a training.
         on_trial: Function called with each trial as it ends.

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-import torch
-
 from baselines import SentimentModel, load_plugin, resolve_config
 from benchmark.runs.executors.base import Report
 from benchmark.runs.failures import Loss, described, readable
@@ -21,6 +19,7 @@ from benchmark.runs.resuming import STATE, training_folder, training_identity
 from benchmark.runs.spec import RunSpec
 from benchmark.runs.training import RunTraining
 from benchmark.training import CHECKPOINT_SECONDS
+from benchmark.training.devices import open_device
 from benchmark.training.loop import forked_rng
 from benchmark.training.resuming import Checkpoint
 from benchmark.training.sweep import TrainingDiverged
@@ -97,7 +96,7 @@ class _Pruned(Exception):
 def _train(training: Training, report: Report, curve: list[float | None]) -> TrainingRecord:
     spec = training.spec
     config = resolve_config(spec.model, spec.config)
-    run = RunTraining(spec, training.root, torch.device(training.device))
+    run = RunTraining(spec, training.root, open_device(training.device))
     with training_folder(training.root / spec.id) as kept, forked_rng(spec.seed, run.device):
         checkpoint = None
         if kept is not None:

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from baselines import InputSpec, Stage, Step, create
+from baselines import MODALITIES, InputSpec, Stage, Step, create
 from baselines.emt_dlfr import EmtDlfr
+from baselines.layers import attending
 from baselines.layers.promotion import MultimodalPromotion, PromotionUnit
 from baselines.layers.siamese import SiameseHead
 from tests.model_batches import SPEC, make_batch, make_train_batch
@@ -48,6 +49,25 @@ def test_padding_of_either_side_is_never_attended_to() -> None:
         context_padding,
     )
     torch.testing.assert_close(other[~padding], expected[~padding])
+
+
+def test_steps_without_padding_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def results(short: int) -> list[torch.Tensor]:
+        monkeypatch.setattr(attending, "_SHORT", short)
+        torch.manual_seed(0)
+        promotion = MultimodalPromotion(16, 2, 2).double()
+        tokens = torch.randn(3, 3, 16, requires_grad=True, dtype=torch.float64)
+        steps = {m: torch.randn(3, 6, 16, requires_grad=True, dtype=torch.float64) for m in MODALITIES}
+        length = {m: torch.tensor([6, 1, 1 + i]) for i, m in enumerate(MODALITIES)}
+        padding = {m: torch.arange(6)[None] >= length[m][:, None] for m in MODALITIES}
+        context, promoted = promotion(tokens, steps, padding)
+        valid = torch.cat([promoted[m][~padding[m]] for m in MODALITIES])
+        loss = context.square().sum() + valid.square().sum()
+        read = torch.autograd.grad(loss, [tokens, *steps.values(), *promotion.parameters()])
+        return [context.detach(), valid.detach(), *read]
+
+    for mine, theirs in zip(results(0), results(10**9), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)
 
 
 def test_tokens_and_steps_promote_each_other() -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional as F
 
-from baselines import InputSpec, Stage, Step, create
-from baselines.kuda import Kuda, RoutingLayer
+from baselines import InputSpec, Sequences, Stage, Step, create
+from baselines.kuda import KnowledgeEncoder, Kuda, RoutingLayer
+from baselines.layers import attending
 from protocols import MODALITIES
 from tests.model_batches import SPEC, make_train_batch
 
@@ -79,3 +81,17 @@ def test_knowledge_is_the_second_half_of_a_modality() -> None:
     changed = encoder(batch.text).values != both
     assert not changed[..., : SPEC.text].any()
     assert changed[..., SPEC.text :].any()
+
+
+def test_steps_without_padding_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def results(short: int) -> list[torch.Tensor]:
+        monkeypatch.setattr(attending, "_SHORT", short)
+        torch.manual_seed(0)
+        encoder = KnowledgeEncoder(5, 16, layers=2, adapters=2, dropout=0.0, adapter_dropout=0.0).double()
+        values = torch.randn(3, 7, 5, dtype=torch.float64, requires_grad=True)
+        both = encoder(Sequences(values, torch.tensor([7, 1, 3])))
+        score = encoder.predict(both)
+        return [both.values.detach(), *torch.autograd.grad(score.square().sum(), [values, *encoder.parameters()])]
+
+    for mine, theirs in zip(results(0), results(10**9), strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-9)

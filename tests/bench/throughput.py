@@ -4,7 +4,9 @@
 
 With `--beside FOLDER`, the code of another checkout is measured in turns with this one. Lengths are those of the
 unaligned files: 15, 45 and 60 steps on average, at most 50, 375 and 500. Text is values of MiniLM's width; with
-`--encoder` it is token ids, and the encoder is fine-tuned.
+`--encoder` it is token ids, and the encoder is fine-tuned. `--share` also gives the
+operations a second in products of matrices, as a share of those in products of two matrices of 2048 in the same rounds;
+computed padding is included.
 """
 
 from __future__ import annotations
@@ -102,16 +104,41 @@ def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int
         yield scenarios * PARTS[2]
 
 
+def piece(work: Iterator[int], samples: int) -> int:
+    """Do work on at least this number of samples; returns their number."""
+    done = 0
+    while done < samples:
+        done += next(work)
+    return done
+
+
+def matrix_rate(size: int = 2048, times: int = 4) -> float:
+    """Floating point operations a second in products of two matrices."""
+    import torch
+
+    one, other = torch.rand(size, size), torch.rand(size, size)
+    started = time.process_time()
+    for _ in range(times):
+        torch.mm(one, other)
+    return times * 2 * size**3 / (time.process_time() - started)
+
+
 def answer(arguments: argparse.Namespace) -> None:
-    """Do a piece of work for each line on standard input, and write its samples and seconds."""
+    """Do a piece of work for each line on standard input; writes its samples, its seconds, peak memory and share."""
     work = work_of(arguments.model, arguments.mode, arguments.encoder, arguments.batch, arguments.scenarios)
+    operations = 0.0
     for _ in sys.stdin:
-        started, samples = time.process_time(), 0
-        while samples < arguments.samples:
-            samples += next(work)
-        status = Path("/proc/self/status").read_text()
-        peak = re.search(r"VmHWM:\s+(\d+)", status)
-        print(samples, time.process_time() - started, peak[1] if peak else 0, flush=True)  # noqa: T201
+        started = time.process_time()
+        samples = piece(work, arguments.samples)
+        seconds = time.process_time() - started
+        peak = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text())
+        if arguments.share and not operations:
+            from benchmark.training.operations import count_flops
+
+            counted: list[int] = []
+            operations = count_flops(lambda: counted.append(piece(work, arguments.samples))) / counted[0]  # noqa: B023
+        share = operations * samples / seconds / matrix_rate() if arguments.share else 0.0
+        print(samples, seconds, peak[1] if peak else 0, share, flush=True)  # noqa: T201
 
 
 def measure(folders: list[Path], arguments: list[str], rounds: int, say: Callable[[str], object]) -> None:
@@ -123,22 +150,24 @@ def measure(folders: list[Path], arguments: list[str], rounds: int, say: Callabl
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         workers.append(subprocess.Popen(command, env=environment, cwd=folder, **pipes))
     rates: list[list[float]] = [[] for _ in folders]
-    peaks = [0.0] * len(folders)
+    peaks, shares = [0.0] * len(folders), [list[float]() for _ in folders]
     for number in range(rounds + 1):
         for k, worker in enumerate(workers):
             assert worker.stdin
             assert worker.stdout
             worker.stdin.write("\n")
             worker.stdin.flush()
-            samples, seconds, peak = map(float, worker.stdout.readline().split())
+            samples, seconds, peak, share = map(float, worker.stdout.readline().split())
             peaks[k] = peak / 1024
             if number:
                 rates[k].append(samples / seconds)
+                shares[k].append(share)
     for worker in workers:
         worker.communicate()
-    for folder, rate, peak in zip(folders, rates, peaks, strict=True):
+    for folder, rate, peak, share in zip(folders, rates, peaks, shares, strict=True):
         each = " ".join(f"{r:.1f}" for r in rate)
-        say(f"{folder}: {np.median(rate):.1f} samples/s ({each}), {peak:.0f} MB\n")
+        of_rate = f", {np.median(share):.0%} of the matrix rate" if any(share) else ""
+        say(f"{folder}: {np.median(rate):.1f} samples/s ({each}), {peak:.0f} MB{of_rate}\n")
     if len(folders) == 2:
         ratios = [new / old for old, new in zip(*rates, strict=True)]
         say(f"ratio {np.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})\n")
@@ -152,6 +181,7 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=16, help="batch size of training")
     parser.add_argument("--samples", type=int, default=64, help="samples of a round, at least")
     parser.add_argument("--scenarios", type=int, default=3, help="scenarios of an evaluation")
+    parser.add_argument("--share", action="store_true", help="also give the share of the machine's matrix rate")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", type=Path, help="folder of another checkout")
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)

@@ -15,7 +15,7 @@ from benchmark.runs.executors.base import (
     register_executor,
 )
 from benchmark.runs.executors.inline import InlineExecutor
-from benchmark.runs.executors.local import LocalExecutor, usual_executor
+from benchmark.runs.executors.local import LocalExecutor, runs_at_once, usual_executor
 
 __all__ = [
     "Event",
@@ -29,5 +29,6 @@ __all__ = [
     "make_executor",
     "options_of",
     "register_executor",
+    "runs_at_once",
     "usual_executor",
 ]

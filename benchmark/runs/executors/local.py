@@ -34,6 +34,8 @@ _SPAWN = multiprocessing.get_context("spawn")
 
 #: Seconds between two looks at the clock and at the memory of workers.
 _PULSE = 1.0
+#: GiB of a GPU that a run may need: enough to fine-tune a text encoder of BERT's size in batches of 64.
+GIB_OF_A_RUN = 12
 #: Number of workers in a row that may end before they begin a task.
 _FAILED_STARTS = 3
 
@@ -278,12 +280,31 @@ def usual_executor(workers: int | None = None, device: str = "cpu") -> Executor[
     """Return worker processes, or this process where only it has what a study names; see `workers_need_main`.
 
     Args:
-        workers: Number of processes; None: one per core, or one with an accelerator.
+        workers: Number of processes; None: see `runs_at_once`.
         device: `cpu`, `cuda` or `cuda:1`.
+
+    Raises:
+        InputError: if there is no such device.
     """
     if workers_need_main():
         return InlineExecutor()
-    return LocalExecutor(workers or (None if device == "cpu" else 1))
+    return LocalExecutor(runs_at_once(device, workers))
+
+
+def runs_at_once(device: str, asked: int | None = None) -> int:
+    """Return the number of runs at a time: as asked, or one per core, on a GPU at most one per `GIB_OF_A_RUN`.
+
+    Raises:
+        InputError: if there is no such device.
+    """
+    if device == "cpu":
+        return asked or usable_cores()
+    from benchmark.training.devices import free_memory_gib, open_device
+
+    place = open_device(device)
+    if asked or place.type == "cpu":
+        return asked or usable_cores()
+    return max(1, min(usable_cores(), int(free_memory_gib(place) / GIB_OF_A_RUN)))
 
 
 def usable_cores() -> int:

@@ -127,7 +127,7 @@ def test_mistakes_are_one_line_and_exit_code_2(tmp_path: Path, capsys: pytest.Ca
         (["data", "lst"], "unknown command 'lst'; did you mean list? (see sentibench data --help)"),
         (["run", "--modles", "lnln"], "unknown option '--modles'; did you mean --models"),
         (["run", "--dataset", "synthetic:size=tiny", "--models", "LNLN"], "did you mean lnln?"),
-        (["run", "demo", "--device", "gpu"], "--device: unknown device 'gpu'; expected cpu, cuda or cuda:1"),
+        (["run", "demo", "--device", "gpu"], "unknown device 'gpu'; expected cpu, cuda or cuda:1"),
     ]
     for arguments, says in cases:
         code, _, err = call(capsys, *arguments)
