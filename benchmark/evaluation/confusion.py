@@ -85,9 +85,9 @@ def confusion_data(
     rows: list[dict[str, object]] = []
     for model in models or present:
         own = here[here["model"] == model]
-        counts = np.zeros((len(codes), len(codes)))
-        for cell in own.index:
-            np.add.at(counts, (truth, np.searchsorted(codes, bins[name](panel.predictions[cell]))), 1)
+        said = np.searchsorted(codes, bins[name](panel.predictions[own.index.to_numpy()]))
+        counts = np.bincount((len(codes) * truth + said).ravel(), minlength=len(codes) ** 2)
+        counts = counts.reshape(len(codes), len(codes))
         common = {
             "model": model,
             "metric": name,

@@ -9,7 +9,7 @@ import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
-from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare, corrected
+from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, compare_all, corrected
 from benchmark.tables.cells import NOTHING, level_text, metric_title, number, probability, row_of, signed
 from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import checked_corr, general_footnotes, identity
@@ -98,9 +98,7 @@ def compare_pairs(
         level: Confidence level of the intervals; default: that of the results.
     """
     known = results.contest
-    table = pd.DataFrame(
-        [compare(known[a], known[b], metric, results.scenarios, level=level or results.level) for a, b in pairs]
-    )
+    table = compare_all(known, metric, results.scenarios, pairs, level=level or results.level)
     p = corrected(known, metric, results.scenarios, pairs if chosen else None)
     table["p_corrected"] = [p.get(pair, np.nan) for pair in pairs]
     return table

@@ -48,7 +48,9 @@ def test_dropout_draws_four_elements_a_number() -> None:
     assert found["aten.random_.from"] > 40
 
 
-@pytest.mark.parametrize(("name", "most"), [("mult", 1.1), ("lnln", 1.25), ("almt", 1.25), ("emt-dlfr", 1.1), ("kuda", 1.1)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("mult", 1.1), ("lnln", 1.25), ("almt", 1.25), ("emt-dlfr", 1.1), ("kuda", 1.1)]
+)
 def test_a_batch_takes_little_more_than_its_samples_one_by_one(name: str, most: float) -> None:
     """Products of matrices are counted; padding one modality to its longest sample takes 1.6 to 1.8 times as many."""
     torch.manual_seed(0)

@@ -5,7 +5,7 @@ torch. `resample` draws once, everything else reads its draws.
 """
 
 from benchmark.evaluation.statistics.aggregation import aggregates
-from benchmark.evaluation.statistics.comparison import compare, contestants, corrected, holm
+from benchmark.evaluation.statistics.comparison import compare, compare_all, contestants, corrected, holm
 from benchmark.evaluation.statistics.critical_difference import CriticalDifferences, critical_differences
 from benchmark.evaluation.statistics.formulas import auilc, relative_error, retention, skill, worst
 from benchmark.evaluation.statistics.intervals import confidence_intervals, interval
@@ -30,6 +30,7 @@ __all__ = [
     "aggregates",
     "auilc",
     "compare",
+    "compare_all",
     "confidence_intervals",
     "contestants",
     "corrected",

@@ -46,28 +46,54 @@ def compare(a: Estimates, b: Estimates, metric: str, scenarios: Sequence[str], *
     Raises:
         InputError: if a scenario or seed of a model is missing, or the draws are not of one call of `resample`.
     """
+    return pd.Series(_compared([a, b], metric, scenarios, [(0, 1)], level)[0])
+
+
+def compare_all(
+    estimates: Mapping[str, Estimates],
+    metric: str,
+    scenarios: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    level: float = 0.95,
+) -> pd.DataFrame:
+    """Return `compare` of every pair of names, a row each; the draws of a model are read once for all its pairs."""
+    at = {name: i for i, name in enumerate(dict.fromkeys(name for pair in pairs for name in pair))}
+    models = [estimates[name] for name in at]
+    alike = len({(own.seeds, own.paired_seeds) for own in models}) == 1
+    if alike and all(np.isfinite(own.drawn_curve(metric, scenarios)).all() for own in models):
+        return pd.DataFrame(_compared(models, metric, scenarios, [(at[a], at[b]) for a, b in pairs], level))
+    two = ([estimates[name] for name in pair] for pair in pairs)  # a pair has the draws in which both have a value
+    return pd.DataFrame([_compared(both, metric, scenarios, [(0, 1)], level)[0] for both in two])
+
+
+def _compared(
+    models: Sequence[Estimates], metric: str, scenarios: Sequence[str], pairs: Sequence[tuple[int, int]], level: float
+) -> list[dict[str, object]]:
     check_level(level)
-    for own in (a, b):
+    for own in models:
         for seed, scenario in own.holes(scenarios)[:1]:
             raise InputError(
                 f"model '{own.model}': scenario '{scenario}' is missing for seed {seed}; run it, then compare"
             )
-    found = _differences([a, b], metric, scenarios, [(0, 1)])
-    difference, error, df = (float(v[0]) for v in (found.difference, found.error, found.df))
-    p = float(found.p[0])
-    low = high = np.nan
-    if np.isfinite(p):
-        reach = float(t_quantile(level, df)) * error
-        low, high = difference - reach, difference + reach
-    few = {
-        "one video": a.videos < 2,
-        "few videos": 2 <= a.videos < FEW_VIDEOS,
-        "few seeds": min(len(a.seeds), len(b.seeds)) < SEEDS_FOR_ORDER,
-    }
-    value_a, value_b = found.values.tolist()
-    result = {"a": a.model, "b": b.model, "metric": metric, "value_a": value_a, "value_b": value_b}
-    result |= {"difference": difference, "low": low, "high": high, "p": p}
-    return pd.Series(result | {"flag": "; ".join(name for name, true in few.items() if true)})
+    found = _differences(models, metric, scenarios, pairs)
+    known = np.isfinite(found.p)
+    reach = np.full(len(known), np.nan)
+    reach[known] = t_quantile(level, found.df[known]) * found.error[known]
+    rows: list[dict[str, object]] = []
+    for row, (i, j) in enumerate(pairs):
+        a, b = models[i], models[j]
+        few = {
+            "one video": a.videos < 2,
+            "few videos": 2 <= a.videos < FEW_VIDEOS,
+            "few seeds": min(len(a.seeds), len(b.seeds)) < SEEDS_FOR_ORDER,
+        }
+        difference, half = float(found.difference[row]), float(reach[row])
+        values = {"value_a": float(found.values[i]), "value_b": float(found.values[j]), "difference": difference}
+        values |= {"low": difference - half, "high": difference + half, "p": float(found.p[row])}
+        flag = "; ".join(name for name, true in few.items() if true)
+        rows.append({"a": a.model, "b": b.model, "metric": metric, **values, "flag": flag})
+    return rows
 
 
 def contestants(estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str]) -> list[str]:

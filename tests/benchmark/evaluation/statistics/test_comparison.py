@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.evaluation.statistics import FEW_VIDEOS, compare, corrected, holm, resample
+from benchmark.evaluation.statistics import FEW_VIDEOS, compare, compare_all, corrected, holm, resample
 from tests.benchmark.evaluation.statistics.made_up import study
 
 
@@ -148,6 +148,22 @@ def test_a_correction_over_many_pairs_can_still_be_passed() -> None:
     models = {f"m{i}": 0.3 * 1.5**i for i in range(10)}
     known = corrected(resample(*study(models, n=200, videos=30), draws=200), "mae", ["sc0", "sc1"])
     assert np.mean([p < 0.05 for p in known.values()]) > 0.8
+
+
+@pytest.mark.parametrize("paired", [False, True])
+@pytest.mark.parametrize("metric", ["mae", "corr"])
+def test_all_pairs_at_once_are_the_pairs_one_by_one(metric: str, paired: bool) -> None:
+    """Where a model predicts a constant, Corr has no value in any draw; the other pairs have theirs."""
+    label, owner, cells, said = study({"a": 1.0, "b": 2.0, "c": 0.5, "flat": 1.0})
+    said[(cells["model"] == "flat").to_numpy()] = 0.5
+    own = resample(label, owner, cells, said, draws=80, paired_seeds=paired)
+    scenarios = own["a"].scenarios
+    for names in (["a", "b", "c"], ["a", "b", "c", "flat"]):
+        pairs = [(x, y) for i, x in enumerate(names) for y in names[i + 1 :]]
+        found = compare_all(own, metric, scenarios, pairs, level=0.9)
+        each = pd.DataFrame([compare(own[x], own[y], metric, scenarios, level=0.9) for x, y in pairs])
+        pd.testing.assert_frame_equal(found, each, check_exact=True)
+        assert np.isfinite(found.loc[0, "p"])
 
 
 def test_holm_is_that_of_statsmodels() -> None:
