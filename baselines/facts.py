@@ -71,6 +71,12 @@ def model_parameters(name: str) -> int:
     return parameter_count(name)
 
 
+def known_parameters(name: str) -> int | None:
+    """Return the number of parameters of a model of this suite; None for others, which would have to be made first."""
+    found = _table().get(name)
+    return None if found is None else int(found["parameters"])
+
+
 def model_plugin(name: str) -> str:
     """Return the `plugin_sha256` of a model: empty for one of this suite; raises InputError for an unknown name."""
     if name in _usable():

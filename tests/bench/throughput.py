@@ -28,12 +28,13 @@ STEPS = {"text": (15, 50, 384), "audio": (45, 375, 5), "vision": (60, 500, 20)}
 PARTS = (512, 16, 256)
 
 
-def mosi_shaped(tokens: bool, parts: tuple[int, int, int] = PARTS) -> Any:
+def mosi_shaped(tokens: bool, parts: tuple[int, int, int] = PARTS, factor: float = 1.0) -> Any:
     """Samples of random content; a long utterance has more steps in all modalities, but not in proportion.
 
     Args:
         tokens: True for texts of token ids, False for texts of values.
         parts: Training, validation and test samples.
+        factor: Factor on the lengths.
     """
     from benchmark.data.samples import ModalityStream, Provenance, Samples
 
@@ -42,7 +43,7 @@ def mosi_shaped(tokens: bool, parts: tuple[int, int, int] = PARTS) -> Any:
     common, streams = rng.standard_normal(count), {}
     for modality, (mean, longest, width) in STEPS.items():
         spread = 0.6 * common + 0.25 * rng.standard_normal(count)
-        length = np.clip(mean * np.exp(spread - 0.2), 2, longest).astype(np.int64)
+        length = np.clip(factor * mean * np.exp(spread - 0.2), 2, factor * longest).astype(np.int64)
         offsets = np.concatenate([[0], np.cumsum(length)])
         seen = np.ones(offsets[-1], dtype=np.bool_)
         if tokens and modality == "text":
@@ -59,7 +60,7 @@ def mosi_shaped(tokens: bool, parts: tuple[int, int, int] = PARTS) -> Any:
     return made
 
 
-def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int) -> Iterator[int]:
+def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int, factor: float) -> Iterator[int]:
     """Do the work in pieces; yields the number of samples of each piece."""
     import torch
 
@@ -76,7 +77,7 @@ def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int
     torch.set_num_threads(1)
     torch.manual_seed(0)
     text = TextEncoder(EncoderConfig(name=encoder, mode="finetune")) if encoder else None
-    data = build_dataset(mosi_shaped(text is not None), "official", text)
+    data = build_dataset(mosi_shaped(text is not None, factor=factor), "official", text)
     config = resolve_config(model_name, {})
     model = create(model_name, model_sizes(data.widths, data.label_range, PARTS[0], text), config).train()
     if mode == "train":
@@ -125,7 +126,8 @@ def matrix_rate(size: int = 2048, times: int = 4) -> float:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Do a piece of work for each line on standard input; writes its samples, its seconds, peak memory and share."""
-    work = work_of(arguments.model, arguments.mode, arguments.encoder, arguments.batch, arguments.scenarios)
+    names = ("model", "mode", "encoder", "batch", "scenarios", "length")
+    work = work_of(*(getattr(arguments, name) for name in names))
     operations = 0.0
     for _ in sys.stdin:
         started = time.process_time()
@@ -181,6 +183,7 @@ if __name__ == "__main__":
     parser.add_argument("--batch", type=int, default=16, help="batch size of training")
     parser.add_argument("--samples", type=int, default=64, help="samples of a round, at least")
     parser.add_argument("--scenarios", type=int, default=3, help="scenarios of an evaluation")
+    parser.add_argument("--length", type=float, default=1.0, help="factor on the lengths of the samples")
     parser.add_argument("--share", action="store_true", help="also give the share of the machine's matrix rate")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", type=Path, help="folder of another checkout")

@@ -39,6 +39,19 @@ def test_a_study_is_filed_and_read_back(tiny_encoder: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.usefixtures("toy")
+def test_large_models_are_begun_first(tiny_encoder: Path, tmp_path: Path) -> None:
+    begun: list[int] = []
+
+    def note(number: int, event: Event) -> None:
+        if event.phase == "start":
+            begun.append(number)
+
+    outcome = run(study(tiny_encoder, seeds=1), tmp_path, InlineExecutor(), note)
+    assert [outcome.plan.runs[i].label for i in begun] == ["late-fusion-dropout", "text-only", "constant"]
+    assert [record.spec.model for record in outcome.records] == MODELS
+
+
+@pytest.mark.usefixtures("toy")
 def test_finished_runs_are_reused_and_new_cells_need_no_training(tiny_encoder: Path, tmp_path: Path) -> None:
     run(study(tiny_encoder), tmp_path, InlineExecutor())
     assert run(study(tiny_encoder), tmp_path, InlineExecutor()).executed == 0
