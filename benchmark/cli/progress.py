@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +25,8 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 #: Share of training in the work of a run, for estimates of the time left.
 _TRAINING = 0.9
+#: Part of the work that every run has, in roots of parameters.
+_ALWAYS = 300
 
 
 class MinuteLines:
@@ -69,13 +63,18 @@ class MinuteLines:
 
     def line(self) -> str:
         """Return the line: time left, current runs, and for how long a run has reported nothing, from a minute on."""
-        now, texts = time.monotonic(), []
+        now, texts, left = time.monotonic(), [], self.left()
         for name, (event, said) in self._running.copy().items():
             silent = f" (silent for {now - said:.0f} s)" if now - said >= MINUTE else ""
             texts.append(f"{name}: {event}{silent}")
+        return "; ".join([left, *texts] if left else texts)
+
+    def left(self) -> str:
+        """Return the estimated time left, such as `about 30 min left`; empty before anything is done."""
         done = self.share - self.earlier
-        left = (now - self._began) * (1 - self.share) / done / 60 if done > 0 else None
-        return f"{'' if left is None else f'about {left:.0f} min left; '}{'; '.join(texts)}"
+        if done <= 0:
+            return ""
+        return f"about {(time.monotonic() - self._began) * (1 - self.share) / done / 60:.0f} min left"
 
     def _print(self) -> None:
         while not self._stopped.wait(MINUTE):
@@ -106,6 +105,15 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
             lines.stop()
 
 
+def _works(plan: Plan, todo: Sequence[int]) -> dict[int, float]:
+    """Guess the share of each run in the work of all, by the root of its model's parameters; others are as the mean."""
+    roots = {i: None if (size := plan.runs[i].parameters) is None else size**0.5 for i in todo}
+    known = [root for root in roots.values() if root is not None]
+    usual = sum(known) / max(len(known), 1)
+    works = {i: _ALWAYS + (usual if root is None else root) for i, root in roots.items()}
+    return {i: work / sum(works.values()) for i, work in works.items()}
+
+
 class StudyDisplay:
     """Shows a study as a live matrix of validation MAE on a terminal, else as one line per finished run and per
     minute.
@@ -118,11 +126,13 @@ class StudyDisplay:
             self._cells[number] = Text("·", style="dim")
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(),
-            TextColumn("left"), TimeRemainingColumn(), console=console,
+            TextColumn("{task.fields[left]}"), console=console,
         )  # fmt: skip
-        self._total: TaskID = self._progress.add_task("runs", total=len(todo))
+        self._total: TaskID = self._progress.add_task("runs", total=len(todo), left="")
         self._finished = 0
         self._shares: dict[int, float] = {}
+        self._works = _works(plan, todo)
+        self._done = 0.0
         self._maes: dict[int, str] = {}
         self._minutes = MinuteLines(console)
         self._todo = len(todo)
@@ -147,7 +157,7 @@ class StudyDisplay:
             self._cells[number] = Text("start", style="yellow")
         elif event.phase == "resume":
             self._shares[number] = _TRAINING * share
-            self._minutes.earlier += _TRAINING * share / max(self._todo, 1)
+            self._minutes.earlier += _TRAINING * share * self._works[number]
         elif event.phase == "train":
             if event.valid_mae is not None:
                 self._maes[number] = f" {event.valid_mae:.3f}"
@@ -162,6 +172,7 @@ class StudyDisplay:
     def record(self, number: int, record: RunRecord) -> None:
         """Show how a run ended."""
         self._finished += 1
+        self._done += self._works[number]
         self._progress.advance(self._total)
         self._shares.pop(number, None)
         self._count()
@@ -183,7 +194,8 @@ class StudyDisplay:
         return self._plan.runs[number].title
 
     def _count(self) -> None:
-        self._minutes.share = (self._finished + sum(self._shares.values())) / max(self._todo, 1)
+        self._minutes.share = self._done + sum(share * self._works[i] for i, share in self._shares.items())
+        self._progress.update(self._total, left=self._minutes.left())
 
     def _render(self) -> Group:
         return Group(*self._matrices(), self._progress)

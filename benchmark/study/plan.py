@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from baselines import load_plugin
-from baselines.facts import model_info, model_names, model_plugin, model_settings
+from baselines.facts import known_parameters, model_info, model_names, model_plugin, model_settings
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS
@@ -52,6 +52,11 @@ class PlannedRun:
     def title(self) -> str:
         """Title for readers, unique in its study: `mosi lnln seed 0 split official`."""
         return f"{self.dataset} {self.label} seed {self.spec.seed} split {self.spec.split}"
+
+    @property
+    def parameters(self) -> int | None:
+        """Parameters of the model at its default settings, a guess of the run's length; None if not of this suite."""
+        return 0 if self.spec.model == ORACLE else known_parameters(self.spec.model)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from baselines.facts import known_parameters
 from benchmark.data.sources import store_faults
 from benchmark.runs.executors import Event, Executor, usual_executor
 from benchmark.runs.job import Job
@@ -143,7 +142,9 @@ def run(
             listener(number, event)
 
     with text_states(root), executor or usual_executor(device=device) as workers:
-        for number in sorted(todo, key=lambda i: _size(resolved.runs[i]), reverse=True):
+        # large models first: a long run that is begun last leaves other workers idle
+        sizes = {i: resolved.runs[i].parameters for i in todo}
+        for number in sorted(todo, key=lambda i: math.inf if (size := sizes[i]) is None else size, reverse=True):
             workers.add(number, job(resolved.runs[number]))
         for number, record in workers.outcomes(tell):
             fresh[number] = record
@@ -158,17 +159,6 @@ def run(
     for record in records if any(root.glob(f"*/*/.*{SUFFIX}")) else ():
         remove_training_folder(store.folder(record.spec), finished=record.status == "done")
     return RunOutcome(resolved, records, len(todo), root)
-
-
-def _size(planned: PlannedRun) -> float:
-    """Parameters of the model: large models are begun first, as a long run begun last would leave other workers idle.
-
-    The size of models from elsewhere is not known; they are begun before all others.
-    """
-    if planned.spec.model == ORACLE:
-        return 0
-    known = known_parameters(planned.spec.model)
-    return math.inf if known is None else known
 
 
 def _filed(plan: Plan, planned: PlannedRun, store: RunStore, fresh: RunRecord | None) -> RunRecord:

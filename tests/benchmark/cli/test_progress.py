@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import time
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from rich.console import Console
 
-from benchmark.cli.progress import MinuteLines, counting
+from benchmark.cli.progress import MinuteLines, _works, counting
 from benchmark.runs.executors.base import Event
 
 
@@ -44,6 +46,12 @@ def test_what_an_earlier_command_did_is_not_taken_for_speed(monkeypatch: pytest.
     now[0] += 600
     shown.share = 0.75
     assert shown.line().startswith("about 10 min left; ")
+
+
+def test_a_large_model_is_a_larger_part_of_the_work() -> None:
+    plan: Any = SimpleNamespace(runs=[SimpleNamespace(parameters=size) for size in (1_000_000, 7, 0, None)])
+    assert _works(plan, [0, 2, 3]) == pytest.approx({0: 1300 / 2400, 2: 300 / 2400, 3: 800 / 2400})
+    assert _works(plan, []) == {}
 
 
 @pytest.mark.parametrize("terminal", [True, False])
