@@ -111,7 +111,8 @@ def _works(plan: Plan, todo: Sequence[int]) -> dict[int, float]:
     known = [root for root in roots.values() if root is not None]
     usual = sum(known) / max(len(known), 1)
     works = {i: _ALWAYS + (usual if root is None else root) for i, root in roots.items()}
-    return {i: work / sum(works.values()) for i, work in works.items()}
+    whole = sum(works.values())
+    return {i: work / whole for i, work in works.items()}
 
 
 class StudyDisplay:

@@ -153,7 +153,7 @@ def test_a_correction_over_many_pairs_can_still_be_passed() -> None:
 @pytest.mark.parametrize("paired", [False, True])
 @pytest.mark.parametrize("metric", ["mae", "corr"])
 def test_all_pairs_at_once_are_the_pairs_one_by_one(metric: str, paired: bool) -> None:
-    """Where a model predicts a constant, Corr has no value in any draw; the other pairs have theirs."""
+    """Corr of a constant prediction has no value in any draw; pairs of other models still have one."""
     label, owner, cells, said = study({"a": 1.0, "b": 2.0, "c": 0.5, "flat": 1.0})
     said[(cells["model"] == "flat").to_numpy()] = 0.5
     own = resample(label, owner, cells, said, draws=80, paired_seeds=paired)
