@@ -1,7 +1,7 @@
 """Facts of the models of this suite, known without importing the models, which takes seconds.
 
-They come from a table that `python -m baselines.facts` writes. It is used while no model is imported and the code of
-the models is the code that it was written from; otherwise the facts come from the models.
+They come from a table that `python -m benchmark.authoring.facts` writes. It is used while no model is imported and the
+code of the models is the code that it was written from; otherwise the facts come from the models.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ import math
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from baselines.declaration import ModelInfo, Optimisation
 from protocols import plugin_sha256
 
 TABLE = Path(__file__).with_name("facts.json")
 #: Packages of this suite that hold models.
-_PACKAGES = ("baselines", "senti_ifusion")
+PACKAGES = ("baselines", "senti_ifusion")
 #: Types of values by type of JSON schema, and its rules; other values are left to the model's own check.
-_TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,), "string": (str,)}
-_RULES: dict[str, Callable[[Any, Any], bool]] = {
+TYPES: dict[str, tuple[type, ...]] = {"integer": (int,), "number": (int, float), "boolean": (bool,), "string": (str,)}
+RULES: dict[str, Callable[[Any, Any], bool]] = {
     "minimum": operator.ge,
     "exclusiveMinimum": operator.gt,
     "maximum": operator.le,
@@ -41,7 +40,7 @@ _RULES: dict[str, Callable[[Any, Any], bool]] = {
 def model_names() -> list[str]:
     """Names of all models, in the order of the registry."""
     from_elsewhere = any(
-        entry.module.partition(".")[0] not in _PACKAGES
+        entry.module.partition(".")[0] not in PACKAGES
         for entry in importlib.metadata.entry_points(group="sentibench.models")
     )
     if from_elsewhere or not _usable():
@@ -71,10 +70,10 @@ def model_parameters(name: str) -> int:
     return parameter_count(name)
 
 
-def known_parameters(name: str) -> int | None:
-    """Return the number of parameters of a model of this suite; None for others, which would have to be made first."""
+def known_operations(name: str) -> int | None:
+    """Return the floating point operations of one prediction; None for a model that is not of this suite."""
     found = _table().get(name)
-    return None if found is None else int(found["parameters"])
+    return None if found is None else int(found["operations"])
 
 
 def model_plugin(name: str) -> str:
@@ -113,25 +112,12 @@ def _checked(name: str, values: Mapping[str, Any]) -> dict[str, Any] | None:
         if field == "optimisation":
             continue
         rules = fields.get(field, {})
-        if type(value) not in _TYPES.get(rules.get("type", ""), ()) or value in (math.inf, -math.inf) or value != value:
+        if type(value) not in TYPES.get(rules.get("type", ""), ()) or value in (math.inf, -math.inf) or value != value:
             return None
-        if not all(_RULES[rule](value, limit) for rule, limit in rules.items() if rule != "type"):
+        if not all(RULES[rule](value, limit) for rule, limit in rules.items() if rule != "type"):
             return None
         checked[field] = float(value) if rules["type"] == "number" else value
     return checked
-
-
-def _fields(config: type[BaseModel]) -> dict[str, dict[str, Any]]:
-    """Return rules of JSON schema for fields without other checks; nothing for a config that is checked as a whole."""
-    if config.__pydantic_decorators__.model_validators or config.__pydantic_decorators__.field_validators:
-        return {}
-    found = {}
-    for field, schema in config.model_json_schema()["properties"].items():
-        rules = {rule: limit for rule, limit in schema.items() if rule not in ("title", "description", "default")}
-        checks_others = any(hasattr(rule, "func") for rule in config.model_fields[field].metadata)
-        if rules.get("type") in _TYPES and rules.keys() <= {"type", *_RULES} and not checks_others:
-            found[field] = rules
-    return found
 
 
 def _usable() -> dict[str, Any]:
@@ -142,35 +128,13 @@ def _usable() -> dict[str, Any]:
 @cache
 def _table() -> dict[str, Any]:
     content: dict[str, Any] = json.loads(TABLE.read_text(encoding="utf-8"))
-    return content["models"] if content["code"] == _code() else {}
+    return content["models"] if content["code"] == code_sha256() else {}
 
 
-def _code() -> str:
-    """sha256 of the code that the facts depend on."""
+def code_sha256() -> str:
+    """Return the sha256 of the code of all models of this suite."""
     digest = hashlib.sha256()
     root = TABLE.parents[1]
-    for file in sorted(file for package in _PACKAGES for file in (root / package).rglob("*.py")):
+    for file in sorted(file for package in PACKAGES for file in (root / package).rglob("*.py")):
         digest.update(f"{file.relative_to(root).as_posix()}\n{file.read_text(encoding='utf-8')}".encode())
     return digest.hexdigest()
-
-
-def table_text() -> str:
-    """Return the content of the table, from the models themselves."""
-    from baselines.registry import models, resolve_config
-    from baselines.standin import parameter_count
-
-    own = {name: cls for name, cls in models().items() if cls.__module__.partition(".")[0] in _PACKAGES}
-    facts = {
-        name: {
-            "parameters": parameter_count(name),
-            "info": asdict(cls.info),
-            "config": resolve_config(name).model_dump(mode="json"),
-            "fields": _fields(cls.config_class),
-        }
-        for name, cls in own.items()
-    }
-    return json.dumps({"code": _code(), "models": facts}, indent=1, ensure_ascii=False) + "\n"
-
-
-if __name__ == "__main__":
-    TABLE.write_text(table_text(), encoding="utf-8")

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 MINUTE = 60.0
 #: Share of training in the work of a run, for estimates of the time left.
 _TRAINING = 0.9
-#: Part of the work that every run has, in roots of parameters.
-_ALWAYS = 300
+#: Work of a run by the operations of a prediction: this power of them, which fits measured times, and a part that all
+#: runs have.
+_POWER, _ALWAYS = 0.75, 10_000
 
 
 class MinuteLines:
@@ -106,11 +107,11 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _works(plan: Plan, todo: Sequence[int]) -> dict[int, float]:
-    """Guess the share of each run in the work of all, by the root of its model's parameters; others are as the mean."""
-    roots = {i: None if (size := plan.runs[i].parameters) is None else size**0.5 for i in todo}
-    known = [root for root in roots.values() if root is not None]
+    """Guess the share of each run in the work of all from the operations of its model; others are as the mean."""
+    powers = {i: None if (count := plan.runs[i].operations) is None else count**_POWER for i in todo}
+    known = [power for power in powers.values() if power is not None]
     usual = sum(known) / max(len(known), 1)
-    works = {i: _ALWAYS + (usual if root is None else root) for i, root in roots.items()}
+    works = {i: _ALWAYS + (usual if power is None else power) for i, power in powers.items()}
     whole = sum(works.values())
     return {i: work / whole for i, work in works.items()}
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from baselines import load_plugin
-from baselines.facts import known_parameters, model_info, model_names, model_plugin, model_settings
+from baselines.facts import known_operations, model_info, model_names, model_plugin, model_settings
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.reference import Reference
 from benchmark.data.samples import PARTS
@@ -54,9 +54,9 @@ class PlannedRun:
         return f"{self.dataset} {self.label} seed {self.spec.seed} split {self.spec.split}"
 
     @property
-    def parameters(self) -> int | None:
-        """Parameters of the model at its default settings, a guess of the run's length; None if not of this suite."""
-        return 0 if self.spec.model == ORACLE else known_parameters(self.spec.model)
+    def operations(self) -> int | None:
+        """Operations of one prediction at default settings, from which the length of a run is guessed; else None."""
+        return 0 if self.spec.model == ORACLE else known_operations(self.spec.model)
 
 
 @dataclass(frozen=True)

@@ -142,8 +142,8 @@ def run(
             listener(number, event)
 
     with text_states(root), executor or usual_executor(device=device) as workers:
-        # large models first: a long run that is begun last leaves other workers idle
-        sizes = {i: resolved.runs[i].parameters for i in todo}
+        # slow models first: a long run that is begun last leaves other workers idle
+        sizes = {i: resolved.runs[i].operations for i in todo}
         for number in sorted(todo, key=lambda i: math.inf if (size := sizes[i]) is None else size, reverse=True):
             workers.add(number, job(resolved.runs[number]))
         for number, record in workers.outcomes(tell):

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from baselines import facts, model_class, models, resolve_config
+from benchmark.authoring.facts import table_text
 from protocols import InputError
 
 OWN = [n for n, cls in models().items() if cls.__module__.partition(".")[0] in ("baselines", "senti_ifusion")]
@@ -24,7 +25,7 @@ def table(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 def test_the_table_is_what_the_models_say() -> None:
     text = facts.TABLE.read_text(encoding="utf-8")
-    assert text == facts.table_text(), "run: python -m baselines.facts"
+    assert text == table_text(), "run: python -m benchmark.authoring.facts"
 
 
 @pytest.mark.parametrize("name", OWN)
@@ -63,7 +64,7 @@ def test_other_fields_and_errors_are_left_to_the_model(table: Mapping[str, Any])
 
 
 def test_a_table_of_other_code_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(facts, "_code", lambda: "edited since")
+    monkeypatch.setattr(facts, "code_sha256", lambda: "edited since")
     assert facts._table.__wrapped__() == {}
 
 

@@ -64,14 +64,8 @@ def measure_cost(
 ) -> Cost:
     """Measure the cost on the processor; random numbers of the caller are not used up."""
     with contained():
-        torch.manual_seed(0)
-        model = cls(replace(spec, encoder=StandInLayers(spec.text)) if cls.info.needs_encoder else spec, config)
-        model.initialise(TrainingStatistics(torch.tensor([-1.0, 0.0, 2.0])))
-        sizes = (COST_BATCH, _QUARTER, _FEW)
-        batch, quarter, few = (
-            make_train_batch(n, spec=spec, longest=COST_LENGTHS, fixed=True, informed=cls.info.mask_informed)
-            for n in sizes
-        )
+        model = _model(cls, config, spec)
+        batch, quarter, few = (_batch(cls, spec, size) for size in (COST_BATCH, _QUARTER, _FEW))
         own = sum(t.nbytes for t in (*model.parameters(), *model.buffers()))
         sweeps = [(stage, sweep) for stage in model.stages(4) for sweep in stage.sweeps]
         share = seconds / (1 + len(sweeps))
@@ -88,13 +82,12 @@ def measure_cost(
             for parameter in model.parameters():
                 parameter.grad = None
         model.eval()
-        forward = count_flops(lambda: model(few.input))
         with torch.inference_mode():
             model(batch.input)
             predict = _milliseconds(lambda: model(batch.input), share)
         return Cost(
             parameters=sum(p.numel() for p in model.parameters()),
-            flops_per_sample=forward // _FEW,
+            flops_per_sample=prediction_operations(cls, config, spec),
             training_flops_per_sample=max(flops) // _FEW,
             train_step_ms=round(max(times), 3),
             predict_ms=round(predict, 3),
@@ -102,6 +95,24 @@ def measure_cost(
             memory_per_sample_mb=round((max(peaks) - max(quarters)) / (COST_BATCH - _QUARTER) / 2**20, 4),
             threads=torch.get_num_threads(),
         )
+
+
+def prediction_operations(cls: type[SentimentModel], config: ModelConfig, spec: InputSpec = COST_SPEC) -> int:
+    """Count the floating point operations of one prediction, as in `Cost`."""
+    with contained():
+        model, few = _model(cls, config, spec).eval(), _batch(cls, spec, _FEW)
+        return count_flops(lambda: model(few.input)) // _FEW
+
+
+def _model(cls: type[SentimentModel], config: ModelConfig, spec: InputSpec) -> SentimentModel:
+    torch.manual_seed(0)
+    model = cls(replace(spec, encoder=StandInLayers(spec.text)) if cls.info.needs_encoder else spec, config)
+    model.initialise(TrainingStatistics(torch.tensor([-1.0, 0.0, 2.0])))
+    return model
+
+
+def _batch(cls: type[SentimentModel], spec: InputSpec, size: int) -> TrainBatch:
+    return make_train_batch(size, spec=spec, longest=COST_LENGTHS, fixed=True, informed=cls.info.mask_informed)
 
 
 def _state(optimiser: torch.optim.Optimizer) -> int:
