@@ -30,7 +30,12 @@ def site(names: tuple[str, ...], out: Path) -> None:
     page = Path(names[-1])
     results = [find_results(study, out) for study in names[:-1] or (None,)]
     console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
+    # without a thread that refreshes the bar, which a fork would lose
+    with Progress(console=console, transient=True, disable=not console.is_terminal, auto_refresh=False) as bar:
         task = bar.add_task("intervals and ranks", total=None)
-        path = build(results, page, progress=lambda done, total: bar.update(task, completed=done, total=total))
+
+        def tell(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total, refresh=True)
+
+        path = build(results, page, progress=tell)
     click.echo(f"{path} ({path.stat().st_size / 1e6:.2f} MB)")

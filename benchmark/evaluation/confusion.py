@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from benchmark.evaluation.metrics import scale_of
@@ -43,6 +45,51 @@ def class_metrics(label_range: tuple[float, float]) -> tuple[str, ...]:
     return classes
 
 
+@dataclass(frozen=True)
+class Confusions:
+    """Confusion matrices of models, seeds pooled.
+
+    Attributes:
+        metric: Metric of these classes.
+        names: Names of the K classes, from most negative to most positive.
+        counts: `(K, K)` samples by true, then predicted class; by scenario and model.
+    """
+
+    metric: str
+    names: tuple[str, ...]
+    counts: Mapping[tuple[str, str], npt.NDArray[np.int64]]
+
+
+def confusions(panel: Panel, scenarios: Sequence[str], metric: str | None = None) -> Confusions:
+    """Count true and predicted classes of all models under some scenarios.
+
+    Args:
+        panel: Predictions.
+        scenarios: As in `Panel.cells`.
+        metric: One of `class_metrics`; default: the finest.
+
+    Raises:
+        InputError: for an unknown metric, or labels without classes.
+    """
+    metrics = class_metrics(panel.label_range)
+    name = metric or metrics[0]
+    if name not in metrics:
+        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
+    bins = scale_of(panel.label_range).classes[name]
+    limit = int(panel.label_range[1])
+    codes = np.unique(bins(np.linspace(-limit, limit, 8 * limit + 401)))
+    names = _NAMES.get(name) or tuple(f"{code:+g}" if code else "0" for code in codes)
+    rows = np.flatnonzero(panel.cells["scenario"].isin(list(scenarios)).to_numpy(dtype=np.bool_))
+    chosen = panel.cells.iloc[rows]
+    keys = list(zip(chosen["scenario"].astype(str), chosen["model"].astype(str), strict=True))
+    place = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    group = np.array([place[key] for key in keys], dtype=np.int64)[:, None]
+    true, said = (np.searchsorted(codes, bins(values)) for values in (panel.label, panel.predictions[rows]))
+    k = len(codes)
+    counts = np.bincount(((group * k + true) * k + said).ravel(), minlength=len(place) * k * k).reshape(-1, k, k)
+    return Confusions(name, names, {key: counts[i] for key, i in place.items()})
+
+
 def confusion_data(
     panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
 ) -> pd.DataFrame:
@@ -67,38 +114,26 @@ def confusion_data(
     chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
     if chosen not in known:
         raise unknown_name("scenario that was evaluated", chosen, known)
-    metrics = class_metrics(panel.label_range)
-    name = metric or metrics[0]
-    if name not in metrics:
-        raise unknown_name(f"metric with classes of label range {panel.label_range}", name, metrics)
-    bins = scale_of(panel.label_range).classes
     here = panel.cells[panel.cells["scenario"] == chosen]
     present = [str(m) for m in dict.fromkeys(here["model"])]
     for model in models or ():
         if model not in present:
             raise unknown_name(f"model that was evaluated under {chosen}", model, present)
-    limit = int(panel.label_range[1])
-    edges = bins[name](np.linspace(-limit, limit, 8 * limit + 401))
-    codes = np.unique(edges)
-    names = _NAMES.get(name) or tuple(f"{code:+g}" if code else "0" for code in codes)
-    truth = np.searchsorted(codes, bins[name](panel.label))
+    found = confusions(panel, [chosen], metric)
     rows: list[dict[str, object]] = []
     for model in models or present:
-        own = here[here["model"] == model]
-        said = np.searchsorted(codes, bins[name](panel.predictions[own.index.to_numpy()]))
-        counts = np.bincount((len(codes) * truth + said).ravel(), minlength=len(codes) ** 2)
-        counts = counts.reshape(len(codes), len(codes))
+        counts = found.counts[chosen, model]
         common = {
             "model": model,
-            "metric": name,
+            "metric": found.metric,
             "scenario": chosen,
             "accuracy": float(np.trace(counts) / counts.sum()),
-            "seeds": int(own["seed"].nunique()),
+            "seeds": int(here.loc[here["model"] == model, "seed"].nunique()),
             "mask_informed": model in panel.mask_informed,
         }
-        for i, true in enumerate(names):
+        for i, true in enumerate(found.names):
             total = counts[i].sum()
-            for j, predicted in enumerate(names):
+            for j, predicted in enumerate(found.names):
                 share = counts[i, j] / total if total else np.nan
                 rows.append(
                     {**common, "true": true, "predicted": predicted, "samples": int(counts[i, j]), "share": share}

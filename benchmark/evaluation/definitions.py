@@ -39,7 +39,7 @@ def _products(given: Predictions, bounds: Bounds | None = None) -> Values:
 def _standardised(values: FloatArray, constant: npt.NDArray[np.bool_]) -> FloatArray:
     """Centre and scale each row, so that sums of squares neither cancel nor overflow; zeros for the constant ones."""
     size = np.abs(values).max(axis=1, keepdims=True)
-    scaled = values / np.where(size > 0, size, 1.0)
+    scaled = values / np.where(size >= np.finfo(np.float64).tiny, size, 1.0)  # dividing by less may overflow
     centred = scaled - scaled.mean(axis=1, keepdims=True)
     spread = np.sqrt((centred * centred).mean(axis=1, keepdims=True))
     flat = constant[:, None] | (spread == 0)
@@ -56,7 +56,9 @@ def _correlation(sums: Parts) -> FloatArray:
     defined = variance > 1e-20 * n**4
     if not defined.all():
         covariance, variance = np.where(defined, covariance, 0.0), np.where(defined, variance, 1.0)
-    return np.clip(covariance / np.sqrt(variance), -1.0, 1.0)
+    np.sqrt(variance, out=variance)
+    covariance /= variance
+    return np.clip(covariance, -1.0, 1.0, out=covariance)
 
 
 def _equal(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.generic]]) -> Values:
@@ -99,8 +101,9 @@ def _macro_f1(sums: Parts, codes: Sequence[int]) -> FloatArray:
     classes = [(sums[f"true {code}"], sums[f"said {code}"], sums[f"both {code}"]) for code in codes]
     total, present = np.zeros(np.shape(classes[0][2])), np.zeros(())
     for true, said, both in classes:
-        total += ratio(both, true + said, 0.0)
-        present = present + (1.0 if true.all() else true + said > 0)
+        always = bool(true.all())
+        total += both / (true + said) if always else ratio(both, true + said, 0.0)
+        present = present + (1.0 if always else true + said > 0)
     total *= 2
     return ratio(total, present, np.nan)
 

@@ -300,11 +300,14 @@ def weighted_f1(n: FloatArray, true: FloatArray, said: FloatArray, both: FloatAr
     positive = true + said
     neither = both - positive
     neither += n
+    if np.min(true) > 0 and np.min(n - true) > 0:  # no denominator is 0
+        f1, negative = both / positive, neither / (2 * n - positive)
+        f1 *= 2 * true / n
+        negative *= 2 * (n - true) / n
+        f1 += negative
+        return f1
     f1, negative = ratio(both, positive, 0.0), ratio(neither, 2 * n - positive, 0.0)
-    f1 *= 2 * true
-    negative *= 2 * (n - true)
-    f1 += negative
-    return ratio(f1, n, 0.0)
+    return ratio(2 * true * f1 + 2 * (n - true) * negative, n, 0.0)
 
 
 @dataclass(frozen=True, eq=False)

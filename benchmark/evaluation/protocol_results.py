@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -13,7 +13,7 @@ from benchmark.evaluation.metrics import METRICS, constant_predictions
 from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.shape import ProtocolShape
-from benchmark.evaluation.statistics import DRAWS, Estimates, compare
+from benchmark.evaluation.statistics import DRAWS, Estimates, compare, corrected
 from benchmark.words import counted, plural, sample_sizes, trained_and_tested
 from protocols import InputError, get_protocol, unknown_name
 
@@ -98,6 +98,7 @@ class ProtocolResults:
     seed: int = 0
     add_models: Callable[[Sequence[str], Sequence[str]], str] = _add_models
     test_oracle: Callable[[str | None], Mapping[str, Panel]] = _no_oracle
+    _corrected: dict[str, dict[tuple[str, str], float]] = field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(
@@ -139,6 +140,12 @@ class ProtocolResults:
     def contest(self) -> dict[str, Estimates]:
         """The same without the oracle, which is a bound and not a contestant."""
         return {model: own for model, own in self.estimates.items() if model != ORACLE}
+
+    def corrected(self, metric: str) -> dict[tuple[str, str], float]:
+        """Return p of all pairs, see `statistics.corrected`, computed once for all tables."""
+        if metric not in self._corrected:
+            self._corrected[metric] = corrected(self.contest, metric, self.scenarios)
+        return self._corrected[metric]
 
     @cached_property
     def told(self) -> dict[str, Estimates]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmark.evaluation.metrics import metric_names
+from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults, protocols_called
 from benchmark.files import csv_cell, replace_text, safe_name
 from benchmark.papers.reported import published_as
+from benchmark.parallel import LARGE, each
 from benchmark.publishing.references import References, references
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableKind, TableSettings
@@ -145,25 +147,67 @@ def study_tables(
     asked = {TABLES.get(name).name for name in names}
     wanted = [kind for kind in TABLES.all().values() if kind.written or kind.name in asked]
     kinds, of_all = [k for k in wanted if k.of_all is None], [k for k in wanted if k.of_all is not None]
-    gathered: list[ProtocolResults] = []
-    entries: list[Entry] = []
-    absent: dict[str, list[str]] = {}
     known = [name for panel in results.panels for name in metric_names(panel.label_range)]
     if settings.metric not in known:
         results.panels[0].check_metrics([settings.metric])
-    published = {
-        id(panel): "" if ACROSS in panel.dataset else published_as(panel.label, panel.label_range)
-        for panel in results.panels
-    }
-    for found in results.by_protocol(draws=settings.draws, level=settings.level):
-        if of_all and (not protocols or any(protocols_called(name, [found.protocol]) for name in protocols)):
-            gathered.append(found)
-        panel = found.panel
-        # a metric of another data set of the study
-        lacks = settings.metric in known and settings.metric not in metric_names(panel.label_range)
-        low, high = panel.label_range
+
+    def of_panel(panel: Panel) -> _Made:
+        return _tables_of(results, panel, kinds, settings, set() if failed is not None else None, gather=bool(of_all))
+
+    cells = sum(len(panel.cells) for panel in results.panels)
+    made = each(of_panel, results.panels, large=not of_all and settings.draws * cells >= LARGE)
+    entries = [entry for part in made for entry in part.entries]
+    absent: dict[str, list[str]] = {}
+    for part in made:
+        for name, reasons in part.absent.items():
+            absent.setdefault(name, []).extend(reasons)
+        if failed is not None:
+            failed |= part.failed
+    if not entries:
+        raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
+    gathered = [
+        found
+        for part in made
+        for found in part.gathered
+        if not protocols or any(protocols_called(name, [found.protocol]) for name in protocols)
+    ]
+    for kind in of_all:
+        try:
+            entries += [Entry("", "", kind.name, kind.of_all(gathered, settings))] if kind.of_all else []
+        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
+            absent[kind.name] = [_failure(kind, error, failed)]
+    return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Tables of one panel, reasons for missing ones, names of kinds that raised an error; results if asked for."""
+
+    entries: list[Entry]
+    absent: dict[str, list[str]]
+    failed: set[str]
+    gathered: list[ProtocolResults]
+
+
+def _tables_of(
+    results: StudyResults,
+    panel: Panel,
+    kinds: Sequence[TableKind],
+    settings: TableSettings,
+    failed: set[str] | None,
+    *,
+    gather: bool,
+) -> _Made:
+    entries: list[Entry] = []
+    absent: dict[str, list[str]] = {}
+    gathered: list[ProtocolResults] = []
+    published = "" if ACROSS in panel.dataset else published_as(panel.label, panel.label_range)
+    low, high = panel.label_range
+    for found in results.protocols_of(panel, draws=settings.draws, level=settings.level):
+        gathered += [found] if gather else []
         for kind in kinds:
-            if lacks and kind.name != "leaderboard":
+            # a metric of another data set of the study
+            if kind.name != "leaderboard" and settings.metric not in metric_names(panel.label_range):
                 reason = f"{panel.dataset}: labels in [{low:g}, {high:g}] have no {settings.metric}"
             else:
                 reason = kind.why_not(found, settings)
@@ -175,15 +219,8 @@ def study_tables(
                 absent.setdefault(kind.name, []).append(reason)
             else:
                 title = f"{panel.dataset}/{panel.split}"
-                entries.append(Entry(title, found.protocol, kind.name, table, published[id(panel)]))
-    if not entries:
-        raise InputError(f"study '{results.name}': nothing is finished yet; run it to the end first")
-    for kind in of_all:
-        try:
-            entries += [Entry("", "", kind.name, kind.of_all(gathered, settings))] if kind.of_all else []
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises
-            absent[kind.name] = [_failure(kind, error, failed)]
-    return entries, {name: tuple(dict.fromkeys(reasons)) for name, reasons in absent.items()}
+                entries.append(Entry(title, found.protocol, kind.name, table, published))
+    return _Made(entries, absent, failed or set(), gathered)
 
 
 def _failure(kind: TableKind, error: Exception, failed: set[str] | None) -> str:

@@ -20,6 +20,7 @@ import pandas as pd
 from baselines.facts import model_info
 from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import TOLD, Gap, Panel
+from benchmark.parallel import each
 from benchmark.runs.outdated import outdated
 from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE
@@ -30,6 +31,9 @@ from benchmark.words import listed, one_line
 from protocols import InputError
 from protocols import Protocol as MeasurementPlan
 
+#: Runs from which every data set is read by a process of its own: a second of work.
+_MANY = 1000
+
 
 def panels(plan: Plan, root: Path) -> list[Panel]:
     """Read one panel per data set of the study, from its finished runs.
@@ -38,7 +42,9 @@ def panels(plan: Plan, root: Path) -> list[Panel]:
     the others.
     """
     source = ValidSelection(plan, RunStore(root))
-    made = {name: make_panel(plan, runs, root, source) for name, runs in runs_by_dataset(plan).items()}
+    by_dataset = runs_by_dataset(plan)
+    read = each(lambda runs: make_panel(plan, runs, source), [*by_dataset.values()], large=len(plan.runs) >= _MANY)
+    made = dict(zip(by_dataset, read, strict=True))
     absent = [name for name, panel in made.items() if panel is None]
     notes = (f"Missing: no run on {listed(absent)} is finished.",) if absent else ()
     return [replace(panel, notes=(*panel.notes, *notes)) for panel in made.values() if panel is not None]
@@ -73,6 +79,7 @@ class Source(Protocol):
         selection: Value of `Panel.selection`.
         notes: Value of `Panel.notes`.
         points: Value of `Panel.points`.
+        store: Where runs are read.
         lacking: Reason of a gap if a run exists without a scenario.
         options: Further options of the command that fills a gap.
     """
@@ -80,6 +87,7 @@ class Source(Protocol):
     selection: str
     notes: tuple[str, ...]
     points: pd.DataFrame
+    store: RunStore
     lacking: str
     options: str
 
@@ -109,7 +117,7 @@ class ValidSelection:
 
     def __init__(self, plan: Plan, store: RunStore) -> None:
         self.points = protocol_table(plan.protocols)
-        self._plan, self._store = plan, store
+        self.store, self._plan = store, plan
         self._texts: dict[bool, dict[str, str]] = {}
         self._samples, self._ids = pd.DataFrame(), list[str]()
         self._nothing = pd.DataFrame()
@@ -133,20 +141,20 @@ class ValidSelection:
         """Return the stored predictions."""
         if samples is not self._samples:
             self._samples, self._ids = samples, samples["sample_id"].tolist()
-        return record.best_epoch, self._store.wide_predictions(run.spec, self._ids, record)
+        return record.best_epoch, self.store.wide_predictions(run.spec, self._ids, record)
 
     def told(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> pd.DataFrame:
         """Return those that are stored."""
         if not self._unmarked:
             return self._nothing
-        return self._store.wide_predictions(run.spec, self._ids, record, told=True)
+        return self.store.wide_predictions(run.spec, self._ids, record, told=True)
 
 
-def make_panel(plan: Plan, runs: Sequence[PlannedRun], root: Path, source: Source) -> Panel | None:
+def make_panel(plan: Plan, runs: Sequence[PlannedRun], source: Source) -> Panel | None:
     """Make the panel of one data set; None if none of its runs is finished."""
-    store = RunStore(root)
-    study = quote(str(root / "studies" / plan.study.name / "study.yaml"))
-    command = f"sentibench run {study} --out {quote(str(root))}{source.options}"
+    store = source.store
+    study = quote(str(store.root / "studies" / plan.study.name / "study.yaml"))
+    command = f"sentibench run {study} --out {quote(str(store.root))}{source.options}"
     splits = list(dict.fromkeys(r.spec.split for r in runs))
     groups: dict[tuple[str, int], list[PlannedRun]] = defaultdict(list)
     for run in runs:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,7 +21,8 @@ from benchmark.evaluation.protocol_results import ProtocolResults, protocol_name
 from benchmark.evaluation.statistics import DRAWS, confidence_intervals
 from benchmark.results.statements import Diagnostics, read_diagnostics
 from benchmark.results.test_oracle import optimism_panels
-from benchmark.runs.record import RunRecord
+from benchmark.runs.record import EPOCHS, RunRecord
+from benchmark.runs.spec import RunSpec
 from benchmark.runs.store import RunStore
 from benchmark.study.filing import study_folder
 from benchmark.study.plan import Plan
@@ -114,17 +115,21 @@ class StudyResults(Displayed):
     def by_protocol(self, *, draws: int = DRAWS, level: float = 0.95) -> Iterator[ProtocolResults]:
         """Return the results of every protocol of every data set under which anything was evaluated."""
         for panel in self.panels:
-            for protocol in protocol_names(panel):
-                found = ProtocolResults.of(
-                    panel,
-                    protocol,
-                    draws=draws,
-                    level=level,
-                    add_models=self.add_models,
-                    test_oracle=partial(self._oracle, panel, protocol),
-                )
-                if set(found.scenarios) & set(panel.cells["scenario"]):
-                    yield found
+            yield from self.protocols_of(panel, draws=draws, level=level)
+
+    def protocols_of(self, panel: Panel, *, draws: int = DRAWS, level: float = 0.95) -> Iterator[ProtocolResults]:
+        """Return the results of every protocol of one of the `panels` under which anything was evaluated."""
+        for protocol in protocol_names(panel):
+            found = ProtocolResults.of(
+                panel,
+                protocol,
+                draws=draws,
+                level=level,
+                add_models=self.add_models,
+                test_oracle=partial(self._oracle, panel, protocol),
+            )
+            if set(found.scenarios) & set(panel.cells["scenario"]):
+                yield found
 
     def to_frame(
         self,
@@ -183,11 +188,27 @@ class StudyResults(Displayed):
     @cached_property
     def records(self) -> dict[str, RunRecord]:
         """Stored records of the study's runs, by id."""
-        if self.plan is None or self.root is None:
-            return {}
+        return {record.id: record for record in self.records_of(self._specs)}
+
+    def records_of(self, ids: Iterable[str]) -> list[RunRecord]:
+        """Read the stored records of some of the study's runs."""
+        if self.root is None:
+            return []
         store = RunStore(self.root)
-        found = (store.find(run.spec) for run in self.plan.runs)
-        return {record.id: record for record in found if record is not None}
+        found = (store.find(self._specs[run]) for run in ids if run in self._specs)
+        return [record for record in found if record is not None]
+
+    @property
+    def has_epochs(self) -> bool:
+        """True if a run of the study has predictions of every epoch, from which `test_oracle` chooses."""
+        if self.root is None:
+            return False
+        store = RunStore(self.root)
+        return any((store.folder(spec) / EPOCHS).is_file() for spec in self._specs.values())
+
+    @cached_property
+    def _specs(self) -> dict[str, RunSpec]:
+        return {run.spec.id: run.spec for run in self.plan.runs} if self.plan else {}
 
     def test_oracle(self, protocol: str, *, at: str | None = None) -> list[tuple[Panel, dict[str, Panel]]]:
         """Return, by data set, the results and, by metric, those of epochs chosen on the test set (not results).

@@ -55,7 +55,7 @@ def optimism_panels(
     results = ValidSelection(plan, store)
     found = []
     for runs in runs_by_dataset(plan).values():
-        honest = make_panel(plan, runs, root, results)
+        honest = make_panel(plan, runs, results)
         if honest is None:
             continue
         known = metric_names(honest.label_range)
@@ -67,7 +67,7 @@ def optimism_panels(
         choices = _Choices(store, names, tuple(points["scenario"]), where, honest.label_range)
         made = {}
         for name in names:
-            panel = make_panel(plan, contest, root, _TestOracle(plan, choices, name, points, where, at is not None))
+            panel = make_panel(plan, contest, _TestOracle(plan, choices, name, points, where, at is not None))
             if panel is not None:
                 made[name] = panel
         found.append((honest, made))
@@ -85,14 +85,14 @@ class _Choices:
         where: tuple[str, ...],
         label_range: tuple[float, float],
     ) -> None:
-        self._store, self._metrics, self._scenarios = store, metrics, scenarios
+        self.store, self._metrics, self._scenarios = store, metrics, scenarios
         self._where, self._range = where, label_range
         self._found: dict[str, Mapping[str, tuple[int, pd.DataFrame]]] = {}
 
     def of(self, run: PlannedRun, record: RunRecord, samples: pd.DataFrame) -> Mapping[str, tuple[int, pd.DataFrame]]:
         """Return, by metric, the epoch, and rows of scenarios with a column per sample."""
         if run.spec.id not in self._found:
-            table = self._store.epochs(run.spec, self._scenarios)
+            table = self.store.epochs(run.spec, self._scenarios)
             try:
                 found = Candidates.of(table, samples, record.best_epoch, self._scenarios, self._range)
             except InputError as error:
@@ -125,7 +125,7 @@ class _TestOracle:
         where: tuple[str, ...],
         single: bool,
     ) -> None:
-        self.points = points
+        self.points, self.store = points, choices.store
         self.options = "" if plan.study.optimism else " --optimism"
         self._choices, self._metric = choices, metric
         known = {str(s): s.fingerprint for s in plan.scenarios}

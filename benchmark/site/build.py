@@ -54,7 +54,7 @@ def build(
         [panel for study in studies for panel in study.panels],
         oracles={data: by for study in studies for data, by in _oracles(study).items()} if oracles is None else oracles,
         models={row: facts for study in studies for row, facts in describe_models(study).items()},
-        records=[record for study in studies for record in study.records.values()],
+        records=lambda ids: [record for study in studies for record in study.records_of(ids)],
         absent=[name for _, absent in gaps for name in absent],
         command=gaps[0][0].add_models([], []).strip("`") if gaps else "",
         version=_version(),
@@ -72,7 +72,7 @@ def build(
 
 def _oracles(results: StudyResults) -> Oracles:
     """Return the study's results of epochs chosen on the test set; empty if it was run without."""
-    if results.plan and not any(record.tested_epochs for record in results.records.values()):
+    if results.plan and not results.has_epochs:
         return {}
     found: dict[str, dict[str, Mapping[str, Panel]]] = {}
     for protocol in results.protocols:

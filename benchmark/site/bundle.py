@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from multiprocessing import parent_process
 from typing import Any, TypeAlias
 
 from benchmark.evaluation.metrics import METRICS, metric_names
@@ -11,6 +11,7 @@ from benchmark.evaluation.panel import TOLD, Gap, Panel
 from benchmark.evaluation.protocol_results import dataset_title, protocol_names
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import KEPT
+from benchmark.parallel import LARGE, each
 from benchmark.results.candidates import TEST_ORACLE, VALID
 from benchmark.runs.record import RunRecord
 from benchmark.site.colours import model_styles
@@ -18,7 +19,7 @@ from benchmark.site.confusion import confusion_counts
 from benchmark.site.labels import KINDS, kind_of, visible
 from benchmark.site.numbers import costs, is_bound, protocol_table
 from benchmark.site.published import published_rows
-from benchmark.site.runs import run_ids, run_tables
+from benchmark.site.runs import joined, run_ids, run_tables
 from benchmark.tables.remarks import caution_lines, settings_lines
 from benchmark.words import sample_sizes
 from protocols import InputError, unknown_name
@@ -31,6 +32,8 @@ Bundle: TypeAlias = dict[str, Any]
 Progress: TypeAlias = Callable[[int, int], None]
 #: Panels by data set and split, protocol and metric, as every metric chooses its own epochs.
 Oracles: TypeAlias = Mapping[str, Mapping[str, Mapping[str, Panel]]]
+#: One panel of a table, and all by protocol and metric.
+_Shown: TypeAlias = tuple[Panel, Mapping[str, Mapping[str, Panel]]]
 
 _SELECTIONS = {
     VALID: {
@@ -54,7 +57,7 @@ def make_bundle(
     *,
     oracles: Oracles | None = None,
     models: Mapping[str, Mapping[str, Any]] | None = None,
-    records: Iterable[RunRecord] = (),
+    records: Callable[[Collection[str]], Iterable[RunRecord]] = lambda ids: (),
     absent: Sequence[str] = (),
     command: str = "",
     version: str = "",
@@ -66,8 +69,8 @@ def make_bundle(
     """Gather the data of a page.
 
     `oracles` are results of epochs chosen on the test set: by data set and split, such as `mosi/official`, then
-    protocol, then metric. `models` are descriptions from `labels.describe_models`; records of other studies are left
-    out. Other arguments are those of `build`.
+    protocol, then metric. `models` are descriptions from `labels.describe_models`; `records` returns those of runs by
+    id. Other arguments are those of `build`.
 
     Raises:
         InputError: if there is no panel, two are of one data set, split and regime, or one has another
@@ -82,18 +85,36 @@ def make_bundle(
     index = {model: i for i, model in enumerate(names)}
     described = models or {}
     used = list(dict.fromkeys(m for panel in everything for m in metric_names(panel.label_range)))
-    wanted = {i for panel in everything for ids in run_ids(panel).values() for i in ids}
     informed = frozenset().union(*(panel.mask_informed for panel in everything))
     external = frozenset().union(*(panel.external for panel in everything))
-    shown: list[tuple[Panel, Mapping[str, Mapping[str, Panel]]]] = [(panel, _results(panel)) for panel in panels]
+    shown: list[_Shown] = [(panel, _results(panel)) for panel in panels]
     shown += [(_any(by), by) for by in chosen.values()]
-    total, done = sum(bool(by) for _, sources in shown for by in sources.values()), itertools.count()
+    total, begun, ended = sum(bool(by) for _, sources in shown for by in sources.values()), 0, 0
 
-    def table(by: Mapping[str, Panel], protocol: str) -> dict[str, Any]:
-        if progress:
-            progress(next(done), total)
-        return protocol_table(by, protocol, index, level=level, draws=draws, seed=seed)
+    def table(one: _Shown) -> tuple[dict[str, Any], dict[str, Any]]:
+        nonlocal begun
+        panel, sources = one
+        every = {id(own): own for by in sources.values() for own in by.values()}.values()
+        ids = list(dict.fromkeys(run for own in every for of in run_ids(own).values() for run in of))
+        protocols = {}
+        for protocol, by in sources.items():
+            if by and progress and parent_process() is None:  # other processes have no bar
+                progress(begun, total)
+                begun += 1
+            if by:
+                protocols[protocol] = protocol_table(by, protocol, index, level=level, draws=draws, seed=seed)
+        made = _table(panel, protocols, sources, index, _data_name(panel, panels))
+        return visible(made), visible(run_tables(records(ids), ids))
 
+    def end(one: _Shown) -> None:
+        nonlocal begun, ended
+        ended += sum(map(bool, one[1].values()))
+        if progress and begun < ended:  # made by another process
+            begun = ended
+            progress(begun, total)
+
+    cells = sum(len(panel.cells) for panel, _ in shown)
+    tables = each(table, shown, large=draws * cells >= LARGE, ended=end)
     bundle: Bundle = {
         "schema_version": SCHEMA_VERSION,
         "study": name,
@@ -117,20 +138,8 @@ def make_bundle(
             }
             for model, style in zip(names, model_styles(names), strict=True)
         ],
-        "tables": [
-            _table(
-                panel,
-                {name: table(by, name) for name, by in sources.items() if by},
-                sources,
-                index,
-                _data_name(panel, panels),
-            )
-            for panel, sources in shown
-        ],
-        **run_tables(records, wanted),
     }
-    result: Bundle = visible(bundle)
-    return result
+    return {**visible(bundle), "tables": [made for made, _ in tables], **joined([runs for _, runs in tables])}
 
 
 def _check(name: str, panels: Sequence[Panel], compared: Sequence[Panel], keys: Iterable[str]) -> None:

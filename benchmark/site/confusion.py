@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from benchmark.evaluation.confusion import confusion_data
+from benchmark.evaluation.confusion import confusions
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.scales import scale_of
 
@@ -19,11 +19,8 @@ def confusion_counts(panel: Panel, index: Mapping[str, int]) -> dict[str, Any]:
     """
     if not scale_of(panel.label_range).classes:
         return {}
-    shown: dict[str, Any] = {}
+    found = confusions(panel, list(dict.fromkeys(panel.cells["scenario"])))
     scenarios: dict[str, dict[str, list[int]]] = {}
-    for scenario in dict.fromkeys(map(str, panel.cells["scenario"])):
-        data = confusion_data(panel, scenario)
-        shown = {"metric": str(data["metric"].iloc[0]), "classes": list(dict.fromkeys(data["true"].astype(str)))}
-        counts = {str(model): own["samples"].astype(int).tolist() for model, own in data.groupby("model", sort=False)}
-        scenarios[scenario] = {str(index[model]): own for model, own in counts.items()}
-    return {**shown, "scenarios": scenarios}
+    for (scenario, model), counts in found.counts.items():
+        scenarios.setdefault(scenario, {})[str(index[model])] = counts.ravel().tolist()
+    return {"metric": found.metric, "classes": list(found.names), "scenarios": scenarios}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from baselines import model_class
+from baselines.facts import model_info
 from benchmark import words
 from benchmark.evaluation.protocol_results import ORACLE
 from benchmark.publishing.references import links
@@ -46,12 +46,11 @@ def _describe(name: str) -> dict[str, Any]:
     if name == ORACLE:
         return {"kind": "reference", "title": "the best possible prediction, known from the generator"}
     try:
-        cls = model_class(name)
+        info = model_info(name)
     except InputError:  # its plugin is not loaded, but its results are readable
         return {"kind": "baseline", "model": name}
-    info = cls.info
     kind = "reference" if name in REFERENCES else "baseline"
-    if cls.__module__.partition(".")[0] == "senti_ifusion":
+    if name.startswith("senti-ifusion"):
         kind = "senti-ifusion"
     return {
         "kind": kind,

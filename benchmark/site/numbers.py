@@ -13,7 +13,14 @@ from benchmark.evaluation.metrics import METRICS, class_counts, constant_predict
 from benchmark.evaluation.panel import TOLD, Panel
 from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.protocol_results import ORACLE, ProtocolResults, shape_of
-from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, ranks, tied_with_best
+from benchmark.evaluation.statistics import (
+    SEEDS_FOR_ORDER,
+    Estimates,
+    confidence_intervals,
+    corrected,
+    ranks,
+    tied_with_best,
+)
 from benchmark.results.candidates import VALID
 from benchmark.site.pairs import pair_values
 from benchmark.site.rounding import number
@@ -87,7 +94,9 @@ def _part(
         results = ProtocolResults.of(panel, name, draws=draws, level=level, seed=seed)
         found = found | results.told
     models = list(found)
-    values = _values(found, models, scenarios, metrics, level)
+    contest = {model: own for model, own in found.items() if not is_bound(model)}
+    p = {m: results.corrected(m) if results else corrected(contest, m, scenarios) for m in (metrics if contest else ())}
+    values = _values(found, models, scenarios, metrics, level, p)
     if results:
         for metric in metrics:
             values["means"][metric]["pairs"] = pair_values(results, metric, models)
@@ -115,6 +124,7 @@ def _values(
     scenarios: Sequence[str],
     metrics: Sequence[str],
     level: float,
+    p: Mapping[str, Mapping[tuple[str, str], float]],
 ) -> dict[str, Any]:
     mean = "mean over the points"  # scenarios are texts of another form
     groups: dict[str, Sequence[str]] = {s: (s,) for s in scenarios} | {mean: tuple(scenarios)}
@@ -130,8 +140,9 @@ def _values(
             by_point = [[values[m, s, metric][i] for s in scenarios] for m in models]
             cells.setdefault(metric, {})[statistic] = by_point
             means.setdefault(metric, {})[statistic] = [values[m, mean, metric][i] for m in models]
-        places = ranks(contest, metric, scenarios, level=level).set_index("model") if contest else pd.DataFrame()
-        best = tied_with_best(contest, metric, scenarios, level=level) if len(contest) > 1 else frozenset()
+        order = (contest, metric, scenarios)
+        places = ranks(*order, level=level, p=p[metric]).set_index("model") if contest else pd.DataFrame()
+        best = tied_with_best(*order, level=level, p=p[metric]) if len(contest) > 1 else frozenset()
         low, high = (_numbers(means[metric][name]) for name in ("low", "high"))
         digits[metric] = METRICS[metric].decimals_for((high - low) / 2)
         means[metric] |= {

@@ -6,7 +6,7 @@ Many runs share configs, provenance and mask fingerprints; a run refers to them 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from benchmark.evaluation.panel import Panel
@@ -18,6 +18,9 @@ _NUMBERS = ("parameters", "flops", "epochs", "best_epoch", "valid_mae", "inferen
 #: Fields of the spec that are shown beside the config.
 _SPEC = ("dataset", "split", "data_sha256", "model", "model_version", "regime", "regime_fingerprint", "encoder",
          "encoder_revision", "scaling", "plugin_sha256")  # fmt: skip
+
+#: Lists of shared content, by the field of a run that is a position in it.
+_POOLS = {"config": "configs", "data": "data", "provenance": "provenance", "masks": "masks"}
 
 
 class _Pool:
@@ -44,7 +47,7 @@ def run_tables(records: Iterable[RunRecord], wanted: Iterable[str]) -> dict[str,
         the positions point into: `configs`, `data`, `provenance`, `masks` (lists of scenario, fingerprint, sha256).
     """
     chosen = set(wanted)
-    pools = {name: _Pool() for name in ("configs", "data", "provenance", "masks")}
+    pools = {name: _Pool() for name in _POOLS.values()}
     runs: dict[str, Any] = {}
     for record in records:
         if record.id not in chosen:
@@ -60,6 +63,17 @@ def run_tables(records: Iterable[RunRecord], wanted: Iterable[str]) -> dict[str,
             "provenance": pools["provenance"].place(record.provenance),
             "masks": pools["masks"].place(masks),
         }
+    return {"runs": runs, **{name: pool.values for name, pool in pools.items()}}
+
+
+def joined(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Join several results of `run_tables`; a run that is in two is taken from the first."""
+    pools = {name: _Pool() for name in _POOLS.values()}
+    runs: dict[str, Any] = {}
+    for part in parts:
+        places = {field: [pools[name].place(value) for value in part[name]] for field, name in _POOLS.items()}
+        for run, row in part["runs"].items():
+            runs.setdefault(run, row | {field: place[row[field]] for field, place in places.items()})
     return {"runs": runs, **{name: pool.values for name, pool in pools.items()}}
 
 

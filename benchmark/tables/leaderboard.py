@@ -52,7 +52,7 @@ def leaderboard_table(results: ProtocolResults) -> Table:
     names = list(metric_names(results.panel.label_range))
     scenarios = results.scenarios
     found = values_of(results, {"mean": scenarios}, names)
-    order = ranks(results.contest, "mae", scenarios, level=results.level)
+    order = ranks(results.contest, "mae", scenarios, level=results.level, p=results.corrected("mae"))
     places = {str(place["model"]): place for place in order.to_dict("records")}
     notes = Notes()
 

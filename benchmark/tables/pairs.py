@@ -99,7 +99,7 @@ def compare_pairs(
     """
     known = results.contest
     table = compare_all(known, metric, results.scenarios, pairs, level=level or results.level)
-    p = corrected(known, metric, results.scenarios, pairs if chosen else None)
+    p = corrected(known, metric, results.scenarios, pairs) if chosen else results.corrected(metric)
     table["p_corrected"] = [p.get(pair, np.nan) for pair in pairs]
     return table
 

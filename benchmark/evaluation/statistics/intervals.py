@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS
-from benchmark.evaluation.statistics.precision import Quantity, check_level, mean_of_curve, quantity, t_quantile
+from benchmark.evaluation.statistics.precision import Quantity, check_level, mean_quantities, t_quantile
 from benchmark.evaluation.statistics.resampling import Estimates, FloatArray
 
 #: Maximum standard error or distance that is due to rounding.
@@ -53,22 +53,20 @@ def confidence_intervals(
         interval of as many samples as videos, any other metric none).
     """
     check_level(level)
-    rows: list[dict[str, object]] = []
+    rows: list[tuple[object, ...]] = []
     for model, own in estimates.items():
         for group, scenarios in (groups or {name: (name,) for name in own.scenarios}).items():
-            hole = bool(own.holes(scenarios))
-            for metric in own.metrics:
-                row: dict[str, object] = {"model": model, "group": group, "metric": metric, "value": np.nan}
-                row |= {"low": np.nan, "high": np.nan, "sd": np.nan, "seeds": len(own.seeds), "videos": own.videos}
-                row["flag"] = "hole" if hole else own.flag
-                if not hole:
-                    by_seed = own.by_seed(metric, scenarios)
-                    row["value"] = float(by_seed.mean())
-                    row["sd"] = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else np.nan
-                    if own.flag != "no interval":
-                        found = quantity(mean_of_curve, [(own, scenarios)], metric)
-                        row["low"], row["high"] = on_scale(found, metric, level)
-                        row["flag"] = "; ".join(filter(None, (own.flag, "boundary" * at_boundary(found, metric))))
+            whole = not own.holes(scenarios)
+            means = own.seed_means(scenarios) if whole else np.full((len(own.metrics), 1), np.nan)
+            value, seeds = means.mean(axis=1), means.shape[1]
+            sd = means.std(axis=1, ddof=1) if seeds > 1 else np.full(len(value), np.nan)
+            found = mean_quantities(own, scenarios) if whole and own.flag != "no interval" else {}
+            for m, metric in enumerate(own.metrics):
+                low, high = on_scale(found[metric], metric, level) if found else (np.nan, np.nan)
+                flag = own.flag if whole else "hole"
+                if found and at_boundary(found[metric], metric):
+                    flag = "; ".join(filter(None, (flag, "boundary")))
+                row = (model, group, metric, float(value[m]), low, high, float(sd[m]), len(own.seeds), own.videos, flag)
                 rows.append(row)
     return pd.DataFrame(rows, columns=_COLUMNS)
 

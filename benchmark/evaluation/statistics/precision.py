@@ -83,6 +83,34 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
     return Quantity(value, len(draws) - len(kept), float(variance.item()), float(df.item()), first.effective_videos)
 
 
+def mean_quantities(own: Estimates, scenarios: Sequence[str]) -> dict[str, Quantity]:
+    """Return `quantity` of the mean over the scenarios for every metric, all at once."""
+    value = own.values.mean(axis=0)[own.places(scenarios)].T.copy().mean(axis=-1)
+    drawn, count = own.drawn_means(scenarios), len(own.seeds)
+    raw, kept_share = np.empty((0, len(value))), np.empty((0, len(value)))
+    if count > 1:
+        variances = [
+            (count - 1) ** 2 / count * _without_each(by_seed).var(axis=1, ddof=1)
+            for by_seed in (own.seed_means(scenarios), own.drawn_seed_means(scenarios))
+        ]
+        raw, kept_share = variances[0][None], corrected_for_videos(variances[0], variances[1].T)[None]
+    freedom = np.full((len(raw), 1), count - 1)
+    variance, df = summed_variance(drawn.var(axis=1) * own.stretch, raw, kept_share, freedom, own)
+    whole = np.logical_and(np.isfinite(drawn).all(axis=1), np.isfinite(raw).all(axis=0))
+    return {
+        name: Quantity(float(value[m]), 0, float(variance[m]), float(df[m]), own.effective_videos)
+        if whole[m]
+        else quantity(mean_of_curve, [(own, scenarios)], name)
+        for m, name in enumerate(own.metrics)
+    }
+
+
+def _without_each(by_seed: FloatArray) -> FloatArray:
+    """Return the means over the seeds, the second axis, without each of them."""
+    result: FloatArray = (by_seed.sum(axis=1, keepdims=True) - by_seed) / (by_seed.shape[1] - 1)
+    return result
+
+
 def mean_of_curve(curve: FloatArray) -> FloatArray:
     """Formula of the mean over the scenarios."""
     result: FloatArray = curve.mean(axis=-1)

@@ -14,7 +14,12 @@ from benchmark.evaluation.statistics.resampling import SEEDS_FOR_ORDER, Estimate
 
 
 def ranks(
-    estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
+    estimates: Mapping[str, Estimates],
+    metric: str,
+    scenarios: Sequence[str],
+    *,
+    level: float = 0.95,
+    p: Mapping[tuple[str, str], float] | None = None,
 ) -> pd.DataFrame:
     """Rank models from best to worst with shared ranks.
 
@@ -22,7 +27,8 @@ def ranks(
     pairs: no two models of a rank differ significantly. Comparing with all models of the rank, not only with its best,
     finds differences that an imprecise best model would hide; and comparing with more than the neighbour keeps a chain
     of small steps from putting clearly different models on one rank. Models with fewer than three seeds have no rank
-    (NaN), nor does any model with a single video; models with a hole come last and have no value.
+    (NaN), nor does any model with a single video; models with a hole come last and have no value. `p` is the result of
+    `corrected`, if it is known.
 
     Returns:
         One row per model: `model`, `value`, `rank` (float; as in sport, 1, 2, 2, 4), `p_next`: p of the model and the
@@ -31,7 +37,8 @@ def ranks(
     known, values, order = _ordered(estimates, metric, scenarios)
     place = dict.fromkeys(order, np.nan)
     rest = _with_order(known, metric, scenarios, order)
-    p = corrected(known, metric, scenarios) if rest else {}
+    if p is None:
+        p = corrected(known, metric, scenarios) if rest else {}
     rank = 1
     while rest:
         shared = len(_alike(rest, p, level))
@@ -47,7 +54,12 @@ def ranks(
 
 
 def tied_with_best(
-    estimates: Mapping[str, Estimates], metric: str, scenarios: Sequence[str], *, level: float = 0.95
+    estimates: Mapping[str, Estimates],
+    metric: str,
+    scenarios: Sequence[str],
+    *,
+    level: float = 0.95,
+    p: Mapping[tuple[str, str], float] | None = None,
 ) -> frozenset[str]:
     """Return the best model and those after it, up to the first that differs from one of them: the bold of a table.
 
@@ -58,7 +70,8 @@ def tied_with_best(
     Models with fewer than three seeds support no claim of order: where others have three or more, the best is the best
     of those, and the others stay out of the set even with a better printed value. If no model has three, the
     set is the one best printed value, and the table must say that no order is claimed. With one video there is no
-    best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand.
+    best. Rows that do not compete (an oracle, published numbers) have to be left out of `estimates` beforehand. `p` is
+    the result of `corrected`, if it is known.
 
     Returns:
         Names of models; empty if no model has a value, or with a single video.
@@ -68,7 +81,7 @@ def tied_with_best(
     rest = _with_order(known, metric, scenarios, order)
     if not rest:
         return frozenset(valued[:1])
-    return frozenset(_alike(rest, corrected(known, metric, scenarios), level))
+    return frozenset(_alike(rest, corrected(known, metric, scenarios) if p is None else p, level))
 
 
 def _with_order(

@@ -99,7 +99,7 @@ class Estimates:
 
     def holes(self, scenarios: Sequence[str]) -> list[tuple[int, str]]:
         """Missing (seed, scenario) pairs."""
-        if self._whole and all(name in self._places for name in scenarios):
+        if self._whole and all(name in self._place_of for name in scenarios):
             return []
         there = {name: self.present[:, j] for j, name in enumerate(self.scenarios)}
         nowhere = np.zeros(len(self.seeds), dtype=np.bool_)
@@ -133,16 +133,16 @@ class Estimates:
 
     def by_seed(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return the mean over the scenarios for each seed, `(S,)`."""
-        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=1)
+        result: FloatArray = self.values[:, self.places(scenarios), self._metric(metric)].mean(axis=1)
         return result
 
     def seed_curves(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return every seed under each scenario, `(S, J)`."""
-        return self.values[:, self._columns(scenarios), self._metric(metric)]
+        return self.values[:, self.places(scenarios), self._metric(metric)]
 
     def curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
         """Return the mean over the seeds under each scenario, `(J,)`."""
-        result: FloatArray = self.values[:, self._columns(scenarios), self._metric(metric)].mean(axis=0)
+        result: FloatArray = self.values[:, self.places(scenarios), self._metric(metric)].mean(axis=0)
         return result
 
     def drawn_curve(self, metric: str, scenarios: Sequence[str]) -> FloatArray:
@@ -153,23 +153,40 @@ class Estimates:
         """Return every seed under each scenario in the first draws, `(b, S, J)`."""
         return self.seed_draws[:, :, self._neighbours(scenarios), self._metric(metric)]
 
+    def seed_means(self, scenarios: Sequence[str]) -> FloatArray:
+        """Return the mean over the scenarios of every metric for each seed, `(M, S)`."""
+        by_metric: FloatArray = np.take(self.values.transpose(2, 0, 1), self.places(scenarios), axis=2).mean(axis=-1)
+        return by_metric
+
+    def drawn_means(self, scenarios: Sequence[str]) -> FloatArray:
+        """Return the same for each draw, `(M, B)`."""
+        by_metric: FloatArray = self.draws.transpose(2, 1, 0)[:, self._neighbours(scenarios)].mean(axis=1)
+        return by_metric
+
+    def drawn_seed_means(self, scenarios: Sequence[str]) -> FloatArray:
+        """Return the same for every seed in the first draws, `(M, S, b)`."""
+        by_metric = self.seed_draws.transpose(3, 1, 2, 0)
+        means: FloatArray = by_metric[:, :, self._neighbours(scenarios)].mean(axis=2)
+        return means
+
     @cached_property
     def _whole(self) -> bool:
         return bool(self.present.all())
 
     @cached_property
-    def _places(self) -> dict[str, int]:
+    def _place_of(self) -> dict[str, int]:
         return {name: j for j, name in enumerate(self.scenarios)}
 
-    def _columns(self, scenarios: Sequence[str]) -> list[int]:
+    def places(self, scenarios: Sequence[str]) -> list[int]:
+        """Return the positions of scenarios; raises InputError for one that the model does not have."""
         for name in scenarios:
-            if name not in self._places:
+            if name not in self._place_of:
                 raise unknown_name(f"scenario of model '{self.model}'", name, self.scenarios)
-        return [self._places[name] for name in scenarios]
+        return [self._place_of[name] for name in scenarios]
 
     def _neighbours(self, scenarios: Sequence[str]) -> list[int] | slice:
         """Return the columns of scenarios, as a slice if they are neighbours: it copies nothing."""
-        found = self._columns(scenarios)
+        found = self.places(scenarios)
         first, end = (found[0], found[0] + len(found)) if found else (0, 0)
         return slice(first, end) if found == list(range(first, end)) else found
 
@@ -237,7 +254,8 @@ def resample(
             grid[seed_at[seed_of[row]], scenario_at[scenario_of[row]]] = row
         values = np.full((len(seeds), len(scenarios), len(names)), np.nan)
         drawn = np.empty((len(names), len(scenarios), draws))
-        by_seed = np.full((len(names), len(seeds), len(scenarios), min(draws, SEED_DRAWS)), np.nan)
+        by_seed = np.empty((len(names), len(seeds), len(scenarios), min(draws, SEED_DRAWS)))
+        by_seed[:, grid < 0] = np.nan
         step = max(1, _CELLS // len(seeds))
         for j in range(0, len(scenarios), step):
             block = grid[:, j : j + step]

@@ -8,7 +8,6 @@ from pathlib import Path
 from benchmark.data.description import Description, describe
 from benchmark.data.reference import Reference
 from benchmark.data.sources import load_samples
-from benchmark.figures.distributions import plot_distributions
 from benchmark.papers.reported.checks import TEST_LABELS
 from benchmark.papers.reproduce.needs import NEEDS, data_facts
 from benchmark.papers.reproduce.setup import Setup
@@ -35,6 +34,8 @@ def count(setup: Setup, folder: Path, formats: Sequence[str]) -> tuple[list[Tabl
     table = Table("Samples and labels of every part", _COLUMNS, tuple(rows), tuple(notes), f"{setup.item.paper}.")
     files: list[Path] = []
     if setup.item.kind == "distributions":
+        from benchmark.figures.distributions import plot_distributions  # imports matplotlib
+
         for _, _, own in described:
             files += plot_distributions(own.to_dict(), folder, formats=formats)
     return [table], files

@@ -15,7 +15,6 @@ from benchmark.evaluation.metrics import METRICS, metric_names
 from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import constant_cells
 from benchmark.evaluation.statistics import DRAWS
-from benchmark.figures.curves import default_metrics
 from benchmark.files import csv_frame, replace_text
 from benchmark.papers.reported import Aggregate, load, load_sources, metric_title, plain_scenario
 from benchmark.papers.reported.schema import DATASETS, UNKNOWN_CONVENTION
@@ -29,7 +28,6 @@ from benchmark.papers.reproduce.comparison import (
     shown_metrics,
 )
 from benchmark.papers.reproduce.counting import count
-from benchmark.papers.reproduce.drawing import draw
 from benchmark.papers.reproduce.measuring import measure
 from benchmark.papers.reproduce.needs import NEEDS, data_facts, same_test_set
 from benchmark.papers.reproduce.setup import Setup
@@ -77,6 +75,8 @@ def present(
     Raises:
         InputError: if a file cannot be written, or the published numbers are damaged.
     """
+    from benchmark.papers.reproduce.drawing import draw  # imports matplotlib
+
     if setup.plan is None:
         place = folder or root / "studies" / f"reproduce-{setup.item.name}"
         place.mkdir(parents=True, exist_ok=True)
@@ -123,6 +123,8 @@ class _Part:
 
 
 def _compare(setup: Setup, panel: Panel | None, measured_on: str, published_on: str, draws: int) -> _Part:
+    from benchmark.figures.curves import default_metrics  # imports matplotlib
+
     item, label_range = setup.item, DATASETS[published_on]
     papers = {str(r["source"]): {str(k): str(v) for k, v in r.items()} for r in load_sources().to_dict("records")}
     rows = published(item, published_on, load())

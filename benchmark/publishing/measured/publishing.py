@@ -151,7 +151,7 @@ def _last(name: str) -> str:
 def _test_oracle(results: StudyResults) -> dict[int, dict[str, dict[str, Panel]]]:
     """Return the results of epochs chosen on the test set, by id of the panel, protocol and metric."""
     found: dict[int, dict[str, dict[str, Panel]]] = {}
-    if any(record.tested_epochs for record in results.records.values()):
+    if results.has_epochs:
         for protocol in results.protocols:
             for panel, (_, chosen) in zip(results.panels, results.test_oracle(protocol), strict=True):
                 if chosen:

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import shlex
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -90,6 +91,25 @@ def test_every_table_is_written_in_every_format_for_itself(
     same = [r for r in table if r["dataset"] == one.dataset and r["protocol"] == "uncertain"]
     assert [r["mae"] for r in same] == [repr(r["mae"]) for r in one.table.records()]  # full precision
     assert [e.name for e in written.chosen(["grid", "subsets"])] == ["grid"] * 2 + ["subsets"] * 2
+
+
+def test_tables_that_other_processes_make_are_the_same(
+    study: Study, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, settings = open_results(study, tmp_path), TableSettings(draws=60)
+    here = publish.study_tables(results, settings, ["pairs"])
+    monkeypatch.setattr(publish, "LARGE", 1)
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    made_by: list[int] = []
+    make = publish._tables_of
+    monkeypatch.setattr(publish, "_tables_of", lambda *own, **known: (made_by.append(1), make(*own, **known))[1])
+    elsewhere = publish.study_tables(results, settings, ["pairs"])
+    assert not made_by  # in this process
+    assert [(entry.dataset, entry.protocol, entry.name) for entry in here[0]] == [
+        (entry.dataset, entry.protocol, entry.name) for entry in elsewhere[0]
+    ]
+    assert [entry.table.csv() for entry in here[0]] == [entry.table.csv() for entry in elsewhere[0]]
+    assert here[1] == elsewhere[1]
 
 
 def test_rows_are_added_by_a_command_for_plain_studies_and_an_edit_for_others(study: Study, tmp_path: Path) -> None:

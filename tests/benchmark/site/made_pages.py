@@ -78,8 +78,8 @@ def small_bundle() -> Bundle:
     panel = small_panel()
     records = [record(f"lnln-{seed}", "lnln", seed) for seed in range(3)] + [record("other", "mult", 0)]
     return make_bundle(
-        "demo", [panel], oracles=oracles(panel), models=DESCRIBED, records=records, command=COMMAND, version="0.1.0",
-        draws=60,
+        "demo", [panel], oracles=oracles(panel), models=DESCRIBED, records=lambda ids: records,
+        command=COMMAND, version="0.1.0", draws=60,
     )  # fmt: skip
 
 
@@ -132,6 +132,6 @@ def hostile_bundle() -> Bundle:
         for model, text in names.items()
     ]
     return make_bundle(
-        HOSTILE[1], [changed], models=about, records=records, absent=HOSTILE, command=HOSTILE[1], version=HOSTILE[2],
-        draws=20,
+        HOSTILE[1], [changed], models=about, records=lambda ids: records, absent=HOSTILE,
+        command=HOSTILE[1], version=HOSTILE[2], draws=20,
     )  # fmt: skip

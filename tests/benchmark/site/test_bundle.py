@@ -249,7 +249,9 @@ def test_a_large_study_stays_under_3_megabytes() -> None:
 
 
 def test_records_of_other_studies_are_left_out() -> None:
-    bundle = make_bundle("demo", [small_panel(("complete",))], records=[record("unheard-of", "lnln", 0)], draws=20)
+    bundle = make_bundle(
+        "demo", [small_panel(("complete",))], records=lambda ids: [record("unheard-of", "lnln", 0)], draws=20
+    )
     assert bundle["runs"] == {}
     json.dumps(bundle, allow_nan=False)
 

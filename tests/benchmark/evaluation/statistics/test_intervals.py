@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,13 @@ from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
 from benchmark.evaluation.statistics import Estimates, aggregates, confidence_intervals, interval, resample
-from benchmark.evaluation.statistics.precision import t_quantile, two_sided_p
+from benchmark.evaluation.statistics.precision import (
+    mean_of_curve,
+    mean_quantities,
+    quantity,
+    t_quantile,
+    two_sided_p,
+)
 from protocols import InputError
 from tests.benchmark.evaluation.statistics.made_up import study
 
@@ -140,6 +148,26 @@ def test_a_higher_level_is_wider_and_a_group_is_the_mean_of_its_scenarios() -> N
     assert wide.set_index("metric")["value"].to_dict() == pytest.approx(by_scenario.to_dict())
     with pytest.raises(InputError, match="level is 95"):
         confidence_intervals(result, level=95)
+
+
+@pytest.mark.parametrize(("seeds", "videos"), [(1, 9), (2, 9), (9, 9), (3, 1)])
+def test_means_of_all_metrics_at_once_are_those_one_by_one(seeds: int, videos: int) -> None:
+    scenarios = [f"sc{j}" for j in range(20)]
+    for own in resample(*study({"a": 1.0}, seeds, scenarios=20, videos=videos), draws=300).values():
+        for chosen in (scenarios, scenarios[:1], [*scenarios[3:5], *scenarios[9:19]]):
+            for name, found in mean_quantities(own, chosen).items():
+                alone = quantity(mean_of_curve, [(own, chosen)], name)
+                assert astuple(found) == pytest.approx(astuple(alone), rel=1e-13)
+
+
+def test_a_metric_without_a_value_in_some_draws_leaves_them_out_among_others() -> None:
+    label = np.r_[np.zeros(30), np.ones(2)]  # in some draws, the two labels other than 0 are missing
+    cells = pd.DataFrame({"model": "a", "seed": range(3), "scenario": "complete"})
+    said = np.random.default_rng(0).normal(size=(3, 32))
+    own = resample(label, np.arange(32).astype(str), cells, said, draws=300)["a"]
+    found = mean_quantities(own, ["complete"])
+    assert found["acc2_non0"].lost > 0 == found["mae"].lost
+    assert np.isfinite(found["acc2_non0"].variance)
 
 
 def test_nothing_gives_an_empty_table() -> None:
