@@ -2,11 +2,11 @@
 
     python -m tests.bench.throughput lnln --encoder minilm --rounds 4 --beside ../old
 
-With `--beside FOLDER`, the code of another checkout is measured in turns with this one. Lengths are those of the
-unaligned files: 15, 45 and 60 steps on average, at most 50, 375 and 500. Text is values of MiniLM's width; with
-`--encoder` it is token ids, and the encoder is fine-tuned. `--share` also gives the
-operations a second in products of matrices, as a share of those in products of two matrices of 2048 in the same rounds;
-computed padding is included.
+With `--beside FOLDER`, the code of another checkout is measured in turns with this one; with `--peer FOLDER`, the
+public code of the model's paper is (`tests.bench.peers`). Lengths are those of the unaligned files: 15, 45 and 60 steps
+on average, at most 50, 375 and 500. Text is values of MiniLM's width; with `--encoder` it is token ids, and the encoder
+is fine-tuned. `--share` also gives the operations a second in products of matrices, as a share of those in products of
+two matrices of 2048 in the same rounds; computed padding is included.
 """
 
 from __future__ import annotations
@@ -126,8 +126,13 @@ def matrix_rate(size: int = 2048, times: int = 4) -> float:
 
 def answer(arguments: argparse.Namespace) -> None:
     """Do a piece of work for each line on standard input; writes its samples, its seconds, peak memory and share."""
-    names = ("model", "mode", "encoder", "batch", "scenarios", "length")
-    work = work_of(*(getattr(arguments, name) for name in names))
+    if arguments.public:
+        from tests.bench.peers import public_work
+
+        work = public_work(arguments.model, arguments.public, arguments.mode, arguments.batch)
+    else:
+        names = ("model", "mode", "encoder", "batch", "scenarios", "length")
+        work = work_of(*(getattr(arguments, name) for name in names))
     operations = 0.0
     for _ in sys.stdin:
         started = time.process_time()
@@ -143,12 +148,19 @@ def answer(arguments: argparse.Namespace) -> None:
         print(samples, seconds, peak[1] if peak else 0, share, flush=True)  # noqa: T201
 
 
-def measure(folders: list[Path], arguments: list[str], rounds: int, say: Callable[[str], object]) -> None:
-    """Measure the checkouts in turns; the first piece of work of each warms up and is not counted."""
+def measure(
+    folders: list[Path], peer: Path | None, arguments: list[str], rounds: int, say: Callable[[str], object]
+) -> None:
+    """Measure checkouts and public code in turns; the first piece of work of each warms up and is not counted."""
     workers = []
-    for folder in folders:
-        environment = {**os.environ, "PYTHONPATH": str(folder), "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
-        command = [sys.executable, __file__, "--answer", *arguments]
+    own = folders[-1]
+    public = [f"--public={peer}"] if peer else []
+    codes = [*([(own, public)] if peer else []), *((folder, list[str]()) for folder in folders)]
+    folders = [*([peer] if peer else []), *folders]
+    for folder, extra in codes:
+        paths = os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])
+        environment = {**os.environ, "PYTHONPATH": paths, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+        command = [sys.executable, __file__, "--answer", *arguments, *extra]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         workers.append(subprocess.Popen(command, env=environment, cwd=folder, **pipes))
     rates: list[list[float]] = [[] for _ in folders]
@@ -187,12 +199,14 @@ if __name__ == "__main__":
     parser.add_argument("--share", action="store_true", help="also give the share of the machine's matrix rate")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--beside", type=Path, help="folder of another checkout")
+    parser.add_argument("--peer", type=Path, help="folder of the public code of the model's paper")
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--public", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.answer:
         answer(given)
     else:
         own = Path(__file__).resolve().parents[2]
-        passed = [w for k, w in enumerate(sys.argv[1:]) if not {w, *sys.argv[k : k + 1]} & {"--beside"}]
+        passed = [w for k, w in enumerate(sys.argv[1:]) if not {w, *sys.argv[k : k + 1]} & {"--beside", "--peer"}]
         folders = [*([given.beside.resolve()] if given.beside else []), own]
-        measure(folders, passed, given.rounds, sys.stdout.write)
+        measure(folders, given.peer and given.peer.resolve(), passed, given.rounds, sys.stdout.write)

@@ -26,12 +26,17 @@ def number_source(where: str, value: Any, dimensions: int) -> Source:
 
 def numbers(where: str, value: Any, dimensions: int) -> npt.NDArray[Any]:
     """Return an array of numbers with `dimensions` axes; raises InputError with what was found."""
-    try:
-        array = np.asarray(value)
-    except (ValueError, TypeError, MemoryError) as error:
-        raise InputError(f"{where}: is not an array ({' '.join(str(error).split())[:120]})") from error
+    array = any_array(where, value)
     _check_numbers(where, array, dimensions)
     return array
+
+
+def any_array(where: str, value: Any) -> npt.NDArray[Any]:
+    """Return an array of whatever a file holds; raises InputError for lists of unequal lengths and the like."""
+    try:
+        return np.asarray(value)
+    except (ValueError, TypeError, MemoryError) as error:
+        raise InputError(f"{where}: is not an array ({' '.join(str(error).split())[:120]})") from error
 
 
 def _check_numbers(where: str, array: Source, dimensions: int) -> None:
@@ -222,7 +227,8 @@ class StreamWriter:
 
 def filled_frames(padded: Source) -> BoolArray:
     """Flags `(n, T)` of the frames of a padded array `(n, T, D)` that are not all zero."""
-    flags = [np.any(block, axis=2) for block in blocks(padded)]
+    with np.errstate(invalid="ignore"):  # a signalling NaN is not zero
+        flags = [np.any(block, axis=2) for block in blocks(padded)]
     return np.concatenate(flags) if flags else np.zeros(padded.shape[:2], np.bool_)
 
 

@@ -39,7 +39,7 @@ class Part:
         if not self.n:
             raise InputError(f"{where}: has no samples; train, valid and test each need some")
         ids = self._field("id")
-        if np.shape(ids)[:2] == (self.n, 3) and isinstance(ids, np.ndarray):
+        if isinstance(ids, np.ndarray) and ids.shape[:2] == (self.n, 3):
             raise InputError(f"{where}: id: three columns, as MulT's video, start and end; make one id of each row")
         self.ids = identifiers(f"{where}: id", ids, self.n)
         raw = content.get("raw_text")

@@ -20,6 +20,7 @@ import numpy as np
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import (
     StreamWriter,
+    any_array,
     filled_frames,
     filled_span,
     identifiers,
@@ -92,7 +93,7 @@ class _Part:
         where = f"{self.where}: id"
         if self.content.get("id") is None:
             return np.array([str(i) for i in range(self.n)], dtype=object)
-        array = np.asarray(self.content["id"])
+        array = any_array(where, self.content["id"])
         if array.shape not in ((self.n,), (self.n, 1), (self.n, 3)):
             raise InputError(f"{where}: expected ({self.n}, 3): video, start, end; found shape {array.shape}")
         first = identifiers(where, array.reshape(self.n, -1)[:, 0], self.n)

@@ -217,6 +217,7 @@ def test_in_aligned_files_of_mult_words_and_frames_stay_together(tmp_path: Path)
         ("labels", np.zeros((4, 2)), "valid: labels: expected (n, 1, 1), or MOSEI's 7 columns"),
         ("labels", [1.0] * 4, "valid: labels: expected (n, 1, 1)"),
         ("id", np.zeros((4, 2)), "valid: id: expected (4, 3): video, start, end; found shape (4, 2)"),
+        ("id", [["a"], ["b", "c"]], "valid: id: is not an array"),
         ("audio", np.zeros((3, 10, 3)), "valid: audio: has 3 samples, expected 4 as in labels"),
         ("audio", None, "valid: has no 'audio'"),
     ],

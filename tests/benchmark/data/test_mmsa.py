@@ -145,6 +145,20 @@ def test_without_lengths_zeros_at_both_ends_are_padding(tmp_path: Path) -> None:
     assert of_sample(samples, "audio", 1)[1].tolist() == [False]
 
 
+@pytest.mark.filterwarnings("error")
+def test_a_signalling_nan_is_a_gap(tmp_path: Path) -> None:
+    """Numpy warns where it asks whether one is zero."""
+    content = mmsa_content()
+    content["train"]["vision"].view(np.uint32)[:, 0] = 0x7F800001
+    samples = import_pickle(tmp_path, content)
+    lengths = content["train"]["vision_lengths"]
+    for i in np.flatnonzero(lengths):
+        values, seen = of_sample(samples, "vision", int(i))
+        assert not seen[0]
+        assert not values[0].any()
+        assert seen[1:].all()
+
+
 def test_frames_padded_on_the_left_are_found(tmp_path: Path) -> None:
     """MulT's files are padded in front: their first `length` frames are zeros."""
     content = mmsa_content()
@@ -275,6 +289,7 @@ def _put(part: str, key: str, value: Any, at: Any = ()) -> Any:
         (_put("valid", "regression_labels", np.zeros((8, 1, 1))), "found shape (8, 1, 1), as of MulT's labels"),
         (_put("valid", "id", np.zeros((8, 3))), "valid: id: three columns, as MulT's video, start and end"),
         (_drop("train", "id"), "train: has no 'id'"),
+        (_put("valid", "id", [["a"], ["b", "c"]]), "valid: id: is not a list of strings"),
         (_put("train", "audio_lengths", 13, 0), "audio_lengths: expected whole numbers from 0 to 12, found 13"),
         (_put("train", "audio_lengths", 2.5, 0), "expected whole numbers from 0 to 12, found 2.5"),
         (_put("train", "audio_lengths", [1, 2]), "audio_lengths: expected 24 numbers, found 2"),
