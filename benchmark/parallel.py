@@ -30,15 +30,19 @@ def each(
 ) -> list[_Result]:
     """Return the result of every item, in order; an error of `work` is raised as it is.
 
-    `ended` is called in this process after every item, in the order in which they end.
-
     Large work is done in forked processes, one per item and as many at a time as there are processors: they see all
-    that this process has in memory, and only results are copied. This process does small work, a single item, an item
-    whose process failed or was killed, and everything on systems other than Linux or once torch, whose threads do not
-    survive a fork, is imported.
+    that this process has in memory, and only results are copied. This process does the work itself if it is small, if
+    the system is not Linux, if this process may have no processes of its own, and once torch is imported, whose
+    threads do not survive a fork. It also does an item whose process failed or was killed.
+
+    Args:
+        work: Function of an item.
+        items: The items.
+        large: True if the work takes seconds.
+        ended: Called in this process with every item, in the order in which they end.
     """
     at_once = min(len(items), len(os.sched_getaffinity(0)) if sys.platform == "linux" else 1)
-    if not large or at_once < 2 or "torch" in sys.modules:
+    if not large or at_once < 2 or "torch" in sys.modules or multiprocessing.current_process().daemon:
         results = []
         for item in items:
             results.append(work(item))
@@ -61,7 +65,7 @@ def each(
                 number, process = running.pop(ours)
                 try:
                     found[number] = ours.recv()
-                except EOFError:
+                except (EOFError, OSError):
                     found[number] = work(items[number])
                 ours.close()
                 process.join()
@@ -74,7 +78,7 @@ def each(
 
 
 def _send(pipe: Connection, work: Callable[[_Item], _Result], item: _Item) -> None:
-    """Send the result of an item; nothing if there is an error, with which the parent meets itself."""
+    """Send the result of an item. After an error nothing is sent: the parent does the item again, and raises it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C ends the parent, which ends its processes
     with suppress(Exception):
         pipe.send(work(item))
