@@ -17,10 +17,11 @@ if TYPE_CHECKING:
 
 
 @contextlib.contextmanager
-def importing_torch() -> Iterator[None]:
+def importing_torch(*, worker: bool = False) -> Iterator[None]:
     """Import torch, and what needs it, without looking for garbage meanwhile; in a worker process never among modules.
 
     They stay, and looking through them takes a quarter of the time of the import, and a tenth of a second a run.
+    `worker` is True in a worker process that multiprocessing did not start.
     """
     if "torch" in sys.modules or not gc.isenabled():
         yield
@@ -29,7 +30,7 @@ def importing_torch() -> Iterator[None]:
     try:
         yield
     finally:
-        if multiprocessing.parent_process() is not None:
+        if worker or multiprocessing.parent_process() is not None:
             gc.freeze()
         gc.enable()
 

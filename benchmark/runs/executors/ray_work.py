@@ -94,9 +94,13 @@ def work(cargo: Cargo, mailbox: Any) -> tuple[str, Any, Any]:
         if said := difference(cargo["expected"]):
             return "refused", said, None
         os.environ[_COMPARED] = cargo["session"]
-    import torch
-
     from benchmark.runs.failures import Loss
+    from benchmark.training.memory import importing_torch
+
+    with importing_torch(worker=True):
+        import torch
+
+        import benchmark.runs.execution  # noqa: F401 - what a run needs
 
     torch.set_num_threads(1)
     if cargo["encoder"] and (said := without_encoder(*cargo["encoder"])):
