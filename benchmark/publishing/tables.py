@@ -13,8 +13,8 @@ from benchmark.evaluation.panel import Panel
 from benchmark.evaluation.protocol_results import ProtocolResults, protocols_called
 from benchmark.files import csv_cell, replace_text, safe_name
 from benchmark.papers.reported import published_as
-from benchmark.parallel import LARGE, each
 from benchmark.publishing.references import References, references
+from benchmark.results.parallel import LARGE, each
 from benchmark.results.study_results import StudyResults
 from benchmark.tables.kinds import TABLES, TableKind, TableSettings
 from benchmark.tables.rendering.html import page

@@ -20,7 +20,7 @@ import pandas as pd
 from baselines.facts import model_info
 from benchmark.data.reference import Reference
 from benchmark.evaluation.panel import TOLD, Gap, Panel
-from benchmark.parallel import each
+from benchmark.results.parallel import each
 from benchmark.runs.outdated import outdated
 from benchmark.runs.record import RunRecord
 from benchmark.runs.spec import ORACLE

@@ -11,8 +11,8 @@ from benchmark.evaluation.panel import TOLD, Gap, Panel
 from benchmark.evaluation.protocol_results import dataset_title, protocol_names
 from benchmark.evaluation.statistics import DRAWS
 from benchmark.figures.emphasis import KEPT
-from benchmark.parallel import LARGE, each
 from benchmark.results.candidates import TEST_ORACLE, VALID
+from benchmark.results.parallel import LARGE, each
 from benchmark.runs.record import RunRecord
 from benchmark.site.colours import model_styles
 from benchmark.site.confusion import confusion_counts

@@ -37,8 +37,10 @@ def ranks(
     known, values, order = _ordered(estimates, metric, scenarios)
     place = dict.fromkeys(order, np.nan)
     rest = _with_order(known, metric, scenarios, order)
-    if p is None:
-        p = corrected(known, metric, scenarios) if rest else {}
+    if not rest:
+        p = {}  # no order is claimed
+    elif p is None:
+        p = corrected(known, metric, scenarios)
     rank = 1
     while rest:
         shared = len(_alike(rest, p, level))

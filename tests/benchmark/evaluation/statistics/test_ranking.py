@@ -33,6 +33,17 @@ def test_fewer_than_three_seeds_have_no_rank() -> None:
     assert table["rank"].iloc[1] == 1
 
 
+@pytest.mark.parametrize("seeds", [2, 3])
+def test_a_known_p_gives_the_same_ranks(seeds: int) -> None:
+    estimates = resample(*study({"a": 0.2, "b": 0.9, "c": 1.0}, seeds), draws=200)
+    chosen = ["sc0", "sc1"]
+    p = corrected(estimates, "mae", chosen)
+    table = ranks(estimates, "mae", chosen)
+    pd.testing.assert_frame_equal(ranks(estimates, "mae", chosen, p=p), table)
+    assert table["p_next"].isna().all() == (seeds < 3)
+    assert tied_with_best(estimates, "mae", chosen, p=p) == tied_with_best(estimates, "mae", chosen)
+
+
 def test_the_first_rank_is_what_a_table_prints_in_bold() -> None:
     for key in range(8):
         models = {f"m{i}": 1.0 + 0.12 * i for i in range(5)}

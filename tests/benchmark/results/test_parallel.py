@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from benchmark.parallel import each
+from benchmark.results.parallel import each
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux" or len(os.sched_getaffinity(0)) < 2, reason="needs Linux and two processors"
