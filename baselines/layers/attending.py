@@ -102,9 +102,22 @@ def _attend_rows(attention: nn.MultiheadAttention, target: Tensor, source: Tenso
         query = F.linear(target, weight[:width], bias[:width])
         key_value = F.linear(source, weight[width:], bias[width:])
     rate = attention.dropout if attention.training else 0.0
-    attended = _RowAttention.apply(query, key_value, lengths, attention.num_heads, rate)  # type: ignore[no-untyped-call]
-    output: Tensor = attention.out_proj(attended)
+    output: Tensor = attention.out_proj(attend_rows(query, key_value, lengths, attention.num_heads, rate))
     return output
+
+
+def attend_rows(query: Tensor, key_value: Tensor, lengths: Lengths, heads: int, rate: float) -> Tensor:
+    """Attend from rows `(P, d)` to keys and values `(R, 2 d)` without padding, on a processor; returns `(P, d)`.
+
+    Args:
+        query: Queries of all samples.
+        key_value: Keys, and values beside them.
+        lengths: Rows of each sample.
+        heads: Number of heads.
+        rate: Dropout of the weights.
+    """
+    attended: Tensor = _RowAttention.apply(query, key_value, lengths, heads, rate)  # type: ignore[no-untyped-call]
+    return attended
 
 
 class _RowAttention(torch.autograd.Function):

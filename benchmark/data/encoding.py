@@ -25,6 +25,7 @@ from baselines.layers.dropout import with_fast_dropout
 from baselines.layers.groups import STEPS, groups_of, runs_in_groups
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_sizes, load_pretrained, locate
+from benchmark.data.encoder_rows import encode_rows, is_plain_bert
 from benchmark.data.ragged import Ragged, Rows
 from benchmark.data.samples import VOCABULARIES, IntArray, Samples
 from protocols import InputError
@@ -108,6 +109,11 @@ class TextEncoder(nn.Module):
             self._modules["transformer"] = self._loaded().eval().requires_grad_(False)
         return self._modules["transformer"]
 
+    @property
+    def reads_rows(self) -> bool:
+        """True if texts are encoded without padding, so that a batch needs no groups of similar length."""
+        return self.trained and is_plain_bert(self.transformer)
+
     def _loaded(self) -> Any:
         from transformers import AutoModel  # takes two seconds
 
@@ -188,7 +194,7 @@ class TextEncoder(nn.Module):
         return offsets, np.concatenate([np.asarray(row, dtype=np.int64) for row in ids])
 
     def forward(self, ids: Tensor, length: Tensor) -> Tensor:
-        """Encode padded token ids.
+        """Encode padded token ids; a fine-tuned BERT computes no padding on a processor.
 
         Args:
             ids: `(B, T)` with `[CLS]` first and `[SEP]` at `length - 1`.
@@ -197,6 +203,8 @@ class TextEncoder(nn.Module):
         Returns:
             States `(B, T, D)`, zeros on padding.
         """
+        if self.reads_rows:
+            return encode_rows(self.transformer, ids, length)
         valid = torch.arange(ids.shape[1], device=ids.device)[None, :] < length[:, None]
         states: Tensor = self.transformer(input_ids=ids, attention_mask=valid.long()).last_hidden_state
         return states.masked_fill(~valid[:, :, None], 0.0)
@@ -248,7 +256,7 @@ class _EncodedWithBatches(Ragged):
     def padded(self, rows: Tensor | Rows) -> Sequences:
         ids, known = self._encoder.pad(self._ids, self._offsets, Rows.of(rows, self._device).known)
         ids, length = ids.to(self._device), known.to(self._device)
-        if not runs_in_groups(known, self._device, STEPS):
+        if self._encoder.reads_rows or not runs_in_groups(known, self._device, STEPS):
             return Sequences(self._encoder(ids, length), length, known)
         groups, states = list(groups_of(known, STEPS)), []
         for group in groups:

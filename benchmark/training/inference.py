@@ -16,7 +16,7 @@ from benchmark.training.weights import trained_modules
 from protocols import MODALITIES
 
 #: Version of the bits of predictions; it rises when batches, layers or kernels change them for equal weights.
-INFERENCE_VERSION = 3
+INFERENCE_VERSION = 4
 #: Samples whose operations are counted.
 _COUNTED = 32
 

@@ -30,7 +30,7 @@ from benchmark.training.weights import trained_modules
 from protocols import Regime
 
 #: Version of the bits of trained weights; it rises when batches, layers, kernels or draws of dropout change them.
-TRAINING_VERSION = 3
+TRAINING_VERSION = 4
 
 #: Called after every epoch: (epochs done, epochs at most, validation MAE, mean of each loss term).
 Progress = Callable[[int, int, float, Mapping[str, float]], None]

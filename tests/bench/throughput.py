@@ -72,6 +72,7 @@ def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int
     from benchmark.training.inference import predict
     from benchmark.training.parts import TrainingParts
     from benchmark.training.sweep import EpochLosses, sweeps_of
+    from benchmark.training.weights import trained_modules
     from protocols import get_regime, parse
 
     torch.set_num_threads(1)
@@ -79,8 +80,9 @@ def work_of(model_name: str, mode: str, encoder: str, batch: int, scenarios: int
     text = TextEncoder(EncoderConfig(name=encoder, mode="finetune")) if encoder else None
     data = build_dataset(mosi_shaped(text is not None, factor=factor), "official", text)
     config = resolve_config(model_name, {})
-    model = create(model_name, model_sizes(data.widths, data.label_range, PARTS[0], text), config).train()
+    model = create(model_name, model_sizes(data.widths, data.label_range, PARTS[0], text), config)
     if mode == "train":
+        trained_modules(model, text).train()
         optimisation = config.optimisation.model_copy(update={"batch_size": batch})
         parts = TrainingParts(model, TrainingData(data), get_regime("uncertain"), 0, text, torch.device("cpu"))
         sweep = sweeps_of(model, model.stages(100)[-1], optimisation, text, 100)[-1]

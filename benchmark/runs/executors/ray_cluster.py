@@ -77,14 +77,23 @@ class Cluster:
                 )
             raise InputError(f"--address {address}: no cluster of Ray can be used there ({reason})") from error
 
-    def nodes(self) -> list[str]:
-        """Return the ids of the nodes that are alive."""
-        return [node["NodeID"] for node in self.ray.nodes() if node["Alive"]]
+    def ask(
+        self, function: Callable[..., Any], *arguments: Any, processes: int = 1, patience: float = _ANSWERS
+    ) -> list[Any]:
+        """Call a function on every node; returns the answers of those that are alive and answer in time.
 
-    def ask(self, function: Callable[..., Any], *arguments: Any, patience: float = _ANSWERS) -> list[Any]:
-        """Call a function on every node; returns the answers of those that are alive and answer in time."""
+        Args:
+            function: Function that can be pickled.
+            arguments: Arguments of it.
+            processes: Calls at a time on each node, each in a process of its own; at most one for each of its CPUs.
+            patience: Seconds to wait.
+        """
         remote = self.ray.remote(num_cpus=0, max_retries=0)(function)
-        refs = [remote.options(**self._on(node)).remote(*arguments) for node in self.nodes()]
+        refs = [
+            remote.options(**self._on(node["NodeID"])).remote(*arguments)
+            for node in self._nodes()
+            for _ in range(max(1, min(processes, int(node["Resources"].get("CPU", 0)))))
+        ]
         ready, late = self.ray.wait(refs, num_returns=len(refs), timeout=patience)
         for ref in late:
             self.cancel(ref)
@@ -135,7 +144,7 @@ class Cluster:
         Raises:
             InputError: if no node has room for one.
         """
-        nodes = [node["Resources"] for node in self.ray.nodes() if node["Alive"]]
+        nodes = [node["Resources"] for node in self._nodes()]
         asked = {name: share for name, share in (("CPU", cpus), ("GPU", gpus)) if share}
         room = sum(int(min(n.get(name, 0) / share for name, share in asked.items())) for n in nodes) if asked else 1000
         if not room:
@@ -157,6 +166,9 @@ class Cluster:
         self._open.close()
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
 
     def _on(self, node: str) -> dict[str, Any]:
         strategies = self.ray.util.scheduling_strategies

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 from collections import Counter
@@ -18,6 +19,8 @@ from protocols import InputError
 
 #: Seconds between two looks at events and time limits.
 _PULSE = 0.2
+#: Seconds after which the nodes are counted again.
+_RECOUNT = 1.0
 
 
 @dataclass(eq=False)
@@ -67,6 +70,7 @@ class RayExecutor(Executor[K, R]):
         self._attempts: Counter[K] = Counter()
         self._unchecked: list[Task[R]] = []
         self._count = 0
+        self._room, self._counted, self._heard = 0, -math.inf, -math.inf
 
     def add(self, key: K, task: Task[R]) -> None:
         """Queue a task; its needs are compared with the nodes before it is sent."""
@@ -110,6 +114,7 @@ class RayExecutor(Executor[K, R]):
         """Send tasks of the queue, up to twice as many as the cluster has room for, so that no node waits."""
         if not self._queue:
             return
+        now = time.monotonic()
         if self._cluster is None:
             self._cluster = Cluster(self._address)
             self._work = self._cluster.ray.remote(ray_work.work).options(
@@ -117,8 +122,10 @@ class RayExecutor(Executor[K, R]):
             )
         cluster = self._cluster
         self._luggage = luggage = self._luggage or Luggage(cluster)
-        most = self._most or 2 * cluster.room(self._cpus, self._gpus)
-        luggage.check(self._unchecked)
+        if now >= self._counted + _RECOUNT:  # nodes may join
+            self._room, self._counted = cluster.room(self._cpus, self._gpus), now
+        most = self._most or 2 * self._room
+        luggage.check(self._unchecked, min(self._room, most, len(self._queue)))
         self._unchecked = []
         while self._queue and len(self._sent) < most:
             key, task = self._queue.popleft()
@@ -135,19 +142,13 @@ class RayExecutor(Executor[K, R]):
         if cluster is None:
             return []
         ready = cluster.wait(list(self._sent), _PULSE)
-        by_number = {sent.number: sent for sent in self._sent.values()}
-        for number, letter in cluster.letters():
-            if (sent := by_number.get(number)) is None:
-                continue
-            event = letter or Event("start")
-            if sent.began is None:
-                sent.began = time.monotonic()
-            sent.event = event
-            tell(sent.key, event)
+        if not ready or time.monotonic() >= self._heard + _PULSE:
+            self._hear(cluster, tell)
         ended = []
         for ref in ready:
-            sent = self._sent.pop(ref)
-            outcome = self._settle(cluster, ref, sent)
+            sent = self._sent[ref]
+            outcome = self._settle(cluster, ref, sent, tell)
+            del self._sent[ref]
             ended += [] if outcome is None else [(sent.key, outcome[0])]
         for ref, sent in list(self._sent.items()):
             if self._timeout is not None and sent.began and time.monotonic() - sent.began > self._timeout:
@@ -156,14 +157,31 @@ class RayExecutor(Executor[K, R]):
                 ended.append((sent.key, self._lost(sent, f"ended for taking longer than {self._timeout:g} s")))
         return ended
 
-    def _settle(self, cluster: Cluster, ref: Any, sent: _Sent[K, R]) -> tuple[R] | None:
+    def _hear(self, cluster: Cluster, tell: Callable[[K, Event], None]) -> None:
+        """Take the events of tasks since the last time."""
+        self._heard = time.monotonic()
+        by_number = {sent.number: sent for sent in self._sent.values()}
+        for number, letter in cluster.letters():
+            if (sent := by_number.get(number)) is not None:
+                self._follow(sent, letter or Event("start"), tell)
+
+    def _follow(self, sent: _Sent[K, R], event: Event, tell: Callable[[K, Event], None]) -> None:
+        sent.began, sent.event = sent.began or time.monotonic(), event
+        tell(sent.key, event)
+
+    def _settle(
+        self, cluster: Cluster, ref: Any, sent: _Sent[K, R], tell: Callable[[K, Event], None]
+    ) -> tuple[R] | None:
         """Return the outcome of a task that has ended, in a tuple; None if it is sent again."""
         answer, lost = cluster.answer(ref)
         if lost:
+            self._hear(cluster, tell)  # what it was doing
             if self._attempts[sent.key] <= self._retries:
                 self._queue.appendleft((sent.key, sent.task))
                 return None
             return (self._lost(sent, lost),)
+        if sent.began is None:  # it took less time than there is between two looks at events
+            self._follow(sent, Event("start"), tell)
         kind, content, files = answer
         if kind == "refused":
             return (self._lost(sent, content),)

@@ -47,8 +47,12 @@ class Luggage:
         self._inboxes: dict[Path, tuple[Path, str]] = {}
         self._open = ExitStack()
 
-    def check(self, tasks: Iterable[Task[Any]]) -> None:
+    def check(self, tasks: Iterable[Task[Any]], processes: int = 1) -> None:
         """Compare every node with this machine and with the needs of the tasks; data goes where a node does not see it.
+
+        Args:
+            tasks: Tasks that will be packed.
+            processes: Processes of a node that import what a run needs when a node is first looked at.
 
         Raises:
             InputError: for a node with other code, torch, installed plugins or encoder.
@@ -65,7 +69,9 @@ class Luggage:
         }
         if self._checked and not encoders and not packed:
             return
-        answers = self._cluster.ask(ray_node.inspect, self._expected, sorted(encoders, key=str), list(packed.values()))
+        needs = sorted(encoders, key=str), list(packed.values())
+        processes = 1 if self._checked else processes
+        answers = self._cluster.ask(ray_node.inspect, self._expected, *needs, processes=processes)
         if not answers:
             raise InputError("no node of the cluster answers; look at it with `ray status`")
         if refused := next(filter(None, (answer["refused"] for answer in answers)), ""):

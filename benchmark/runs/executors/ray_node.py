@@ -73,7 +73,7 @@ def difference(expected: Mapping[str, str]) -> str:
 def inspect(
     expected: Mapping[str, str], encoders: Sequence[tuple[str, str | None]], stores: Sequence[Store]
 ) -> dict[str, Any]:
-    """Compare a node with the driver before anything is executed there.
+    """Compare a node with the driver before anything is executed there, and import what runs need, if it agrees.
 
     Returns:
         `refused` (reason, or empty), `capability`, `host`, and `unseen`, the stores that must be sent there.
@@ -82,8 +82,7 @@ def inspect(
     said, capability = difference(expected), ""
     unseen: list[str] = []
     if not said:
-        import torch
-
+        torch = import_torch()
         capability = torch.backends.cpu.get_cpu_capability()
         said = next(filter(None, (without_encoder(*encoder) for encoder in encoders)), "")
         unseen = [store["path"] for store in stores if visible(store) is None]
@@ -120,6 +119,19 @@ def sweep(session: str) -> None:
 def one_thread() -> None:
     """Let numerical libraries that are imported later use one thread, as worker processes of one machine do."""
     os.environ.update(OMP_NUM_THREADS="1", MKL_NUM_THREADS="1", TOKENIZERS_PARALLELISM="false")
+
+
+def import_torch() -> Any:
+    """Import torch, with one thread, and all that a run needs; return it."""
+    from benchmark.training.memory import importing_torch
+
+    with importing_torch(worker=True):
+        import torch
+
+        import benchmark.runs.execution  # noqa: F401 - what a run needs
+
+    torch.set_num_threads(1)
+    return torch
 
 
 def without_encoder(name: str, revision: str | None) -> str:

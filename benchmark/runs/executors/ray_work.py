@@ -19,7 +19,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypedDict
 
-from benchmark.runs.executors.ray_node import Store, claim, difference, one_thread, visible, without_encoder
+from benchmark.runs.executors.ray_node import (
+    Store,
+    claim,
+    difference,
+    import_torch,
+    one_thread,
+    visible,
+    without_encoder,
+)
 
 #: Seconds between two events of a task.
 _PAUSE = 0.1
@@ -94,15 +102,9 @@ def work(cargo: Cargo, mailbox: Any) -> tuple[str, Any, Any]:
         if said := difference(cargo["expected"]):
             return "refused", said, None
         os.environ[_COMPARED] = cargo["session"]
+    import_torch()
     from benchmark.runs.failures import Loss
-    from benchmark.training.memory import importing_torch
 
-    with importing_torch(worker=True):
-        import torch
-
-        import benchmark.runs.execution  # noqa: F401 - what a run needs
-
-    torch.set_num_threads(1)
     if cargo["encoder"] and (said := without_encoder(*cargo["encoder"])):
         return "refused", said, None
     said, said_at = "", 0.0

@@ -5,14 +5,17 @@ from __future__ import annotations
 import importlib.machinery
 import socket
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from benchmark.data import encoder_files, encoding
 from benchmark.data.config import EncoderConfig
 from benchmark.data.encoder_files import encoder_revision
+from benchmark.data.encoder_rows import is_plain_bert
 from benchmark.data.encoding import TextEncoder, WordEmbeddings
 from benchmark.data.sources import load_samples
 from protocols import InputError
@@ -72,17 +75,19 @@ def test_a_frozen_encoder_is_loaded_when_a_text_is_encoded(tiny_encoder: Path) -
     assert torch.equal(torch.get_rng_state(), drawing)  # a model that is being made draws the same weights
 
 
-def test_texts_of_a_batch_are_encoded_in_groups_of_similar_length(
-    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("by_rows", [True, False])
+def test_a_batch_of_texts_is_encoded_with_little_padding(
+    tiny_encoder: Path, monkeypatch: pytest.MonkeyPatch, by_rows: bool
 ) -> None:
+    """BERT reads rows without padding, others read groups of similar length; states and gradients are the same."""
     encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder), mode="finetune")).eval()
     length = np.array([3, 40, 1, 12, 5, 33, 2, 7])
     offsets = np.concatenate([[0], np.cumsum(length)])
     ids = np.arange(2000, 2000 + offsets[-1])
     texts, rows = encoder.encoded(ids, ids, offsets, torch.device("cpu")), torch.tensor([7, 1, 0, 5, 2])
     slots: list[int] = []
-    encoder.transformer.register_forward_pre_hook(
-        lambda _, __, given: slots.append(given["input_ids"].numel()), with_kwargs=True
+    encoder.transformer.encoder.layer[0].intermediate.dense.register_forward_pre_hook(
+        lambda _, given: slots.append(given[0].numel() // 16)
     )
 
     def read() -> list[torch.Tensor]:
@@ -91,13 +96,42 @@ def test_texts_of_a_batch_are_encoded_in_groups_of_similar_length(
         (states * torch.arange(states.numel()).view_as(states).sin()).sum().backward()
         return [states.detach(), *(p.grad.clone() for p in encoder.parameters() if p.grad is not None)]
 
+    monkeypatch.setattr(encoding, "is_plain_bert", lambda transformer: False)
     whole = read()
     monkeypatch.setattr(encoding, "STEPS", 80)
-    grouped = read()
+    monkeypatch.setattr(encoding, "is_plain_bert", is_plain_bert if by_rows else lambda transformer: False)
+    short = read()
     assert slots[0] == 5 * 42
-    assert sum(slots[1:]) < 0.6 * slots[0]
-    for mine, theirs in zip(grouped, whole, strict=True):
+    assert sum(slots[1:]) == length[rows.numpy()].sum() + 2 * 5 if by_rows else sum(slots[1:]) < 0.6 * slots[0]
+    for mine, theirs in zip(short, whole, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_only_bert_is_read_by_rows() -> None:
+    from transformers import BertConfig, BertModel, RobertaConfig, RobertaModel
+
+    sizes: dict[str, Any] = dict(vocab_size=20, hidden_size=8, num_hidden_layers=1, num_attention_heads=1)
+    assert is_plain_bert(BertModel(BertConfig(**sizes)))
+    assert not is_plain_bert(BertModel(BertConfig(**sizes, is_decoder=True)))
+    assert not is_plain_bert(BertModel(BertConfig(**sizes)).to("meta"))
+    assert not is_plain_bert(RobertaModel(RobertaConfig(**sizes)))
+
+
+@pytest.mark.parametrize("place", ["embeddings", "attention.self", "attention.output", "output"])
+def test_rows_have_the_dropout_of_padded_texts(tiny_encoder: Path, place: str) -> None:
+    """In training, states differ from draw to draw, as much as those of padded texts."""
+    torch.manual_seed(0)
+    encoder = TextEncoder(EncoderConfig(name=str(tiny_encoder), mode="finetune")).train()
+    for name, module in encoder.transformer.named_modules():
+        if isinstance(module, nn.Dropout):
+            module.p = 0.5 if name.removeprefix("encoder.layer.0.") == f"{place}.dropout" else 0.0
+        if isinstance(module, nn.Linear):
+            module.weight.data *= 20  # or attention is lost behind the residual
+    length = torch.full((4000,), 12)
+    ids = torch.randint(2000, 3000, (1, 12)).expand(4000, 12)
+    drawn, padded = encoder(ids, length).std(dim=0), encoder.transformer(ids).last_hidden_state.std(dim=0)
+    assert drawn.mean() > 0.05
+    torch.testing.assert_close(drawn.mean(), padded.mean(), rtol=0.02, atol=0.0)
 
 
 def test_a_text_is_encoded_alike_alone_and_among_others(tiny_encoder: Path) -> None:

@@ -145,14 +145,39 @@ def test_files_are_made_once_and_after_a_kill_again(tmp_path: Path) -> None:
     assert target.read_text() == "whole"
 
 
+def connected(nodes: list[dict[str, Any]], **package: Any) -> Cluster:
+    """A cluster with these nodes, and these functions as its package."""
+    cluster = Cluster.__new__(Cluster)
+    cluster.ray = SimpleNamespace(nodes=lambda: nodes, **package)  # type: ignore[assignment]
+    return cluster
+
+
 def test_a_cluster_without_a_gpu_is_said_in_one_line() -> None:
     nodes = [{"Alive": True, "Resources": {"CPU": 2.0}}, {"Alive": False, "Resources": {"CPU": 1.0, "GPU": 1.0}}]
-    cluster = SimpleNamespace(ray=SimpleNamespace(nodes=lambda: nodes))
-    assert Cluster.room(cluster, 0.5, 0) == 4  # type: ignore[arg-type]
+    cluster = connected(nodes)
+    assert cluster.room(0.5, 0) == 4
     with pytest.raises(
         InputError, match=r"^no node of the cluster has 1 CPUs and 0.25 GPUs, which a run asks for \(nodes"
     ):
-        Cluster.room(cluster, 1, 0.25)  # type: ignore[arg-type]
+        cluster.room(1, 0.25)
+
+
+def test_all_processes_of_a_node_import_what_runs_need_at_once() -> None:
+    """Else the second began to import torch when the first was given its run, and 40 short runs took twice as long."""
+    asked: list[str] = []
+    answers = SimpleNamespace(remote=lambda: None, options=lambda at: SimpleNamespace(remote=lambda: asked.append(at)))
+    nodes = [
+        {"Alive": True, "NodeID": "large", "Resources": {"CPU": 4.0}},
+        {"Alive": True, "NodeID": "small", "Resources": {"CPU": 1.0}},
+        {"Alive": True, "NodeID": "without", "Resources": {}},
+    ]
+    cluster = connected(nodes, remote=lambda **_: lambda function: answers, wait=lambda refs, **_: ([], []))
+    cluster._on = lambda node: {"at": node}  # type: ignore[method-assign]
+    cluster.ask(ray_node.facts)
+    assert asked == ["large", "small", "without"]
+    asked.clear()
+    cluster.ask(ray_node.facts, processes=3)
+    assert asked == ["large"] * 3 + ["small", "without"]
 
 
 RUN = ["run", "--dataset", "synthetic:size=tiny", "--models", "constant", "--dry-run"]

@@ -55,8 +55,10 @@ class OneNode:
     def __init__(self, sees: bool) -> None:
         self.ray = SimpleNamespace(put=lambda content: content)
         self._sees = sees
+        self.processes: list[int] = []
 
-    def ask(self, function: Any, *arguments: Any) -> list[Any]:
+    def ask(self, function: Any, *arguments: Any, processes: int = 1) -> list[Any]:
+        self.processes.append(processes)
         answer = function(*arguments)
         return [answer if self._sees else {**answer, "unseen": [store["path"] for store in arguments[2]]}]
 
@@ -157,7 +159,9 @@ def test_a_run_on_two_data_sets_takes_both_stores_and_each_is_sent_once(
     luggage = Luggage(cluster)  # type: ignore[arg-type]
     tasks = [Job(planned.spec, ("complete",), tmp_path / "runs") for planned in both.runs]
     (tmp_path / "runs").mkdir()
-    luggage.check(tasks)
+    luggage.check(tasks[:1], processes=4)
+    luggage.check(tasks, processes=4)
+    assert cluster.processes == [4, 1]  # what runs need is imported once
     assert sent == [store_path(name).stat().st_size for name in ("toy", "other")]
     monkeypatch.setattr(ray_work, "visible", lambda store: None)
     for number, task in enumerate(tasks):
@@ -188,7 +192,7 @@ def test_a_node_that_differs_executes_nothing_and_says_so_again(plan: Plan, node
 
 def test_nodes_of_other_processor_capabilities_are_warned_of(plan: Plan, node: Path, tmp_path: Path) -> None:
     class Two(OneNode):
-        def ask(self, function: Any, *arguments: Any) -> list[Any]:
+        def ask(self, function: Any, *arguments: Any, processes: int = 1) -> list[Any]:
             (here,) = super().ask(function, *arguments)
             return [{**here, "capability": "AVX2"}, {**here, "capability": "AVX512", "host": "other"}]
 
