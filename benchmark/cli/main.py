@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 import sys
@@ -87,6 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a verb (entry point); bad input is one line on standard error and exit code 2."""
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
+    gc.set_threshold(10_000, 10, 10)  # imports and figures leave little garbage; 7 % of the time of a small study
     never_fail_to_encode()
     received: list[int] = []
     try:

@@ -42,27 +42,30 @@ def stream_likelihood(
     starts, read = offsets[:-1][order], read[order]
     rate = signature.event_rate(lengths[order])[:, None]
 
-    background = np.ones((len(order), len(levels)))
-    onset, apex, offset = (np.zeros_like(background) for _ in HEIGHTS)
+    states = np.zeros((4, len(order), len(levels)))  # background, onset, apex, offset
+    states[0] = 1.0
+    scratch, sums = np.empty_like(states), np.empty_like(states[0])
     for k in range(int(read[0]) if len(read) else 0):
         n = int(np.searchsorted(-read, -k, side="left"))  # streams that are still read
         frames = starts[:n] + k
         # each state after this step; emissions are ratios to that of the background
-        stay, leave = background[:n], offset[:n]
-        new_onset = rate[:n] * stay
-        new_offset = (1.0 - APEX_STAYS) * apex[:n]
-        new_apex = onset[:n] + APEX_STAYS * apex[:n]
-        new_background = stay * (1.0 - rate[:n]) + leave
+        (background, onset, apex, offset), (stay, start, peak, leave) = scratch[:, :n], states[:, :n]
+        np.add(np.multiply(stay, 1.0 - rate[:n], out=background), leave, out=background)
+        np.multiply(rate[:n], stay, out=onset)
+        np.add(start, np.multiply(APEX_STAYS, peak, out=apex), out=apex)
+        np.multiply(1.0 - APEX_STAYS, peak, out=offset)
         seen = np.flatnonzero(observed[frames])
         if len(seen):
             low, high = (_ratio(signature, coordinates[frames[seen]], levels, h) for h in HEIGHTS[:2])
-            new_onset[seen] *= low
-            new_apex[seen] *= high
-            new_offset[seen] *= low
-        largest = (new_background + new_onset + new_apex + new_offset).max(axis=1, keepdims=True)
-        background[:n], onset[:n] = new_background / largest, new_onset / largest
-        apex[:n], offset[:n] = new_apex / largest, new_offset / largest
-    total = background + onset + apex + offset
+            rows = slice(None) if len(seen) == n else seen
+            onset[rows] *= low
+            apex[rows] *= high
+            offset[rows] *= low
+        total = np.add(background, onset, out=sums[:n])
+        total += apex
+        total += offset
+        np.divide(scratch[:, :n], total.max(axis=1, keepdims=True), out=states[:, :n])
+    total = states[0] + states[1] + states[2] + states[3]
     result = np.empty((len(order), *evidence.shape))
     result[order] = (total / total.max(axis=1, keepdims=True))[:, where.ravel()].reshape(-1, *evidence.shape)
     return result
@@ -123,5 +126,7 @@ def leave_one_out_likelihood(
 def _ratio(signature: Signature, frames: FloatArray, levels: FloatArray, height: float) -> FloatArray:
     """`(m, levels)`: density of each frame at this height over its density in the background."""
     mark, carried = height * signature.marker, height * levels
-    exponent = (mark * frames[:, :1] - 0.5 * mark**2) + (frames[:, 1:] * carried - 0.5 * carried**2)
-    return np.exp(exponent)
+    exponent = frames[:, 1:] * carried
+    exponent -= 0.5 * carried**2
+    exponent += mark * frames[:, :1] - 0.5 * mark**2
+    return np.exp(exponent, out=exponent)
