@@ -34,7 +34,7 @@ def build(
         oracles: Results of epochs chosen on the test set; default: as recorded by the study.
         level: Confidence level of intervals, ranks and bold.
         draws: Number of bootstrap draws behind intervals and ranks.
-        progress: Function of (done, total), called before every protocol of every data set.
+        progress: Function of (done, total), called after every protocol of every data set.
 
     Returns:
         The file, written whole or not at all.

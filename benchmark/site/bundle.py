@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from multiprocessing import parent_process
+from itertools import count
 from typing import Any, TypeAlias
 
 from benchmark.evaluation.metrics import METRICS, metric_names
@@ -89,32 +89,27 @@ def make_bundle(
     external = frozenset().union(*(panel.external for panel in everything))
     shown: list[_Shown] = [(panel, _results(panel)) for panel in panels]
     shown += [(_any(by), by) for by in chosen.values()]
-    total, begun, ended = sum(bool(by) for _, sources in shown for by in sources.values()), 0, 0
+    large = draws * sum(len(panel.cells) for panel, _ in shown) >= LARGE
+    parts = [(number, name, by) for number, (_, own) in enumerate(shown) for name, by in own.items() if by]
+    done = count(1)
+
+    def protocol(part: tuple[int, str, Mapping[str, Panel]]) -> dict[str, Any]:
+        _, name, by = part
+        made: dict[str, Any] = visible(protocol_table(by, name, index, level=level, draws=draws, seed=seed))
+        return made
 
     def table(one: _Shown) -> tuple[dict[str, Any], dict[str, Any]]:
-        nonlocal begun
         panel, sources = one
         every = {id(own): own for by in sources.values() for own in by.values()}.values()
         ids = list(dict.fromkeys(run for own in every for of in run_ids(own).values() for run in of))
-        protocols = {}
-        for protocol, by in sources.items():
-            if by and progress and parent_process() is None:  # other processes have no bar
-                progress(begun, total)
-                begun += 1
-            if by:
-                protocols[protocol] = protocol_table(by, protocol, index, level=level, draws=draws, seed=seed)
-        made = _table(panel, protocols, sources, index, _data_name(panel, panels))
+        made = _table(panel, sources, index, _data_name(panel, panels))
         return visible(made), visible(run_tables(records(ids), ids))
 
-    def end(one: _Shown) -> None:
-        nonlocal begun, ended
-        ended += sum(map(bool, one[1].values()))
-        if progress and begun < ended:  # made by another process
-            begun = ended
-            progress(begun, total)
-
-    cells = sum(len(panel.cells) for panel, _ in shown)
-    tables = each(table, shown, large=draws * cells >= LARGE, ended=end)
+    tell = progress or (lambda done, total: None)
+    protocols = each(protocol, parts, large=large, ended=lambda part: tell(next(done), len(parts)))
+    tables = each(table, shown, large=large)
+    for (number, _, _), made in zip(parts, protocols, strict=True):
+        tables[number][0]["protocols"].append(made)
     bundle: Bundle = {
         "schema_version": SCHEMA_VERSION,
         "study": name,
@@ -180,7 +175,6 @@ def _results(panel: Panel) -> dict[str, dict[str, Panel]]:
 
 def _table(
     panel: Panel,
-    protocols: Mapping[str, dict[str, Any]],
     sources: Mapping[str, Mapping[str, Panel]],
     index: Mapping[str, int],
     data: str,
@@ -208,8 +202,8 @@ def _table(
         "costs": costs(panel, index),
         "runs": {str(index[m]): ids for m, ids in run_ids(panel).items() if m in index},
         "confusion": confusion_counts(panel, index) if honest else {},
-        "published": {name: found for name in protocols if (found := published_rows(panel, name))} if honest else {},
-        "protocols": list(protocols.values()),
+        "published": {name: found for name in sources if (found := published_rows(panel, name))} if honest else {},
+        "protocols": [],
     }
 
 

@@ -58,7 +58,8 @@ def holds_labels(thing: object, wanted: set[float]) -> bool:
         thing = np.array(thing)
     if not isinstance(thing, np.ndarray) or thing.dtype not in (np.float32, np.float64) or thing.ndim > 2:
         return False
-    return thing.size < 10_000 and len(wanted & set(thing.astype(np.float32).ravel().tolist())) > 2
+    with np.errstate(over="ignore"):  # some are beyond the range of single precision
+        return thing.size < 10_000 and len(wanted & set(thing.astype(np.float32).ravel().tolist())) > 2
 
 
 def look(where: str) -> None:
