@@ -72,7 +72,8 @@ class ModelInfo:
 
     Capabilities: `modalities` lists the modalities read; `mask_informed` models get the observed positions at test time
     (`Batch.observed`, `Batch.integrity`); `needs_aligned` models need one time axis; `needs_encoder` models work inside
-    the text encoder; `uses_complete_view` models train on the samples before erasing, `uses_masks` models on
+    the text encoder; `uses_complete_view` models train on the samples before erasing, with `complete_is_target`
+    without a gradient in them, for which a fine-tuned encoder then needs no memory; `uses_masks` models train on
     `TrainBatch.observed` or `TrainBatch.integrity`. `version` is raised when a change of the code changes the results.
     `variant_of` names the model of which this one is an ablation.
 
@@ -92,6 +93,7 @@ class ModelInfo:
     needs_aligned: bool = False
     needs_encoder: bool = False
     uses_complete_view: bool = False
+    complete_is_target: bool = False
     differences: tuple[str, ...] = field(default_factory=tuple)
     version: int = 1
     variant_of: str = ""

@@ -84,6 +84,7 @@ class _State(NamedTuple):
         url="https://github.com/Haoyu-ha/LNLN",
         licence="MIT",
         uses_complete_view=True,
+        complete_is_target=True,
         missing_parts="generation",
         uses_masks=True,
         differences=(

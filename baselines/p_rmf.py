@@ -122,6 +122,7 @@ class _State(NamedTuple):
         url="https://github.com/aoqzhu/P-RMF",
         licence="MIT",
         uses_complete_view=True,
+        complete_is_target=True,
         missing_parts="reconstruction",
         differences=(
             "written from third-party copies of the authors' code, which have the equations but not their numbers in "

@@ -132,6 +132,7 @@ class GatedReader(nn.Module):
         url="https://github.com/thuiar/TFR-Net",
         licence="MIT",
         uses_complete_view=True,
+        complete_is_target=True,
         missing_parts="reconstruction",
         uses_masks=True,
         differences=(

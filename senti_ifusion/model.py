@@ -17,6 +17,7 @@ INFO = ModelInfo(
     year=2025,
     url="https://arxiv.org/abs/2511.16990",
     uses_complete_view=True,
+    complete_is_target=True,
     version=12,
     missing_parts="selection",
     uses_masks=True,

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from baselines import SentimentModel, TrainBatch
+from baselines import Batch, SentimentModel, TrainBatch
 from benchmark.data.batches import MaskedPart, batches_by_length
 from benchmark.data.dataset import Part, TrainingData
 from benchmark.data.encoding import TextSide
@@ -61,13 +61,17 @@ class TrainingParts:
             given = draw.batch(rows)
             yield TrainBatch(
                 input=given,
-                complete=given if complete is draw else complete.batch(rows),
+                complete=given if complete is draw else self._whole(complete, rows),
                 observed=draw.observed_positions(rows),
                 integrity=draw.integrity[index],
                 complete_integrity=complete.integrity[index],
                 label=self.label[index],
                 index=index,
             )
+
+    def _whole(self, complete: MaskedPart, rows: Rows) -> Batch:
+        with torch.set_grad_enabled(not self._model.info.complete_is_target):
+            return complete.batch(rows)
 
     def validation_errors(self) -> Tensor:
         """`(n,)` float64 absolute errors of the model on the validation part, in its order."""

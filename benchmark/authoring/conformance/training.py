@@ -11,7 +11,7 @@ from torch.optim.lr_scheduler import LambdaLR
 
 from baselines import SentimentModel, Step, TrainBatch
 from benchmark.authoring.conformance.batches import ToyLayers, make_batch, with_values
-from benchmark.authoring.conformance.check import NotApplicable, check, require
+from benchmark.authoring.conformance.check import NotApplicable, Violation, check, require
 from benchmark.authoring.conformance.subject import Subject, early_and_late, optimisers, steps, total, update
 from protocols import MODALITIES
 
@@ -128,11 +128,27 @@ def complete_view(subject: Subject) -> str:
                 found.append({k: v.detach() for k, v in model.training_loss(given, step).items()})
             depends += [k for k, v in found[0].items() if k not in found[1] or not torch.equal(v, found[1][k])]
     terms = ", ".join(dict.fromkeys(depends))
+    if subject.cls.info.complete_is_target and _gradient_of_complete_text(subject):
+        raise Violation(
+            "ModelInfo.complete_is_target is True, but a loss has a gradient in the text of the complete view, which a "
+            "fine-tuned encoder would not get"
+        )
     if subject.cls.info.uses_complete_view:
         require(bool(terms), "ModelInfo.uses_complete_view is True, but no loss depends on the complete view")
         return terms
     require(not terms, f"ModelInfo.uses_complete_view is False, but the complete view changes {terms}")
     return "not used"
+
+
+def _gradient_of_complete_text(subject: Subject) -> bool:
+    model = subject.practised().train()
+    for step in early_and_late(model):
+        batch = subject.train_batch(6)
+        values = batch.complete.text.values.clone().requires_grad_(True)
+        loss = total(model, replace(batch, complete=with_values(batch.complete, {"text": values})), step)
+        if loss.requires_grad and torch.autograd.grad(loss, values, allow_unused=True)[0] is not None:
+            return True
+    return False
 
 
 @check("learning", "learns sixteen samples by heart")

@@ -50,6 +50,15 @@ class PeeksAtTheWhole(Sound):
 
 
 @broken("complete-view")
+class LearnsFromTheTarget(Sound):
+    info = replace(Sound.info, uses_complete_view=True, complete_is_target=True)
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        views = {"task": batch.input, "whole": batch.complete}
+        return {name: F.l1_loss(self(view).sentiment, batch.label) for name, view in views.items()}
+
+
+@broken("complete-view")
 class DoesNotPeek(Sound):
     info = replace(Sound.info, uses_complete_view=True)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from baselines import InputSpec, Step, create, model_class, models
+from baselines import InputSpec, Sequences, Step, create, model_class, models
+from benchmark.data.config import EncoderConfig
 from benchmark.data.dataset import Dataset, TrainingData, build_dataset
+from benchmark.data.encoding import TextEncoder
 from benchmark.training.parts import TrainingParts
 from protocols import MODALITIES, get_regime
 from tests.samples import make_samples
@@ -53,3 +58,30 @@ def test_models_that_want_a_complete_view_train_without_one(data: Dataset, name:
     for stage in model.stages(3):
         losses = model.training_loss(batch, Step(stage, 0, 0.0))
         assert all(torch.isfinite(loss).all() for loss in losses.values())
+
+
+@pytest.mark.parametrize("name", COMPLETE_VIEW)
+def test_models_say_whether_the_complete_view_needs_a_gradient(data: Dataset, name: str) -> None:
+    given = parts(data, "matched(random_positions(rate=0.5))", name)
+    batch, needed = next(given.batches(given.draw(0), 0, 0, 16)), False
+    text = Sequences(batch.complete.text.values.clone().requires_grad_(), batch.complete.text.length)
+    batch = replace(batch, complete=replace(batch.complete, text=text))
+    model = create(name, InputSpec(text=12, audio=5, vision=7, train_samples=len(given))).train()
+    for stage in model.stages(3):
+        for sweep in stage.sweeps:
+            loss = torch.stack(list(model.training_loss(batch, Step(stage, 0, 0.0, sweep)).values())).sum()
+            needed |= loss.requires_grad and torch.autograd.grad(loss, text.values, allow_unused=True)[0] is not None
+    assert needed != model_class(name).info.complete_is_target
+
+
+@pytest.mark.parametrize(("name", "carries"), [("lnln", False), ("mmin", True)])
+def test_a_complete_view_without_a_gradient_keeps_nothing_of_its_text(
+    tiny_encoder: Path, name: str, carries: bool
+) -> None:
+    text = TextEncoder(EncoderConfig(name=str(tiny_encoder), mode="finetune"))
+    words = build_dataset(make_samples(), "official", text)
+    model = create(name, InputSpec(text=16, audio=5, vision=7))
+    given = TrainingParts(model, TrainingData(words), get_regime("uncertain"), 0, text, CPU)
+    batch = next(given.batches(given.draw(0), 0, 0, 16))
+    assert batch.input.text.values.requires_grad
+    assert batch.complete.text.values.requires_grad is carries
