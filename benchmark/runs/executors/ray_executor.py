@@ -97,6 +97,7 @@ class RayExecutor(Executor[K, R]):
         """Drop the queue and end what runs. A cluster that was there before goes on."""
         super().close()
         self._unchecked, self._attempts = [], Counter()
+        self._counted = self._heard = -math.inf
         cluster, luggage = self._cluster, self._luggage
         self._cluster = self._luggage = None
         if cluster is None:
