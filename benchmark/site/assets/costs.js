@@ -104,8 +104,8 @@ const drawCosts = () => {
   const chart = points.length > 0 && costFrame(points, column);
   replace(byId("costs-view"),
     h("div", { class: "choices one" }, select("cost", "Cost", columns.map((c) => [c.key, c.title]))),
-    chart ? h("div", { class: "figure" }, chart.frame, h("ul", { class: "legend still", "aria-label": "Models, best first" }, points.map(({ row }) =>
-      h("li", null, swatch(row.model.style, true), named(row.model.name))))) : h("p", { class: "nothing" }, "No cost of these models is known."),
+    chart ? figureOf(chart.frame, h("ul", { class: "legend still", "aria-label": "Models, best first" }, points.map(({ row }) =>
+      h("li", null, swatch(row.model.style, true), named(row.model.name)))), points.length) : h("p", { class: "nothing" }, "No cost of these models is known."),
     h("p", { class: "lead" }, `${headingOf(state.metric)}, ${better(state.metric)}, mean over the scenarios of ${protocol.name} with its ${levelText()} interval, against ${column.about}, mean over the runs of a model. The line joins models that no other beats in both.`,
       without.length > 0 && ` Not shown, as its cost or value is not known or 0: ${without.join(", ")}.`,
       loaded.length > 0 && ` Timed while other processes ran, so that a quiet machine is faster: ${loaded.join(", ")}.`));

@@ -19,6 +19,9 @@ const swatch = (style, coloured) => svg("svg", { class: "swatch", viewBox: "0 0 
   svg("line", { x1: 1, x2: 27, y1: 6, y2: 6, stroke: coloured ? colourOf(style) : "var(--faint)", "stroke-width": 2, "stroke-dasharray": DASHES[style.line] }),
   coloured && MARKERS[style.marker] && svg("path", { d: MARKERS[style.marker], transform: "translate(14 6)", fill: colourOf(style), stroke: edgeOf(style) }));
 
+// a chart and its legend: beside it, or, with more models than fit there, below it
+const figureOf = (frame, legend, models) => h("div", { class: "figure" + (models > 13 ? " many" : "") }, frame, legend);
+
 // with many models only some are in colour: those to compare with, the best, and what the reader pins
 const inColour = (rows) => {
   if (rows.length <= 10) return () => true;
@@ -166,7 +169,7 @@ const drawCurves = (protocol, view, rows) => {
 
   const draw = () => {
     const width = Math.max(280, frame.clientWidth);
-    const height = width < 560 ? 300 : Math.min(600, Math.max(400, 30 + 29 * known.length)); // as high as the legend
+    const height = width < 560 ? 300 : Math.max(400, Math.min(600, 30 + 44 * Math.min(known.length, 13))); // as high as a legend beside it
     scale = scaleFor(protocol, view, known, width, height);
     const order = [...known].reverse().sort((a, b) => coloured(a) - coloured(b)); // the best in front
     replace(frame, svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, "aria-hidden": "true" },
@@ -192,5 +195,5 @@ const drawCurves = (protocol, view, rows) => {
     onpointerenter: () => emphasise(row.model.name), onpointerleave: () => emphasise(null),
     onfocus: () => emphasise(row.model.name), onblur: () => emphasise(null),
   }, swatch(row.model.style, coloured(row)), named(row.model.name)))));
-  return { element: h("div", { class: "figure" }, frame, legend), draw };
+  return { element: figureOf(frame, legend, known.length), draw };
 };
