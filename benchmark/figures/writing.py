@@ -72,10 +72,11 @@ def save_figure(figure: Figure, stem: Path, formats: Sequence[str]) -> list[Path
 
 def _settle(figure: Figure) -> None:
     """Lay out once for all formats and round: the solver's last bits differ from call to call, and files with them."""
-    if figure.get_layout_engine() is None:
+    engine = figure.get_layout_engine()
+    if engine is None:
         return
     figure.set_dpi(_DPI)
-    figure.draw_without_rendering()
+    engine.execute(figure)
     figure.set_layout_engine(None)  # a placeholder would have every file drawn twice
     for ax in figure.axes:
         left, bottom, width, height = (round(float(v), 6) for v in ax.get_position(original=True).bounds)
