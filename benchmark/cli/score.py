@@ -41,8 +41,9 @@ _FORMATS = ("markdown", "csv", "latex", "html")
     type=click.Choice(("refuse", "constant", "exclude")),
     default="refuse",
     show_default=True,
-    help="Samples without an answer: their scenario gets no number (refuse), they get the median of the training "
-    "labels (constant), or they are left out for every model (exclude). Tables show the share that was answered.",
+    help="Samples without an answer: an empty prediction is an error, and a missing row leaves its scenario without a "
+    "number (refuse); they get the median of the training labels (constant); or they are left out for every model "
+    "(exclude). Tables show the share that was answered.",
 )
 @click.option(
     "--scale",
