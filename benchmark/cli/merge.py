@@ -24,6 +24,6 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     for line in merged.notes:
         click.echo(line)
     click.echo(
-        f"{into}: {plural(merged.copied, 'run')} copied, {merged.extended} extended, {merged.unchanged} already there; "
+        f"{into}: {plural(merged.copied, 'run')} copied, {merged.extended} extended, {merged.unchanged} unchanged; "
         f"studies: {', '.join(merged.studies) or 'none'}"
     )
