@@ -1,7 +1,7 @@
 """HME: Hyper-Modality Enhancement (Zhuang et al., NeurIPS 2025).
 
 Steps of each modality pass a Transformer, and their maximum over time is its vector `x_m`. A hyper-modality of each is
-generated from what other samples and other modalities tell: `e_m` is read, by a Perceiver, from the mean of the
+generated from other samples and from other modalities: `e_m` is read, by a Perceiver, from the mean of the
 vectors of similar samples, `e` from the three vectors of the sample itself, and
 
     h_(m<-n) = R_mn(e_m, e_n),    h_m = R_m(e, [h_(m<-n), h_(m<-k)])       with R(a, b): a reads b

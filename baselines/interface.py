@@ -48,7 +48,7 @@ class Sequences:
     Attributes:
         values: `(B, T, D)` float32; +0.0 beyond a sample's length and at erased positions, never -0.0.
         length: `(B,)` int64, at least 1: valid positions. An erased modality keeps its length, with zeros.
-        known: `length` on the processor, which reads it without waiting for the device; None where it is not there.
+        known: Copy of `length` on the processor, to be read without waiting for the device; None if there is none.
     """
 
     values: Tensor

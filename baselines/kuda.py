@@ -6,7 +6,7 @@ knowledge that adapters accumulate over the encoder's layers,
     k_1 = A_1(LN(h_0 + h_1)),    k_n = A_n(LN(k_(n-1) + h_n)),    A(x) = x + W_up Transformer(W_down x)
 
 In the second stage the adapters stay as they are. States and knowledge of each modality, `[h, k_N]`, are brought to one
-number of steps and one width. Their sum asks each modality, layer by layer, and the answers are added:
+number of steps and one width. Their sum F attends to each modality, layer by layer, and the results are added:
 
     F <- LN(F + LN(sum over m of LN(CA_m(F, X_m)))),    F <- LN(F + SA(F)),    F <- LN(F + FFN(LN(F)))
 

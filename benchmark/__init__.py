@@ -1,4 +1,4 @@
-"""Everything that runs: data, training, evaluation, metrics, statistics, runs, studies, reports, the command line.
+"""Data, training, evaluation, statistics, runs, studies, tables, figures and the command line.
 
-May import `protocols`, `baselines` and `senti_ifusion`; nothing of ours imports it.
+May import `protocols`, `baselines` and `senti_ifusion`; of this project, only `sentibench` imports it.
 """

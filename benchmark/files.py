@@ -25,7 +25,7 @@ _FORMULA = re.compile(r"'*([=@\t\r]|[+-](?![\w.-]*\Z))", re.ASCII)
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, new: bool = False) -> None:
-    """Write a file beside its place and rename it into it, so that a reader never sees half a file.
+    """Write a file beside its place, then move it there, so that a reader never sees half a file.
 
     Args:
         path: Path of the file.

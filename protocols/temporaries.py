@@ -1,7 +1,7 @@
-"""Temporary files and folders that a killed process does not leave for ever.
+"""Temporary files and folders that are removed even if their process is killed.
 
-What is written stands beside its place until it is whole, under a hidden name that holds its owner: the process that
-writes it. Whoever writes in the same folder next removes what dead owners have left.
+A file is written beside its final place, under a hidden name that contains its owner: the process that writes it. The
+next process that writes in the same folder removes what dead owners have left.
 """
 
 from __future__ import annotations

@@ -36,12 +36,12 @@ class Estimate(NamedTuple):
         return {m: logits.detach().sigmoid() for m, logits in self.logits.items()}
 
 
-class Told(NamedTuple):
+class PositionFeatures(NamedTuple):
     """Features of the positions of a modality.
 
     Attributes:
-        own: From each position alone, `(B, T, h)`.
-        near: From its neighbourhood, `(B, T, h)`.
+        own: Features of each position alone, `(B, T, h)`.
+        near: Features of its neighbourhood, `(B, T, h)`.
         mapped: Mapped positions, for products with each other and with those of other modalities, `(B, T, fit)`.
     """
 
@@ -75,7 +75,7 @@ class Surroundings(nn.Module):
         self.embed = feed_forward(read, 64, output=hidden)
         self.near = nn.Conv1d(hidden, hidden, config.window, padding=config.window // 2)
 
-    def forward(self, features: Tensor, padding: Tensor, full: Tensor) -> Told:
+    def forward(self, features: Tensor, padding: Tensor, full: Tensor) -> PositionFeatures:
         """Return the features of each position; zeros on padding.
 
         Args:
@@ -89,7 +89,7 @@ class Surroundings(nn.Module):
         read = torch.cat([*compared, full.unsqueeze(-1)], dim=-1)
         own = self._without(F.gelu(self.embed(read)), padding)
         near = F.gelu(self.near(own.transpose(1, 2)).transpose(1, 2))
-        return Told(own, self._without(near, padding), mapped)
+        return PositionFeatures(own, self._without(near, padding), mapped)
 
     def _differences(self, values: Tensor, full: Tensor) -> Tensor:
         """Values, and distances to the position before, the one after and the mean, `(B, T, 4 D)`."""
@@ -159,13 +159,13 @@ class IntegrityEstimator(nn.Module):
         return Estimate(torch.stack(shares, dim=1), logits)
 
     @staticmethod
-    def _seen(modality: Modality, told: Mapping[Modality, Told], batch: Batch) -> Tensor:
+    def _seen(modality: Modality, features: Mapping[Modality, PositionFeatures], batch: Batch) -> Tensor:
         """Input of the judge of a modality, `(B, T, read)`: surroundings of each position, and the other modalities."""
-        own, near, mapped = told[modality]
+        own, near, mapped = features[modality]
         seen = [own, near, _mean(near, batch[modality]).expand_as(near)]
         for other in MODALITIES:
             if other != modality:
-                shown = torch.cat([told[other].near, told[other].mapped], dim=-1)
+                shown = torch.cat([features[other].near, features[other].mapped], dim=-1)
                 for view in (at_same_time(shown, batch[other], batch[modality]), _mean(shown, batch[other])):
                     at_all = view.expand(-1, own.shape[1], -1)
                     seen += [at_all[..., : -Surroundings.FIT], mapped * at_all[..., -Surroundings.FIT :]]

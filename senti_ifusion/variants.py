@@ -1,4 +1,4 @@
-"""Ablation variants: each part left out under a registered name. An ablation is one `run`."""
+"""Ablation variants: each part left out under a registered name. One study runs them all."""
 
 from __future__ import annotations
 

@@ -106,10 +106,10 @@ def run(
         workers: Worker processes; by default one a core, on a GPU at most one per 12 GiB of its free memory.
         device: `cpu`, `cuda` or `cuda:1`.
         callbacks: Objects of subclasses of `Callback`, or names of registered ones.
-        progress: Show progress in a notebook; None: where there is one.
+        progress: Show progress; None: only in a notebook.
 
     Returns:
-        The plan and the record of every run; failed runs are in it with their error.
+        The plan, and the record of every run, of failed ones with their error.
 
     Raises:
         InputError: for a study that cannot be resolved, such as an unknown name.
@@ -287,7 +287,7 @@ def score(
     scale: str | tuple[float, float] | None = None,
     out: str | Path = OUT,
 ) -> StudyResults:
-    """Rate predictions made elsewhere; see `benchmark.results.external.scoring.score`."""
+    """Evaluate predictions made elsewhere; see `benchmark.results.external.scoring.score`."""
     from benchmark.results.external.scoring import score as rate
 
     return rate(
@@ -312,7 +312,7 @@ def predict(
         run: A run's folder, the first digits of its id, or STUDY:MODEL, whose seeds are averaged.
         samples: Samples, a file of them (npz or CSV) with any modality missing, or a clip.
         text: Words spoken in a clip.
-        seed, dataset: With STUDY:MODEL, the runs of this seed, or of this data set, alone.
+        seed, dataset: With STUDY:MODEL, use only runs of this seed, or of this data set.
         out, device: See `run`.
 
     Returns:
@@ -340,18 +340,18 @@ def reproduce(
     workers: int | None = None,
     device: str = "cpu",
 ) -> Reproduction:
-    """Measure a table or figure of a paper, and set it beside what was reported.
+    """Measure a table or figure of a paper, and show it beside the published numbers.
 
     Args:
         name: One of `sentibench reproduce list`.
         dataset: Measure on this data set instead.
         models: Names, instead of the table's own.
-        seeds: How many, or which.
-        train: Run what is missing; else show what is on file.
+        seeds: Number of seeds, or a list.
+        train: True to run missing runs; False to show finished ones only.
         out, workers, device: See `run`.
 
     Raises:
-        InputError: for an unknown name, or data that are not at hand.
+        InputError: for an unknown name, or data that are not on this machine.
     """
     from benchmark.papers.reproduce import prepare
     from benchmark.runs.executors import usual_executor

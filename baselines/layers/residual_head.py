@@ -1,4 +1,4 @@
-"""Residual block and a score from it, as MulT (ACL 2019), DMD (CVPR 2023) and IMDer (NeurIPS 2023) end."""
+"""Residual block with a score: the last layers of MulT (ACL 2019), DMD (CVPR 2023) and IMDer (NeurIPS 2023)."""
 
 from __future__ import annotations
 

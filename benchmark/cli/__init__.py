@@ -1,1 +1,1 @@
-"""The command line: a thin shell over `benchmark.study.running`. Importing it loads neither torch nor transformers."""
+"""The command line: parses arguments and prints. Importing it loads neither torch nor transformers."""

@@ -49,7 +49,7 @@ def check_models(
 ) -> int:
     """Check models by NAME, or every model that a Python FILE registers.
 
-    Each is built with its default config at small input widths. Exit code 1 where a check fails.
+    Each is built with its default config at small input widths. The exit code is 1 if a check fails.
     """
     from rich.console import Console
 

@@ -23,7 +23,7 @@ _LISTED = 8
 @OUT
 @click.option(
     "--study",
-    help="Name of a study under --out, a study file, or the folder of a measured study. Default: the one run last.",
+    help="Name of a study under --out, a study file, or a published folder. Default: the one run last.",
 )
 @click.option("--dataset", help="Data set, if the study has several: mosi, or mosi/official.")
 @click.option("--protocol", "protocols", multiple=True, help="Compare under this protocol only. Several: repeat.")

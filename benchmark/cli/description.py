@@ -180,9 +180,9 @@ def _shared(d: Description) -> Table | Text:
     return table
 
 
-def _cut(text: str, width: int = 26) -> str:
+def _cut(text: str) -> str:
     """Shorten a text to the space beside the numbers on 80 columns."""
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= 26 else text[:25] + "…"
 
 
 def _probes(d: Description) -> Table | None:

@@ -30,7 +30,7 @@ _VERBS = {
     "compare": ("benchmark.cli.compare", "Test whether two models differ (paired)."),
     "score": ("benchmark.cli.score", "Evaluate predictions that were made elsewhere."),
     "predict": ("benchmark.cli.predict", "Predict new samples with a trained run."),
-    "reproduce": ("benchmark.cli.reproduce", "Rebuild a table or figure of a paper: reported beside measured."),
+    "reproduce": ("benchmark.cli.reproduce", "Measure a table or figure of a paper, beside the published one."),
     "data": ("benchmark.cli.data", "Import, list, verify and describe data sets."),
     "models": ("benchmark.cli.models", "List, check and create models."),
     "protocols": ("benchmark.cli.protocols", "List, show and export protocols."),

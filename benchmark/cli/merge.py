@@ -11,11 +11,11 @@ import click
 @click.argument("folders", nargs=-1, required=True, metavar="FOLDER...", type=click.Path(path_type=Path))
 @click.option("--into", required=True, type=click.Path(path_type=Path), help="Folder of runs to add to; made if new.")
 def merge(folders: tuple[Path, ...], into: Path) -> None:
-    """Combine the runs and studies of each FOLDER, as '--out' of 'sentibench run' named it, in another.
+    """Combine the runs and studies of each FOLDER (the '--out' of a 'sentibench run') in the folder of --into.
 
-    Runs that are missing there are copied, and cells of runs that are there are added. Cells must be equal where the
-    processor capability and the libraries are; of others, the first are kept, which is said. Nothing in FOLDER is
-    changed, and the same command again changes nothing.
+    Missing runs are copied, and missing cells are added to existing runs. Cells that both have must be equal if
+    processor capability and libraries are equal; otherwise the first is kept, with a note. No FOLDER is changed, and
+    the same command again changes nothing.
     """
     from benchmark.study.merging import merge as combine
     from benchmark.words import plural
@@ -24,6 +24,6 @@ def merge(folders: tuple[Path, ...], into: Path) -> None:
     for line in merged.notes:
         click.echo(line)
     click.echo(
-        f"{into}: {plural(merged.copied, 'run')} copied, {merged.extended} extended, {merged.unchanged} already there; "
+        f"{into}: {plural(merged.copied, 'run')} copied, {merged.extended} extended, {merged.unchanged} unchanged; "
         f"studies: {', '.join(merged.studies) or 'none'}"
     )

@@ -97,7 +97,8 @@ def executor_options(command: F) -> F:
                      help="Ray: further attempts for a run whose process or node is lost; none after an exception. "
                      "Default: 2."),
         click.option("--gpus-per-run", type=NumberRange(min=0),
-                     help="Ray: GPUs of a run, such as 0.25, which it computes on. Default: 1 with --device cuda."),
+                     help="Ray: GPUs that a run reserves and computes on, such as 0.25. Default: 1 with --device "
+                     "cuda."),
         click.option("--cpus-per-run", type=NumberRange(min=0),
                      help="Ray: CPUs that a run reserves; it computes with one thread. Default: 1."),
         click.option("--address",
@@ -136,8 +137,8 @@ def checkpoint_option(command: F) -> F:
     """Add `--checkpoint-seconds`."""
     return click.option(
         "--checkpoint-seconds", type=NumberRange(min=0), default=60.0, show_default=True,
-        help="Seconds between two states of a training on disk, from which the same command continues a killed one; 0: "
-        "after every epoch.",
+        help="Seconds between two saved states of a training; the same command continues a killed training from the "
+        "last one. 0: save after every epoch.",
     )(command)  # fmt: skip
 
 

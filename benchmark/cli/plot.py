@@ -52,7 +52,7 @@ class _Plot(click.Command):
     help=f"Kind of figure: {', '.join(KINDS)}, or one of a plugin. Several: repeat. Default: all that apply, or curves "
     "with --against.",
 )
-@click.option("--protocol", help="Draw this protocol only (cost, ranks and calibration are then over it).")
+@click.option("--protocol", help="Draw this protocol only, also in cost, ranks and calibration.")
 @click.option(
     "--metric",
     "metrics",
@@ -61,7 +61,7 @@ class _Plot(click.Command):
 )
 @click.option(
     "--models",
-    help="Models to emphasise, such as senti-ifusion,lnln; others are grey or left out. Default: all of a few.",
+    help="Models to emphasise, such as senti-ifusion,lnln; others are grey or left out. Default: all, if few.",
 )
 @click.option("--scenario", help="Scenario of the confusion matrices, such as 'drop(rate=0.5)'. Default: complete.")
 @click.option(

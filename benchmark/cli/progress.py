@@ -107,7 +107,7 @@ def counting(what: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _works(plan: Plan, todo: Sequence[int]) -> dict[int, float]:
-    """Guess the share of each run in the work of all from the operations of its model; others are as the mean."""
+    """Estimate each run's share of all work from the operations of its model, or their mean if they are unknown."""
     powers = {i: None if (count := plan.runs[i].operations) is None else count**_POWER for i in todo}
     known = [power for power in powers.values() if power is not None]
     usual = sum(known) / max(len(known), 1)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
+    from benchmark.data.config import EncoderConfig
     from protocols import Layout
     from protocols.survey import PointSurvey, Survey
 
@@ -130,6 +131,12 @@ def show_protocol(
 )
 @click.option("--part", default="test", show_default=True, help="Part of the data set: train, valid or test.")
 @click.option("--replicate", default=0, show_default=True, help="Number of the replicate of the draw, from 0.")
+@click.option(
+    "--encoder",
+    default="minilm",
+    show_default=True,
+    help="Text encoder whose tokens the masks are drawn on, as in 'run'.",
+)
 @plugin_option
 @click.option("--json", "as_json", is_flag=True, help="Print the sha256 of every mask as JSON.")
 def export_protocol(
@@ -140,6 +147,7 @@ def export_protocol(
     mark: str,
     part: str,
     replicate: int,
+    encoder: str,
     plugins: tuple[str, ...],
     as_json: bool,
 ) -> None:
@@ -149,6 +157,7 @@ def export_protocol(
     audio and vision, a question and the scale of its answer. Add the answer to each record as "prediction":
     'sentibench score' reads the file.
     """
+    from benchmark.data.config import EncoderConfig
     from protocols import export_masks, get_protocol
 
     load_plugins(plugins)
@@ -157,10 +166,12 @@ def export_protocol(
     if form == "prompts":
         from benchmark.data.prompts import write_prompts
 
-        count = write_prompts(out, dataset, scenarios, part=part, replicate=replicate, mark=mark)
+        count = write_prompts(
+            out, dataset, scenarios, part=part, replicate=replicate, mark=mark, encoder=EncoderConfig(name=encoder)
+        )
         click.echo(f"{out}: {count} prompts, for {len(scenarios)} scenarios of {part} samples of {dataset}")
         return
-    layout = _layout(dataset, part)
+    layout = _layout(dataset, part, EncoderConfig(name=encoder))
     hashes = export_masks(
         out,
         layout,
@@ -178,10 +189,10 @@ def export_protocol(
         click.echo(f"{sha[:16]}  {text}")
 
 
-def _layout(dataset: str, part: str) -> Layout:
+def _layout(dataset: str, part: str, encoder: EncoderConfig | None = None) -> Layout:
     from benchmark.data.sources import load
 
-    return load(dataset).layout(part)
+    return load(dataset, encoder).layout(part)
 
 
 def _table(*columns: str) -> Table:

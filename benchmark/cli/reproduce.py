@@ -1,4 +1,4 @@
-"""`sentibench reproduce`: rebuild tables and figures of papers, reported beside measured."""
+"""`sentibench reproduce`: rebuild tables and figures of papers, published beside measured numbers."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def reproduce(
     make_pool: MakePool,
     plugins: tuple[str, ...],
 ) -> int:
-    """Run the missing runs of a paper's table or figure and show reported beside measured; `list` lists these.
+    """Run the missing runs of a paper's table or figure; show published beside measured numbers. `list` lists names.
 
     Runs are filed under --out like those of any study, so finished runs are reused.
     """

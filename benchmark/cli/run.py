@@ -75,8 +75,8 @@ from benchmark.cli.options import (
 @click.option(
     "--shard",
     metavar="K/N",
-    help="Do the K-th of N parts of the runs, for machines that share no work: an array of jobs. 'sentibench merge' "
-    "combines their folders; the parts may also write to one folder.",
+    help="Do the K-th of N parts of the runs, such as one job of an array of jobs. 'sentibench merge' combines the "
+    "folders of the parts, which may also write to one folder.",
 )
 @click.option(
     "--callback",

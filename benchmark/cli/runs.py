@@ -27,8 +27,8 @@ def _selection(command: F) -> F:
     """Add the options that select runs."""
     for option in (
         click.option("--failed", is_flag=True, help="Select runs that failed, and damaged ones."),
-        click.option("--id", "ids", multiple=True, metavar="ID", help="Select the run with this id, or the only one "
-                     "whose id begins so. Several: repeat."),
+        click.option("--id", "ids", multiple=True, metavar="ID", help="Select the run whose id begins with ID, which "
+                     "must be only one. Several: repeat."),
         click.option("--model", "models", multiple=True, metavar="NAME", help="Select runs of a model. Several: "
                      "repeat."),
         click.option("--study", "studies", multiple=True, metavar="NAME", help="Select runs of a study in OUT. "
@@ -43,7 +43,7 @@ def _selection(command: F) -> F:
 @OUT
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_(out: Path, as_json: bool, **options: Any) -> None:
-    """List the runs in a folder: all, or those that every given option selects.
+    """List the runs in a folder: all, or those that match every given option.
 
     Columns: id, date, size, status, data set and split, model, seed, studies in the folder that use it.
     """
@@ -81,7 +81,7 @@ def size(out: Path, as_json: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="Print what would be removed, and remove nothing.")
 @click.option("--yes", is_flag=True, help="Remove without asking.")
 def remove(out: Path, states: bool, dry_run: bool, yes: bool, **options: Any) -> int:
-    """Remove the runs that every given option selects, or states.
+    """Remove the runs that match every given option, or states of texts and trainings.
 
     A run that a study in the folder uses is only removed if that study or the id of the run is given, or if it failed.
     Runs and states that a process uses stay. The exit code is 1 if a selected run stays.

@@ -29,7 +29,7 @@ _FORMATS = ("markdown", "csv", "latex", "html")
     "--scenario", "scenarios", multiple=True, help="Text of a scenario, such as 'drop(rate=0.5)'. Several: repeat."
 )
 @click.option("--name", default="", show_default=False, help="Name of the row. Default: the name of the file.")
-@click.option("--beside", help="Add the row to the leaderboards of this study: a name, a file, or a measured folder.")
+@click.option("--beside", help="Add the row to the leaderboards of this study: a name, a file, or a published folder.")
 @OUT
 @click.option("--template", type=click.Path(path_type=Path), help="Write the rows to predict as CSV, and stop.")
 @click.option("--seeds", default="1", show_default=True, help="Seeds of the template: number (3) or list (0,1,2).")
@@ -41,8 +41,9 @@ _FORMATS = ("markdown", "csv", "latex", "html")
     type=click.Choice(("refuse", "constant", "exclude")),
     default="refuse",
     show_default=True,
-    help="Samples without an answer: their scenario is not rated (refuse), they get the median of the training labels "
-    "(constant), or they are left out for every model (exclude). Tables show the share that was answered.",
+    help="Samples without an answer: an empty prediction is an error, and a missing row leaves its scenario without a "
+    "number (refuse); they get the median of the training labels (constant); or they are left out for every model "
+    "(exclude). Tables show the share that was answered.",
 )
 @click.option(
     "--scale",

@@ -108,9 +108,9 @@ def save_samples(samples: Samples, name: str, *, force: bool = False) -> Path:
 
 
 def filed_samples(samples: Samples) -> str:
-    """Return the name of the data set that holds these samples; they are filed under their hash where none does.
+    """Return the name of the data set that holds these samples; without one, they are stored under their hash.
 
-    The name of samples that were saved is that under which they were; `frame-1a2b3c4d5e6f` otherwise.
+    Samples that were saved have the name under which they were saved, others a name such as `frame-1a2b3c4d5e6f`.
     """
     content = samples.fingerprint()
     for name in (samples.name, f"{samples.provenance.layout}-{content[:12]}"):

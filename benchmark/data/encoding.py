@@ -136,8 +136,16 @@ class TextEncoder(nn.Module):
         return None
 
     def words(self, ids: IntArray) -> list[str]:
-        """Return the tokens of ids `(P,)` as texts; later parts of a word begin with `##`."""
-        return list(self._tokenizer().convert_ids_to_tokens(ids.tolist()))
+        """Return the tokens of ids `(P,)` as texts; later parts of a word begin with `##`.
+
+        Raises:
+            InputError: if the encoder's folder has no tokenizer.
+        """
+        found: list[str | None] = self._tokenizer().convert_ids_to_tokens(ids.tolist())
+        tokens = [token for token in found if token is not None]
+        if len(tokens) < len(found):
+            raise InputError(f"encoder '{self.config.name}' has no tokenizer to write words with; name one that has")
+        return tokens
 
     @lru_cache(maxsize=1)  # noqa: B019 - one tokenizer for each encoder, kept with it
     def _tokenizer(self) -> Any:

@@ -147,4 +147,5 @@ def _sentence(name: str, left: dict[str, Any]) -> str:
     if not left["observed"]:
         return f"The {name} is missing."
     share = f"{100 * left['observed'] / left['positions']:.0f} %"
-    return f"Of the {name}, {share} is there." if left["observed"] < left["positions"] else f"The {name} is complete."
+    complete = left["observed"] == left["positions"]
+    return f"The {name} is complete." if complete else f"{share} of the {name} is available."

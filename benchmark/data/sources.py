@@ -112,7 +112,7 @@ def _from_code(name: str) -> bool:
 
 
 def store_fault(name: str) -> str:
-    """Say that values of a data store were changed since its import; empty if none were, and for data made by code.
+    """Return a message if a data store was changed since its import; empty if it was not, or for data made by code.
 
     A store is read once in this process while its file is unchanged.
     """
@@ -127,7 +127,7 @@ def store_fault(name: str) -> str:
 
 
 def store_faults(names: Iterable[str]) -> list[str]:
-    """Return `store_fault` of each data set that is here and has one."""
+    """Return the messages of `store_fault` about those of these data sets that are on this machine."""
     found = []
     for name in sorted(set(names)):
         with suppress(InputError):  # it is not here

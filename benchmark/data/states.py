@@ -64,7 +64,7 @@ class StateCache:
         self._memory_bytes = memory_bytes
 
     def begin_run(self) -> None:
-        """Tell that a run begins: what neither it nor the one before has used may make way in a full folder."""
+        """Note that a run begins: a full folder may remove files that neither it nor the previous run has used."""
         self._begun = [*self._begun, time.time()][-2:]
 
     def states(self, ids: IntArray, offsets: IntArray) -> FloatArray:

@@ -94,7 +94,8 @@ def write_diagnostics(
     files = [replace_text(folder / name, text) for name, text in texts.items()]
     files.append(replace_text(folder / "diagnostics.md", "\n".join(table.markdown() for table in (*tables, *by_point))))
     files.append(replace_text(folder / "diagnostics.tex", "\n".join(table.latex() for table in (*tables, *by_point))))
-    return Written(folder, tables, by_point, (*files, *_figures(found, made, folder, formats, subject)), tuple(absent))
+    files += _figures(found, made, folder, formats, subject, draws, level)
+    return Written(folder, tables, by_point, tuple(files), tuple(absent))
 
 
 def _makers(
@@ -113,7 +114,13 @@ def _makers(
 
 
 def _figures(
-    found: Examination, made: dict[str, pd.DataFrame], folder: Path, formats: Sequence[str], subject: str
+    found: Examination,
+    made: dict[str, pd.DataFrame],
+    folder: Path,
+    formats: Sequence[str],
+    subject: str,
+    draws: int,
+    level: float,
 ) -> list[Path]:
     files: list[Path] = []
     integrity = made.get("integrity")
@@ -133,7 +140,7 @@ def _figures(
                 data, folder / f"{stem}-calibration", f"{under}: estimated integrity", formats=formats
             )
         if integrity is not None and ProtocolShape(points).curves:
-            data = decay_data(found.statements, points)
+            data = decay_data(found.statements, points, draws=draws, level=level)
             title = f"{under}: error of the estimates, and dominance"
             files += plot_decay(data, folder / f"{stem}-integrity", title, formats=formats)
     return files

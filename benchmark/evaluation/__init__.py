@@ -1,1 +1,1 @@
-"""Scales, metrics, panels and statistics: predictions in, numbers out. Sees arrays and tables only."""
+"""Scales, metrics, panels and statistics: predictions in, numbers out. Reads arrays and data frames only."""

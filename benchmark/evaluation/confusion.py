@@ -90,16 +90,13 @@ def confusions(panel: Panel, scenarios: Sequence[str], metric: str | None = None
     return Confusions(name, names, {key: counts[i] for key, i in place.items()})
 
 
-def confusion_data(
-    panel: Panel, scenario: str | None = None, metric: str | None = None, models: Sequence[str] | None = None
-) -> pd.DataFrame:
+def confusion_data(panel: Panel, scenario: str | None = None, metric: str | None = None) -> pd.DataFrame:
     """Compute the predicted classes of each true class, seeds pooled.
 
     Args:
         panel: Predictions.
         scenario: As in `Panel.cells`; default: `complete` or the like, else the first one.
         metric: One of `class_metrics`; default: the finest.
-        models: Names; default: all.
 
     Returns:
         One row per (model, true class, predicted class), models with the highest accuracy first: `model`, `metric`,
@@ -108,20 +105,16 @@ def confusion_data(
         `mask_informed`.
 
     Raises:
-        InputError: for a scenario, metric or model without results, or labels without classes.
+        InputError: for a scenario or metric without results, or labels without classes.
     """
     known = [str(s) for s in dict.fromkeys(panel.cells["scenario"])]
     chosen = scenario or min(known, key=lambda name: (name != "complete", not leaves_everything(name)))
     if chosen not in known:
         raise unknown_name("scenario that was evaluated", chosen, known)
     here = panel.cells[panel.cells["scenario"] == chosen]
-    present = [str(m) for m in dict.fromkeys(here["model"])]
-    for model in models or ():
-        if model not in present:
-            raise unknown_name(f"model that was evaluated under {chosen}", model, present)
     found = confusions(panel, [chosen], metric)
     rows: list[dict[str, object]] = []
-    for model in models or present:
+    for model in map(str, dict.fromkeys(here["model"])):
         counts = found.counts[chosen, model]
         common = {
             "model": model,

@@ -1,4 +1,4 @@
-"""The metrics of this project, each in its one exact definition: values a sample and a function of their sums."""
+"""The metrics of this project, each in its one exact definition: values of each sample and a function of their sums."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _classes(given: Predictions, bins: Callable[[FloatArray], npt.NDArray[np.gen
 
 
 def _macro_f1(sums: Parts, codes: Sequence[int]) -> FloatArray:
-    """The mean F1 of classes; one that is neither true nor said anywhere has none."""
+    """Return the mean F1 of the classes that occur among the labels or the predictions."""
     classes = [(sums[f"true {code}"], sums[f"said {code}"], sums[f"both {code}"]) for code in codes]
     total, present = np.zeros(np.shape(classes[0][2])), np.zeros(())
     for true, said, both in classes:

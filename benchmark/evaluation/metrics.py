@@ -92,8 +92,8 @@ def constant_predictions(
     Args:
         predictions: `(C, n)`.
         split_of: `(n,)`: the split whose test part a sample is in, where several are pooled. A model that predicts the
-            training median has another constant in each; pooled, these correlate with the labels, by no merit. Splits
-            of one test sample tell nothing and do not count.
+            training median has another constant in each split; pooled, these constants correlate with the labels
+            although the model has learned nothing. Splits of one test sample do not count.
     """
     constant = np.ones(len(predictions), dtype=np.bool_)
     for part in parts_of_splits(predictions.shape[1], split_of):

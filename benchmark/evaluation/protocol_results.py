@@ -29,7 +29,7 @@ def protocol_names(panel: Panel) -> list[str]:
 
 
 def protocols_called(name: str, known: Sequence[str]) -> list[str]:
-    """Those of some protocols, names with version, that have this name with or without version."""
+    """Return the `known` names (with version) of the protocol called `name`, which may lack the version."""
     return [name] if name in known else [full for full in known if full.partition("@")[0] == name]
 
 

@@ -43,7 +43,7 @@ class ProtocolShape:
 
         `{"kind": "curve", "axis", "points"}`, ordered by x, for every axis with at least two different numbers and no
         second axis; `{"kind": "grid", "axis", "axis2", "points"}` where points lie on two numeric axes with at least
-        two different numbers each; then `{"kind": "map", "axis", "points"}` for what is left. Every point is in one
+        two different numbers each; then `{"kind": "map", "axis", "points"}` for the others. Every point is in one
         view, but for a protocol of a single point, which has none.
         """
         if len(self.points) < 2:

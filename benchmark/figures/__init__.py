@@ -1,1 +1,1 @@
-"""Figures of a panel of predictions, each with the table it was drawn from. Sees tables only."""
+"""Figures of a panel of predictions, each with the table that it is drawn from. Reads arrays and data frames only."""

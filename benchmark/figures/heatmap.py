@@ -113,6 +113,6 @@ def short(metric: str, value: float) -> str:
 
 
 def _lightness(colour: Sequence[float]) -> float:
-    """Compute the relative luminance as in WCAG 2."""
+    """Compute the square root of the relative luminance (WCAG 2), which grows as lightness is perceived."""
     r, g, b = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in colour[:3])
     return float(np.sqrt(0.2126 * r + 0.7152 * g + 0.0722 * b))

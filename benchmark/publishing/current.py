@@ -1,4 +1,4 @@
-"""Memory of the runs that the tables and figures of a study were made from, so that they are not made twice."""
+"""Record of the runs that the tables and figures of a study were made from, so that they are not made twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _NAME = "written.json"
 
 
 def mark_current(plan: Plan, root: Path, files: Iterable[Path]) -> None:
-    """File that some tables and figures were made from the runs of a study as they are now."""
+    """Record that these files were made from the runs of a study in their present state."""
     folder = study_folder(plan.study, root)
     times = {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in files}
     replace_text(folder / _NAME, json.dumps({"made_from": _runs(plan, root), "files": times}, indent=1) + "\n")

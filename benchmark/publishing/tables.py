@@ -94,7 +94,7 @@ class Report:
             if not self.chosen([name], protocols):
                 reasons = self.absent.get(name, ())
                 fitting = [r for r in reasons if any(f"'{p}'" in r for p in protocols)] or list(reasons)
-                lines.append(f"{name} left out: {fitting[0] if fitting else 'there is none'}")
+                lines.append(f"{name} left out: {fitting[0] if fitting else 'the study has no such table'}")
         return lines
 
 

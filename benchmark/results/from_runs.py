@@ -60,7 +60,7 @@ def required_panels(plan: Plan, root: Path) -> list[Panel]:
     if not found:
         reason = outdated((run.spec for run in plan.runs), RunStore(root))
         again = f"{reason}; run it again" if reason else "run it first"
-        raise InputError(f"nothing of study '{plan.study.name}' as it is now has been run under {root}; {again}")
+        raise InputError(f"no run of study '{plan.study.name}' in its present form is finished under {root}; {again}")
     return found
 
 

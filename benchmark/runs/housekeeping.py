@@ -76,7 +76,7 @@ def _stored_run(folder: Path, name: re.Match[str], studies: Sequence[str]) -> St
 
 @dataclass(frozen=True)
 class Selection:
-    """Options that select runs: those that all of them select; without any, every run.
+    """Options that select the runs that match all of them; without options, every run.
 
     Attributes:
         studies, models: Names.

@@ -54,7 +54,7 @@ class RunRecord(BaseModel):
     """Content of `run.json`.
 
     Attributes:
-        attempts: Attempts of an executor that tries again after the loss of a node; the last one is this.
+        attempts: Number of attempts, including this one, of an executor that tries again after the loss of a node.
         training_version, inference_version: Versions of the bits that training and inference give, which rise for all
             models together; 1 in runs of older versions. Cells of different versions are never united.
         inference_ms: Mean milliseconds per sample over all scenarios, in batches of samples of similar length (of 32

@@ -140,7 +140,7 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
         InputError: if there is no such run, it failed, its weights cannot be read, or a part of its training (data
             set, encoder, model version, plugin) is not available or has changed.
     """
-    record = read_record(folder)
+    record = _trained_record(folder)
     spec, place = record.spec, open_device(device)
     _check_code(folder, spec)
     samples = _training_samples(folder, spec)
@@ -156,7 +156,7 @@ def open_run(folder: Path, device: str = "cpu") -> TrainedRun:
     return TrainedRun(folder, record, model, text, samples, place)
 
 
-def read_record(folder: Path) -> RunRecord:
+def _trained_record(folder: Path) -> RunRecord:
     """Read `run.json` of a trained run; raises InputError if there is none or nothing was trained."""
     path = folder / "run.json"
     try:

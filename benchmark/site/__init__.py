@@ -1,8 +1,8 @@
 """Interactive page of a study: one HTML file that contains its data and needs no network.
 
-`build` gathers what the page shows (`bundle`, and below it `numbers`, `layout`, `runs`, `labels`, `colours`) and puts
-it with the template, style and scripts of `assets/` into one file (`page`). Nothing imports this package but the
-command line.
+`build` gathers the content of the page (`bundle`, from the parts that the other modules make) and puts it with the
+template, style and scripts of `assets/` into one file (`page`). Only the command
+line and `sentibench` import this package.
 """
 
 from benchmark.site.build import build

@@ -48,7 +48,7 @@ def protocol_table(
         seed: Seed of the draws.
 
     Returns:
-        `name`, `title`, `points`, `views` (see `layout`), `models` (positions) and, one entry per model: `seeds`,
+        `name`, `title`, `points`, `views` (of `ProtocolShape`), `models` (positions); one entry per model: `seeds`,
         `failed` (how many seeds), `flags`, `remarks`, `impossible` (F1 metrics beyond the arithmetic bound); `digits`
         (decimals by metric), `cells` (by metric and statistic, models x points), `means` (by metric: statistics of the
         mean over the points, `rank`, `p_next`, `best`, `by_seed` and, but for epochs chosen on the test set, `pairs`,

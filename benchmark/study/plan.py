@@ -193,7 +193,7 @@ def _check_tuned_here(entry: ModelEntry, header: DatasetHeader, splits: list[str
     tested = trained_and_tested(header.name)[1]
     for seen in entry.tuning.seen if entry.tuning else ():
         found = header if tested == header.name else dataset_header(tested)
-        other = next((s for s in splits if seen.bars(found.fingerprint, s)), None)
+        other = next((s for s in splits if seen.conflicts_with(found.fingerprint, s)), None)
         if other:
             raise InputError(
                 f"model '{entry.title}': its settings were found on {seen.dataset}/{seen.split}, whose training and "

@@ -1,4 +1,4 @@
-"""Filed studies whose models were renamed: their rows are the runs that they have."""
+"""Stored studies with models that were renamed later: their stored runs decide which model is meant."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class TunedOn(BaseModel):
     split: str
     data_sha256: str
 
-    def bars(self, data_sha256: str, split: str) -> bool:
+    def conflicts_with(self, data_sha256: str, split: str) -> bool:
         """Return True for another split of the same data: its test samples may have been seen here."""
         return data_sha256 == self.data_sha256 and split != self.split
 

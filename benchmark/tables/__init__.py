@@ -1,6 +1,5 @@
 """Tables of results, from panels of predictions.
 
-Sees arrays and tables only: no torch, no models, no runs on disk. Imported by the command line and by scripts.
-
-`table` is the one table object, `leaderboard` fills it, `curves` draws, `style` fixes colours and markers.
+Reads arrays and data frames only: no torch, no models, no runs on disk. `table` defines the one class of tables,
+`rendering` prints it, `kinds` lists the kinds, and each kind is made in a file of its own, such as `leaderboard`.
 """

@@ -35,7 +35,7 @@ def predict_sentiment(model: SentimentModel, part: MaskedPart) -> torch.Tensor:
 def predict(
     model: SentimentModel, part: MaskedPart, *, tell: bool = False
 ) -> tuple[pd.DataFrame, npt.NDArray[np.float64]]:
-    """Predictions of a masked part in its order, with what the model says besides, and how long each took.
+    """Predict a masked part: sentiment, further outputs of the model, and the time of each sample.
 
     Args:
         model: Trained model.
@@ -43,9 +43,10 @@ def predict(
         tell: Also predict with the true integrity, for a model that estimates it: column `told`. Not timed.
 
     Returns:
-        A table with `prediction` and, where the model gives them, `integrity_*`, `observed_*`, `dominant`; and `(n,)`
-        milliseconds: the time of each sample's batch divided by the samples in it, batches holding samples of similar
-        length. Frozen text states are looked up, not counted; an encoder that is fine-tuned is counted.
+        A table in the order of the part, with `prediction` and, where the model gives them, `integrity_*`, `observed_*`
+        and `dominant`; and `(n,)` milliseconds: the time of each sample's batch divided by the samples in it, batches
+        holding samples of similar length. Encoding is counted only if the encoder is
+        fine-tuned.
 
     Raises:
         ArithmeticError: when a prediction is not finite.

@@ -75,17 +75,17 @@ class Trainer:
     """Trains models with one optimisation under one regime.
 
     Attributes:
-        regime: What is erased in training and validation.
-        optimisation: Rates, sizes, budget.
-        seed: Of batches and dropout; also the replicate of the training draws, so that all models of one seed see the
-            same corrupted samples.
-        device: Where to compute.
+        regime: Training regime, which erases in training and validation.
+        optimisation: Learning rates, batch size, number of epochs.
+        seed: Seed of batches and dropout; also the replicate of the training draws, so that all models of one seed see
+            the same corrupted samples.
+        device: Device of the computation.
         progress: Called after every epoch.
         on_batch: Called after every batch.
-        after_epoch: Called after every epoch of the stages that select, or, where none does, after the last (0 without
-            training): the epoch that is selected is one of these. It must leave the model as it is.
+        after_epoch: Called after every epoch that can be selected: those of the stages that select, or, if no stage
+            does, the last one (0 without training). It must not change the model.
         checkpoint: File from which a killed training continues; None to keep no state.
-        on_resume: Called with the history of a training that continues, and its epochs at most.
+        on_resume: Called with the history of a training that continues, and its maximum number of epochs.
     """
 
     regime: Regime

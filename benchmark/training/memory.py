@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def importing_torch(*, worker: bool = False) -> Iterator[None]:
-    """Import torch, and what needs it, without looking for garbage meanwhile; in a worker process never among modules.
+    """Context in which torch is imported without garbage collection; in a worker process, modules stay exempt from it.
 
-    They stay, and looking through them takes a quarter of the time of the import, and a tenth of a second a run.
-    `worker` is True in a worker process that multiprocessing did not start.
+    Modules are never garbage, and examining them takes a quarter of the time of the import, and a tenth of a second a
+    run. `worker` is True in a worker process that multiprocessing did not start.
     """
     if "torch" in sys.modules or not gc.isenabled():
         yield

@@ -234,7 +234,7 @@ def _check_splits(datasets: Iterable[str], runs: Sequence[PlannedRun]) -> None:
 def _check_begun(begun_on: Iterable[TunedOn], specs: Sequence[RunSpec]) -> None:
     """Refuse initial settings found on another split, as a study would refuse to use them here."""
     for seen in begun_on:
-        spec = next((s for s in specs if seen.bars(s.data_sha256, s.split)), None)
+        spec = next((s for s in specs if seen.conflicts_with(s.data_sha256, s.split)), None)
         if spec is not None:
             raise InputError(
                 f"config: its settings were found on {seen.dataset}/{seen.split}, whose training and validation parts "

@@ -127,11 +127,11 @@ def _peak(act: Callable[[], object]) -> int:
     return memory.peak
 
 
-def _milliseconds(act: Callable[[], object], seconds: float, repeats: int = 5) -> float:
-    """Return the median of several calls; fewer if time runs out."""
+def _milliseconds(act: Callable[[], object], seconds: float) -> float:
+    """Return the median of five calls; fewer if time runs out."""
     found: list[float] = []
     deadline = time.perf_counter() + seconds
-    while len(found) < repeats and (not found or time.perf_counter() < deadline):
+    while len(found) < 5 and (not found or time.perf_counter() < deadline):
         started = time.perf_counter()
         act()
         found.append(1000 * (time.perf_counter() - started))

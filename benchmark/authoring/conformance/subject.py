@@ -138,11 +138,11 @@ def update(model: SentimentModel, batch: TrainBatch, step: Step, optimiser: torc
     optimiser.step()
 
 
-def practise(model: SentimentModel, batch: TrainBatch, updates: int = 3, rate: float = 3e-3) -> None:
+def practise(model: SentimentModel, batch: TrainBatch, updates: int = 3) -> None:
     """Make a few updates of every sweep of every stage; leaves the model in train mode."""
     model.train()
     for stage in model.stages(2 * updates):
-        trained = optimisers(model, stage, rate)
+        trained = optimisers(model, stage, 3e-3)
         for epoch in range(min(updates, stage.epochs)):
             for sweep, optimiser in trained.items():
                 update(model, batch, Step(stage, epoch, epoch / max(stage.epochs, 1), sweep), optimiser)

@@ -60,7 +60,7 @@ def model_name(name: str) -> str:
     return name.replace("_", "-")
 
 
-def render_model(name: str, year: int | None = None) -> str:
+def render_model(name: str) -> str:
     """Return the text of a new model's file.
 
     Raises:
@@ -78,9 +78,7 @@ def render_model(name: str, year: int | None = None) -> str:
     if keyword.iskeyword(cls) or any(re.search(rf"\b{taken}\b", template) for taken in (cls, f"{cls}Config")):
         cls += "Network"
     title = " ".join([words[0].capitalize(), *words[1:]])
-    return Template(template).substitute(
-        name=model_name(name), cls=cls, title=title, year=year if year is not None else datetime.date.today().year
-    )
+    return Template(template).substitute(name=model_name(name), cls=cls, title=title, year=datetime.date.today().year)
 
 
 def _check_is_free(name: str) -> None:

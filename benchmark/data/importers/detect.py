@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from benchmark.data.importers.text_csv import read_csv
 from benchmark.data.importers.token_check import check_text
 from benchmark.data.importers.videos import NO_VIDEOS, RECOGNISED, UNKNOWN
 from benchmark.data.samples import Samples
-from benchmark.files import regular_file
+from benchmark.files import regular_file, sha256_of
 from benchmark.words import one_line
 from protocols import InputError
 
@@ -178,12 +177,8 @@ def _sequences(folder: Path) -> list[Path]:
 
 
 def file_sha256(path: Path) -> str:
-    """sha256 of a file, read in blocks."""
-    digest = hashlib.sha256()
+    """Return the sha256 of a file; raises InputError if it cannot be read."""
     try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
+        return sha256_of(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
-    return digest.hexdigest()

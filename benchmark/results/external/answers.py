@@ -11,8 +11,8 @@ import numpy.typing as npt
 from protocols import InputError, read_number, unknown_name
 
 FloatArray: TypeAlias = npt.NDArray[np.float64]
-#: Treatment of samples without an answer: their scenario is not rated, they get the median of the training labels, or
-#: they are left out for every model.
+#: Treatment of samples without an answer: an empty one is a fault, they get the median of the training labels, or they
+#: are left out for every model.
 Absent = Literal["refuse", "constant", "exclude"]
 
 #: Texts that stand for no answer, in lower case.
@@ -44,7 +44,7 @@ class AnswerRules:
 
     @classmethod
     def of(cls, absent: str = "refuse", scale: str | tuple[float, float] | None = None) -> AnswerRules:
-        """Return the rules for options; raises InputError for an unknown policy, or a scale that is none."""
+        """Return the rules for options; raises InputError for an unknown policy or an invalid scale."""
         if absent not in get_args(Absent):
             raise unknown_name("policy for absent answers", absent, get_args(Absent))
         if scale is None or scale == "words":

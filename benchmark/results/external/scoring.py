@@ -96,8 +96,9 @@ def score(
     `inspect_predictions`, and:
 
     Args:
-        absent: Treatment of samples without an answer: `refuse` (their scenario is not rated), `constant` (they get the
-            median of the training labels) or `exclude` (they are left out for every model).
+        absent: Treatment of samples without an answer: `refuse` (an empty prediction is a fault, and a missing row
+            leaves its scenario without a number), `constant` (they get the median of the training labels) or `exclude`
+            (they are left out for every model).
         scale: Lowest and highest possible answer, mapped to the labels' range; `words` for negative, neutral, positive.
 
     Raises:

@@ -1,6 +1,6 @@
-"""Executors: pools of workers, to which tasks are added and whose outcomes come as they end.
+"""Executors: pools of workers that execute tasks and return each outcome as it is ready.
 
-Equal bits on the CPU, whichever executes.
+On the CPU, all executors give results that are equal bit for bit.
 """
 
 from benchmark.runs.executors.base import (

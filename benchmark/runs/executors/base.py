@@ -32,7 +32,7 @@ class Event:
 
     Attributes:
         phase: `start`, `resume` (after so many epochs), `train` (in epochs), `evaluate` (in scenarios), `end`.
-        done, total: How far it is; between epochs with the part of the epoch; a training may end before its total.
+        done, total: Finished and maximum number of epochs or scenarios; `done` includes the finished part of an epoch.
         valid_mae: Validation MAE of the epoch that has just ended; None otherwise.
         stage: Name of the stage of training, where known.
         losses: Mean of each loss term of that epoch, by name as in `history.csv`; empty otherwise.
@@ -75,7 +75,7 @@ class Heartbeat:
         self.stage = ""
 
     def __call__(self, stage: str, done: float, total: int) -> None:
-        """Count a batch: name of the stage, epochs done with the part of this one, epochs at most."""
+        """Count a batch; `done` epochs include the finished part of the current one, `total` is their maximum."""
         self.stage = stage
         if (now := time.monotonic()) >= self._next:
             self._next = now + 1.0
@@ -100,7 +100,7 @@ class Task(Protocol[R_co]):
 
 @runtime_checkable
 class RunTask(Task[R_co], Protocol[R_co]):
-    """Task of a run, a dataclass: executors of other machines bring there what it needs, and file what it makes.
+    """Task of a run, a dataclass: executors on other machines send what it needs and file what it makes.
 
     Attributes:
         spec: The run: its data set, encoder and model.

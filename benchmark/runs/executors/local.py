@@ -152,7 +152,7 @@ class LocalExecutor(Executor[K, R]):
 
 
 class _Worker(Generic[K, R]):
-    """A worker process, this side of its pipe, and what is known of it.
+    """A worker process as its parent sees it: the pipe to it, its task and its state.
 
     Attributes:
         given: Key and task; None while it is idle.

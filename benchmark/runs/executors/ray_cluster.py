@@ -116,7 +116,7 @@ class Cluster:
         return letters
 
     def answer(self, ref: Any) -> tuple[Any, str]:
-        """Return what a task gave, and empty; or None, and how its process or node was lost.
+        """Return the result of a task and an empty text; or None and how its process or node was lost.
 
         Raises:
             InputError: for an error outside the task, such as a node that cannot unpickle it.

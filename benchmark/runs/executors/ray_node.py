@@ -135,7 +135,7 @@ def import_torch() -> Any:
 
 
 def without_encoder(name: str, revision: str | None) -> str:
-    """Say that this node has not the encoder of a run; empty if it has."""
+    """Return why this node cannot provide the encoder of a run; empty if it can."""
     from benchmark.data.encoder_files import encoder_revision
     from protocols import InputError
 

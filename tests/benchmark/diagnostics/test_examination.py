@@ -266,6 +266,13 @@ def test_without_semantic_validation_there_is_feature_level_only(place: Place, t
     assert "semantic level" not in table.caption
 
 
+def test_every_file_has_the_chosen_level(place: Place, tmp_path: Path) -> None:
+    written = write_diagnostics(place.examine(UNREAD, ("inter-drop",)), tmp_path, ("svg",), draws=20, level=0.9)
+    tables = {path.name: pd.read_csv(path) for path in written.files if path.suffix == ".csv"}
+    assert "inter-drop-integrity.csv" in tables
+    assert {name for name, data in tables.items() if "level" in data and set(data["level"].dropna()) != {0.9}} == set()
+
+
 def test_folds_are_examined_as_one(place: Place) -> None:
     folders, folder, label = runs_to_examine(f"folds:{PLAIN}", place.runs, dataset="toy/fold*")
     found = examine([open_run(f) for f in folders], [GONE], permutations=2, name=label)

@@ -188,7 +188,6 @@ def test_confusion_is_that_of_scikit_learn_and_its_diagonal_the_accuracy(panel: 
     for arguments, words in (
         ({"scenario": "nothing"}, "unknown scenario"),
         ({"metric": "mae"}, "unknown metric"),
-        ({"models": ["x"]}, "unknown model"),
     ):
         with pytest.raises(InputError, match=words):
             confusion_data(panel, **arguments)

@@ -369,7 +369,7 @@ def test_publishing_replaces_a_measured_study_and_nothing_else(trained: tuple[St
     with pytest.raises(InputError, match="would name the folder"):
         publish(open_results(private, root), folder, choices=CHOICES)
     assert {p.name: p.read_bytes() for p in folder.iterdir()} == first
-    with pytest.raises(InputError, match="nothing of study"):
+    with pytest.raises(InputError, match="no run of study"):
         publish(open_results(study, tmp_path / "empty"), tmp_path / "new", choices=CHOICES)
     assert not (tmp_path / "new").exists()
     assert not [p for p in tmp_path.rglob(".*") if p.is_dir()]

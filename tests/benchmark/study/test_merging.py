@@ -65,14 +65,14 @@ def test_merged_shards_are_the_whole_study(tiny_encoder: Path, tmp_path: Path) -
         assert f"shard {number}/2: 3 of 3 runs done" in result.output
     command = ["merge", str(tmp_path / "1"), str(tmp_path / "2"), "--into", str(tmp_path / "both")]
     result = CliRunner().invoke(group, command)
-    assert "6 runs copied, 0 extended, 0 already there; studies: study" in result.output
+    assert "6 runs copied, 0 extended, 0 unchanged; studies: study" in result.output
     assert pending(prepare(load_study(tmp_path / "both" / "studies" / "study" / "study.yaml")), tmp_path / "both") == []
     for record in whole.records:
         one, two = (RunStore(tmp_path / name).predictions(record.spec) for name in ("whole", "both"))
         assert one.equals(two)
     before = contents(tmp_path / "both")
     result = CliRunner().invoke(group, command)
-    assert "0 runs copied, 0 extended, 6 already there" in result.output
+    assert "0 runs copied, 0 extended, 6 unchanged" in result.output
     assert contents(tmp_path / "both") == before
 
 

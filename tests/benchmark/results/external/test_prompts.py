@@ -65,6 +65,20 @@ def word_moods() -> dict[str, float]:
     return {word: float(np.mean(labels)) for word, labels in moods.items()}
 
 
+def test_the_encoder_of_a_study_can_be_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], tiny_encoder: Path
+) -> None:
+    """Masks are drawn on its tokens; here they are those of the default."""
+    export = ["protocols", "export", "intra-random", "--dataset", DATA, "--out"]
+    assert call(capsys, *export, str(tmp_path / "a.npz"))[0] == 0
+    assert call(capsys, *export, str(tmp_path / "b.npz"), "--encoder", str(tiny_encoder))[0] == 0
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+    code, _, err = call(capsys, *export, str(tmp_path / "c.jsonl"), "--as", "prompts", "--encoder", str(tiny_encoder))
+    assert (code, "has no tokenizer" in err) == (2, True)
+    code, _, err = call(capsys, *export, str(tmp_path / "d.npz"), "--encoder", "no-such-encoder")
+    assert (code, "no-such-encoder" in err) == (2, True)
+
+
 def test_answers_of_a_rule_are_scored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "rule.jsonl"
     command = ["protocols", "export", "intra-random", "--dataset", DATA, "--as", "prompts", "--out", str(file)]
