@@ -41,7 +41,8 @@ class Protocol:
         title: One line of description.
         points: The scenarios with their coordinates.
         axes: Names of the coordinates, the curve's x-axis first; empty if the scenarios have no order.
-        aggregates: Summaries over the axis: `mean`, `auilc`, `worst`.
+        aggregates: Summaries over the axis: `mean`, `auilc`, `worst`. Without `auilc`, tables have no area under the
+            curve; they show the others for every protocol of several scenarios.
     """
 
     name: str

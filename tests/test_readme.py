@@ -7,10 +7,12 @@ import re
 import shlex
 from pathlib import Path
 
+import click
 import numpy as np
 import pytest
 
 from baselines import models
+from benchmark.cli.main import sentibench
 from protocols import mechanisms, protocols
 from protocols.protocol import STANDARD
 from tests.benchmark.cli.test_cli import write_npz
@@ -121,6 +123,23 @@ def test_every_python_block_runs(tmp_path: Path, document: str) -> None:
     for code, (status, output) in zip(found, ended, strict=False):
         assert status == 0, (code, output)
     assert len(ended) == len(found)
+
+
+def test_every_option_of_a_command_in_a_sentence_exists() -> None:
+    documents = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *ROOT.glob("*/README.md")]
+    seen = 0
+    for document in documents:
+        sentences = re.sub(r"```.*?```", "", document.read_text(encoding="utf-8"), flags=re.S)
+        for words in re.findall(r"`sentibench ([^`]*)`", sentences):
+            command: click.Command = sentibench
+            for word in words.split():
+                if isinstance(command, click.Group) and (found := command.get_command(click.Context(command), word)):
+                    command = found
+            known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
+            options = set(re.findall(r"--[a-z-]+", words)) - {"--help"}
+            assert options <= known, f"{document.name}: sentibench {words}"
+            seen += bool(options)
+    assert seen >= 10
 
 
 def test_every_mechanism_is_explained() -> None:

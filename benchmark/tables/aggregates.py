@@ -27,7 +27,7 @@ from benchmark.tables.cells import (
 from benchmark.tables.kinds import TableSettings, register_table
 from benchmark.tables.remarks import checked_corr, general_footnotes, identity
 from benchmark.tables.table import Cell, Column, Footnote, Notes, Table
-from protocols import leaves_everything
+from protocols import InputError, get_protocol, leaves_everything
 
 #: Model whose errors others are divided by.
 BASELINE = "late-fusion-dropout"
@@ -66,7 +66,7 @@ def aggregates_table(results: ProtocolResults, metric: str = "mae") -> Table:
         estimates,
         metric,
         results.scenarios,
-        x=results.shape.rates,
+        x=results.shape.rates if _admits_area(results.protocol) else None,
         complete=complete,
         constant=constant,
         baseline=baseline,
@@ -121,6 +121,14 @@ def _head(name: str, metric: str) -> str:
     return f"{_HEADS[name][0]} {'↑' if higher else '↓'}"
 
 
+def _admits_area(protocol: str) -> bool:
+    """Return True unless a protocol, such as one over steps, leaves the area under its curve out."""
+    try:
+        return "auilc" in get_protocol(protocol).aggregates
+    except InputError:  # the protocol's plugin is not loaded, but its results are readable
+        return True
+
+
 def complete_scenario(results: ProtocolResults) -> str | None:
     """Return a scenario with nothing missing: the protocol's own, else one of the study, else None."""
     elsewhere = sorted(map(str, results.panel.cells["scenario"].unique()), key=lambda name: name != "complete")
@@ -143,6 +151,8 @@ def _absent(results: ProtocolResults, complete: str | None, constant: str | None
     lines = []
     if results.shape.rates is None and len(results.scenarios) > 1:
         lines.append("No AUILC: the scenarios do not lie on one numeric axis.")
+    elif results.shape.rates is not None and not _admits_area(results.protocol):
+        lines.append(f"No AUILC: protocol '{results.protocol}' does not have 'auilc' among its aggregates.")
     if complete is None:
         lines.append("No retention: the study has no scenario in which nothing is missing; add the protocol complete.")
     if constant is None:

@@ -15,6 +15,7 @@ from benchmark.evaluation.statistics.precision import (
     corrected_for_videos,
     degrees_of_freedom,
     degrees_of_videos,
+    of_one_video,
     share_seeds,
     summed_variance,
     t_quantile,
@@ -268,6 +269,7 @@ def _differences(
     i, j = chosen.T
     values = np.array([float(own.curve(metric, scenarios).mean()) for own in models])
     drawn = np.stack([own.drawn_curve(metric, scenarios).mean(axis=1) for own in models])
+    several = first.videos > 1 and not of_one_video(drawn.sum(axis=0))
     drawn = drawn[:, np.isfinite(drawn).all(axis=0)] * np.sqrt(first.stretch)
     if share_seeds(models) and len(first.seeds) > 1:
         seeds = np.stack([own.by_seed(metric, scenarios) for own in models])
@@ -289,7 +291,7 @@ def _differences(
     difference = values[i] - values[j]
     difference[np.abs(difference) <= _SAME * (np.abs(values[i]) + np.abs(values[j]))] = 0.0
     variance, df = summed_variance(by_videos, raw, kept, freedom, first)
-    known = np.isfinite(difference) & np.isfinite(variance) & (first.videos > 1)
+    known = np.isfinite(difference) & np.isfinite(variance) & several
     error = np.where(known, np.sqrt(np.where(known, variance, 0.0)), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = np.where(difference == 0, 0.0, difference / error)

@@ -26,6 +26,9 @@ from protocols import InputError
 
 #: A function of curves over scenarios, `(..., J)` each, that keeps the leading axes.
 Formula = Callable[..., FloatArray]
+#: Maximum share of draws without a value. Videos whose labels are all 0 have no Acc-2 Non0; if only one of them all has
+#: one, at least 1 / e of the draws have none, and at most 1 / e^2 if two have one. A single video has no variance.
+_MOST_LOST = 0.25
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,8 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
     value = float(formula(*(own.curve(metric, wanted) for own, wanted in parts)))
     draws = formula(*(own.drawn_curve(metric, wanted) for own, wanted in parts))
     kept = draws[np.isfinite(draws)]
-    if not len(kept):
-        return Quantity(value, len(draws), np.nan, np.inf, first.effective_videos)
+    if of_one_video(draws):
+        return Quantity(value, len(draws) - len(kept), np.nan, np.inf, first.effective_videos)
     by_seeds = _seed_variances(formula, parts, metric)
     variance, df = summed_variance(
         np.array(kept.var() * first.stretch),
@@ -81,6 +84,11 @@ def quantity(formula: Formula, parts: Sequence[tuple[Estimates, Sequence[str]]],
         first,
     )
     return Quantity(value, len(draws) - len(kept), float(variance.item()), float(df.item()), first.effective_videos)
+
+
+def of_one_video(draws: FloatArray) -> bool:
+    """Return True if so many draws have no value that at most one video has a value."""
+    return float((~np.isfinite(draws)).mean()) > _MOST_LOST
 
 
 def mean_quantities(own: Estimates, scenarios: Sequence[str]) -> dict[str, Quantity]:

@@ -91,6 +91,12 @@ def test_an_aggregate_that_cannot_be_had_has_no_column_and_the_reason_is_given(p
     assert "per cent" in table.caption
 
 
+def test_a_protocol_that_does_not_list_the_area_under_its_curve_has_no_such_column() -> None:
+    table = aggregates_table(ProtocolResults.of(fake_panel(("lnln",), 1, ("shift",), samples=30, videos=5), draws=20))
+    assert [c.name for c in table.columns] == ["model", "seeds", "mean", "worst", "retention"]
+    assert "No AUILC: protocol 'shift' does not have 'auilc' among its aggregates." in notes(table)
+
+
 def test_the_complete_scenario_is_the_protocols_own_or_that_of_complete(panel: Panel) -> None:
     def own(protocol: str) -> str | None:
         return complete_scenario(ProtocolResults.of(panel, protocol, draws=10))

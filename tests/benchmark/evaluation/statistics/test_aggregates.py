@@ -151,7 +151,7 @@ def test_undefined_aggregates_are_flagged() -> None:
     assert table.loc[("constant", "retention"), "flag"] == "undefined"
     assert np.isnan(table.loc[("constant", "retention"), "value"])
     assert table.loc[("constant", "mean"), "value"] == 0
-    label = np.array([0.0] * 18 + [1.0, -1.0])  # draws without a label other than 0 have no Non0 accuracy
+    label = np.array([0.0] * 17 + [1.0, 1.0, -1.0])  # draws without a label other than 0 have no Non0 accuracy
     cells = pd.DataFrame({"model": "m", "seed": range(3), "scenario": "c"})
     said = np.random.default_rng(0).normal(size=(3, 20))
     own = resample(label, (np.arange(20) // 2).astype(str), cells, said, draws=200)

@@ -11,7 +11,15 @@ from hypothesis.extra.numpy import arrays
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from benchmark.evaluation.statistics import FEW_VIDEOS, compare, compare_all, corrected, holm, resample
+from benchmark.evaluation.statistics import (
+    FEW_VIDEOS,
+    compare,
+    compare_all,
+    confidence_intervals,
+    corrected,
+    holm,
+    resample,
+)
 from tests.benchmark.evaluation.statistics.made_up import study
 
 
@@ -34,6 +42,21 @@ def test_with_one_video_nothing_is_claimed(seeds: int) -> None:
     assert row[["low", "high", "p"]].isna().all()
     assert row["flag"] == ("one video" if seeds == 3 else "one video; few seeds")
     assert np.isnan(list(corrected(result, "mae", ["sc0"]).values())).all()
+
+
+@pytest.mark.parametrize("seeds", [1, 3])
+def test_nothing_is_claimed_in_a_metric_whose_samples_are_all_of_one_video(seeds: int) -> None:
+    label, owner, cells, said = study({"a": 0.1, "b": 2.0}, seeds=seeds, videos=6)
+    result = resample(np.where(owner == owner[0], label, 0.0), owner, cells, said, draws=500)
+    row = compare(result["a"], result["b"], "acc2_non0", ["sc0"])
+    assert np.isfinite(row["difference"])
+    assert row[["low", "high", "p"]].isna().all()
+    assert np.isnan(list(corrected(result, "acc2_non0", ["sc0"]).values())).all()
+    table = confidence_intervals(result)
+    found = table[table["metric"] == "acc2_non0"]
+    assert found["value"].notna().all()
+    assert found[["low", "high"]].isna().to_numpy().all()
+    assert np.isfinite(compare(result["a"], result["b"], "mae", ["sc0"])["p"])
 
 
 def test_few_videos_are_flagged() -> None:
