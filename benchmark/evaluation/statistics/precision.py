@@ -26,9 +26,9 @@ from protocols import InputError
 
 #: A function of curves over scenarios, `(..., J)` each, that keeps the leading axes.
 Formula = Callable[..., FloatArray]
-#: Maximum share of draws without a value. Videos whose labels are all 0 have no Acc-2 Non0; if only one of them all has
-#: one, at least 1 / e of the draws have none, and at most 1 / e^2 if two have one. A single video has no variance.
-_MOST_LOST = 0.25
+#: Maximum share of draws without a value. Videos whose labels are all 0 have no Acc-2 Non0: if only one of all videos
+#: has one, a quarter or more of the draws have none; if two have one, at most 1 / e^2. A single video has no variance.
+_MOST_LOST = 0.19
 
 
 @dataclass(frozen=True)
