@@ -81,6 +81,9 @@ def from_frame(
         for name in [column] if isinstance(column, str) else column:
             if list(df.columns).count(name) != 1:
                 raise unknown_name("column of the data frame", str(name), map(str, df.columns))
+    twice = next((r for r, c in columns.items() if r != "label" and label in ([c] if isinstance(c, str) else c)), None)
+    if twice is not None:
+        raise InputError(f"from_frame: column {label!r} is given as label and as {twice}: models would read the labels")
     arrays = {role: df[column if isinstance(column, str) else list(column)] for role, column in columns.items()}
     return _samples("data frame", "frame", arrays, label_range, map_labels)
 
@@ -168,6 +171,7 @@ def _named(where: str, given: Mapping[str, Any]) -> tuple[dict[str, Source], lis
     """Return arrays by their names in npz archives, and notes on them."""
     arrays: dict[str, Any] = {}
     notes = []
+    _check_order(where, given)
     for key, value in given.items():
         name, plain = _SHORT.get(key, key), _plain(value)
         title = f"{where}: {key}"
@@ -194,8 +198,31 @@ def _named(where: str, given: Mapping[str, Any]) -> tuple[dict[str, Source], lis
     return arrays, notes
 
 
+def _check_order(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse what has no order of samples, and columns of which one was sorted or shuffled."""
+    columns = {key: value.index for key, value in given.items() if isinstance(value, (pd.Series, pd.DataFrame))}
+    first = next(iter(columns), "")
+    for key, value in given.items():
+        word = isinstance(value, (str, bytes)) and key not in ("text.vocabulary", "extraction")
+        if word or isinstance(value, (Mapping, set, frozenset)):
+            raise InputError(
+                f"{where}: {key}: expected an array or list with one entry a sample, found {type(value).__name__}"
+            )
+    for key, index in columns.items():
+        other = columns[first]
+        if len(other) == len(index) and not other.equals(index) and other.difference(index, sort=False).empty:
+            raise InputError(
+                f"{where}: {first} and {key} have the same index in different orders, so that their rows do not belong "
+                f"together; put them into one data frame for from_frame, or give {key}.to_numpy() if the order is right"
+            )
+
+
 def _plain(value: Any) -> Any:
-    """Return tensors and columns as arrays; other values as they are."""
+    """Return tensors and columns as arrays, masked numbers as NaN; other values as they are."""
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "fiub":
+        return np.ma.filled(value.astype(np.result_type(value.dtype, np.float16)), np.nan)
+    if getattr(value, "is_nested", False):
+        return list(value.unbind())
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()

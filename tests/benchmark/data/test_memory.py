@@ -120,6 +120,41 @@ def test_faults_of_rows_name_the_entries(rows: list[Any], said: str) -> None:
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize("value", [{"a": 1.0, "b": 2.0}, {1.0, 2.0}, "ab"])
+def test_what_has_no_order_of_samples_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=rf"^arrays: label: .* found {type(value).__name__}$"):
+        sb.from_arrays({"text": ["a", "b"], "label": value})
+
+
+def test_columns_of_one_index_in_different_orders_are_refused() -> None:
+    given = frame()
+    shuffled = given["score"].sort_values()
+    with pytest.raises(InputError, match=r"text and label have the same index in different orders"):
+        sb.from_arrays({"text": given["words"], "label": shuffled})
+    found = sb.from_arrays({"text": given["words"], "label": shuffled.to_numpy()})
+    assert found.label.tolist() == shuffled.astype(np.float32).tolist()
+
+
+def test_labels_are_not_read_as_features() -> None:
+    with pytest.raises(InputError, match=r"column 'score' is given as label and as audio"):
+        sb.from_frame(frame(), text="words", label="score", audio=["score"])
+
+
+def test_masked_numbers_are_not_read() -> None:
+    audio = np.ma.masked_equal(np.array([[[1, 9], [9, 9]], [[3, 4], [5, 6]]]), 9)
+    found = sb.from_arrays({"id": ["a", "b"], "audio": audio}).streams["audio"]
+    assert found.values is not None
+    assert found.values.tolist() == [[1, 0], [0, 0], [3, 4], [5, 6]]
+    assert found.observed.tolist() == [True, False, True, True]
+
+
+def test_nested_tensors_are_rows_of_different_lengths() -> None:
+    rows = [torch.ones(2, 3), torch.ones(1, 3)]
+    nested = torch.nested.nested_tensor(rows, layout=torch.jagged)
+    found = [sb.from_arrays({"id": ["a", "b"], "audio": given}).fingerprint() for given in (rows, nested)]
+    assert found[0] == found[1]
+
+
 def test_other_objects_are_refused_in_words() -> None:
     with pytest.raises(InputError, match=r"expected a pandas.DataFrame, found dict; use from_arrays"):
         sb.from_frame({})  # type: ignore[arg-type]
