@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 #: Packages of this suite; they are versioned, even when they are imported from a checkout.
-_SUITE = frozenset({"protocols", "baselines", "senti_ifusion", "benchmark"})
+_SUITE = frozenset({"protocols", "baselines", "senti_ifusion", "benchmark", "sentibench"})
 
 
 def own_modules(file: Path, folder: Path, package: str = "") -> dict[str, Path]:
