@@ -215,7 +215,12 @@ def load_plugin(path: str | Path) -> list[str]:
     except InputError as error:
         raise InputError(f"plugin {path}: {error}") from error
     except Exception as error:
-        raise InputError(f"plugin {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        missing = (error.name or "" if isinstance(error, ModuleNotFoundError) else "").partition(".")[0]
+        beside = path.parent / missing
+        if missing and (beside.with_suffix(".py").is_file() or beside.is_dir()):
+            reason += f"; it is beside the plugin, but Python does not look there: export PYTHONPATH={path.parent}"
+        raise InputError(f"plugin {path}: {reason}") from error
     _check_names(path, modules)
     for name, file in imported_since(known).items():
         if name not in modules and not name.startswith(_PLUGIN):

@@ -156,6 +156,18 @@ def test_a_package_of_the_suite_is_never_a_plugins_own_module(folder: Path, pack
     assert known_by(f"uses_{package}") == hashlib.sha256(path.read_bytes()).hexdigest()
 
 
+@pytest.mark.parametrize("beside", ["near_by.py", "near_by/part.py"])
+def test_a_module_beside_a_plugin_that_python_does_not_find_is_explained(tmp_path: Path, beside: str) -> None:
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_text("")
+    path = write(tmp_path, "needs_near_by", f"import {beside.removesuffix('.py').replace('/', '.')}")
+    with pytest.raises(InputError, match=f"No module named 'near_by'; it is beside .* export PYTHONPATH={tmp_path}$"):
+        load_plugin(path)
+    path.write_text("import nowhere_at_all")
+    with pytest.raises(InputError, match=r"No module named 'nowhere_at_all'$"):
+        load_plugin(path)
+
+
 def test_neighbouring_modules_are_part_of_the_identity_of_a_plugin(folder: Path) -> None:
     (folder / "kin").mkdir()
     (folder / "loose").mkdir()
