@@ -10,8 +10,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
-import linecache
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,6 +19,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from protocols.errors import InputError, unknown_name
+from protocols.main_module import main_sha256
 from protocols.own_modules import file_of, file_sha256, identity, imported_since, own_modules, package_of
 
 T = TypeVar("T")
@@ -156,16 +155,12 @@ def _read_entry_points(group: str, folders: object) -> tuple[importlib.metadata.
 
 
 def plugin_sha256(thing: type) -> str:
-    """sha256 of the plugin that a class was defined in; empty for versioned classes.
+    """sha256 of the plugin, script or cells that a class was defined in; empty for versioned classes.
 
     Results of a plugin are filed by its content and by that of its own modules (`protocols.own_modules`), since a file
-    that is still being written has no version. A class of a notebook is known by its cell.
+    that is still being written has no version. So are classes of a script or a notebook (`protocols.main_module`).
     """
-    if thing.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
-        files = {f.__code__.co_filename for f in vars(thing).values() if inspect.isfunction(f)}
-        cells = sorted("".join(linecache.getlines(file)) for file in files)
-        return hashlib.sha256("".join(cells).encode()).hexdigest() if any(cells) else ""
-    return _SOURCES.get(thing.__module__, "")
+    return _SOURCES.get(thing.__module__) or main_sha256(thing)
 
 
 def origin_of(thing: Callable[..., object]) -> str:
