@@ -14,7 +14,7 @@ from types import CodeType, FunctionType
 from protocols.own_modules import identity, is_own, own_modules
 
 #: Names of the module that Python was started with; worker processes import it under the second.
-_NAMES = ("__main__", "__mp_main__")
+MAIN = ("__main__", "__mp_main__")
 #: Values that count where code names them; others, such as data, do not.
 _PLAIN = (bool, int, float, str, bytes, tuple, type(None))
 
@@ -25,7 +25,7 @@ def main_sha256(thing: type) -> str:
     A class of a script is known by the script and by the modules it imports, as if it were a plugin. One of a notebook
     is known by the cells that define it and what it uses, one of a session without cells by the code of all this.
     """
-    if thing.__module__ not in _NAMES:
+    if thing.__module__ not in MAIN:
         return ""
     main = sys.modules[thing.__module__]
     defined = {id(part): part for part in _parts(thing, vars(main))}
@@ -56,7 +56,7 @@ def _parts(thing: object, names: dict[str, object]) -> Iterator[object]:
         seen.add(id(part))
         if isinstance(part, type):
             todo += part.__mro__
-        if isinstance(part, (type, FunctionType)) and part.__module__ not in _NAMES:
+        if isinstance(part, (type, FunctionType)) and part.__module__ not in MAIN:
             continue
         yield part
         used = {name for code in _codes(part) for name in code.co_names if name in names}
@@ -69,7 +69,7 @@ def _codes(part: object) -> Iterator[CodeType]:
     todo: list[object] = [part, *vars(part).values()] if isinstance(part, type) else [part]
     for item in todo:
         function = inspect.unwrap(getattr(item, "__func__", getattr(item, "fget", item)))  # type: ignore[arg-type]
-        inner = [getattr(function, "__code__", None)] if getattr(function, "__module__", "") in _NAMES else []
+        inner = [getattr(function, "__code__", None)] if getattr(function, "__module__", "") in MAIN else []
         while inner:
             code = inner.pop()
             if isinstance(code, CodeType):

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from protocols.errors import InputError, unknown_name
-from protocols.main_module import main_sha256
-from protocols.own_modules import file_of, file_sha256, identity, imported_since, own_modules, package_of
+from protocols.main_module import MAIN, main_sha256
+from protocols.own_modules import file_of, file_sha256, identity, imported_since, is_loose, own_modules, package_of
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Callable[..., object])
@@ -171,6 +171,27 @@ def origin_of(thing: Callable[..., object]) -> str:
 def registered_in(module: str) -> bool:
     """Return True if a module, such as `__main__`, has registered anything."""
     return any(o.startswith(f"{module}.") for registry in _REGISTRIES for o in registry._origins.values())
+
+
+def check_importable(kind: str, names: Iterable[str]) -> None:
+    """Check that worker processes can import items of one kind, and that runs are filed by their code.
+
+    Raises:
+        InputError: for an item of a module that is neither a plugin, the main module nor of a distribution.
+    """
+    for registry in _REGISTRIES:
+        for name in names if registry.kind == kind else ():
+            item = registry._items.get(name)
+            module = getattr(item, "__module__", "")
+            file = file_of(module)
+            if file is None or module in {*_SOURCES, *MAIN} or not is_loose(module, file):
+                continue
+            if module.partition(".")[0] not in registry._installed():
+                raise InputError(
+                    f"{kind} '{name}' is registered by {file}, which worker processes do not import: instead of "
+                    "importing it, name it as a plugin, in Python as 'plugins': "
+                    f"['{file}'] of the study"
+                )
 
 
 def load_plugin(path: str | Path) -> list[str]:
