@@ -138,6 +138,13 @@ def from_hf(
         for column in columns.values():
             if column not in rows.column_names:
                 raise unknown_name("column of the data set", column, rows.column_names)
+        names = getattr(getattr(rows, "features", {}).get(columns.get("label", "")), "names", None)
+        if names and label_range is None:
+            raise InputError(
+                f"from_hf: column '{columns['label']}' numbers classes from 0 ({', '.join(names)[:80]}); if they rise "
+                f"from negative to positive, add label_range=(0, {len(names) - 1}), map_labels=(-1, 1); else map them "
+                "to numbers"
+            )
     arrays: dict[str, list[Any]] = {
         role: [item for rows in parts.values() for item in rows[column]] for role, column in columns.items()
     }

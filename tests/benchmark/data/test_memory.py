@@ -181,3 +181,15 @@ def test_a_dataset_dict_has_its_parts() -> None:
         sb.from_hf(hub, {"label": "scor"})
     with pytest.raises(InputError, match="part 'extra': expected train, validation or test"):
         sb.from_hf({**hub, "extra": hub["test"]}, columns)
+
+
+def test_numbers_of_classes_are_not_read_as_sentiment() -> None:
+    datasets = pytest.importorskip("datasets", reason="needs Hugging Face's datasets, an extra")
+    names = ["negative", "neutral", "positive"]
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
+    hub = datasets.Dataset.from_dict({"text": [f"film {i}" for i in range(9)], "label": [0, 1, 2] * 3}, features)
+    columns = {"text": "text", "label": "label"}
+    said = r"numbers classes from 0 \(negative, neutral, positive\); .* label_range=\(0, 2\), map_labels=\(-1, 1\)"
+    with pytest.raises(InputError, match=said):
+        sb.from_hf(hub, columns)
+    assert sb.from_hf(hub, columns, label_range=(0, 2), map_labels=(-1, 1)).label.tolist() == [-1, 0, 1] * 3
