@@ -5,6 +5,7 @@ They go through the same conversion and the same checks as files, see `arrays` a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ import pandas as pd
 from benchmark.data.importers.arrays import samples_of
 from benchmark.data.importers.blocks import RaggedArray, Source
 from benchmark.data.importers.detect import settled
+from benchmark.data.importers.meaning import WARNING
 from benchmark.data.importers.splits import part_code
 from benchmark.data.samples import PARTS, Samples
 from benchmark.words import one_line
@@ -164,11 +166,16 @@ def _samples(
     except InputError as error:
         raise InputError(_in_python(one_line(str(error)))) from None
     origin = samples.provenance
-    return replace(samples, provenance=replace(origin, notes=tuple(map(_in_python, origin.notes))))
+    said = tuple(map(_in_python, origin.notes))
+    for note in said:
+        if note.startswith(WARNING):  # nobody sees the notes of samples unless asked for
+            warnings.warn(f"{where}: {note.removeprefix(WARNING)}", stacklevel=3)
+    return replace(samples, provenance=replace(origin, notes=said))
 
 
 def _in_python(text: str) -> str:
     """Return a message of the importers with arguments of these functions in place of options."""
+    text = text.replace("import them with", "give")
     for option, argument in _ARGUMENTS.items():
         text = text.replace(option, argument)
     return text

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -181,6 +182,16 @@ def test_a_dataset_dict_has_its_parts() -> None:
         sb.from_hf(hub, {"label": "scor"})
     with pytest.raises(InputError, match="part 'extra': expected train, validation or test"):
         sb.from_hf({**hub, "extra": hub["test"]}, columns)
+
+
+def test_doubts_about_the_labels_are_warnings_at_the_line_that_reads_them() -> None:
+    doubt = r"^data frame: labels go from 0 to 1, 50 % of the range -1 to 1; give label_range=\(low, high\) if that"
+    with pytest.warns(UserWarning, match=doubt) as caught:
+        samples = sb.from_frame(
+            pd.DataFrame({"text": ["good", "bad"] * 9, "label": [1, 0] * 9}), text="text", label="label"
+        )
+    assert caught[0].filename == __file__
+    assert any(note.startswith("warning: labels go from 0 to 1") for note in samples.provenance.notes)
 
 
 def test_numbers_of_classes_are_not_read_as_sentiment() -> None:
