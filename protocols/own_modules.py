@@ -18,7 +18,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 #: Packages of this suite; they are versioned, even when they are imported from a checkout.
-_SUITE = frozenset({"protocols", "baselines", "senti_ifusion", "benchmark"})
+_SUITE = frozenset({"protocols", "baselines", "senti_ifusion", "benchmark", "sentibench"})
 
 
 def own_modules(file: Path, folder: Path, package: str = "") -> dict[str, Path]:
@@ -70,6 +70,11 @@ def is_own(file: Path) -> bool:
     return not installed and not any(place.is_relative_to(folder) for place in places for folder in _python())
 
 
+def is_loose(name: str, file: Path) -> bool:
+    """Return True for a module that belongs neither to Python, nor to this suite, nor to an installed distribution."""
+    return name.partition(".")[0] not in _SUITE | sys.stdlib_module_names and is_own(file)
+
+
 def file_of(name: str) -> Path | None:
     """The file that a module of this process was imported from; None if it is missing or has no source file."""
     spec = getattr(sys.modules.get(name), "__spec__", None)  # `__file__` may say anything
@@ -81,7 +86,7 @@ def imported_since(before: Iterable[str]) -> dict[str, Path]:
     modules = {}
     for name in sys.modules.keys() - set(before):
         file = file_of(name)
-        if file and name.partition(".")[0] not in _SUITE | sys.stdlib_module_names and is_own(file):
+        if file and is_loose(name, file):
             modules[name] = file.resolve()
     return dict(sorted(modules.items()))
 

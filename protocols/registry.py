@@ -10,8 +10,6 @@ import hashlib
 import importlib
 import importlib.metadata
 import importlib.util
-import inspect
-import linecache
 import sys
 import warnings
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -21,7 +19,8 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from protocols.errors import InputError, unknown_name
-from protocols.own_modules import file_of, file_sha256, identity, imported_since, own_modules, package_of
+from protocols.main_module import MAIN, main_sha256
+from protocols.own_modules import file_of, file_sha256, identity, imported_since, is_loose, own_modules, package_of
 
 T = TypeVar("T")
 D = TypeVar("D", bound=Callable[..., object])
@@ -156,16 +155,12 @@ def _read_entry_points(group: str, folders: object) -> tuple[importlib.metadata.
 
 
 def plugin_sha256(thing: type) -> str:
-    """sha256 of the plugin that a class was defined in; empty for versioned classes.
+    """sha256 of the plugin, script or cells that a class was defined in; empty for versioned classes.
 
     Results of a plugin are filed by its content and by that of its own modules (`protocols.own_modules`), since a file
-    that is still being written has no version. A class of a notebook is known by its cell.
+    that is still being written has no version. So are classes of a script or a notebook (`protocols.main_module`).
     """
-    if thing.__module__ == "__main__" and not hasattr(sys.modules["__main__"], "__file__"):
-        files = {f.__code__.co_filename for f in vars(thing).values() if inspect.isfunction(f)}
-        cells = sorted("".join(linecache.getlines(file)) for file in files)
-        return hashlib.sha256("".join(cells).encode()).hexdigest() if any(cells) else ""
-    return _SOURCES.get(thing.__module__, "")
+    return _SOURCES.get(thing.__module__) or main_sha256(thing)
 
 
 def origin_of(thing: Callable[..., object]) -> str:
@@ -176,6 +171,27 @@ def origin_of(thing: Callable[..., object]) -> str:
 def registered_in(module: str) -> bool:
     """Return True if a module, such as `__main__`, has registered anything."""
     return any(o.startswith(f"{module}.") for registry in _REGISTRIES for o in registry._origins.values())
+
+
+def check_importable(kind: str, names: Iterable[str]) -> None:
+    """Check that worker processes can import items of one kind, and that runs are filed by their code.
+
+    Raises:
+        InputError: for an item of a module that is neither a plugin, the main module nor of a distribution.
+    """
+    for registry in _REGISTRIES:
+        for name in names if registry.kind == kind else ():
+            item = registry._items.get(name)
+            module = getattr(item, "__module__", "")
+            file = file_of(module)
+            if file is None or module in {*_SOURCES, *MAIN} or not is_loose(module, file):
+                continue
+            if module.partition(".")[0] not in registry._installed():
+                raise InputError(
+                    f"{kind} '{name}' is registered by {file}, which worker processes do not import: instead of "
+                    "importing it, name it as a plugin, in Python as 'plugins': "
+                    f"['{file}'] of the study"
+                )
 
 
 def load_plugin(path: str | Path) -> list[str]:
@@ -215,7 +231,12 @@ def load_plugin(path: str | Path) -> list[str]:
     except InputError as error:
         raise InputError(f"plugin {path}: {error}") from error
     except Exception as error:
-        raise InputError(f"plugin {path}: {type(error).__name__}: {' '.join(str(error).split())}") from error
+        reason = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        missing = (error.name or "" if isinstance(error, ModuleNotFoundError) else "").partition(".")[0]
+        beside = path.parent / missing
+        if missing and (beside.with_suffix(".py").is_file() or beside.is_dir()):
+            reason += f"; it is beside the plugin, but Python does not look there: export PYTHONPATH={path.parent}"
+        raise InputError(f"plugin {path}: {reason}") from error
     _check_names(path, modules)
     for name, file in imported_since(known).items():
         if name not in modules and not name.startswith(_PLUGIN):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmark.data.sources import store_faults
-from benchmark.runs.executors import Event, Executor, usual_executor
+from benchmark.runs.executors import Event, Executor, LocalExecutor, usual_executor
+from benchmark.runs.executors.local import workers_need_main
 from benchmark.runs.job import Job
 from benchmark.runs.record import RunRecord
 from benchmark.runs.resuming import SUFFIX, remove_training_folder
@@ -25,6 +26,7 @@ from benchmark.study.plan import Plan, PlannedRun, prepare
 from benchmark.study.study import Study
 from benchmark.training import CHECKPOINT_SECONDS
 from protocols import Displayed, InputError
+from protocols.registry import check_importable
 
 
 @dataclass(frozen=True, repr=False)
@@ -111,6 +113,8 @@ def run(
         InputError: for a study that cannot be resolved; a run that fails is in the outcome instead.
     """
     resolved = prepare(study) if isinstance(study, Study) else study
+    if executor is None or isinstance(executor, LocalExecutor) or workers_need_main():
+        check_importable("model", dict.fromkeys(planned.spec.model for planned in resolved.runs))
     chosen = make_callbacks(callbacks)
     store = RunStore(root)
     try:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from baselines import SentimentModel
+from baselines import Prediction, SentimentModel
 from benchmark.data.batches import MaskedPart, batches_by_steps
 from benchmark.training.operations import count_flops
 from benchmark.training.weights import trained_modules
@@ -21,13 +21,28 @@ INFERENCE_VERSION = 4
 _COUNTED = 32
 
 
+def checked(prediction: Prediction, count: int) -> Prediction:
+    """Return the prediction of `count` samples; one value for all of them would otherwise be repeated in silence.
+
+    Raises:
+        TypeError, ValueError: For another object, or a tensor of another shape.
+    """
+    if not isinstance(prediction, Prediction):
+        raise TypeError(f"forward gives a {type(prediction).__name__}; expected a Prediction")
+    for name, expected in {"sentiment": (count,), "integrity": (count, len(MODALITIES)), "dominant": (count,)}.items():
+        value = getattr(prediction, name)
+        if (value is not None or name == "sentiment") and tuple(value.shape) != expected:
+            raise ValueError(f"forward gives {name} of shape {tuple(value.shape)}; expected {expected}")
+    return prediction
+
+
 @torch.inference_mode()
 def predict_sentiment(model: SentimentModel, part: MaskedPart) -> torch.Tensor:
     """`(n,)` float64 predictions of sentiment, in the order of the part."""
     trained_modules(model, part.text).eval()
     result = torch.empty(len(part), dtype=torch.float64)
     for rows in batches_by_steps(part.inputs, part.device):
-        result[rows] = model(part.batch(rows)).sentiment.double().cpu()
+        result[rows] = checked(model(part.batch(rows)), len(rows)).sentiment.double().cpu()
     return result + model.spec.label_centre
 
 
@@ -63,7 +78,7 @@ def predict(
     for rows in batches_by_steps(part.inputs, part.device):
         started = time.perf_counter()
         batch = part.batch(rows)
-        prediction = model(batch)
+        prediction = checked(model(batch), len(rows))
         fill("prediction", rows, prediction.sentiment.double() + model.spec.label_centre)  # waits for an accelerator
         milliseconds[rows] = 1000 * (time.perf_counter() - started) / len(rows)
         if prediction.integrity is not None:
@@ -71,7 +86,7 @@ def predict(
                 fill(f"integrity_{modality}", rows, prediction.integrity[:, i].float())
                 fill(f"observed_{modality}", rows, part.integrity[rows, i].float())
             if tell and (told := model.told(part.informed(batch, rows))) is not None:
-                fill("told", rows, told.sentiment.double() + model.spec.label_centre)
+                fill("told", rows, checked(told, len(rows)).sentiment.double() + model.spec.label_centre)
         if prediction.dominant is not None:
             fill("dominant", rows, prediction.dominant.to(torch.int8))
     if not bool(columns["prediction"].isfinite().all()):

@@ -12,7 +12,6 @@ from baselines import TrainingStatistics, create, model_class, models, resolve_c
 from baselines.standin import parameter_count
 from benchmark.authoring.conformance import CHECKS, Subject, run_check
 from benchmark.authoring.conformance.kit import subject_of
-from benchmark.authoring.conformance.subject import steps
 from protocols import InputError
 from tests.model_batches import SPEC, make_batch, with_encoder
 
@@ -79,23 +78,6 @@ def test_a_misspelt_config_field_is_one_clear_line(name: str) -> None:
     with pytest.raises(InputError, match=rf"{typo}.*did you mean {meant}") as error:
         resolve_config(name, {typo: 64})
     assert "\n" not in str(error.value)
-
-
-@pytest.mark.parametrize("name", [name for name, cls in MODELS.items() if not cls.info.variant_of])
-def test_training_reads_masks_if_the_model_declares_so_and_only_then(name: str) -> None:
-    subject = small(name)
-    batch = subject.train_batch(6)
-    turned = {m: ~flags & ~batch.input[m].padding for m, flags in batch.observed.items()}
-    other = replace(batch, observed=turned, integrity=1 - batch.integrity)
-    differs = False
-    for step in [step for epoch in (0, 3) for step in steps(subject.build(), epoch=epoch)]:
-        found = []
-        for given in (batch, other):
-            model = subject.practised().train()
-            torch.manual_seed(4)
-            found.append(model.training_loss(given, step))
-        differs |= any(not torch.equal(value, found[1][key]) for key, value in found[0].items())
-    assert differs == MODELS[name].info.uses_masks
 
 
 def test_initials_of_a_config_field_are_understood() -> None:

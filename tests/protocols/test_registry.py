@@ -149,6 +149,25 @@ def test_a_plugin_of_one_file_is_known_by_the_sha256_of_that_file(folder: Path) 
     assert known_by("alone") == "fb5ffc0bb5a2688e105f0b2590ebcfec3f29aab1e969ccf613a12381f23f5fcd"
 
 
+@pytest.mark.parametrize("package", ["protocols", "baselines", "senti_ifusion", "benchmark", "sentibench"])
+def test_a_package_of_the_suite_is_never_a_plugins_own_module(folder: Path, package: str) -> None:
+    path = write(folder, f"uses_{package}", f"import {package}")
+    load_plugin(path)
+    assert known_by(f"uses_{package}") == hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("beside", ["near_by.py", "near_by/part.py"])
+def test_a_module_beside_a_plugin_that_python_does_not_find_is_explained(tmp_path: Path, beside: str) -> None:
+    (tmp_path / beside).parent.mkdir(exist_ok=True)
+    (tmp_path / beside).write_text("")
+    path = write(tmp_path, "needs_near_by", f"import {beside.removesuffix('.py').replace('/', '.')}")
+    with pytest.raises(InputError, match=f"No module named 'near_by'; it is beside .* export PYTHONPATH={tmp_path}$"):
+        load_plugin(path)
+    path.write_text("import nowhere_at_all")
+    with pytest.raises(InputError, match=r"No module named 'nowhere_at_all'$"):
+        load_plugin(path)
+
+
 def test_neighbouring_modules_are_part_of_the_identity_of_a_plugin(folder: Path) -> None:
     (folder / "kin").mkdir()
     (folder / "loose").mkdir()

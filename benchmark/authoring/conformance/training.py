@@ -117,17 +117,7 @@ def complete_view(subject: Subject) -> str:
     values = {m: other[m].values * ~batch.complete[m].padding[..., None] for m in MODALITIES}
     less = torch.full_like(batch.integrity, 0.5)
     changed = replace(batch, complete=with_values(batch.complete, values), complete_integrity=less)
-    depends = []
-    for epoch in (0, 3):
-        for number in range(len(steps(subject.build(), epoch=epoch))):
-            found = []
-            for given in (batch, changed):
-                model = subject.practised().train()
-                step = steps(model, epoch=epoch)[number]
-                torch.manual_seed(4)
-                found.append({k: v.detach() for k, v in model.training_loss(given, step).items()})
-            depends += [k for k, v in found[0].items() if k not in found[1] or not torch.equal(v, found[1][k])]
-    terms = ", ".join(dict.fromkeys(depends))
+    terms = _changed_terms(subject, batch, changed)
     if subject.cls.info.complete_is_target and _gradient_of_complete_text(subject):
         raise Violation(
             "ModelInfo.complete_is_target is True, but a loss has a gradient in the text of the complete view, which a "
@@ -138,6 +128,36 @@ def complete_view(subject: Subject) -> str:
         return terms
     require(not terms, f"ModelInfo.uses_complete_view is False, but the complete view changes {terms}")
     return "not used"
+
+
+@check("training-masks", "training reads masks if it declares so, and only then")
+def training_masks(subject: Subject) -> str:
+    """Check the same batch with every mask turned over; an ablation may leave out the part that reads them."""
+    batch = subject.train_batch(6)
+    turned = {m: ~flags & ~batch.input[m].padding for m, flags in batch.observed.items()}
+    terms = _changed_terms(subject, batch, replace(batch, observed=turned, integrity=1 - batch.integrity))
+    read = "TrainBatch.observed or TrainBatch.integrity"
+    if subject.cls.info.uses_masks:
+        told = bool(terms or subject.cls.info.variant_of)
+        require(told, f"ModelInfo.uses_masks is True, but no loss depends on {read}")
+        return terms
+    require(not terms, f"ModelInfo.uses_masks is False, but {read} changes {terms}")
+    return "not used"
+
+
+def _changed_terms(subject: Subject, batch: TrainBatch, other: TrainBatch) -> str:
+    """Name the loss terms that differ between two batches, early and late in training."""
+    depends = []
+    for epoch in (0, 3):
+        for number in range(len(steps(subject.build(), epoch=epoch))):
+            found = []
+            for given in (batch, other):
+                model = subject.practised().train()
+                step = steps(model, epoch=epoch)[number]
+                torch.manual_seed(4)
+                found.append({k: v.detach() for k, v in model.training_loss(given, step).items()})
+            depends += [k for k, v in found[0].items() if k not in found[1] or not torch.equal(v, found[1][k])]
+    return ", ".join(dict.fromkeys(depends))
 
 
 def _gradient_of_complete_text(subject: Subject) -> bool:

@@ -24,12 +24,12 @@ import numpy as np
 
 from benchmark.data.features import Cleaning
 from benchmark.data.importers.assemble import (
+    StreamWriter,
     absent_stream,
     identifiers,
     number_source,
     numbers,
     strings,
-    value_stream,
     whole_numbers,
 )
 from benchmark.data.importers.blocks import Source
@@ -118,7 +118,7 @@ def samples_of(
         raw_text = strings(f"{where}: raw_text", arrays["raw_text"], n)
     cleaning = {m: Cleaning() for m in MODALITIES}
     text, notes = _text(where, arrays, raw_text, cleaning["text"], sha256, vocabulary)
-    streams = {"text": text, **{m: _stream(where, m, arrays, n, cleaning[m]) for m in MODALITIES[1:]}}
+    streams = {"text": text, **{m: _stream(where, m, arrays, n, cleaning[m], notes) for m in MODALITIES[1:]}}
     if labelled and (split is not None or not splits):
         splits, split_notes = choose_split(where, ids, videos, split)
         notes += split_notes
@@ -172,8 +172,10 @@ def _is_there(modality: Modality, arrays: Collection[str]) -> bool:
     return any(form in arrays for form in forms)
 
 
-def _stream(where: str, modality: Modality, arrays: Mapping[str, Source], n: int, cleaning: Cleaning) -> ModalityStream:
-    """Return the stream of a modality; without values, that of a modality that was never recorded."""
+def _stream(
+    where: str, modality: Modality, arrays: Mapping[str, Source], n: int, cleaning: Cleaning, notes: list[str]
+) -> ModalityStream:
+    """Return the stream of a modality, and add notes on it; without values, the modality was never recorded."""
     if f"{modality}.values" not in arrays:
         return absent_stream(n)
     title = f"{where}: {modality}.values"
@@ -184,11 +186,35 @@ def _stream(where: str, modality: Modality, arrays: Mapping[str, Source], n: int
         raise InputError(
             f"{title}: expected ({n}, T, D), and {modality}.observed ({n}, T); found {values.shape}{flags}"
         )
-    lengths = _lengths(where, modality, arrays, n, values.shape[1])
-    if lengths is None:
-        lengths = np.full(n, values.shape[1], dtype=np.int64)
-    stream = value_stream(title, values, lengths, observed, cleaning)
+    given = _lengths(where, modality, arrays, n, values.shape[1])
+    lengths = np.full(n, values.shape[1], dtype=np.int64) if given is None else given
+    writer = StreamWriter(cleaning)
+    writer.add(title, values, lengths, observed=observed, check_padding=given is not None)
+    if writer.left_padded:
+        raise InputError(
+            f"{title}: {writer.left_padded} of {n} samples are padded on the left: move their steps to the front, or "
+            f"leave out {modality}.length and mark the padding in {modality}.observed"
+        )
+    if writer.beyond:
+        notes.append(f"{modality}: {writer.beyond} samples have frames outside their length, which were left out")
+    stream = writer.stream()
+    if given is None and observed is None:
+        _note_empty_ends(modality, stream, notes)
     return replace(stream, times=_times(where, modality, arrays, (n, values.shape[1]), lengths))
+
+
+def _note_empty_ends(modality: Modality, stream: ModalityStream, notes: list[str]) -> None:
+    """Note samples whose last frame holds nothing although others do: padding without lengths looks like that."""
+    if stream.values is None:
+        return
+    filled = np.any(stream.values, axis=1)
+    some = np.add.reduceat(filled, stream.offsets[:-1], dtype=np.int64) > 0
+    if count := int((some & ~filled[stream.offsets[1:] - 1]).sum()):
+        read = "measured zeros" if stream.values.shape[1] == 1 else "gaps"
+        notes.append(
+            f"{modality}: {count} of {len(some)} samples end in frames without values, read as {read}; if these are "
+            f"padding, give the lengths as {modality}.length"
+        )
 
 
 def _times(
@@ -233,7 +259,8 @@ def _text(
         raise InputError(f"{where}: its text is not token ids, which --vocabulary is about; leave it out")
     if "text.values" in arrays:
         note = "text is word vectors: a word is erased as a zero vector, and no text encoder is used"
-        return _stream(where, "text", arrays, len(raw_text), cleaning), [note]
+        notes = [note]
+        return _stream(where, "text", arrays, len(raw_text), cleaning, notes), notes
     if "text.token_ids" in arrays:
         file = None
         if "text.vocabulary" in arrays:

@@ -96,15 +96,6 @@ def _text(text: str) -> str:
     return text.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def value_stream(
-    where: str, padded: Source, lengths: IntArray, observed: BoolArray | None, cleaning: Cleaning
-) -> ModalityStream:
-    """Make a stream: drop padding, clean values, mark gaps, block by block; see `StreamWriter.add`."""
-    writer = StreamWriter(cleaning)
-    writer.add(where, padded, lengths, observed=observed)
-    return writer.stream()
-
-
 def absent_stream(n: int) -> ModalityStream:
     """Make the stream of a modality that is missing in all n samples."""
     return ModalityStream(np.arange(n + 1, dtype=np.int64), np.zeros(n, np.bool_), np.zeros((n, 1), np.float32))

@@ -5,6 +5,7 @@ They go through the same conversion and the same checks as files, see `arrays` a
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -16,6 +17,7 @@ import pandas as pd
 from benchmark.data.importers.arrays import samples_of
 from benchmark.data.importers.blocks import RaggedArray, Source
 from benchmark.data.importers.detect import settled
+from benchmark.data.importers.meaning import WARNING
 from benchmark.data.importers.splits import part_code
 from benchmark.data.samples import PARTS, Samples
 from benchmark.words import one_line
@@ -81,6 +83,9 @@ def from_frame(
         for name in [column] if isinstance(column, str) else column:
             if list(df.columns).count(name) != 1:
                 raise unknown_name("column of the data frame", str(name), map(str, df.columns))
+    twice = next((r for r, c in columns.items() if r != "label" and label in ([c] if isinstance(c, str) else c)), None)
+    if twice is not None:
+        raise InputError(f"from_frame: column {label!r} is given as label and as {twice}: models would read the labels")
     arrays = {role: df[column if isinstance(column, str) else list(column)] for role, column in columns.items()}
     return _samples("data frame", "frame", arrays, label_range, map_labels)
 
@@ -135,6 +140,13 @@ def from_hf(
         for column in columns.values():
             if column not in rows.column_names:
                 raise unknown_name("column of the data set", column, rows.column_names)
+        names = getattr(getattr(rows, "features", {}).get(columns.get("label", "")), "names", None)
+        if names and label_range is None:
+            raise InputError(
+                f"from_hf: column '{columns['label']}' numbers classes from 0 ({', '.join(names)[:80]}); if they rise "
+                f"from negative to positive, add label_range=(0, {len(names) - 1}), map_labels=(-1, 1); else map them "
+                "to numbers"
+            )
     arrays: dict[str, list[Any]] = {
         role: [item for rows in parts.values() for item in rows[column]] for role, column in columns.items()
     }
@@ -154,11 +166,16 @@ def _samples(
     except InputError as error:
         raise InputError(_in_python(one_line(str(error)))) from None
     origin = samples.provenance
-    return replace(samples, provenance=replace(origin, notes=tuple(map(_in_python, origin.notes))))
+    said = tuple(map(_in_python, origin.notes))
+    for note in said:
+        if note.startswith(WARNING):  # nobody sees the notes of samples unless asked for
+            warnings.warn(f"{where}: {note.removeprefix(WARNING)}", stacklevel=3)
+    return replace(samples, provenance=replace(origin, notes=said))
 
 
 def _in_python(text: str) -> str:
     """Return a message of the importers with arguments of these functions in place of options."""
+    text = text.replace("import them with", "give")
     for option, argument in _ARGUMENTS.items():
         text = text.replace(option, argument)
     return text
@@ -168,6 +185,7 @@ def _named(where: str, given: Mapping[str, Any]) -> tuple[dict[str, Source], lis
     """Return arrays by their names in npz archives, and notes on them."""
     arrays: dict[str, Any] = {}
     notes = []
+    _check_order(where, given)
     for key, value in given.items():
         name, plain = _SHORT.get(key, key), _plain(value)
         title = f"{where}: {key}"
@@ -194,8 +212,31 @@ def _named(where: str, given: Mapping[str, Any]) -> tuple[dict[str, Source], lis
     return arrays, notes
 
 
+def _check_order(where: str, given: Mapping[str, Any]) -> None:
+    """Refuse what has no order of samples, and columns of which one was sorted or shuffled."""
+    columns = {key: value.index for key, value in given.items() if isinstance(value, (pd.Series, pd.DataFrame))}
+    first = next(iter(columns), "")
+    for key, value in given.items():
+        word = isinstance(value, (str, bytes)) and key not in ("text.vocabulary", "extraction")
+        if word or isinstance(value, (Mapping, set, frozenset)):
+            raise InputError(
+                f"{where}: {key}: expected an array or list with one entry a sample, found {type(value).__name__}"
+            )
+    for key, index in columns.items():
+        other = columns[first]
+        if len(other) == len(index) and not other.equals(index) and other.difference(index, sort=False).empty:
+            raise InputError(
+                f"{where}: {first} and {key} have the same index in different orders, so that their rows do not belong "
+                f"together; put them into one data frame for from_frame, or give {key}.to_numpy() if the order is right"
+            )
+
+
 def _plain(value: Any) -> Any:
-    """Return tensors and columns as arrays; other values as they are."""
+    """Return tensors and columns as arrays, masked numbers as NaN; other values as they are."""
+    if isinstance(value, np.ma.MaskedArray) and value.dtype.kind in "fiub":
+        return np.ma.filled(value.astype(np.result_type(value.dtype, np.float16)), np.nan)
+    if getattr(value, "is_nested", False):
+        return list(value.unbind())
     if hasattr(value, "detach"):
         value = value.detach().cpu()
         return (value.float() if str(value.dtype) == "torch.bfloat16" else value).numpy()

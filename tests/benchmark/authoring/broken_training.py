@@ -63,6 +63,18 @@ class DoesNotPeek(Sound):
     info = replace(Sound.info, uses_complete_view=True)
 
 
+@broken("training-masks")
+class WeighsByWhatIsLeft(Sound):
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        weight = 0.5 + batch.integrity.mean(1)
+        return {"task": (weight * (self(batch.input).sentiment - batch.label).abs()).mean()}
+
+
+@broken("training-masks")
+class ReadsNoMask(Sound):
+    info = replace(Sound.info, uses_masks=True)
+
+
 @broken("learning")
 class SaysLittle(Sound):
     def changed(self, sentiment: Tensor, batch: Batch) -> Tensor:

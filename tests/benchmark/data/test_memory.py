@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -120,6 +121,41 @@ def test_faults_of_rows_name_the_entries(rows: list[Any], said: str) -> None:
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize("value", [{"a": 1.0, "b": 2.0}, {1.0, 2.0}, "ab"])
+def test_what_has_no_order_of_samples_is_refused(value: Any) -> None:
+    with pytest.raises(InputError, match=rf"^arrays: label: .* found {type(value).__name__}$"):
+        sb.from_arrays({"text": ["a", "b"], "label": value})
+
+
+def test_columns_of_one_index_in_different_orders_are_refused() -> None:
+    given = frame()
+    shuffled = given["score"].sort_values()
+    with pytest.raises(InputError, match=r"text and label have the same index in different orders"):
+        sb.from_arrays({"text": given["words"], "label": shuffled})
+    found = sb.from_arrays({"text": given["words"], "label": shuffled.to_numpy()})
+    assert found.label.tolist() == shuffled.astype(np.float32).tolist()
+
+
+def test_labels_are_not_read_as_features() -> None:
+    with pytest.raises(InputError, match=r"column 'score' is given as label and as audio"):
+        sb.from_frame(frame(), text="words", label="score", audio=["score"])
+
+
+def test_masked_numbers_are_not_read() -> None:
+    audio = np.ma.masked_equal(np.array([[[1, 9], [9, 9]], [[3, 4], [5, 6]]]), 9)
+    found = sb.from_arrays({"id": ["a", "b"], "audio": audio}).streams["audio"]
+    assert found.values is not None
+    assert found.values.tolist() == [[1, 0], [0, 0], [3, 4], [5, 6]]
+    assert found.observed.tolist() == [True, False, True, True]
+
+
+def test_nested_tensors_are_rows_of_different_lengths() -> None:
+    rows = [torch.ones(2, 3), torch.ones(1, 3)]
+    nested = torch.nested.nested_tensor(rows, layout=torch.jagged)
+    found = [sb.from_arrays({"id": ["a", "b"], "audio": given}).fingerprint() for given in (rows, nested)]
+    assert found[0] == found[1]
+
+
 def test_other_objects_are_refused_in_words() -> None:
     with pytest.raises(InputError, match=r"expected a pandas.DataFrame, found dict; use from_arrays"):
         sb.from_frame({})  # type: ignore[arg-type]
@@ -146,3 +182,25 @@ def test_a_dataset_dict_has_its_parts() -> None:
         sb.from_hf(hub, {"label": "scor"})
     with pytest.raises(InputError, match="part 'extra': expected train, validation or test"):
         sb.from_hf({**hub, "extra": hub["test"]}, columns)
+
+
+def test_doubts_about_the_labels_are_warnings_at_the_line_that_reads_them() -> None:
+    doubt = r"^data frame: labels go from 0 to 1, 50 % of the range -1 to 1; give label_range=\(low, high\) if that"
+    with pytest.warns(UserWarning, match=doubt) as caught:
+        samples = sb.from_frame(
+            pd.DataFrame({"text": ["good", "bad"] * 9, "label": [1, 0] * 9}), text="text", label="label"
+        )
+    assert caught[0].filename == __file__
+    assert any(note.startswith("warning: labels go from 0 to 1") for note in samples.provenance.notes)
+
+
+def test_numbers_of_classes_are_not_read_as_sentiment() -> None:
+    datasets = pytest.importorskip("datasets", reason="needs Hugging Face's datasets, an extra")
+    names = ["negative", "neutral", "positive"]
+    features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=names)})
+    hub = datasets.Dataset.from_dict({"text": [f"film {i}" for i in range(9)], "label": [0, 1, 2] * 3}, features)
+    columns = {"text": "text", "label": "label"}
+    said = r"numbers classes from 0 \(negative, neutral, positive\); .* label_range=\(0, 2\), map_labels=\(-1, 1\)"
+    with pytest.raises(InputError, match=said):
+        sb.from_hf(hub, columns)
+    assert sb.from_hf(hub, columns, label_range=(0, 2), map_labels=(-1, 1)).label.tolist() == [-1, 0, 1] * 3

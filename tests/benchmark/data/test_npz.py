@@ -151,6 +151,32 @@ def test_any_subset_of_the_modalities_will_do_with_or_without_observed(
             assert stream.observed.tolist() == content[f"{modality}.observed"].ravel().tolist()
 
 
+def test_frames_behind_the_length_are_left_out_with_a_note(tmp_path: Path) -> None:
+    samples = read_npz(tmp_path, npz_content() | {"vision.length": np.array([5, 5, 5, 5, 3, 0])})
+    assert "vision: 2 samples have frames outside their length, which were left out" in samples.provenance.notes
+    assert not any(note.startswith("audio") for note in samples.provenance.notes)
+
+
+def test_padding_on_the_left_is_refused_as_lengths_would_cut_the_steps(tmp_path: Path) -> None:
+    content = {k: v for k, v in npz_content().items() if not k.endswith(".observed")}
+    content["audio.values"][4:, :3] = 0
+    lengths = np.array([5, 5, 5, 5, 2, 2])
+    with pytest.raises(InputError, match=r"audio\.values: 2 of 6 samples are padded on the left: move their steps"):
+        read_npz(tmp_path, content | {"audio.length": lengths})
+
+
+@pytest.mark.parametrize(("width", "read"), [(1, "measured zeros"), (3, "gaps")])
+def test_padding_without_lengths_is_noted(tmp_path: Path, width: int, read: str) -> None:
+    content = {k: v for k, v in npz_content().items() if k != "audio.observed"}
+    values = np.ones((6, 5, width))
+    values[0], values[1, 2], values[4, 3:], values[5, 1:] = 0, 0, 0, np.nan
+    samples = read_npz(tmp_path, content | {"audio.values": values})
+    noted = f"audio: 2 of 6 samples end in frames without values, read as {read}; if these are padding, give the"
+    assert [note for note in samples.provenance.notes if note.startswith(noted)]
+    samples = read_npz(tmp_path, content | {"audio.values": values, "audio.observed": values.any(axis=2)})
+    assert not any(note.startswith("audio") for note in samples.provenance.notes)  # the file tells them
+
+
 def test_raw_text_alone_is_tokenised(tmp_path: Path) -> None:
     content = {k: v for k, v in npz_content().items() if "." not in k or k.startswith("split")}
     samples = read_npz(tmp_path, content | {"raw_text": np.array(["good film", "", "bad", "ok", "x", "y"])})

@@ -53,3 +53,17 @@ def test_a_script_without_a_guard_runs_once_and_its_workers_work(tmp_path: Path,
 def test_a_model_of_the_script_itself_is_trained(tmp_path: Path, call: str) -> None:
     (tmp_path / "script.py").write_text(STUDY + call)
     assert python(tmp_path, "script.py") == "records ['done']\n"
+
+
+def test_a_model_of_an_imported_file_is_asked_for_as_a_plugin(tmp_path: Path) -> None:
+    model, study = STUDY.split("def main():")
+    (tmp_path / "my_models.py").write_text(model)
+    ask = "\ntry:\n    main()\nexcept ValueError as error:\n    print(error)"
+    script = "import sentibench as sb\nfrom tests.samples import make_samples\nIMPORT\ndef main():" + study
+    (tmp_path / "script.py").write_text(script.replace("IMPORT", "import my_models") + ask)
+    said = python(tmp_path, "script.py")
+    assert said.startswith(f"model 'mine' is registered by {tmp_path / 'my_models.py'}, which worker processes do not")
+    assert f"name it as a plugin, in Python as 'plugins': ['{tmp_path / 'my_models.py'}']" in said
+    plugin = script.replace("IMPORT", "").replace('"seeds": 1', '"seeds": 1, "plugins": ["my_models.py"]')
+    (tmp_path / "script.py").write_text(plugin + ask)
+    assert python(tmp_path, "script.py") == "records ['done']\n"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
@@ -21,7 +24,7 @@ from benchmark.runs.store import RunStore
 from benchmark.study.plan import prepare
 from benchmark.study.running import run
 from benchmark.study.study import make_study
-from benchmark.training.inference import flops_per_sample, predict
+from benchmark.training.inference import flops_per_sample, predict, predict_sentiment
 from tests.samples import make_samples
 
 DATASET = "inference-toy"
@@ -53,6 +56,16 @@ class Strange(Linear):
 
     def forward(self, batch: Batch) -> Prediction:
         raise TypeError
+
+
+class Shaped(Linear):
+    """Gives tensors of any shape."""
+
+    shapes: Mapping[str, tuple[int, ...]] = MappingProxyType({})
+
+    def forward(self, batch: Batch) -> Prediction:
+        own = {"sentiment": super().forward(batch).sentiment}
+        return Prediction(**own | {name: torch.ones(shape) for name, shape in self.shapes.items()})
 
 
 @pytest.fixture(scope="module")
@@ -105,3 +118,22 @@ def test_costs_go_from_the_run_to_the_panel(tmp_path: Path) -> None:
     assert costs["inference_ms"] == record.inference_ms
     assert bool(pd.isna(costs["flops"]))
     assert np.isnan(costs["inference_ms_p95"])
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"), [("sentiment", ()), ("sentiment", (1,)), ("integrity", (1, 3)), ("dominant", ())]
+)
+def test_a_value_for_all_samples_is_not_repeated(part: MaskedPart, name: str, shape: tuple[int, ...]) -> None:
+    model = Shaped(InputSpec(4, 5, 3), ModelConfig())
+    assert predict_sentiment(model, part).shape == (len(part),)
+    model.shapes = {name: shape}
+    with pytest.raises(ValueError, match=rf"forward gives {name} of shape {re.escape(str(shape))}; expected \(\d+"):
+        predict_sentiment(model, part)
+    with pytest.raises(ValueError, match=f"forward gives {name} of shape"):
+        predict(model, part)
+
+
+def test_another_object_than_a_prediction_is_named(part: MaskedPart, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Shaped, "forward", lambda self, batch: batch.audio.values[:, 0, 0])
+    with pytest.raises(TypeError, match="forward gives a Tensor; expected a Prediction"):
+        predict_sentiment(Shaped(InputSpec(4, 5, 3), ModelConfig()), part)
