@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from baselines import load_plugin
+from baselines.declaration import Optimisation
 from baselines.facts import known_operations, model_info, model_names, model_plugin, model_settings
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.reference import Reference
@@ -173,6 +174,9 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
     twice = next((t for t in titles if titles.count(t) > 1), None)
     if twice:
         raise InputError(f"models: '{twice}' is listed twice; give one of them a distinct label")
+    for field in study.optimisation:
+        if field not in Optimisation.model_fields:
+            raise unknown_name("field of 'optimisation'", field, Optimisation.model_fields)
     resolved = []
     taken = {ORACLE, *(model_names() if any(entry.title != entry.name for entry in study.models) else ())}
     for entry in study.models:

@@ -67,7 +67,9 @@ def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> N
         ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
         ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
         ({"models": ["constant", "constant"]}, "is listed twice; give one of them a distinct label"),
-        ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
+        ({"optimisation": {"epoch": 3}}, "unknown field of 'optimisation' 'epoch'; did you mean epochs"),
+        ({"epochs": 3}, "unknown field of study: 'epochs'; write optimisation: {epochs: ...}"),
+        ({"models": [{"name": "text-only", "width": 3}]}, "settings of a model are fields of its config"),
         ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
         ({"regime": "uncertian"}, "did you mean uncertain"),
         ({"seeds": []}, "seeds"),
@@ -90,7 +92,12 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such study file"):
         load_study(path)
     odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is not a plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
-    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
+    wrong = [
+        ("name: x\na: [b\n", "not valid YAML: line 3, column 1: expected ',' or ']'"),
+        ("- 1", r"found \[1\]"),
+        ("", "found an empty file"),
+        ("datasets: 3\nmodels: [x]", "datasets"),
+    ]
     for content, says in (*wrong, *odd):
         path.write_text(content)
         with pytest.raises(InputError, match=says):
