@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.filing import read_study
+from benchmark.study.filing import last_study, read_study, replaced
 from benchmark.study.plan import prepare
 from benchmark.study.running import run
 from benchmark.study.study import load_study
@@ -113,3 +113,18 @@ def test_shipped_studies_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     for name in ("demo",):
         assert prepare(read_study(name, {})).runs
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_study_that_replaces_another_keeps_its_file(tiny_encoder: Path, tmp_path: Path) -> None:
+    first = study(tiny_encoder, models=["constant"], seeds=2)
+    run(first, tmp_path, InlineExecutor())
+    more = study(tiny_encoder, models=["constant", "text-only"], seeds=3)
+    assert replaced(more, tmp_path) == []
+    other = study(tiny_encoder, models=["constant"], seeds=1, protocols=["complete"], optimisation={"epochs": 3})
+    assert replaced(other, tmp_path) == ["random_positions(rate=0.5)", "seed 1", "epochs 2, batch_size 16"]
+    kept = tmp_path / "studies" / first.name / "replaced.yaml"
+    assert not kept.exists()
+    run(other, tmp_path, InlineExecutor())
+    assert load_study(kept) == first
+    assert last_study(tmp_path) == other
