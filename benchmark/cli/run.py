@@ -173,12 +173,12 @@ def run(
         note = f"this replaces study '{resolved.name}', which had {listed(gone)}: its runs stay, its file is kept"
         console.print(f"{note} as {kept}; --name keeps both", highlight=False, markup=False, soft_wrap=True)
     if dry_run:
-        listing = [plan.runs[i].spec for i in todo]
+        listing = {plan.runs[i].spec.id: plan.runs[i].title for i in todo}
         if as_json:
-            click.echo(json.dumps([{"id": s.id, "run": s.title} for s in listing], indent=2))
+            click.echo(json.dumps([{"id": run, "run": title} for run, title in listing.items()], indent=2))
         else:
-            for spec in listing:
-                click.echo(f"  {spec.id}  {spec.title}")
+            for run, title in listing.items():
+                click.echo(f"  {run}  {title}")
         return 0
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(
