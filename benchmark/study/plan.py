@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -235,5 +236,8 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
 def prepare(study: Study) -> Plan:
     """Load the plugins of a study and resolve it; raises InputError for anything unknown or misspelt."""
     for plugin in study.plugins:
+        if not Path(plugin).is_file():
+            moved = f"if it has moved: sentibench run OUT/studies/{study.name}/study.yaml --plugin FILE"
+            raise InputError(f"plugin {plugin}: no such file; {moved}")
         load_plugin(plugin)
     return plan(study)

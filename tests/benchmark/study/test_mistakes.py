@@ -76,7 +76,10 @@ def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> N
         ({"seeds": [-1]}, "seeds"),
         ({"modles": ["constant"]}, "did you mean models"),
         ({"encoder": {"nme": "minilm"}}, "did you mean name"),
-        ({"plugins": ["nowhere.py"]}, "no such file"),
+        (
+            {"plugins": ["nowhere.py"]},
+            "no such file; if it has moved: sentibench run OUT/studies/study/study.yaml --plugin FILE",
+        ),
     ],
 )
 def test_mistakes_are_found_before_anything_runs(
