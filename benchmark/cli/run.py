@@ -126,11 +126,11 @@ def run(
     from benchmark.evaluation.scales import without_classes
     from benchmark.publishing.current import is_current, mark_current
     from benchmark.results.opening import open_results
-    from benchmark.study.filing import read_study, study_folder
+    from benchmark.study.filing import read_study, replaced, study_folder
     from benchmark.study.plan import prepare
     from benchmark.study.running import pending, records_of
     from benchmark.study.running import run as run_study
-    from benchmark.words import one_line
+    from benchmark.words import listed, one_line
     from protocols import InputError
 
     fields: dict[str, Any] = {
@@ -168,13 +168,17 @@ def run(
         for data, bounds in {Reference.parse(r.dataset).name: r.label_range for r in plan.runs}.items():
             for line in without_classes(bounds):
                 console.print(f"{data}: {line}", style="dim", highlight=False, soft_wrap=True)
+    if gone := replaced(resolved, out):
+        kept = study_folder(resolved, out) / "replaced.yaml"
+        note = f"this replaces study '{resolved.name}', which had {listed(gone)}: its runs stay, its file is kept"
+        console.print(f"{note} as {kept}; --name keeps both", highlight=False, markup=False, soft_wrap=True)
     if dry_run:
-        listing = [plan.runs[i].spec for i in todo]
+        listing = {plan.runs[i].spec.id: plan.runs[i].title for i in todo}
         if as_json:
-            click.echo(json.dumps([{"id": s.id, "run": s.title} for s in listing], indent=2))
+            click.echo(json.dumps([{"id": run, "run": title} for run, title in listing.items()], indent=2))
         else:
-            for spec in listing:
-                click.echo(f"  {spec.id}  {spec.title}")
+            for run, title in listing.items():
+                click.echo(f"  {run}  {title}")
         return 0
     with StudyDisplay(plan, todo, console) as display:
         outcome = run_study(

@@ -22,13 +22,34 @@ def study_folder(study: Study, root: Path) -> Path:
     return root / "studies" / study.name
 
 
+def replaced(study: Study, root: Path) -> list[str]:
+    """Return the data sets, models, protocols, seeds and settings that only the filed study of the same name has."""
+    try:
+        filed = load_study(study_folder(study, root) / "study.yaml")
+    except InputError:
+        return []
+    return [text for text in _parts(filed) if text not in _parts(study)]
+
+
+def _parts(study: Study) -> list[str]:
+    settings = ", ".join(f"{key} {value}" for key, value in study.optimisation.items()) or "settings as registered"
+    training = [settings, f"regime {study.regime}", f"encoder {study.encoder.name} ({study.encoder.mode})"]
+    seeds = [f"seed {seed}" for seed in study.seeds]
+    return [*study.datasets, *(entry.title for entry in study.models), *study.protocols, *seeds, *training]
+
+
 def save_study(study: Study, root: Path) -> None:
-    """File the study beside its runs, so that reports can be made from the folder alone."""
+    """File the study beside its runs, so that reports can be made from the folder alone.
+
+    A filed study of the same name that has more is kept as `replaced.yaml`.
+    """
     folder = study_folder(study, root)
     folder.mkdir(parents=True, exist_ok=True)
     # reports may be made from other folders
     study = study.model_copy(update={"plugins": [str(Path(p).resolve()) for p in study.plugins]})
     text = yaml.safe_dump(study.model_dump(mode="json"), sort_keys=False)
+    if replaced(study, root):
+        replace_text(folder / "replaced.yaml", (folder / "study.yaml").read_text(encoding="utf-8"))
     replace_text(folder / "study.yaml", text)
 
 

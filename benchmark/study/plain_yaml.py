@@ -90,4 +90,12 @@ def read_yaml(path: Path) -> Any:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:  # also for impossible dates and endless numbers
-        raise InputError(f"{path}: not valid YAML: {' '.join(str(error).split())}") from None
+        raise InputError(f"{path}: not valid YAML: {_cause(error)}") from None
+
+
+def _cause(error: Exception) -> str:
+    """Return the place and the problem in one line, without the excerpt that follows on lines of its own."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or not problem:
+        return " ".join(str(error).split())
+    return " ".join(f"line {mark.line + 1}, column {mark.column + 1}: {problem}".split())

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from baselines import load_plugin
+from baselines.declaration import Optimisation
 from baselines.facts import known_operations, model_info, model_names, model_plugin, model_settings
 from benchmark.data.encoder_files import encoder_revision
 from benchmark.data.reference import Reference
@@ -173,6 +175,9 @@ def _resolve_models(study: Study) -> list[tuple[ModelEntry, int, dict[str, Any]]
     twice = next((t for t in titles if titles.count(t) > 1), None)
     if twice:
         raise InputError(f"models: '{twice}' is listed twice; give one of them a distinct label")
+    for field in study.optimisation:
+        if field not in Optimisation.model_fields:
+            raise unknown_name("field of 'optimisation'", field, Optimisation.model_fields)
     resolved = []
     taken = {ORACLE, *(model_names() if any(entry.title != entry.name for entry in study.models) else ())}
     for entry in study.models:
@@ -231,5 +236,8 @@ def resolve_dataset(reference: str) -> tuple[DatasetHeader, list[str]]:
 def prepare(study: Study) -> Plan:
     """Load the plugins of a study and resolve it; raises InputError for anything unknown or misspelt."""
     for plugin in study.plugins:
+        if not Path(plugin).is_file():
+            moved = f"if it has moved: sentibench run OUT/studies/{study.name}/study.yaml --plugin FILE"
+            raise InputError(f"plugin {plugin}: no such file; {moved}")
         load_plugin(plugin)
     return plan(study)

@@ -18,6 +18,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
+from baselines.declaration import Optimisation
 from benchmark.data.catalog import filed_samples
 from benchmark.data.config import EncoderConfig, Scaling
 from benchmark.data.samples import Samples
@@ -168,7 +169,8 @@ def load_study(path: Path) -> Study:
     except FileNotFoundError:
         raise InputError(f"{path}: no such study file") from None
     if not isinstance(content, dict):
-        raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {type(content).__name__}")
+        found = "an empty file" if content is None else shortened(content)
+        raise InputError(f"{path}: expected fields such as datasets, models, protocols; found {found}")
 
     def beside(name: str) -> str:
         return str(path.parent / name) if (path.parent / name).is_file() else name
@@ -197,7 +199,10 @@ def make_study(content: dict[str, Any], where: str = "study") -> Study:
         field = ".".join(str(part) for part in first["loc"])
         if first["type"] == "extra_forbidden":
             parents: dict[str, type[BaseModel]] = {"models": ModelEntry, "encoder": EncoderConfig}
-            owner = parents.get(str(first["loc"][0]), Study)
-            raise unknown_name(f"field of {where}:", str(first["loc"][-1]), owner.model_fields) from None
+            owner, name = parents.get(str(first["loc"][0]), Study), str(first["loc"][-1])
+            if owner is Study and name in Optimisation.model_fields:
+                raise InputError(f"unknown field of {where}: '{name}'; write optimisation: {{{name}: ...}}") from None
+            hint = "(settings of a model are fields of its config)" if owner is ModelEntry else ""
+            raise unknown_name(f"field of {where}:", name, owner.model_fields, hint=hint) from None
         said = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{where}: {field}: {said}; found {shortened(first['input'])}") from None

@@ -126,16 +126,20 @@ class Notes:
         self._marks: dict[str, str] = {}
 
     def mark(self, *texts: str) -> str:
-        """Return the marks of footnotes, joined by commas; empty texts have none."""
-        return ",".join(self._mark(text) for text in texts if text)
+        """Return the marks of footnotes in the order of the footnotes, joined by commas; empty texts have none."""
+        return self._joined(self._mark(text) for text in texts if text)
 
     def on(self, cell: Cell, *texts: str) -> Cell:
         """Return the cell with the marks of further footnotes."""
-        return replace(cell, note=",".join(filter(None, (cell.note, self.mark(*texts)))))
+        return replace(cell, note=self._joined([*cell.note.split(","), *self.mark(*texts).split(",")]))
 
     def footnotes(self) -> list[Footnote]:
         """Return all footnotes."""
         return [Footnote(text, mark) for text, mark in self._marks.items()]
+
+    @staticmethod
+    def _joined(marks: Iterable[str]) -> str:
+        return ",".join(sorted(filter(None, marks), key=lambda mark: (len(mark), mark)))
 
     def _mark(self, text: str) -> str:
         if text not in self._marks:

@@ -54,6 +54,10 @@ def read_columns(path: Path) -> pd.DataFrame:
         if list(table.columns).count(name) > 1:
             raise InputError(f"{path}: column '{name}' occurs twice; keep one")
     for name in COLUMNS:
+        if name == "prediction" and name not in table and "prompt" in table:
+            raise InputError(
+                f"{path}: prompts without answers; put the answer to each 'prompt' into its record as '{name}'"
+            )
         if name not in table:
             found = ", ".join(map(str, table.columns[:12])) or "none"
             near = str(unknown_name("column", name, table.columns)).rpartition("; ")[2]

@@ -176,7 +176,7 @@ def check_values(
         values = numbers(column)
     gone = np.array([str(v).lower() in NO_ANSWER for v in shown], dtype=np.bool_)
     if rules.absent == "refuse":
-        gone &= np.array([isinstance(v, str) and not v for v in shown], dtype=np.bool_)
+        gone &= (column.isna() | (column == "")).to_numpy(dtype=np.bool_)
         way = "fill it in, remove the row, or choose with --absent how absent answers count"
         fine = faults.add(gone, lambda _: f"prediction is empty; {way}")
     else:

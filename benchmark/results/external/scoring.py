@@ -40,13 +40,19 @@ class ScoringTask:
         return StudyResults(external.models[0], (whole,))
 
     def rated(self, results: StudyResults) -> list[ProtocolResults]:
-        """Return results of the task's protocols under which the external models have predictions."""
+        """Return results of the task's protocols under which the external models have predictions, maybe incomplete."""
         names = {p.name for p in self.protocols}
         return [
             found
             for found in results.by_protocol()
-            if found.protocol in names and any(m in found.panel.external for m in found.estimates)
+            if found.protocol in names and (found.panel.external & {*found.estimates, *_with_incomplete(found)})
         ]
+
+
+def _with_incomplete(results: ProtocolResults) -> set[str]:
+    """Return the models that have predictions for some samples only, under any scenario of a protocol."""
+    gaps = (gap for gap in results.panel.missing if gap.reason != "not evaluated")
+    return {gap.model for gap in gaps if set(gap.scenarios) & set(results.scenarios)}
 
 
 def scoring_task(

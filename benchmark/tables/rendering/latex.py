@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -118,16 +118,35 @@ def _tabular(table: Table, block: Sequence[int]) -> list[str]:
 
 
 def _blocks(table: Table, widths: Sequence[int]) -> list[list[int]]:
-    """Split columns into blocks that fit a page, each starting with the columns that name the row."""
+    """Split columns into as few blocks as fit a page, of about equal width, so that no single column is left over."""
+
+    def cost(blocks: list[list[int]]) -> tuple[int, int]:
+        heads = [(table.columns[a[-1]].heads, table.columns[b[len(key)]].heads) for a, b in pairwise(blocks)]
+        return len(blocks), sum(before == after and any(after) for before, after in heads)
+
+    key = _key(table)
+    blocks = _split(table, widths, _PAGE)
+    limits = range(_PAGE // 2, _PAGE) if len(blocks) > 1 else ()
+    return next((even for even in (_split(table, widths, n) for n in limits) if cost(even) <= cost(blocks)), blocks)
+
+
+def _key(table: Table) -> list[int]:
+    """Return the columns that name the row: all up to the first left-aligned ones."""
     lefts = [column.align == "left" for column in table.columns]
     key = list(range(lefts.index(True) + 1)) if True in lefts else []
     while len(key) < len(lefts) and lefts[len(key)]:
         key.append(len(key))
+    return key
+
+
+def _split(table: Table, widths: Sequence[int], limit: int) -> list[list[int]]:
+    """Split columns into blocks of a width, each starting with the columns that name the row; groups stay whole."""
+    key = _key(table)
     blocks = [list(key)]
     rest = range(len(key), len(table.columns))
-    for _, members in groupby(rest, key=lambda i: table.columns[i].heads if table.columns[i].over else i):
+    for _, members in groupby(rest, key=lambda i: table.columns[i].heads if any(table.columns[i].heads) else i):
         for i in (own := list(members)):
-            fits = _span(table, widths, [*blocks[-1], *(own if i == own[0] else [i])]) <= _PAGE
+            fits = _span(table, widths, [*blocks[-1], *(own if i == own[0] else [i])]) <= limit
             if not fits and len(blocks[-1]) > len(key):
                 blocks.append(list(key))
             blocks[-1].append(i)
@@ -177,7 +196,7 @@ def _cell(cell: Cell, column: Column) -> str:
     text += _cited(cell.cite)
     if cell.note:
         text = f"{text}\\textsuperscript{{{escaped(cell.note)}}}"
-    if cell.interval and column.interval == "shown":
+    if cell.interval and cell.interval.text and column.interval == "shown":
         text = f"{text} {{\\scriptsize {escaped(cell.interval.text)}}}"
     return f"{{}}{text}" if text.startswith(("[", "*")) else text  # else read as an argument of \\
 

@@ -156,6 +156,17 @@ def test_a_time_limit_reaches_the_executor(
     assert given == [{"workers": 3, "timeout": seconds}]
 
 
+def test_a_dry_run_shows_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "study.yaml"
+    models = "[text-only, {name: text-only, label: narrow, config: {width: 64}}]"
+    file.write_text(f"datasets: ['synthetic:size=tiny']\nmodels: {models}\nseeds: 1\n")
+    code, out, err = call(capsys, "run", str(file), "--dry-run", "--json")
+    assert (code, err.partition("\n")[0]) == (0, "")
+    runs = [found["run"] for found in json.loads(out)]
+    assert len(set(runs)) == len(runs) == 3
+    assert any(" narrow seed 0" in run for run in runs)
+
+
 def test_run_report_plot(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     call(capsys, "data", "import", "toy", str(write_npz(tmp_path / "toy.npz")))
     out_folder = str(tmp_path / "runs")

@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.filing import read_study
+from benchmark.study.filing import last_study, read_study, replaced
 from benchmark.study.plan import prepare
 from benchmark.study.running import run
 from benchmark.study.study import load_study
@@ -67,14 +67,19 @@ def test_splits_whose_test_parts_overlap_are_not_pooled(tiny_encoder: Path) -> N
         ({"models": [{"name": "text-only", "config": {"widht": 3}}]}, "did you mean width"),
         ({"models": [{"name": "text-only", "config": {"dropout": 3}}]}, "config field 'dropout'"),
         ({"models": ["constant", "constant"]}, "is listed twice; give one of them a distinct label"),
-        ({"optimisation": {"epoch": 3}}, "did you mean epochs"),
+        ({"optimisation": {"epoch": 3}}, "unknown field of 'optimisation' 'epoch'; did you mean epochs"),
+        ({"epochs": 3}, "unknown field of study: 'epochs'; write optimisation: {epochs: ...}"),
+        ({"models": [{"name": "text-only", "width": 3}]}, "settings of a model are fields of its config"),
         ({"protocols": ["intra-randm"]}, "did you mean intra-random"),
         ({"regime": "uncertian"}, "did you mean uncertain"),
         ({"seeds": []}, "seeds"),
         ({"seeds": [-1]}, "seeds"),
         ({"modles": ["constant"]}, "did you mean models"),
         ({"encoder": {"nme": "minilm"}}, "did you mean name"),
-        ({"plugins": ["nowhere.py"]}, "no such file"),
+        (
+            {"plugins": ["nowhere.py"]},
+            "no such file; if it has moved: sentibench run OUT/studies/study/study.yaml --plugin FILE",
+        ),
     ],
 )
 def test_mistakes_are_found_before_anything_runs(
@@ -90,7 +95,12 @@ def test_study_files_say_what_is_wrong_with_them(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such study file"):
         load_study(path)
     odd = [(f"optimisation: {{epochs: {n}}}", f"'{n}' is not a plain number") for n in ("1_0", "010", "1:30", "0.1_0")]
-    wrong = [("a: [", "not valid YAML"), ("- 1", "found list"), ("datasets: 3\nmodels: [x]", "datasets")]
+    wrong = [
+        ("name: x\na: [b\n", "not valid YAML: line 3, column 1: expected ',' or ']'"),
+        ("- 1", r"found \[1\]"),
+        ("", "found an empty file"),
+        ("datasets: 3\nmodels: [x]", "datasets"),
+    ]
     for content, says in (*wrong, *odd):
         path.write_text(content)
         with pytest.raises(InputError, match=says):
@@ -106,3 +116,18 @@ def test_shipped_studies_resolve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     for name in ("demo",):
         assert prepare(read_study(name, {})).runs
+
+
+@pytest.mark.usefixtures("toy")
+def test_a_study_that_replaces_another_keeps_its_file(tiny_encoder: Path, tmp_path: Path) -> None:
+    first = study(tiny_encoder, models=["constant"], seeds=2)
+    run(first, tmp_path, InlineExecutor())
+    more = study(tiny_encoder, models=["constant", "text-only"], seeds=3)
+    assert replaced(more, tmp_path) == []
+    other = study(tiny_encoder, models=["constant"], seeds=1, protocols=["complete"], optimisation={"epochs": 3})
+    assert replaced(other, tmp_path) == ["random_positions(rate=0.5)", "seed 1", "epochs 2, batch_size 16"]
+    kept = tmp_path / "studies" / first.name / "replaced.yaml"
+    assert not kept.exists()
+    run(other, tmp_path, InlineExecutor())
+    assert load_study(kept) == first
+    assert last_study(tmp_path) == other

@@ -91,3 +91,27 @@ def test_latex_asks_for_no_package_beside_those_named() -> None:
     assert "\\usepackage" not in text
     for foreign in ("\\resizebox", "\\makecell", "\\multirow", "\\begin{threeparttable}", "\\SI{"):
         assert foreign not in text
+
+
+def wide_table(titles: list[str]) -> Table:
+    columns = (
+        Column("model", "Model", "left"),
+        *(Column(t, t, group=t[:5] if t[5:] else "", interval="shown") for t in titles),
+    )
+    cells = [Cell("late-fusion-dropout"), *(Cell("0.88", 0.88) for _ in titles)]
+    return Table("wide", columns, (Row(tuple(cells)),))
+
+
+def test_a_table_that_is_too_wide_is_split_evenly_and_groups_stay_whole() -> None:
+    titles = [letter * 5 for letter in "abcdefghijk"]  # 11 columns of 7 characters: one more than fit
+    heads = [line for line in wide_table(titles).latex().splitlines() if line.startswith("    Model")]
+    assert [line.count("&") for line in heads] == [6, 5]
+    grouped = [*titles[:9], "jjjjj1", "jjjjj2"]
+    lines = wide_table(grouped).latex().splitlines()
+    assert sum("{jjjjj}" in line for line in lines) == 1
+
+
+def test_an_interval_without_text_leaves_nothing() -> None:
+    columns = (Column("m", "M", interval="shown"),)
+    table = Table("t", columns, (Row((Cell("0.45", 0.45, interval=Interval(0.3, 0.6, "")),)),))
+    assert "scriptsize" not in table.latex()

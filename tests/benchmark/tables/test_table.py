@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from benchmark.files import csv_value
 from benchmark.tables.rendering.html import page
-from benchmark.tables.table import Cell, Column, Footnote, Interval, Row, Table
+from benchmark.tables.table import Cell, Column, Footnote, Interval, Notes, Row, Table
 from protocols import InputError
 
 COLUMNS = (Column("model", "Model", "left"), Column("mae", "MAE ↓"))
@@ -84,6 +84,16 @@ def test_marks_and_footnotes_are_in_every_rendering() -> None:
     assert "**0.123**<sup>a</sup>" in table.markdown()
     assert "<strong>0.123</strong><sup>a</sup>" in table.html()
     assert table.plain() == (["Model", "MAE ↓"], [["a_b", "0.123 (a)"], ["oracle", "–"]])
+
+
+def test_marks_of_a_cell_are_in_the_order_of_the_footnotes() -> None:
+    notes = Notes()
+    notes.mark("seen first")
+    assert notes.mark("second", "third", "seen first") == "a,b,c"
+    assert notes.on(Cell("1", note="b"), "seen first", "fourth").note == "a,b,d"
+    for i in range(23):
+        notes.mark(f"further {i}")
+    assert notes.mark("further 22", "further 20") == "y,aa"
 
 
 def test_html_does_not_let_a_name_become_markup() -> None:

@@ -71,3 +71,17 @@ def test_beside_a_study_it_has_ranks_among_its_models(tmp_path: Path, capsys: py
     ranked = [(row["rank"], row["model"]) for row in table["rows"]]
     assert ranked[0] == (1, "seer (external)")
     assert {name for _, name in ranked} >= {"almt", "constant", "oracle"}
+
+
+def test_a_protocol_without_a_complete_scenario_says_what_is_missing(
+    toy_set: EvaluationSet, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = filled(toy_set, (0,))
+    path = write(table.drop(index=table.index[table["scenario"] == "complete"][0]), tmp_path / "mine.csv")
+    code, out, _ = call(capsys, str(path), "--dataset", "toy", "--protocols", "complete,inter-drop")
+    assert code == 0
+    assert "toy: complete" in out
+    assert "Missing: mine: seed 0 lacks 1 of 20 predictions" in " ".join(out.split())
+    never = write(table[table["scenario"] != "complete"], tmp_path / "never.csv")
+    code, out, _ = call(capsys, str(never), "--dataset", "toy", "--protocols", "complete,inter-drop")
+    assert "toy: complete" not in out

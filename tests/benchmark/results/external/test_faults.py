@@ -112,3 +112,20 @@ def test_predictions_under_other_masks_are_refused(toy_set: EvaluationSet, tmp_p
     for empty in ("", "12"):
         table.loc[table.index[0], "masks_sha256"] = empty
         assert inspect_predictions(write(table, tmp_path / "d.csv"), toy_set, PROTOCOLS).faults
+
+
+def test_a_null_is_an_empty_answer(toy_set: EvaluationSet, tmp_path: Path) -> None:
+    table = change(filled(toy_set), 7, prediction=None).astype({"prediction": "Float64"})
+    table.to_json(tmp_path / "mine.jsonl", orient="records", lines=True)
+    table.to_parquet(tmp_path / "mine.parquet")
+    for name in ("mine.jsonl", "mine.parquet"):
+        (line,) = inspect_predictions(tmp_path / name, toy_set, PROTOCOLS).faults
+        assert "row 8: prediction is empty; fill it in, remove the row, or choose with --absent" in line
+
+
+def test_prompts_without_answers_are_named(toy_set: EvaluationSet, tmp_path: Path) -> None:
+    path = tmp_path / "prompts.jsonl"
+    table = filled(toy_set).drop(columns="prediction").assign(question="How?", prompt="It says")
+    table.to_json(path, orient="records", lines=True)
+    with pytest.raises(InputError, match="put the answer to each 'prompt' into its record as 'prediction'"):
+        inspect_predictions(path, toy_set, PROTOCOLS)
