@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import click
@@ -184,9 +185,14 @@ def describe(name: str, as_json: bool, figures: Path | None, probe: bool) -> Non
     from benchmark.data.description import describe as describe_samples
     from benchmark.data.reference import Reference
     from benchmark.data.sources import load_samples
+    from protocols import InputError
 
     given = Reference.parse(name)
-    description = describe_samples(load_samples(given.name), given.split or None, probe=probe)
+    samples = load_samples(given.name)
+    family = [split for split in samples.splits if fnmatchcase(split, given.split)]
+    if family and given.split not in family:
+        raise InputError(f"'{name}' is a family of splits; describe one of them, such as {given.name}/{family[0]}")
+    description = describe_samples(samples, given.split or None, probe=probe)
     files: list[Path] = []
     if figures is not None:
         from benchmark.figures.distributions import plot_distributions

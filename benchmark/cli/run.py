@@ -112,7 +112,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Run STUDY (a YAML file, or a study that ships with the suite: demo) or the study that the options describe.
+    """Run STUDY (a YAML file, the name of a study in OUT, or demo, which ships) or what the options describe.
 
     Options replace fields of the file; models that the file names keep their settings there. Finished runs are reused:
     the same command continues after an interruption, and a longer list of seeds, models or protocols adds only the new
@@ -126,7 +126,7 @@ def run(
     from benchmark.evaluation.scales import without_classes
     from benchmark.publishing.current import is_current, mark_current
     from benchmark.results.opening import open_results
-    from benchmark.study.filing import read_study, replaced, study_folder
+    from benchmark.study.filing import SHIPPED, read_study, replaced, study_folder
     from benchmark.study.plan import prepare
     from benchmark.study.running import pending, records_of
     from benchmark.study.running import run as run_study
@@ -153,7 +153,8 @@ def run(
     if text_states is not None:
         os.environ["SENTIBENCH_TEXT_STATES"] = str(text_states)  # which workers inherit
     pool = make_pool()
-    resolved = read_study(study, fields)
+    shipped = study is not None and (SHIPPED / f"{study}.yaml").is_file()
+    resolved = read_study(study, fields, None if shipped else out)
     console = Console(stderr=as_json)
     with console.status("reading data sets") if console.is_terminal else contextlib.nullcontext():
         plan = prepare(resolved)

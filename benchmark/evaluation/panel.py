@@ -22,6 +22,8 @@ from protocols import Displayed, InputError, unknown_name
 
 #: Suffix of the name of a model in the row of the same trainings when they are told where their gaps are.
 TOLD = ", told"
+#: Training regime of predictions made elsewhere, without a study beside them.
+UNKNOWN_REGIME = "not known"
 #: Maximum size of the draws that a panel keeps; with more, every table resamples its own scenarios.
 _KEPT_BYTES = 1 << 30
 #: Maximum size of the draws that all panels keep: those of the panel used last, and of others while there is room.

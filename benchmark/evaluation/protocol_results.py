@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from benchmark.evaluation.metrics import METRICS, constant_predictions
-from benchmark.evaluation.panel import TOLD, Panel
+from benchmark.evaluation.panel import TOLD, UNKNOWN_REGIME, Panel
 from benchmark.evaluation.plausibility import implausible
 from benchmark.evaluation.shape import ProtocolShape
 from benchmark.evaluation.statistics import DRAWS, Estimates, compare, corrected
@@ -240,6 +240,11 @@ def _marked(dataset: str, name: str) -> str:
     return f"{name} (generated data)" if dataset.startswith("synthetic") else name
 
 
+def trained_under(regime: str) -> str:
+    """State the training regime of models; that of predictions made elsewhere may not be known."""
+    return "training regime not known" if regime == UNKNOWN_REGIME else f"trained under '{regime}'"
+
+
 def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> str:
     """State sample, video, seed and scenario counts, split and regime in one sentence."""
     sizes = [
@@ -247,11 +252,11 @@ def describe(panel: Panel, scenarios: Sequence[str], seeds: Sequence[int]) -> st
         f"{counted(seeds, 'seed')} per model",
         plural(len(scenarios), "scenario"),
     ]
-    sentence = f"{', '.join(sizes)}; split '{panel.split}', trained under '{panel.regime}'."
+    sentence = f"{', '.join(sizes)}; split '{panel.split}', {trained_under(panel.regime)}."
     return sentence + (" The data are synthetic." if panel.generated else "")
 
 
 def sizes_of(panel: Panel) -> str:
     """State samples, videos and regime of a panel, as the note of a figure."""
     videos = plural(len(set(panel.video_ids.tolist())), "video")
-    return f"{plural(len(panel.label), 'test sample')} of {videos}; trained under '{panel.regime}'."
+    return f"{plural(len(panel.label), 'test sample')} of {videos}; {trained_under(panel.regime)}."

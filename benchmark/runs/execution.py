@@ -284,7 +284,8 @@ class RunWorker:
         with store.writing(self.spec) as folder:
             if weights:
                 save_file(dict(weights), folder / WEIGHTS)
-            history = pd.DataFrame(outcome.history if outcome else [], columns=None)
+            epochs = outcome.history if outcome else []
+            history = pd.DataFrame(epochs, columns=None if epochs else ["stage", "epoch", "valid_mae"])
             history.to_csv(folder / HISTORY, index=False)
             self.data.test_samples().to_parquet(folder / SAMPLES, index=False, compression="zstd")
             write_predictions(predictions, folder / PREDICTIONS)

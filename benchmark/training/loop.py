@@ -27,7 +27,7 @@ from benchmark.training.resuming import Checkpoint, History, TrainingState, gene
 from benchmark.training.selection import CheckpointSelector
 from benchmark.training.sweep import EpochLosses, TrainingDiverged, sweeps_of
 from benchmark.training.weights import trained_modules
-from protocols import Regime
+from protocols import InputError, Regime
 
 #: Version of the bits of trained weights; it rises when batches, layers, kernels or draws of dropout change them.
 TRAINING_VERSION = 4
@@ -107,6 +107,7 @@ class Trainer:
             text: A cache of frozen states, an encoder to fine-tune, or None where text is values.
 
         Raises:
+            InputError: for a model whose stages exceed the budget of epochs, or whose losses are not scalars by name.
             TrainingDiverged: when a loss term or the validation MAE is NaN or infinite.
         """
         optimisation = self.optimisation
@@ -114,6 +115,10 @@ class Trainer:
         model.initialise(TrainingStatistics(parts.label))
         stages = model.stages(optimisation.epochs)
         total = sum(stage.epochs for stage in stages)
+        if total > optimisation.epochs:
+            raise InputError(
+                f"the stages of the model have {total} epochs, more than the budget of {optimisation.epochs}"
+            )
         modules = trained_modules(model, text)
         encoder = dict(modules.items()).get("encoder")
         selector = CheckpointSelector(modules, optimisation.tolerance)

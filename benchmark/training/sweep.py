@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from baselines import Optimisation, SentimentModel, Stage, Step, TrainBatch
 from benchmark.training.eager import eager_optimiser
+from protocols import InputError
 
 
 class TrainingDiverged(RuntimeError):
@@ -100,7 +101,7 @@ class Sweep:
         try:
             for batch in batches:
                 step = Step(self._stage, epoch, self._schedule.last_epoch / max(self._steps, 1), self._name)
-                terms = self._model.training_loss(batch, step)
+                terms = checked_terms(self._model.training_loss(batch, step))
                 loss = torch.stack(list(terms.values())).sum()
                 losses.add(terms, loss, len(batch.index))
                 self._descend(loss)
@@ -126,6 +127,18 @@ class Sweep:
         nn.utils.clip_grad_norm_(trained, self._clip_norm)
         self._optimiser.step()
         self._schedule.step()
+
+
+def checked_terms(terms: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Return the loss terms; raises InputError unless they are scalars by name."""
+    if isinstance(terms, Mapping) and terms:
+        wrong = [name for name, term in terms.items() if not isinstance(term, Tensor) or term.ndim]
+        found = f"something else for {', '.join(map(repr, wrong))}" if wrong else ""
+    else:
+        found = "an empty dictionary" if isinstance(terms, Mapping) else f"a {type(terms).__name__}"
+    if found:
+        raise InputError(f"training_loss must return scalar tensors by name, such as {{'task': loss}}; found {found}")
+    return terms
 
 
 def sweeps_of(

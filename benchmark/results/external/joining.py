@@ -7,13 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from benchmark.evaluation.panel import Panel
+from benchmark.evaluation.panel import UNKNOWN_REGIME, Panel
 from benchmark.results.external.reading import External
 from benchmark.results.from_runs import protocol_table
 from protocols import InputError
-
-#: Origin of the settings of an external model.
-UNKNOWN_REGIME = "not known"
 
 
 def add_external(panel: Panel, external: External) -> Panel:

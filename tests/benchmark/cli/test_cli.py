@@ -61,6 +61,9 @@ def test_import_list_verify_describe(tmp_path: Path, capsys: pytest.CaptureFixtu
     code, _, err = call(capsys, "data", "import", "toy", str(source))
     assert code == 2
     assert "--force" in err
+    code, _, err = call(capsys, "data", "describe", "toy/off*")
+    assert code == 2
+    assert "'toy/off*' is a family of splits; describe one of them, such as toy/official" in err
 
 
 def test_checksums_of_store_and_source_are_both_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -195,6 +198,10 @@ def test_a_run_of_one_scenario_ends_well_and_has_no_curve(tmp_path: Path, capsys
     study = ["--dataset", "synthetic:size=tiny", "--models", "constant", "--scenario", "drop(rate=0.5)", "--seeds", "1"]
     code, out, err = call(capsys, "run", *study, "--executor", "inline", "--out", str(tmp_path))
     assert (code, err) == (0, "")
+    (history,) = tmp_path.rglob("constant-*/history.csv")
+    assert history.read_text() == "stage,epoch,valid_mae\n"  # no epoch, but a table
+    code, again, _ = call(capsys, "run", "study", "--dry-run", "--out", str(tmp_path))  # by its name
+    assert (code, "0 to do" in again) == (0, True)
     assert "leaderboard.md" in out
     assert not list(tmp_path.rglob("*.png"))
     code, _, err = call(capsys, "plot", "--kind", "curves", "--out", str(tmp_path))

@@ -32,7 +32,7 @@ from benchmark.data.states import StateCache
 from benchmark.training.inference import predict, predict_sentiment
 from benchmark.training.loop import Trainer, TrainingOutcome, forked_rng
 from benchmark.training.sweep import TrainingDiverged
-from protocols import get_regime
+from protocols import InputError, get_regime
 from tests.samples import make_samples
 
 CPU = torch.device("cpu")
@@ -113,12 +113,54 @@ class Untrained(Mean):
         return []
 
 
+class Overdrawn(Mean):
+    """Has more epochs than the budget."""
+
+    def stages(self, epochs: int) -> list[Stage]:
+        return [Stage("first", epochs), Stage("head", epochs)]
+
+
+class Unnamed(Mean):
+    """Returns a loss without a name."""
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        return super().training_loss(batch, step)["task"]  # type: ignore[return-value]
+
+
+class Lossless(Mean):
+    """Returns no loss."""
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        return {}
+
+
+class Elementwise(Mean):
+    """Returns a loss for every sample."""
+
+    def training_loss(self, batch: TrainBatch, step: Step) -> dict[str, Tensor]:
+        return {**super().training_loss(batch, step), "aux": batch.label}
+
+
 def fit(cls: type[Mean], dataset: Dataset, seed: int = 0, **settings: float) -> tuple[Mean, TrainingOutcome]:
     optimisation = Optimisation(**{"epochs": 6, "batch_size": 8, "learning_rate": 0.02, **settings})  # type: ignore[arg-type]
     with forked_rng(seed, CPU):
         model = cls(SPEC, ModelConfig())
         outcome = Trainer(get_regime("uncertain"), optimisation, seed, CPU).train(model, TrainingData(dataset), None)
     return model, outcome
+
+
+@pytest.mark.parametrize(
+    ("cls", "says"),
+    [
+        (Overdrawn, "the stages of the model have 12 epochs, more than the budget of 6"),
+        (Unnamed, "must return scalar tensors by name.*found a Tensor"),
+        (Lossless, "found an empty dictionary"),
+        (Elementwise, "found something else for 'aux'"),
+    ],
+)
+def test_a_training_that_is_not_what_its_settings_say_is_refused(cls: type[Mean], says: str, data: Dataset) -> None:
+    with pytest.raises(InputError, match=says):
+        fit(cls, data)
 
 
 def test_equal_seeds_train_bitwise_equal_models_and_others_do_not(data: Dataset) -> None:

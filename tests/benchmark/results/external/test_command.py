@@ -37,7 +37,13 @@ def test_the_command_rates_lists_and_refuses(
     found = json.loads(out)
     assert found["models"] == ["other"]
     assert [table["protocol"] for table in found["tables"]] == ["complete", "inter-drop"]
-    for form, says in (("markdown", "| 1 |"), ("csv", "protocol"), ("latex", r"\toprule"), ("html", "<!doctype html>")):
+    for form, says in (
+        ("markdown", "| 1 |"),
+        ("markdown", "training regime not known"),
+        ("csv", "protocol"),
+        ("latex", r"\toprule"),
+        ("html", "<!doctype html>"),
+    ):
         code, out, _ = call(capsys, mine, *where, "--format", form)
         assert code == 0
         assert says in out
