@@ -108,7 +108,7 @@ def register_variant(
 
 def model_class(name: str) -> type[SentimentModel]:
     """Return the class registered under `name`; raises InputError with the nearest names for an unknown one."""
-    return _MODELS.get(name)
+    return _MODELS.get(name, hint="(one of your own: put it into a file and name that with --plugin)")
 
 
 def models() -> dict[str, type[SentimentModel]]:

@@ -199,8 +199,9 @@ def run(
                       highlight=False, soft_wrap=True)  # fmt: skip
     elif len(outcome.failed) < len(outcome.records):
         mark_current(plan, out, show_results(open_results(plan, out), console))
+    titles = {run.spec.id: run.title for run in plan.runs}
     for record in outcome.failed:
-        click.echo(one_line(f"failed: {record.spec.title}: {record.error}"), err=True)
+        click.echo(one_line(f"failed: {titles[record.spec.id]}: {record.error}"), err=True)
     if foreign := dict.fromkeys(record.spec.model for record in outcome.failed if record.spec.plugin_sha256):
         files = "".join(f" --plugin {quote(file)}" for file in resolved.plugins)
         click.echo(f"find the cause with: sentibench models check {' '.join(foreign)}{files}", err=True)
