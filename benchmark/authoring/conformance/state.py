@@ -75,7 +75,9 @@ def seed(subject: Subject) -> str:
                 _losses(act, subject.train_batch(5))
             ends.append(torch.get_rng_state())
         require(not torch.equal(*ends), f"{what} sets torch's seed: every seed of a study would give the same run")
-    return ""
+    pairs = list(zip(subject.untouched(1).parameters(), subject.untouched(2).parameters(), strict=True))
+    equal = bool(pairs) and all(torch.equal(one, two) for one, two in pairs)
+    return "all seeds start from the same weights: the spread over seeds does not include them" if equal else ""
 
 
 @check("process", "global generators and torch's settings are left alone")

@@ -47,6 +47,19 @@ def test_a_sound_model_passes_everything() -> None:
     assert torch.equal(torch.get_rng_state(), torch_state)
 
 
+def test_weights_that_no_seed_changes_are_reported() -> None:
+    class Fixed(Sound):
+        def __init__(self, spec: InputSpec, config: ToyConfig) -> None:
+            super().__init__(spec, config)
+            for parameter in self.parameters():
+                nn.init.normal_(parameter, generator=torch.Generator().manual_seed(0))
+
+    found = {cls: run_check(subject_of(cls), CHECKS["seed"]) for cls in (Sound, Fixed)}
+    assert [result.status for result in found.values()] == ["passed", "passed"]
+    assert found[Sound].detail == ""
+    assert found[Fixed].detail.startswith("all seeds start from the same weights")
+
+
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_model_fails_its_check(case: str) -> None:
     cls, expected = BROKEN[case]
