@@ -58,7 +58,7 @@ def test_the_command_from_dry_run_to_a_study(toy: str, tmp_path: Path, capsys: p
         str(tmp_path / "runs"),
     )
     assert code == 0, err
-    assert text.count("toy seed 0") == 2
+    assert (text.count("toy toy seed 0"), text.count("toy toy-tuned seed 0")) == (1, 1)
     code, text, _ = call(capsys, *arguments, "--config", content["best_file"], "--dry-run", "--json")
     began = json.loads(text)["first"]
     best = content["trials"][content["best"]]
