@@ -109,7 +109,15 @@ class Metric:
         if not np.isfinite(value):
             return "n/a"
         digits = self.decimals if decimals is None else decimals
-        return f"{100 * value if self.percent else value:z.{digits}f}"
+        return fixed(100 * value if self.percent else value, digits)
+
+
+def fixed(value: float, decimals: int) -> str:
+    """Return a number with this many decimals; one that rounds to 0 has no sign.
+
+    21.25, whose last bits depend on the order of a sum, is always 21.2: digits beyond the twelfth are dropped first.
+    """
+    return f"{float(f'{value:.12g}'):z.{decimals}f}"
 
 
 def decimals_for(halves: FloatArray, most: int, significant: int = 2) -> int:

@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 
 import numpy as np
 
-from benchmark.evaluation.kinds import decimals_for, with_sign
+from benchmark.evaluation.kinds import decimals_for, fixed, with_sign
 from benchmark.evaluation.metrics import METRICS
 from benchmark.evaluation.protocol_results import ProtocolResults
 from benchmark.evaluation.statistics import SEEDS_FOR_ORDER, Estimates, confidence_intervals, tied_with_best
@@ -61,7 +61,7 @@ def number(
 def ratio(value: float, low: float = np.nan, high: float = np.nan, *, decimals: int | None = None) -> Cell:
     """Return the cell of a quotient or share without a unit; decimals as those of `number`, at most three."""
     digits = decimals_for(np.array([(high - low) / 2]), 3) if decimals is None else decimals
-    return _with_interval(lambda v: f"{v:z.{digits}f}", value, low, high)
+    return _with_interval(lambda v: fixed(v, digits), value, low, high)
 
 
 def signed(cell: Cell) -> Cell:

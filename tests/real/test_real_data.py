@@ -54,6 +54,13 @@ def test_published_numbers_on_mosi_are_those_of_their_predictions(mosi: str) -> 
     assert check(folder) == []
 
 
+@pytest.mark.parametrize("name", ["mmmo", "unmarked-mmmo"])
+def test_published_numbers_on_mmmo_are_those_of_their_predictions(name: str, mmmo: str) -> None:
+    folder = Path(__file__).parents[2] / "results" / "measured" / name
+    assert (mmmo, lacking_labels(folder)) == ("mmmo", "")
+    assert check(folder) == []
+
+
 def test_facts_of_mmmo(mmmo: str) -> None:
     samples = read_store(find_store(mmmo))
     codes = samples.splits["official"]

@@ -151,12 +151,12 @@ def _different_lines(name: str, committed: str, recomputed: str) -> list[str]:
 
 
 def _alike(a: str | None, b: str | None) -> bool:
-    """Return True if two lines differ only in the last digits of numbers that are written in full."""
+    """Return True if two lines differ only in the last digits of numbers, one of which is written in full."""
     if a is None or b is None or _NUMBER.sub("#", a) != _NUMBER.sub("#", b):
         return False
     pairs = zip(_NUMBER.findall(a), _NUMBER.findall(b), strict=True)
     return all(
-        x == y or (min(len(x), len(y)) > 12 and bool(np.isclose(float(x), float(y), rtol=_RELATIVE, atol=_ABSOLUTE)))
+        x == y or (max(len(x), len(y)) > 12 and bool(np.isclose(float(x), float(y), rtol=_RELATIVE, atol=_ABSOLUTE)))
         for x, y in pairs
     )
 

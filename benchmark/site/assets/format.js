@@ -3,7 +3,12 @@
 const MINUS = "\u2212";
 const NONE = "\u2013";
 
-const fixed = (value, digits) => value.toFixed(digits).replace("-", MINUS);
+// rounded as in the tables: a tie goes to the even digit
+const fixed = (value, digits) => {
+  const scaled = Number((value * 10 ** digits).toPrecision(12));
+  const whole = Math.abs(scaled % 1) === 0.5 ? 2 * Math.round(scaled / 2) : Math.round(scaled);
+  return (whole / 10 ** digits).toFixed(digits).replace("-", MINUS);
+};
 
 // a place on an axis: 2/3 is 0.667
 const fixedShort = (value) => String(Number(value.toFixed(3))).replace("-", MINUS);

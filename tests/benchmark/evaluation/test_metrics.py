@@ -315,6 +315,9 @@ def test_formats_are_those_of_the_field() -> None:
     assert METRICS["corr"].format(-0.0004) == "0.000"  # what rounds to 0 has no sign
     assert METRICS["corr"].format(-0.0006) == "-0.001"
     assert METRICS["acc7"].format(-0.00004) == "0.00"
+    assert {METRICS["acc7"].format(x, 1) for x in (0.2125, np.nextafter(0.2125, 1), np.nextafter(0.2125, 0))} == {
+        "21.2"
+    }
     assert METRICS["mae"].heading.endswith("↓")
     assert all(METRICS[n].arrow == "↑" for n in METRICS if not n.startswith("mae"))
     assert metrics.METRICS["corr"].perfect == 1.0

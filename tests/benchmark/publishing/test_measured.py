@@ -105,6 +105,13 @@ def test_the_committed_study_is_small_generated_and_names_no_machine() -> None:
             assert not re.search(r"(?<![\w.])/(home|root|tmp|work|Users|mnt)/", path.read_text()), path.name
 
 
+def test_the_last_bit_of_a_number_is_no_difference_even_if_it_makes_the_number_short() -> None:
+    assert checking._alike("a,0.3253026866608187,1", "a,0.32530268666081863,1")
+    assert checking._alike("a,1.8625000000000005,1", "a,1.8625,1")
+    assert not checking._alike("a,1.8625000000000005,1", "a,1.8626,1")
+    assert not checking._alike("a,21.2,1", "a,21.3,1")
+
+
 @pytest.mark.parametrize(
     ("change", "seen_in"),
     [

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from typing import Any
 
+from benchmark import site
+from benchmark.evaluation.kinds import fixed
 from benchmark.site import render
 from tests.benchmark.site.made_pages import MODELS, small_bundle
 from tests.benchmark.site.visiting import PHONE, Visit
 
+ASSETS = Path(site.__file__).parent / "assets"
 #: Scrolling closes the tip with the next frame.
 SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+
+
+def test_numbers_are_rounded_as_in_tables(visit: Visit) -> None:
+    cases = [(v, d) for v in (21.25, 71.75, 0.125, -0.375, 2.0, 0.98549, 1234.5) for d in (0, 1, 2)]
+    source = (ASSETS / "format.js").read_text("utf-8")
+    page = visit.page.evaluate(f"(() => {{ {source}; return {json.dumps(cases)}.map(([v, d]) => fixed(v, d)); }})()")
+    assert page == [fixed(value, digits).replace("-", "\u2212") for value, digits in cases]
 
 
 def test_pairs_say_which_models_differ_and_by_how_much(visit: Visit) -> None:
