@@ -112,7 +112,7 @@ def run(
     dry_run: bool,
     as_json: bool,
 ) -> int:
-    """Run STUDY (a YAML file, the name of a study in OUT, or demo, which ships) or what the options describe.
+    """Run STUDY (a YAML file, a name in OUT/studies, or demo) or the study that the options describe.
 
     Options replace fields of the file; models that the file names keep their settings there. Finished runs are reused:
     the same command continues after an interruption, and a longer list of seeds, models or protocols adds only the new
