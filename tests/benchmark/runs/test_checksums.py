@@ -175,7 +175,7 @@ def test_the_error_of_an_old_record_is_shown_as_one_visible_line(
     monkeypatch.setattr("benchmark.study.running.run", lambda *_, **__: RunOutcome(plan, (failed, other), 1, root))
     save_study(chosen, root)
     result = CliRunner().invoke(group, ["run", str(root / "studies" / chosen.name / "study.yaml"), "--out", str(root)])
-    assert "failed: toy/official text-only seed 0: a⟨U+001B⟩[2J b⟨U+202E⟩c\n" in result.stderr
+    assert "failed: toy text-only seed 0 split official: a⟨U+001B⟩[2J b⟨U+202E⟩c\n" in result.stderr
 
 
 def seal(folder: Path) -> Path:
