@@ -35,7 +35,8 @@ def _parts(study: Study) -> list[str]:
     settings = ", ".join(f"{key} {value}" for key, value in study.optimisation.items()) or "settings as registered"
     training = [settings, f"regime {study.regime}", f"encoder {study.encoder.name} ({study.encoder.mode})"]
     seeds = [f"seed {seed}" for seed in study.seeds]
-    return [*study.datasets, *(entry.title for entry in study.models), *study.protocols, *seeds, *training]
+    models = [f"{entry.title} with {entry.config}" if entry.config else entry.title for entry in study.models]
+    return [*study.datasets, *models, *study.protocols, *seeds, *training]
 
 
 def save_study(study: Study, root: Path) -> None:

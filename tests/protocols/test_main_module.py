@@ -33,7 +33,7 @@ class Mine(Base, Mechanism):
 
 print(plugin_sha256(Mine))
 """
-#: What is edited: the class, its base, a function and a number that it uses, a default.
+#: Edits of the class, its base, a function and a number that it uses, and a default.
 EDITS = {
     "return {}": "return []",
     "0.5": "0.6",
@@ -41,7 +41,7 @@ EDITS = {
     "FACTOR = 2": "FACTOR = 3",
     "once=1": "once=2",
 }
-#: Where the class is defined: in a file, on standard input, as an argument, in text that a file executes.
+#: Ways to define the class: in a file, on standard input, as an argument, in text that a file executes.
 FORMS = {"file": ["script.py"], "standard input": ["-"], "command": ["-c"], "executed": ["cells.py"]}
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from benchmark.runs.executors import InlineExecutor
 from benchmark.runs.store import RunStore
-from benchmark.study.filing import last_study, read_study, replaced
+from benchmark.study.filing import last_study, read_study, replaced, save_study
 from benchmark.study.plan import prepare
 from benchmark.study.running import run
 from benchmark.study.study import load_study
@@ -124,6 +124,10 @@ def test_a_study_that_replaces_another_keeps_its_file(tiny_encoder: Path, tmp_pa
     run(first, tmp_path, InlineExecutor())
     more = study(tiny_encoder, models=["constant", "text-only"], seeds=3)
     assert replaced(more, tmp_path) == []
+    models = [{"name": "text-only", "config": {"width": width}} for width in (16, 32)]
+    narrow, wide = (study(tiny_encoder, models=[model], seeds=2) for model in models)
+    save_study(narrow, tmp_path / "settings")
+    assert replaced(wide, tmp_path / "settings") == ["text-only with {'width': 16}"]
     other = study(tiny_encoder, models=["constant"], seeds=1, protocols=["complete"], optimisation={"epochs": 3})
     assert replaced(other, tmp_path) == ["random_positions(rate=0.5)", "seed 1", "epochs 2, batch_size 16"]
     kept = tmp_path / "studies" / first.name / "replaced.yaml"
